@@ -1,0 +1,3 @@
+"""ethomake: raw videos of animals in, ethograms out."""
+
+__version__ = "0.1.0"
