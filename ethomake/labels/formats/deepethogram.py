@@ -1,0 +1,23 @@
+"""DeepEthogram's `<video>_labels.csv`: an unnamed index (not in all files), `background`, the behaviors.
+
+Values are 1, 0 and -1, by some versions written as floats. Predictions of DeepEthogram have the same form.
+"""
+
+from ethomake.labels.table import BACKGROUND, LabelTable, Sheet, read_columns
+
+DESCRIPTION = "DeepEthogram (a column 'background', in front an index without a name or nothing)"
+
+
+def recognizes(header: list[str]) -> bool:
+    """An index column without a name, or a background column in a file that does not begin with `frame`."""
+    return _has_index(header) or (BACKGROUND in header and header[0].lower() != "frame")
+
+
+def read(sheet: Sheet) -> LabelTable:
+    """The labels without `background`, which is derived."""
+    index = _has_index(sheet.header)
+    return read_columns(sheet, first=int(index), index=index)
+
+
+def _has_index(header: list[str]) -> bool:
+    return header[0] in ("", "Unnamed: 0")  # the second: written, read and written again by pandas

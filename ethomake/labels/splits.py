@@ -1,0 +1,242 @@
+"""Which labelled videos train, validate and test.
+
+No torch here: splits are also made while the workflow is planned.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ethomake.errors import InputError
+from ethomake.files import write_json
+from ethomake.labels.formats import read_any_labels
+
+PARTS = ("train", "validate", "test")
+_WEIGHTS = np.array([9, 3, 1])  # what it costs that a part never shows a behavior; worst in training
+
+
+def assign_parts(
+    videos: Sequence[Mapping[str, str]],
+    positives: Mapping[str, Mapping[str, int]],
+    *,
+    fractions: Mapping[str, float],
+    by: str = "subject",
+    seed: int = 0,
+    previous: Mapping[str, Sequence[str]] | None = None,
+) -> dict[str, list[str]]:
+    """Give each labelled video a part.
+
+    A part that stands in the table stays. A video of an earlier split keeps its part, so that adding a video
+    moves none. The others are dealt out at random so that the parts get their fractions of the videos and,
+    where there are enough, each part has videos with each behavior. All videos of a subject stay together.
+
+    Args:
+        videos: rows of the video table (keys video, labels, part, subject); those without labels are left out.
+        positives: for each video the number of frames on which each behavior is on.
+        fractions: the shares of train, validate and test; they need not add up to 1.
+        by: `subject` keeps the videos of a subject together (a video without one stands alone), `video` does not.
+        seed: the same videos and seed give the same split, whatever the order of the table.
+        previous: an earlier split, {"train": [...], "validate": [...], "test": [...]}.
+
+    Returns:
+        Sorted video names for each of train, validate and test.
+
+    Raises:
+        InputError: for an unknown part, fractions that cannot be shares, or a subject whose videos the table
+            puts into two parts though `by` is `subject`.
+    """
+    shares = _shares(fractions)
+    rows = sorted((row for row in videos if row.get("labels")), key=lambda row: row["video"])
+    units = _units(rows, by)
+    behaviors = sorted({name for row in rows for name in positives.get(row["video"], {})})
+    size = np.array([len(unit) for unit in units], int)
+    has = np.array(
+        [[any(positives.get(row["video"], {}).get(b, 0) > 0 for row in unit) for b in behaviors] for unit in units],
+        int,
+    ).reshape(len(units), len(behaviors))
+    earlier = [set((previous or {}).get(name, ())) for name in PARTS]
+    part = np.array([_known_part(unit, earlier) for unit in units], int)
+    part = _deal_best(part, size, has, shares, seed)
+    return {
+        name: sorted(row["video"] for unit, p in zip(units, part, strict=True) if p == number for row in unit)
+        for number, name in enumerate(PARTS)
+    }
+
+
+def count_positives(labels: str | Path) -> dict[str, int]:
+    """The number of frames on which each behavior is on, from a label file of any known format."""
+    table = read_any_labels(labels)
+    return dict(zip(table.behaviors, (table.values == 1).sum(axis=0).tolist(), strict=True))
+
+
+def check_split(
+    parts: Mapping[str, Sequence[str]], positives: Mapping[str, Mapping[str, int]], behaviors: Sequence[str]
+) -> list[str]:
+    """Look whether a split can be trained and evaluated on; return warnings, one line each.
+
+    Raises:
+        InputError: if no video trains or validates, or a behavior is on in no frame of the training videos.
+    """
+    for name, what in (("train", "training"), ("validate", "validation")):
+        if not parts[name]:
+            raise InputError(
+                f"there is no {what} video: label more videos, or write '{name}' into the column part of the video "
+                "table, or enlarge its share under split in config.yaml"
+            )
+    warnings = [] if parts["test"] else ["no test video: the model is not evaluated; label more videos"]
+    for behavior in behaviors:
+        frames = {name: sum(positives.get(video, {}).get(behavior, 0) for video in parts[name]) for name in PARTS}
+        if not frames["train"]:
+            raise InputError(
+                f"behavior '{behavior}' is on in no frame of the {len(parts['train'])} training videos: label videos "
+                "that show it, move one to train (column part of the video table), or take it out of behaviors in "
+                "config.yaml"
+            )
+        for name, lost in (("validate", "its threshold is a guess"), ("test", "it is not evaluated")):
+            if parts[name] and not frames[name]:
+                warnings.append(f"behavior '{behavior}' is on in no frame of the {name} videos: {lost}")
+    return warnings
+
+
+def write_split(path: str | Path, parts: Mapping[str, Sequence[str]], *, split: str, seed: int) -> None:
+    """Write a split: `{"split", "seed", "train": [...], "validate": [...], "test": [...]}`, names sorted."""
+    write_json(path, {"split": split, "seed": seed} | {name: sorted(parts[name]) for name in PARTS})
+
+
+def _shares(fractions: Mapping[str, float]) -> np.ndarray:
+    shares = np.array([fractions[name] for name in PARTS], float)
+    if not (np.isfinite(shares).all() and (shares >= 0).all() and shares.sum() > 0):
+        raise InputError(f"config.yaml, split: train, validate, test are {shares.tolist()}; shares are 0 or more")
+    return shares / shares.sum()
+
+
+def _units(rows: list[Mapping[str, str]], by: str) -> list[list[Mapping[str, str]]]:
+    """The videos that must stay together, in a fixed order."""
+    units: dict[tuple[str, str], list[Mapping[str, str]]] = {}
+    for row in rows:
+        subject = row.get("subject") or ""
+        key = ("subject", subject) if by == "subject" and subject else ("video", row["video"])
+        units.setdefault(key, []).append(row)
+    for (kind, name), unit in units.items():
+        given = {row["part"]: row["video"] for row in unit if row.get("part")}
+        for part, video in given.items():
+            if part not in PARTS:
+                raise InputError(f"video table, video {video}: part '{part}' is none of {', '.join(PARTS)}, or empty")
+        if kind == "subject" and len(given) > 1:
+            where = ", ".join(f"{video} in {part}" for part, video in sorted(given.items()))
+            raise InputError(
+                f"video table: subject '{name}' is in two parts ({where}), so the test would know the animal; "
+                "give its videos one part, or set split: by: video in config.yaml"
+            )
+    return [units[key] for key in sorted(units)]
+
+
+def _known_part(unit: list[Mapping[str, str]], earlier: list[set[str]]) -> int:
+    """The number of the part that the table, or else an earlier split, gives a unit; -1 where neither does."""
+    for row in unit:
+        if row.get("part"):
+            return PARTS.index(row["part"])
+    for number, names in enumerate(earlier):  # train first: what was trained on must never be tested on
+        if any(row["video"] in names for row in unit):
+            return number
+    return -1
+
+
+def _deal_best(part: np.ndarray, size: np.ndarray, has: np.ndarray, shares: np.ndarray, seed: int) -> np.ndarray:
+    """Deal the units that have no part (-1) yet; try again while a behavior is missing somewhere.
+
+    Chance matters where videos are few, and there many deals are cheap.
+    """
+    weights = np.where(shares > 0, _WEIGHTS, 0)
+    enough = has.sum(axis=0)[None] > np.arange(3)[:, None]  # no deal can show two videos in three parts
+    least = int((~enough & (has.sum(axis=0) > 0)).sum(axis=1) @ np.sort(weights)[::-1])
+    random = np.random.default_rng([seed, 1])
+    best, lowest = part, None
+    for _ in range(1 + min(2000 // max(len(part), 1), 50)):
+        trial, free = part.copy(), np.flatnonzero(part == -1)
+        random.shuffle(free)
+        _deal(trial, free, size, has, shares)
+        _repair(trial, free, has, weights)
+        cost = int(_cost(_count(trial, has), has, weights))
+        if lowest is None or cost < lowest:
+            best, lowest = trial, cost
+        if lowest <= least:
+            break
+    return best
+
+
+def _count(part: np.ndarray, has: np.ndarray) -> np.ndarray:
+    """How many units of each part show each behavior: (3, K)."""
+    return np.array([has[part == number].sum(axis=0) for number in range(3)], int).reshape(3, has.shape[1])
+
+
+def _cost(count: np.ndarray, has: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """What it costs that parts lack behaviors, for counts (..., 3, K)."""
+    return ((count == 0) & (has.sum(axis=0) > 0)).sum(axis=-1) @ weights
+
+
+def _deal(part: np.ndarray, free: np.ndarray, size: np.ndarray, has: np.ndarray, shares: np.ndarray) -> None:
+    """Deal the units `free` out, rarest behavior first, each to the part that wants it most.
+
+    After Sechidis et al. 2011, "On the stratification of multi-label data", with one change: a part that
+    has no unit with the behavior yet comes first, so that few units still reach every part.
+    """
+    goal = _goals(int(size.sum()), shares)
+    videos = np.array([size[part == number].sum() for number in range(3)], float)
+    count = _count(part, has)
+    wanted = shares[:, None] * has.sum(axis=0)
+    left = {int(unit): None for unit in free}  # an ordered set
+    remaining = has[free].sum(axis=0)
+
+    def place(unit: int, order: list[np.ndarray]) -> None:
+        room = goal - videos
+        keys = [(room[p] > 0, *(key[p] for key in order), room[p] / max(goal[p], 1), -p) for p in range(3)]
+        chosen = max((p for p in range(3) if shares[p] > 0), key=lambda p: keys[p])
+        part[unit] = chosen
+        videos[chosen] += size[unit]
+        count[chosen] += has[unit]
+        remaining[:] -= has[unit]
+        del left[unit]
+
+    while remaining.any():
+        rarest = int(np.where(remaining > 0, remaining, remaining.max() + 1).argmin())
+        unit = next(unit for unit in left if has[unit, rarest])
+        place(unit, [count[:, rarest] == 0, (wanted - count)[:, rarest]])
+    for unit in list(left):
+        place(unit, [])
+
+
+def _goals(videos: int, shares: np.ndarray) -> np.ndarray:
+    """How many videos each part gets: rounded shares that add up, at least one where there are enough."""
+    exact = videos * shares
+    goal = np.floor(exact)
+    for number in np.argsort(-(exact - goal), kind="stable")[: videos - int(goal.sum())]:
+        goal[number] += 1
+    for number in range(3):
+        if shares[number] > 0 and goal[number] == 0 and goal.max() > 1:
+            goal[goal.argmax()] -= 1
+            goal[number] += 1
+    return goal
+
+
+def _repair(part: np.ndarray, free: np.ndarray, has: np.ndarray, weights: np.ndarray) -> None:
+    """Swap units of two parts as long as that brings a behavior into a part that lacks it."""
+    count = _count(part, has)
+    improved = True
+    while improved and _cost(count, has, weights) > 0:
+        improved = False
+        for unit in free:
+            others = free[part[free] != part[unit]]
+            if not len(others):
+                continue
+            trial = np.repeat(count[None], len(others), axis=0)
+            change = has[others] - has[unit]
+            trial[:, part[unit]] += change
+            np.subtract.at(trial, (np.arange(len(others)), part[others]), change)
+            costs = _cost(trial, has, weights)
+            best = int(costs.argmin())
+            if costs[best] < _cost(count, has, weights):
+                count, improved = trial[best], True
+                part[unit], part[others[best]] = part[others[best]], part[unit]
+                break

@@ -1,0 +1,201 @@
+"""A label table: for every frame and behavior 1 (on), 0 (off) or -1 (not scored), and the file it lives in."""
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ethomake.errors import InputError
+from ethomake.files import write_text
+
+BACKGROUND = "background"
+"""The name kept for "no behavior on"; it is always derived and never a column of our own form."""
+
+SEPARATORS = ",;\t"
+_CELLS = {text: value for value in (1, 0, -1) for text in (f"{value}", f"{value}.0", f"{value}.")}
+
+
+@dataclass(frozen=True, eq=False)
+class LabelTable:
+    """The labels of one video.
+
+    Attributes:
+        behaviors: names, in column order; K of them.
+        values: int8 (T, K), a row a frame; 1 on, 0 off, -1 not scored.
+    """
+
+    behaviors: tuple[str, ...]
+    values: np.ndarray
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A delimited text file taken apart: cells are stripped text, `lines` their 1-based lines in the file."""
+
+    path: Path
+    header: list[str]
+    rows: list[list[str]]
+    lines: list[int]
+
+    def error(self, row: int, problem: str) -> InputError:
+        """An error that names the file and the line on which row number `row` (from 0) of the data stands."""
+        return InputError(f"{self.path}, line {self.lines[row]}: {problem}")
+
+
+def background(values: np.ndarray) -> np.ndarray:
+    """Derive "no behavior on" from labels (T, K): int8 (T,), 1, 0, or -1 where that cannot be known.
+
+    A frame on which some behavior is on is not background, whatever else was not scored.
+    """
+    on, unknown = (values == 1).any(axis=1), (values == -1).any(axis=1)
+    return np.where(on, 0, np.where(unknown, -1, 1)).astype(np.int8)
+
+
+def read_labels(path: str | Path) -> LabelTable:
+    """Read our own form: header `frame,<behavior>,...`, a row a frame, values 1, 0 or -1.
+
+    Raises:
+        InputError: if the file is not of that form.
+    """
+    sheet = read_sheet(path)
+    if sheet.header[0] != "frame":
+        raise InputError(f"{path}, line 1: the first column is '{sheet.header[0]}' and must be 'frame'")
+    return read_columns(sheet, first=1, index=True)
+
+
+def write_labels(path: str | Path, table: LabelTable) -> None:
+    """Write our own form, whole or not at all."""
+    lines = [",".join(("frame", *table.behaviors))]
+    lines += [f"{frame},{','.join(map(str, row))}" for frame, row in enumerate(table.values.tolist())]
+    write_text(path, "\n".join(lines) + "\n")
+
+
+def read_sheet(path: str | Path) -> Sheet:
+    """Read a delimited text file whatever its line ends, byte-order mark and separator (comma, semicolon, tab).
+
+    Empty lines at the end and nameless empty columns at the right, as spreadsheets leave them, are dropped.
+
+    Raises:
+        InputError: if there is no such file, it is not text, it is empty, or its rows differ in length.
+    """
+    path = Path(path)
+    text = _read_text(path)
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    separator = max(SEPARATORS, key=first.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    try:
+        cells = [([cell.strip() for cell in row], reader.line_num) for row in reader]
+    except csv.Error as error:
+        raise InputError(f"{path}, line {reader.line_num}: not readable as a table ({error})") from None
+    while cells and not any(cells[-1][0]):
+        cells.pop()
+    while cells and not any(cells[0][0]):
+        cells.pop(0)
+    if not cells:
+        raise InputError(f"{path}: the file is empty; it needs a header and a row for every frame of the video")
+    header = cells[0][0]
+    while len(header) > 1 and not header[-1]:
+        header.pop()
+    sheet = Sheet(path, header, [row for row, _ in cells[1:]], [line for _, line in cells[1:]])
+    for number, row in enumerate(sheet.rows):
+        while len(row) > len(header) and not row[-1]:
+            row.pop()
+        if not any(row):
+            raise sheet.error(number, "the line is blank; a frame that was not scored needs -1 in each column")
+        if len(row) != len(header):
+            problem = f"{len(row)} cells where the header has {len(header)}; give the line one cell a column"
+            raise sheet.error(number, problem)
+    if separator == ";":  # where the semicolon separates, a comma is the decimal sign
+        for row in sheet.rows:
+            row[:] = [cell.replace(",", ".") for cell in row]
+    return sheet
+
+
+def read_columns(sheet: Sheet, *, first: int, index: bool) -> LabelTable:
+    """Take the behaviors out of a sheet: the columns from `first` on, without `background`.
+
+    Args:
+        sheet: the file.
+        first: number of the first column that is a behavior or `background`.
+        index: whether column 0 counts the frames 0, 1, 2, ...; if so it is checked.
+
+    Raises:
+        InputError: for values other than 1, 0 and -1, names that are missing or double, frames that are
+            missing, double or out of order, and a background that contradicts the behaviors.
+    """
+    names = sheet.header[first:]
+    for number, name in enumerate(names):
+        if not name:
+            raise InputError(f"{sheet.path}, line 1: column {number + first + 1} has no name; name its behavior")
+        if name in names[:number]:
+            raise InputError(f"{sheet.path}, line 1: column '{name}' stands twice; delete or rename one of them")
+    if index:
+        _check_index(sheet)
+    values = np.empty((len(sheet.rows), len(names)), np.int8)
+    for number, row in enumerate(sheet.rows):
+        try:
+            values[number] = [_CELLS[cell] for cell in row[first:]]
+        except KeyError:  # an unusual spelling (1.00), or an error: look at each cell
+            values[number] = [
+                _read_cell(sheet, number, name, cell) for name, cell in zip(names, row[first:], strict=True)
+            ]
+    if BACKGROUND in names:
+        column = names.index(BACKGROUND)
+        names = names[:column] + names[column + 1 :]
+        given, values = values[:, column], np.delete(values, column, axis=1)
+        _check_background(sheet, given, values)
+    return LabelTable(tuple(names), values)
+
+
+def _read_text(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such label file; correct the path in the video table") from None
+    except OSError as error:
+        raise InputError(f"{path}: not readable ({error.strerror}); correct the path in the video table") from None
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        raise InputError(f"{path}: not plain text in UTF-8; save the labels as a CSV file in UTF-8")
+    return text
+
+
+def _read_cell(sheet: Sheet, row: int, name: str, cell: str) -> int:
+    try:
+        value = float(cell)
+    except ValueError:
+        value = None
+    if value not in (1, 0, -1):
+        shown = f"'{cell}'" if cell else "nothing"
+        raise sheet.error(row, f"column '{name}' holds {shown}; write 1 (on), 0 (off) or -1 (not scored)")
+    return int(value)
+
+
+def _check_index(sheet: Sheet) -> None:
+    for expected, row in enumerate(sheet.rows):
+        try:
+            frame = float(row[0])
+        except ValueError:
+            frame = None
+        if frame != expected:
+            shown = f"'{row[0]}'" if row[0] else "nothing"
+            column = f"column '{sheet.header[0]}'" if sheet.header[0] else "the first column"
+            problem = f"{column} holds {shown} where frame {expected} is due; frames count 0, 1, 2, ... "
+            raise sheet.error(expected, problem + "without gaps: add a row for each missing frame (-1: not scored)")
+
+
+def _check_background(sheet: Sheet, given: np.ndarray, values: np.ndarray) -> None:
+    """Background is derived, but a contradiction shows that a file is damaged: better said than guessed."""
+    both = (given == 1) & (values == 1).any(axis=1)
+    unknown = (given == -1) & (values == 0).all(axis=1) & (values.shape[1] > 0)
+    if both.any():
+        problem = "background and a behavior are both 1; correct the row or delete the column 'background'"
+        raise sheet.error(int(both.argmax()), problem)
+    if unknown.any():
+        problem = "background is -1 though each behavior is 0; write -1 for what was not scored, or background 1"
+        raise sheet.error(int(unknown.argmax()), problem)

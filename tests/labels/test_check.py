@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+
+from ethomake.errors import InputError
+from ethomake.files import write_json
+from ethomake.labels.check import check_labels
+from ethomake.labels.table import read_labels
+
+ROWS = "frame,groom,walk\n0,1,0\n1,0,1\n2,0,0\n3,0,1\n"
+
+
+@pytest.fixture
+def check(tmp_path):
+    def run(text=ROWS, frames=4, damaged=(), **options):
+        source, manifest, output = tmp_path / "source.csv", tmp_path / "video.json", tmp_path / "out" / "v.csv"
+        source.write_text(text)
+        write_json(manifest, {"video": "v", "frames": frames, "damaged": [list(pair) for pair in damaged]})
+        check_labels(source, manifest, output, **({"behaviors": ["walk", "groom"]} | options))
+        return read_labels(output)
+
+    return run
+
+
+def test_columns_come_in_the_order_of_the_config(check):
+    table = check()
+    assert table.behaviors == ("walk", "groom")
+    assert table.values.tolist() == [[0, 1], [1, 0], [0, 0], [1, 0]]
+
+
+def test_what_was_not_scored_and_what_is_damaged_is_unknown(check):
+    assert check(scored=["walk"]).values.tolist() == [[0, -1], [1, -1], [0, -1], [1, -1]]
+    assert check(damaged=[(1, 2), (3, 4)]).values.tolist() == [[0, 1], [-1, -1], [0, 0], [-1, -1]]
+
+
+def test_a_behavior_that_was_not_scored_needs_no_column(check):
+    assert check("frame,walk\n0,1\n1,0\n", frames=2, scored=["walk"]).values.tolist() == [[1, -1], [0, -1]]
+
+
+@pytest.mark.parametrize("frames", [3, 5, 0])
+def test_rows_against_frames_says_both_numbers(check, tmp_path, frames):
+    with pytest.raises(InputError, match=rf"source\.csv: 4 rows .* video v has {frames} frames"):
+        check(frames=frames)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_column_is_an_error_that_names_the_unknown_ones(check):
+    with pytest.raises(InputError, match=r"source\.csv, line 1: there is no column 'walk'.*\(wakl\)"):
+        check("frame,groom,wakl\n0,1,0\n", frames=1)
+
+
+def test_an_unknown_column_is_left_out_and_said(check, capsys):
+    assert check("frame,groom,walk,jump\n0,1,0,1\n", frames=1).values.tolist() == [[0, 1]]
+    assert "jump" in capsys.readouterr().err
+
+
+def test_an_unknown_scored_behavior_is_an_error(check):
+    with pytest.raises(InputError, match=r"column scored: 'jump' is no behavior"):
+        check(scored=["jump"])
+
+
+def test_exclusive_behaviors_cannot_both_be_on(check):
+    both = "frame,groom,walk\n0,1,0\n1,1,1\n"
+    assert check(both, frames=2).values.tolist() == [[0, 1], [1, 1]]
+    with pytest.raises(InputError, match=r"frame 1: walk and groom are on at once"):
+        check(both, frames=2, exclusive=True)
+    np.testing.assert_array_equal(check(exclusive=True).values, check().values)

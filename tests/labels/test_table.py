@@ -1,0 +1,132 @@
+import numpy as np
+import pytest
+
+from ethomake.errors import InputError
+from ethomake.labels.bouts import drop_short_bouts, find_bouts
+from ethomake.labels.formats import find_formats, read_any_labels
+from ethomake.labels.table import LabelTable, background, read_labels, write_labels
+
+VALUES = np.array([[1, 0], [0, 1], [0, 0], [-1, 1], [-1, 0]], np.int8)
+OURS = "frame,walk,groom\n0,1,0\n1,0,1\n2,0,0\n3,-1,1\n4,-1,0\n"
+DEEPETHOGRAM = ",background,walk,groom\n0,0,1,0\n1,0,0,1\n2,1,0,0\n3,0,-1,1\n4,-1,-1,0\n"
+
+
+def write(path, text):
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def without_index(text):
+    return "\n".join(line.split(",", 1)[1] for line in text.splitlines()) + "\n"
+
+
+def test_our_form_comes_back_and_has_the_expected_bytes(tmp_path):
+    path = tmp_path / "v.csv"
+    write_labels(path, LabelTable(("walk", "groom"), VALUES))
+    assert path.read_text() == OURS
+    table = read_labels(path)
+    assert table.behaviors == ("walk", "groom")
+    assert table.values.dtype == np.int8
+    np.testing.assert_array_equal(table.values, VALUES)
+
+
+def test_background_is_one_zero_or_unknown():
+    np.testing.assert_array_equal(background(VALUES), [0, 0, 1, 0, -1])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        OURS,
+        DEEPETHOGRAM,
+        without_index(DEEPETHOGRAM),
+        DEEPETHOGRAM.replace(",background", "Unnamed: 0,background"),
+        "background,walk,groom\n0.0,1.0,0.0\n0.0,0.0,1.0\n1.0,0.0,0.00\n0,-1.0,1e0\n-1,-1.0,0.\n",
+        "walk,background,groom\n1,0,0\n0,0,1\n0,1,0\n-1,0,1\n-1,-1,0\n",
+        ",walk,groom\n0,1,0\n1,0,1\n2,0,0\n3,-1,1\n4,-1,0\n",
+        OURS.encode("utf-8-sig"),
+        OURS.replace("\n", "\r\n"),
+        OURS.replace("\n", "\r"),
+        OURS.replace(",", ";"),
+        OURS.replace(",", ";").replace(";1", ";1,0"),
+        OURS.replace(",", "\t"),
+        OURS.replace(",", " , "),
+        OURS + "\n\n,,\n",
+        OURS.replace("\n", ",,\n"),
+        OURS.rstrip("\n"),
+        '"frame","walk","groom"\n' + OURS.split("\n", 1)[1],
+    ],
+)
+def test_all_spellings_give_the_same_labels(tmp_path, text):
+    table = read_any_labels(write(tmp_path / "v.csv", text))
+    assert table.behaviors == ("walk", "groom")
+    np.testing.assert_array_equal(table.values, VALUES)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("frame,walk\n0,1\n1,2\n", ["line 3", "'walk'", "'2'", "write 1 (on), 0 (off) or -1"]),
+        ("frame,walk\n0,1\n1,x\n", ["line 3", "'walk'", "'x'"]),
+        ("frame,walk\n0,1\n1,\n", ["line 3", "'walk'", "nothing"]),
+        ("frame,walk\n0,nan\n", ["line 2", "'nan'"]),
+        ("frame,walk\n0,1\n1,1\n\n3,1\n", ["line 4", "blank"]),
+        ("frame,walk\n0,1\n2,1\n", ["line 3", "'2'", "frame 1 is due"]),
+        ("frame,walk\n1,1\n2,1\n", ["line 2", "'1'", "frame 0 is due"]),
+        (",background,walk\n0,1,0\n5,1,0\n", ["line 3", "'5'", "first column"]),
+        ("frame,walk,walk\n0,1,1\n", ["line 1", "'walk'", "twice"]),
+        ("frame,walk,,run\n0,1,1,1\n", ["line 1", "column 3 has no name"]),
+        ("frame,walk\n0,1\n1,1,1\n", ["line 3", "3 cells where the header has 2"]),
+        ("frame,walk\n0,1\n1\n", ["line 3", "1 cells"]),
+        ("background,walk\n1,0\n1,1\n", ["line 3", "background and a behavior are both 1"]),
+        ("background,walk\n1,0\n-1,0\n", ["line 3", "background is -1"]),
+        ("walk,groom\n0,1\n", ["line 1", "'walk,groom'", "no known format", "DeepEthogram", "ethomake"]),
+        ("", ["empty"]),
+        ("\n\n", ["empty"]),
+        ("frame,wälk\n0,1\n".encode("latin-1"), ["UTF-8"]),
+        (OURS.encode("utf-16"), ["UTF-8"]),
+    ],
+)
+def test_an_error_is_one_line_with_file_row_and_remedy(tmp_path, text, parts):
+    path = write(tmp_path / "v.csv", text)
+    with pytest.raises(InputError) as caught:
+        read_any_labels(path)
+    message = str(caught.value)
+    assert str(path) in message
+    assert "\n" not in message
+    for part in parts:
+        assert part in message
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"nowhere\.csv: there is no such label file"):
+        read_any_labels(tmp_path / "nowhere.csv")
+
+
+def test_every_format_describes_itself():
+    formats = find_formats()
+    assert {module.__name__.split(".")[-1] for module in formats} == {"deepethogram", "ethomake_csv"}
+    assert all(module.DESCRIPTION and module.__doc__ for module in formats)
+
+
+def test_bouts_agree_with_a_loop():
+    on = np.random.default_rng(0).random(200) < 0.5
+    expected, start = [], None
+    for frame, value in enumerate([*on, False]):
+        if value and start is None:
+            start = frame
+        if not value and start is not None:
+            expected.append((start, frame))
+            start = None
+    np.testing.assert_array_equal(find_bouts(on), expected)
+    kept = np.zeros(200, bool)
+    for start, stop in expected:
+        kept[start:stop] = stop - start >= 3
+    np.testing.assert_array_equal(drop_short_bouts(on, 3), kept)
+
+
+@pytest.mark.parametrize(("on", "bouts"), [([], []), ([0, 0], []), ([1, 1], [[0, 2]]), ([0, 1], [[1, 2]])])
+def test_bouts_at_the_ends(on, bouts):
+    found = find_bouts(np.array(on, bool))
+    assert found.shape == (len(bouts), 2)
+    assert found.tolist() == bouts
