@@ -1,0 +1,224 @@
+"""The ethogram of a video as a figure."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.patches import Patch
+
+from ethomake.errors import InputError
+from ethomake.ethogram.decide import read_rules
+from ethomake.ethogram.drawing import (
+    FAINT,
+    INK,
+    MUTED,
+    UNSCORED,
+    new_figure,
+    pick_colors,
+    save_figure,
+    shorten,
+    strip,
+    style,
+    time_ticks,
+)
+from ethomake.ethogram.tables import read_predictions
+from ethomake.files import read_json
+from ethomake.labels.bouts import find_bouts
+from ethomake.labels.table import read_labels
+from ethomake.sequence.thresholds import frame_edges
+
+COLUMNS = 1600
+"""Parts of the time axis; more than the figure has pixels in a page."""
+
+MANY_BOUTS = 300
+"""From this many bouts in a row on, the row shows the share of each part of the time axis instead of each bout."""
+
+
+def draw_ethogram(
+    predictions: str | Path,
+    thresholds: str | Path,
+    manifest: str | Path,
+    png: str | Path,
+    svg: str | Path,
+    *,
+    video: str,
+    behaviors: Sequence[str],
+    exclusive: bool,
+    settings: Mapping[str, Any],
+    labels: str | Path | None = None,
+) -> None:
+    """Draw what the model (and, where there are labels, a human) saw in a video, and the probabilities.
+
+    Args:
+        predictions: predictions CSV.
+        thresholds: thresholds.json.
+        manifest: video.json.
+        png: figure to write.
+        svg: the same.
+        video: name, for the title.
+        behaviors: names, in order.
+        exclusive: at most one behavior at a time; there are no thresholds to show.
+        settings: the section `ethogram` of the config: `thresholds` and `colors`; optional.
+        labels: label table of the video, if it has one.
+
+    Raises:
+        InputError: if the files do not fit each other.
+    """
+    rules = read_rules(thresholds, behaviors=behaviors, exclusive=exclusive, settings=settings)
+    facts = read_json(manifest)
+    edges = frame_edges(facts)
+    model = read_predictions(predictions, behaviors)
+    human = None if labels is None else read_labels(labels).values
+    for path, rows in ((predictions, model.decisions), (labels, human)):
+        if rows is not None and len(rows) != facts["frames"]:
+            raise InputError(
+                f"{path}: {len(rows)} rows, but the video has {facts['frames']} frames; delete it and run again"
+            )
+    colors = pick_colors(behaviors, settings.get("colors"))
+    lane = 0.42 if human is not None else 0.30
+    trace = 0.42 if len(behaviors) <= 8 else 0.32
+    heights = [max(0.5, lane * len(behaviors)), max(0.5, trace * len(behaviors))]
+    with style():
+        figure = new_figure(11, sum(heights) + 1.15)
+        rows, traces = figure.subplots(2, 1, sharex=True, height_ratios=heights)
+        _draw_rows(rows, model.decisions, human, edges, colors)
+        _draw_traces(traces, model.probabilities, [rule.threshold for rule in rules], edges, colors)
+        for axes in (rows, traces):
+            axes.set_yticks(np.arange(len(behaviors)) + 0.5, [shorten(name) for name in behaviors])
+            axes.set_ylim(len(behaviors), 0)
+            axes.tick_params(axis="y", length=0)
+            for start, stop in facts.get("damaged", []):
+                axes.axvspan(edges[start], edges[stop], facecolor="none", edgecolor=MUTED, hatch="xxx", linewidth=0)
+        ticks, texts, unit = time_ticks(edges[0], edges[-1])
+        traces.set_xticks(ticks, texts)
+        traces.set_xlim(edges[0], edges[-1])
+        rows.tick_params(axis="x", length=0, labelbottom=False)
+        traces.set_xlabel(unit)
+        rows.set_title(video, fontsize=12)
+        traces.set_title("probability" if exclusive else "probability and threshold", fontsize=9, fontweight="normal")
+        _explain(rows, human, facts)
+        save_figure(figure, png, svg)
+
+
+def _draw_rows(
+    axes: Axes, model: np.ndarray, human: np.ndarray | None, edges: np.ndarray, colors: Sequence[str]
+) -> None:
+    strip(axes, keep=())
+    for k, color in enumerate(colors):
+        if human is None:
+            lanes = [(model[:, k], k + 0.14, 0.72)]
+        else:
+            lanes = [(human[:, k], k + 0.09, 0.40), (model[:, k], k + 0.53, 0.40)]
+        for values, y, height in lanes:
+            axes.axhspan(y, y + height, color="#f5f6f8", linewidth=0, zorder=0)
+            _draw_bouts(axes, values == 1, edges, y, height, color)
+            if (values < 0).any():
+                spans = [(edges[start], edges[stop] - edges[start]) for start, stop in find_bouts(values < 0)]
+                axes.broken_barh(
+                    *(spans, (y, height)), facecolor=UNSCORED, edgecolor="#c3c8cf", hatch="/////", linewidth=0
+                )
+        if human is not None:
+            for text, y in (("human", k + 0.29), ("model", k + 0.73)):
+                axes.annotate(
+                    *(text, (1, y)),
+                    xycoords=axes.get_yaxis_transform(),
+                    xytext=(4, 0),
+                    textcoords="offset points",
+                    va="center",
+                    fontsize=6.5,
+                    color=MUTED,
+                )
+
+
+def _draw_bouts(axes: Axes, on: np.ndarray, edges: np.ndarray, y: float, height: float, color: str) -> None:
+    bouts = find_bouts(on)
+    if len(bouts) < MANY_BOUTS:
+        spans = [(edges[start], edges[stop] - edges[start]) for start, stop in bouts]
+        # The thin edge keeps a bout visible that is narrower than a pixel.
+        axes.broken_barh(spans, (y, height), facecolor=color, edgecolor=color, linewidth=0.35)
+        return
+    share = share_of_time(on, edges, COLUMNS)
+    image = np.zeros((1, COLUMNS, 4))
+    image[0, :, :3] = to_rgb(color)
+    image[0, :, 3] = np.where(share > 0, 0.2 + 0.8 * share, 0)
+    axes.imshow(
+        *(image,), extent=(edges[0], edges[-1], y + height, y), aspect="auto", interpolation="nearest", zorder=1
+    )
+
+
+def share_of_time(on: np.ndarray, edges: np.ndarray, columns: int) -> np.ndarray:
+    """Share of the time on, in each of `columns` equal parts of the time from `edges[0]` to `edges[-1]`: (columns,)."""
+    parts = np.linspace(edges[0], edges[-1], columns + 1)
+    spent = np.append(0, np.cumsum(on * np.diff(edges)))
+    return np.clip(np.diff(np.interp(parts, edges, spent)) / np.diff(parts), 0, 1)
+
+
+def _draw_traces(
+    axes: Axes,
+    probabilities: np.ndarray,
+    thresholds: Sequence[float | None],
+    edges: np.ndarray,
+    colors: Sequence[str],
+) -> None:
+    strip(axes, keep=("bottom",))
+    height = 0.78
+    times, low, high = envelope(probabilities, edges, COLUMNS)
+    for k, (threshold, color) in enumerate(zip(thresholds, colors, strict=True)):
+        base = k + 0.5 + height / 2
+        axes.axhline(base, color=FAINT, linewidth=0.8, zorder=0)
+        axes.axhline(base - height, color=FAINT, linewidth=0.8, zorder=0)
+        if low is high:
+            axes.fill_between(times, base, base - height * high[:, k], color=color, alpha=0.18, linewidth=0)
+            axes.plot(times, base - height * high[:, k], color=color, linewidth=0.9)
+        else:
+            axes.fill_between(
+                times, base - height * low[:, k], base - height * high[:, k], color=color, alpha=0.85, linewidth=0.3
+            )
+        if threshold is not None:
+            level = base - height * threshold
+            axes.axhline(level, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
+            axes.annotate(
+                *(f"{threshold:.2f}", (1, level)),
+                xycoords=axes.get_yaxis_transform(),
+                xytext=(4, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=6.5,
+                color=MUTED,
+            )
+
+
+def envelope(values: np.ndarray, edges: np.ndarray, columns: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Lowest and highest of `values` (T, K) in at most `columns` runs of frames, so that no peak is lost.
+
+    Returns:
+        times (n,), low (n, K), high (n, K); low and high are the same array where every frame is its own run.
+    """
+    frames = len(values)
+    middles = (edges[:-1] + edges[1:]) / 2
+    if frames <= 2 * columns:
+        return middles, values, values
+    starts = np.linspace(0, frames, columns, endpoint=False).astype(int)
+    return middles[starts], np.minimum.reduceat(values, starts), np.maximum.reduceat(values, starts)
+
+
+def _explain(axes: Axes, human: np.ndarray | None, facts: Mapping[str, Any]) -> None:
+    """A key for what is hatched."""
+    keys = []
+    if human is not None and (human < 0).any():
+        keys.append(Patch(facecolor=UNSCORED, edgecolor="#c3c8cf", hatch="/////", linewidth=0, label="not scored"))
+    if facts.get("damaged"):
+        keys.append(Patch(facecolor="none", edgecolor=MUTED, hatch="xxx", linewidth=0, label="damaged frames"))
+    if keys:
+        axes.legend(
+            handles=keys,
+            loc="lower right",
+            bbox_to_anchor=(1, 1),
+            ncols=2,
+            frameon=False,
+            fontsize=8,
+            borderaxespad=0.2,
+        )

@@ -1,0 +1,68 @@
+"""What each video's ethogram comes to: time spent, bouts, durations, latencies."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ethomake.ethogram.tables import Bout, read_bouts, write_table
+from ethomake.files import read_json
+from ethomake.sequence.thresholds import frame_edges
+
+COLUMNS = (
+    "video",
+    "subject",
+    "group",
+    "behavior",
+    "time_share",
+    "bouts",
+    "mean_duration_s",
+    "median_duration_s",
+    "latency_s",
+    "rate_per_min",
+    "total_s",
+)
+
+
+def summarize(
+    videos: Sequence[tuple[str | Path, str | Path]],
+    output: str | Path,
+    *,
+    behaviors: Sequence[str],
+    table: Mapping[str, Mapping[str, str]],
+) -> None:
+    """Write summary.csv: a row for each video and behavior.
+
+    Durations and latency are empty where there is no bout. Latency counts from the first frame.
+
+    Args:
+        videos: (bouts.csv, video.json) of each video.
+        output: summary.csv.
+        behaviors: names, in order.
+        table: subject and group of each video.
+    """
+    rows = []
+    for bouts_file, manifest_file in videos:
+        manifest = read_json(manifest_file)
+        bouts, edges = read_bouts(bouts_file), frame_edges(manifest)
+        about = table.get(manifest["video"], {})
+        for name in behaviors:
+            own = [bout for bout in bouts if bout.behavior == name]
+            numbers = summarize_behavior(own, float(edges[0]), float(edges[-1]))
+            rows.append([manifest["video"], about.get("subject", ""), about.get("group", ""), name, *numbers])
+    write_table(output, COLUMNS, rows)
+
+
+def summarize_behavior(bouts: Sequence[Bout], start_s: float, stop_s: float) -> list[float | int | None]:
+    """The columns from `time_share` on, for the bouts of one behavior in a video from `start_s` to `stop_s`."""
+    lengths = np.array([bout.duration_s for bout in bouts])
+    span, total = stop_s - start_s, float(lengths.sum())
+    return [
+        total / span if span > 0 else None,
+        len(bouts),
+        float(lengths.mean()) if bouts else None,
+        float(np.median(lengths)) if bouts else None,
+        min(bout.start_s for bout in bouts) - start_s if bouts else None,
+        len(bouts) / (span / 60) if span > 0 else None,
+        total,
+    ]

@@ -1,0 +1,156 @@
+"""The CSV files of this stage: predictions (a row a frame) and bouts (a row a bout)."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ethomake.errors import InputError
+from ethomake.files import write_text
+
+BOUT_COLUMNS = (
+    "video",
+    "subject",
+    "behavior",
+    "start_frame",
+    "stop_frame",
+    "start_s",
+    "stop_s",
+    "duration_s",
+    "mean_probability",
+)
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What the model says of one video.
+
+    Attributes:
+        times: float64 (T,), seconds.
+        probabilities: float64 (T, K).
+        decisions: int8 (T, K), 1 or 0.
+    """
+
+    times: np.ndarray
+    probabilities: np.ndarray
+    decisions: np.ndarray
+
+
+@dataclass(frozen=True)
+class Bout:
+    """One bout of one behavior; `stop_frame` is the first frame after it."""
+
+    video: str
+    subject: str
+    behavior: str
+    start_frame: int
+    stop_frame: int
+    start_s: float
+    stop_s: float
+    duration_s: float
+    mean_probability: float
+
+
+def write_table(path: str | Path, columns: Sequence[str], rows: Iterable[Sequence]) -> None:
+    """Write a CSV file; floats with six significant digits, None as an empty cell."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([cell(value) for value in row])
+    write_text(path, text.getvalue())
+
+
+def cell(value: object) -> object:
+    """A value as it stands in a CSV file."""
+    if value is None:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float | np.floating) else value
+
+
+def read_table(path: str | Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    """Read a CSV file that this stage wrote, as one dictionary a row.
+
+    Raises:
+        InputError: if there is no such file or a column is missing.
+    """
+    try:
+        with Path(path).open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            missing = [name for name in columns if name not in (reader.fieldnames or [])]
+            if missing:
+                raise InputError(f"{path}: no column {missing[0]!r}; delete the file and run again")
+            return list(reader)
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such file; run the step that makes it first") from None
+
+
+def prediction_columns(behaviors: Sequence[str]) -> list[str]:
+    """The header of a predictions file."""
+    return ["frame", "time_s", *(f"probability_{name}" for name in behaviors), *behaviors, "background"]
+
+
+def write_predictions(path: str | Path, behaviors: Sequence[str], predictions: Predictions) -> None:
+    """Write frame, time, probabilities (6 decimals), decisions and background (no behavior on) of each frame."""
+    header = io.StringIO()
+    csv.writer(header, lineterminator="\n").writerow(prediction_columns(behaviors))
+    background = ~predictions.decisions.any(axis=1)
+    columns = (
+        range(len(predictions.times)),
+        predictions.times.tolist(),
+        *predictions.probabilities.T.tolist(),
+        *predictions.decisions.T.tolist(),
+        background.tolist(),
+    )
+    k = len(behaviors)
+    row = "%d,%.6f" + ",%.6f" * k + ",%d" * (k + 1) + "\n"
+    write_text(path, header.getvalue() + "".join(row % values for values in zip(*columns, strict=True)))
+
+
+def read_predictions(path: str | Path, behaviors: Sequence[str]) -> Predictions:
+    """Read a predictions file.
+
+    Raises:
+        InputError: if it is missing or its columns are not those of `behaviors`.
+    """
+    try:
+        with Path(path).open(encoding="utf-8", newline="") as file:
+            header = next(csv.reader(file), [])
+            if header != prediction_columns(behaviors):
+                raise InputError(f"{path}: its behaviors are not those of the config; delete it and run again")
+            values = np.loadtxt(file, delimiter=",", ndmin=2, dtype=np.float64)
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such file; run the step that makes it first") from None
+    k = len(behaviors)
+    return Predictions(values[:, 1], values[:, 2 : 2 + k], values[:, 2 + k : 2 + 2 * k].astype(np.int8))
+
+
+def write_bouts(path: str | Path, bouts: Sequence[Bout]) -> None:
+    """Write bouts, one a row; seconds and probabilities with 6 decimals."""
+    rows = (
+        (
+            *(bout.video, bout.subject, bout.behavior, bout.start_frame, bout.stop_frame),
+            *(f"{value:.6f}" for value in (bout.start_s, bout.stop_s, bout.duration_s, bout.mean_probability)),
+        )
+        for bout in bouts
+    )
+    write_table(path, BOUT_COLUMNS, rows)
+
+
+def read_bouts(path: str | Path) -> list[Bout]:
+    """Read a bouts file.
+
+    Raises:
+        InputError: if it is missing or is not a bouts file.
+    """
+    return [
+        Bout(
+            *(row[name] for name in BOUT_COLUMNS[:3]),
+            *(int(row[name]) for name in BOUT_COLUMNS[3:5]),
+            *(float(row[name]) for name in BOUT_COLUMNS[5:]),
+        )
+        for row in read_table(path, BOUT_COLUMNS)
+    ]

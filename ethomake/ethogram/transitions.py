@@ -1,0 +1,110 @@
+"""Which behavior follows which."""
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby, pairwise
+from pathlib import Path
+
+import numpy as np
+
+from ethomake.ethogram.drawing import draw_matrix, new_figure, save_figure, style
+from ethomake.ethogram.tables import Bout, read_bouts, write_table
+
+ALL = "all"
+COLUMNS = ("group", "from", "to", "count", "probability")
+
+
+def transition_counts(bouts: Sequence[Bout], behaviors: Sequence[str]) -> np.ndarray:
+    """Count transitions between the bouts of one video.
+
+    Defined by onsets, so that it holds for behaviors that overlap as for exclusive ones: the bouts of the video in
+    the order in which they begin are one sequence, and each step of it is one transition, whether or not the earlier
+    bout is over by then. A behavior that stops and begins again with nothing begun between follows itself. Where
+    several begin in the same frame, they share the step equally, so counts need not be whole. Background is no state.
+
+    Args:
+        bouts: of one video, in any order.
+        behaviors: names, in order.
+
+    Returns:
+        float64 (K, K): how often the behavior of the column began next after the behavior of the row had begun.
+    """
+    counts = np.zeros((len(behaviors), len(behaviors)))
+    place = {name: k for k, name in enumerate(behaviors)}
+    ordered = sorted(bouts, key=lambda bout: bout.start_frame)
+    steps = [[place[bout.behavior] for bout in step] for _, step in groupby(ordered, lambda bout: bout.start_frame)]
+    for before, after in pairwise(steps):
+        counts[np.ix_(before, after)] += 1 / (len(before) * len(after))
+    return counts
+
+
+def transition_shares(counts: np.ndarray) -> np.ndarray:
+    """Rows of `counts` divided by their sums; NaN where a behavior is never followed."""
+    totals = counts.sum(axis=1, keepdims=True)
+    return np.divide(counts, totals, out=np.full_like(counts, np.nan), where=totals > 0)
+
+
+def count_transitions(
+    videos: Sequence[str | Path],
+    output: str | Path,
+    png: str | Path,
+    svg: str | Path,
+    *,
+    behaviors: Sequence[str],
+    table: Mapping[str, Mapping[str, str]],
+) -> None:
+    """Write transitions.csv and its figure; with more than one group, the table has each group as well.
+
+    Args:
+        videos: bouts.csv of each video.
+        output: CSV: group ("all": every video), from, to, count, probability (empty where a behavior is never
+            followed).
+        png: figure of all videos.
+        svg: the same.
+        behaviors: names, in order.
+        table: subject and group of each video.
+    """
+    nothing = np.zeros((len(behaviors), len(behaviors)))
+    counts = {ALL: nothing.copy()}
+    groups = sorted({about.get("group", "") for about in table.values()} - {""})
+    if len(groups) > 1:
+        counts |= {group: nothing.copy() for group in groups}
+    for path in videos:
+        bouts = read_bouts(path)
+        own = transition_counts(bouts, behaviors)
+        group = table.get(bouts[0].video, {}).get("group", "") if bouts else ""
+        counts[ALL] += own
+        if group in counts and group != ALL:
+            counts[group] += own
+    rows = [
+        (group, before, after, float(matrix[i, j]), None if np.isnan(shares[i, j]) else float(shares[i, j]))
+        for group, matrix in counts.items()
+        for shares in [transition_shares(matrix)]
+        for i, before in enumerate(behaviors)
+        for j, after in enumerate(behaviors)
+    ]
+    write_table(output, COLUMNS, rows)
+    _draw(counts[ALL], behaviors, png, svg)
+
+
+def _draw(counts: np.ndarray, behaviors: Sequence[str], png: str | Path, svg: str | Path) -> None:
+    shares = transition_shares(counts)
+    side = max(3.2, 0.55 * len(behaviors) + 1.6) if len(behaviors) <= 8 else 0.4 * len(behaviors) + 2
+    with style():
+        figure = new_figure(side + 1.2, side + 0.6)
+        axes = figure.add_subplot()
+        texts = [
+            [
+                ""
+                if np.isnan(share) or share == 0
+                else f"{share:.2f}\n({count:.0f})"
+                if len(counts) <= 8
+                else f"{share:.2f}"
+                for share, count in zip(*row, strict=True)
+            ]
+            for row in zip(shares, counts, strict=True)
+        ]
+        draw_matrix(axes, shares, texts, behaviors)
+        axes.set_xlabel("began next")
+        axes.set_ylabel("had begun")
+        axes.set_title(f"Transitions ({counts.sum():.0f})")
+        save_figure(figure, png, svg)
