@@ -87,6 +87,6 @@ def content_digest(parts: Iterable[bytes | memoryview | np.ndarray | str]) -> st
     for part in parts:
         if isinstance(part, np.ndarray):
             digest.update(f"{part.dtype.str}{part.shape}".encode())
-            part = np.ascontiguousarray(part).data  # noqa: PLW2901
+            part = np.ascontiguousarray(part).data
         digest.update(part.encode() if isinstance(part, str) else part)
     return "sha256:" + digest.hexdigest()

@@ -1,0 +1,73 @@
+"""The feature store of a video: a Zarr group of float16 and float32 arrays, a row a frame."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+
+from ethomake.errors import InputError
+from ethomake.files import read_json
+
+CHUNK = 5120  # rows of a chunk
+# zstd makes features about 10 % smaller; without crc32c a flipped bit on the disk would go unnoticed
+CODECS = {"compressors": [zarr.codecs.ZstdCodec(level=1), zarr.codecs.Crc32cCodec()]}
+
+
+def create_features(path: str | Path, frames: int, widths: dict[str, tuple[int, str]]) -> zarr.Group:
+    """Create an empty store.
+
+    Args:
+        path: the store's directory; must not exist.
+        frames: number of rows.
+        widths: for each array its number of columns and its type, say `{"spatial": (512, "float16")}`.
+    """
+    group = zarr.open_group(path, mode="w-", zarr_format=3)
+    for name, (width, dtype) in widths.items():
+        group.create_array(
+            name,
+            shape=(frames, width),
+            chunks=(min(CHUNK, frames), width),
+            dtype=dtype,
+            fill_value=float("nan"),
+            dimension_names=("frame", "feature" if dtype == "float16" else "behavior"),
+            **CODECS,
+        )
+    return group
+
+
+def open_features(manifest: str | Path) -> tuple[dict[str, Any], zarr.Group]:
+    """The manifest of a video's features, and the store beside it.
+
+    Raises:
+        InputError: if either is missing or they do not belong together.
+    """
+    manifest = Path(manifest)
+    facts = read_json(manifest)
+    store = manifest.with_suffix(".zarr")
+    try:
+        group = zarr.open_group(store, mode="r")
+        shapes = {name: list(array.shape) for name, array in group.arrays()}
+    except (FileNotFoundError, ValueError, KeyError) as error:
+        raise InputError(f"{store}: not a readable feature store ({error}); remove it and run again") from None
+    if shapes != facts["arrays"]:
+        raise InputError(f"{store}: holds {shapes}, its manifest says {facts['arrays']}; remove both and run again")
+    return facts, group
+
+
+def read_inputs(manifest: str | Path, streams: list[str] | None = None) -> np.ndarray:
+    """The features of the streams side by side, what the sequence model takes: float16 (T, 512 a stream).
+
+    Args:
+        manifest: the manifest beside the store.
+        streams: which streams and in which order; by default all, in the order of the manifest.
+    """
+    facts, group = open_features(manifest)
+    names = facts["streams"] if streams is None else streams
+    if missing := [name for name in names if name not in facts["arrays"]]:
+        raise InputError(f"{manifest}: has no features of the stream {missing[0]}; extract the features again")
+    features = np.concatenate([group[name][:] for name in names], axis=1)
+    if not np.isfinite(features).all():
+        row = int(np.flatnonzero(~np.isfinite(features).all(axis=1))[0])
+        raise InputError(f"{manifest}: the features of frame {row} are not numbers; extract the features again")
+    return features

@@ -1,0 +1,130 @@
+"""The stack of ten flows that belongs to each frame of a video, computed block by block with a trained network.
+
+The stack of frame t holds the flows of the pairs t-5..t+4 (pair p is the flow from frame p to frame p + 1). The
+paper takes all ten from the window around t, so every pair's flow is computed ten times, a little differently each
+time. With `reuse` the windows lie end to end instead, each pair's flow is computed once, and the stacks of
+neighboring frames share it.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ethomake.flow.networks import build_flow_network
+from ethomake.ingest.frames import FrameStore
+from ethomake.training.device import autocast
+from ethomake.training.frames import normalize
+from ethomake.training.weights import freeze, load_weights, read_facts
+
+FRAMES = 11  # of a window
+FLOWS = FRAMES - 1
+MARGIN = FLOWS  # frames read on each side of a block, so that its windows are complete
+BLOCK = 640  # frames of a block, a multiple of FLOWS
+BATCH = 16  # windows a forward pass: more only spills the processor's caches
+
+
+@dataclass(frozen=True)
+class FlowGenerator:
+    """A trained flow network, frozen, with all that its input and output need."""
+
+    network: nn.Module
+    facts: dict[str, Any]
+    device: torch.device
+    precision: torch.dtype
+
+    @classmethod
+    def load(cls, weights: str | Path, device: torch.device, precision: torch.dtype) -> "FlowGenerator":
+        """Load a weights file written by `train_flow`."""
+        facts = read_facts(weights)
+        network = build_flow_network(facts["network"], facts["frames"])
+        load_weights(weights, network)
+        return cls(freeze(network.to(device, memory_format=torch.channels_last)), facts, device, precision)
+
+    @torch.no_grad()
+    def __call__(self, clips: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
+        """The flows of windows of 11 frames, at half the image size.
+
+        Args:
+            clips: values 0..1, (N, 11, 3, H, W).
+            inside: whether each frame lies inside its video, (N, 11).
+
+        Returns:
+            float32 (N, 20, H/2, W/2), channels dx0, dy0, dx1, ...
+        """
+        normal = normalize(clips, inside, self.facts["channel_mean"], self.facts["channel_std"])
+        with autocast(self.device, self.precision):
+            return self.network(normal)[0].float()
+
+
+@dataclass(frozen=True)
+class Block:
+    """The frames start..stop of a video with MARGIN frames on each side.
+
+    Attributes:
+        frames: uint8 (stop - start + 2 * MARGIN, 3, H, W); outside the video the first or last frame, repeated.
+        inside: bool (stop - start + 2 * MARGIN,).
+    """
+
+    start: int
+    stop: int
+    frames: torch.Tensor
+    inside: torch.Tensor
+
+    @property
+    def own(self) -> torch.Tensor:
+        """The block's frames without the margins."""
+        return self.frames[MARGIN : MARGIN + self.stop - self.start]
+
+
+def read_blocks(store: FrameStore) -> Iterator[Block]:
+    """Read a video from beginning to end, every frame (but for the margins) once."""
+    for start in range(0, len(store), BLOCK):
+        stop = min(start + BLOCK, len(store))
+        wanted = np.arange(start - MARGIN, stop + MARGIN)
+        inside = torch.from_numpy((wanted >= 0) & (wanted < len(store)))
+        yield Block(start, stop, store.read(wanted.clip(0, len(store) - 1)), inside)
+
+
+def pair_flows(generator: FlowGenerator, block: Block) -> torch.Tensor:
+    """The flow of each pair around a block, each computed once, in windows that lie end to end.
+
+    Returns:
+        float16 (n + 9, 2, H/2, W/2) on the generator's device, n the frames of the block; the first is that of
+        pair start - 5, the last that of pair stop + 3.
+    """
+    n = block.stop - block.start
+    count = -(-n // FLOWS) + 2
+    firsts = torch.arange(count) * FLOWS  # the first window begins MARGIN frames before the block
+    flows = _in_batches(generator, block, firsts)
+    pairs = flows.view(-1, 2, *flows.shape[-2:])
+    return pairs[MARGIN - FLOWS // 2 :][: n + FLOWS - 1]
+
+
+def frame_stacks(generator: FlowGenerator, block: Block, reuse: bool) -> torch.Tensor:
+    """The stack of ten flows of each frame of a block, float16 (n, 20, H/2, W/2)."""
+    if not reuse:
+        firsts = torch.arange(block.stop - block.start) + MARGIN - FRAMES // 2
+        return _in_batches(generator, block, firsts)
+    pairs = pair_flows(generator, block)
+    return stack_pairs(pairs, np.arange(block.stop - block.start))
+
+
+def stack_pairs(pairs: torch.Tensor, first: Sequence[int] | np.ndarray) -> torch.Tensor:
+    """Gather stacks out of a track of pairs: rows first..first+9 of `pairs` (P, 2, h, w), as (N, 20, h, w)."""
+    rows = torch.as_tensor(np.asarray(first)[:, None] + np.arange(FLOWS))
+    return pairs[rows.to(pairs.device)].flatten(1, 2)
+
+
+def _in_batches(generator: FlowGenerator, block: Block, firsts: torch.Tensor) -> torch.Tensor:
+    frames = block.frames.to(generator.device)
+    inside = block.inside.to(generator.device)
+    out = []
+    for batch in firsts.split(BATCH):
+        rows = (batch[:, None] + torch.arange(FRAMES)).clamp(max=len(frames) - 1).to(frames.device)
+        out.append(generator(frames[rows].float() / 255, inside[rows]).half())
+    return torch.cat(out)

@@ -1,0 +1,129 @@
+"""Train the flow network without labels: frame t+1, warped back by the flow, must look like frame t."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ethomake.files import remove
+from ethomake.flow.loss import flow_loss
+from ethomake.flow.networks import build_flow_network
+from ethomake.flow.stacks import FRAMES
+from ethomake.job import say
+from ethomake.training.augment import Augmentation, change_colors, draw_rotations, turn_clips
+from ethomake.training.device import autocast, choose_device, choose_precision, describe
+from ethomake.training.frames import FramePool, normalize
+from ethomake.training.history import write_history
+from ethomake.training.loop import Schedule, fit, shuffled_batches
+from ethomake.training.weights import load_weights, read_facts, save_weights
+
+VALIDATION_WINDOWS = 256
+
+
+def train_flow(
+    train: Sequence[str | Path],
+    validate: Sequence[str | Path],
+    weights: str | Path,
+    history: str | Path,
+    *,
+    settings: dict[str, Any],
+    augmentation: dict[str, float],
+    seed: int,
+    checkpoint: str | Path,
+) -> None:
+    """Train a flow network on windows of 11 frames and write its weights and learning history.
+
+    Args:
+        train: the `video.json` of the videos to train on; no labels are needed.
+        validate: those of the videos whose loss chooses the best epoch; may be empty.
+        weights, history: the two files to write.
+        settings: the section `flow:` of the config, with `network` resolved.
+        augmentation: the section `augmentation:` of the config.
+        seed: of the first weights and of all sampling.
+        checkpoint: where the state after each epoch is kept until the end.
+
+    Raises:
+        InputError: if given weights do not fit, or the videos' image sizes differ.
+    """
+    device = choose_device()
+    precision = choose_precision(settings["precision"], device)
+    changes = Augmentation(**augmentation)
+    schedule = Schedule.of(settings)
+    torch.manual_seed(seed)
+    model = build_flow_network(settings["network"], FRAMES).to(device, memory_format=torch.channels_last)
+    pretrained: frozenset[str] = frozenset()
+    if settings["weights"] != "none":
+        load_weights(settings["weights"], model)
+        pretrained = frozenset(name for name, _ in model.named_parameters())
+    pool = FramePool(train)
+    mean, std = pool.mean.tolist(), pool.std.tolist()
+    if settings["weights"] != "none":  # a network goes on seeing frames in the form it was trained on
+        given = read_facts(settings["weights"])
+        mean, std = given["channel_mean"], given["channel_std"]
+    places = _all_places(pool)
+    say(f"flow: {settings['network']}, {len(places)} frames to learn from, {describe(device, precision)}")
+
+    def batches(rng: np.random.Generator) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        for chosen in shuffled_batches(len(places), schedule, rng):
+            clips, inside = pool.windows(*places[chosen].T, FRAMES)
+            clips = change_colors(clips.float() / 255, changes, rng)
+            yield turn_clips(clips, draw_rotations(changes, len(clips), rng)), inside
+
+    def loss(batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+        clips, inside = (part.to(device, non_blocking=True) for part in batch)
+        with autocast(device, precision):
+            flows = model(normalize(clips, inside, mean, std))
+        return flow_loss(clips, [flow.float() for flow in flows], settings)
+
+    examples = _validation_clips(validate, schedule.batch)
+
+    def validation() -> tuple[float | None, None]:
+        if not examples:
+            return None, None
+        losses = [float(loss((clips.float() / 255, inside))) * len(clips) for clips, inside in examples]
+        return sum(losses) / sum(len(clips) for clips, _ in examples), None
+
+    rows = fit(
+        model,
+        schedule,
+        batches=batches,
+        steps=min(schedule.steps, max(1, len(places) // schedule.batch)),
+        loss=loss,
+        validate=validation,
+        seed=seed,
+        checkpoint=checkpoint,
+        label="flow",
+        pretrained=pretrained,
+    )
+    facts = {
+        "network": settings["network"],
+        "frames": FRAMES,
+        "image_size": list(pool.size),
+        "channel_mean": mean,
+        "channel_std": std,
+        "seed": seed,
+    }
+    save_weights(weights, model, facts)
+    write_history(history, rows)
+    remove(checkpoint)
+
+
+def _all_places(pool: FramePool) -> np.ndarray:
+    """(video, frame) of every frame whose window lies inside its video; of every frame, where videos are shorter."""
+    margin = FRAMES // 2
+    places = [
+        (video, frame) for video, length in enumerate(pool.lengths) for frame in range(margin, length - margin)
+    ] or [(video, frame) for video, length in enumerate(pool.lengths) for frame in range(length)]
+    return np.array(places)
+
+
+def _validation_clips(manifests: Sequence[str | Path], batch: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Windows spread evenly over the validation videos, uint8, in batches."""
+    if not manifests:
+        return []
+    pool = FramePool(manifests, budget=0)
+    places = _all_places(pool)
+    chosen = places[np.unique(np.linspace(0, len(places) - 1, VALIDATION_WINDOWS).astype(int))]
+    return [pool.windows(*chosen[i : i + batch].T, FRAMES) for i in range(0, len(chosen), batch)]

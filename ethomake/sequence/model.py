@@ -1,0 +1,67 @@
+"""The sequence model as it is trained and used: standardized features in, logits of whole videos out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ethomake.sequence.networks import build_sequence_network
+from ethomake.training.weights import load_weights, read_facts
+
+CHUNK = 4096  # frames a forward pass gives at inference
+
+
+class SequenceModel(nn.Module):
+    """A sequence network behind a standardization of its features with the statistics of the training videos."""
+
+    def __init__(self, network: str, inputs: int, outputs: int, settings: dict[str, Any]):
+        super().__init__()
+        self.network = build_sequence_network(network, inputs, outputs, settings)
+        self.register_buffer("mean", torch.zeros(inputs))
+        self.register_buffer("std", torch.ones(inputs))
+
+    def standardize_with(self, features: Sequence[np.ndarray]) -> None:
+        """Take mean and standard deviation from the training videos' features, each (T, D)."""
+        rows = sum(len(part) for part in features)
+        mean = sum(part.sum(0, dtype=np.float64) for part in features) / rows
+        variance = sum(((part - mean) ** 2).sum(0) for part in features) / rows
+        self.mean.copy_(torch.from_numpy(mean))
+        self.std.copy_(torch.from_numpy(np.sqrt(variance)).clamp(min=1e-3))
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Logits (B, T, K) of features (B, T, D); past the ends of T the standardized features are zero."""
+        return self.network((features - self.mean) / self.std)
+
+
+def load_sequence_model(weights: str | Path, device: torch.device) -> tuple[SequenceModel, dict[str, Any]]:
+    """A trained sequence model in eval mode, and the facts saved with it."""
+    facts = read_facts(weights)
+    outputs = len(facts["behaviors"]) + facts["exclusive"]
+    model = SequenceModel(facts["network"], facts["inputs"], outputs, facts["settings"])
+    load_weights(weights, model)
+    return model.to(device).eval(), facts
+
+
+@torch.no_grad()
+def infer(model: SequenceModel, features: np.ndarray, chunk: int = CHUNK) -> torch.Tensor:
+    """Logits of a whole video, float32 (T, K) on the CPU.
+
+    The video passes in windows that overlap by the network's reach on each side; of each window only the frames
+    are kept whose whole context lies in it. So the result is that of one pass over the video, wherever the
+    windows fall, and memory does not grow with it.
+
+    Args:
+        features: float16 or float32 (T, D).
+        chunk: frames to keep of a window.
+    """
+    device, reach = model.mean.device, model.network.reach
+    logits = []
+    for start in range(0, len(features), chunk):
+        stop = min(start + chunk, len(features))
+        first, last = max(0, start - reach), min(len(features), stop + reach)
+        window = torch.from_numpy(np.asarray(features[first:last], dtype=np.float32)).to(device)
+        logits.append(model(window[None])[0, start - first : stop - first].float().cpu())
+    return torch.cat(logits)

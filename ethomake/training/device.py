@@ -1,0 +1,52 @@
+"""Where a job computes, and in which precision: facts of the machine, told at the start of each job."""
+
+import os
+
+import torch
+
+from ethomake.errors import InputError
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+def choose_device() -> torch.device:
+    """The GPU where there is one, else the CPU; the environment variable ETHOMAKE_DEVICE overrides it.
+
+    Raises:
+        InputError: if ETHOMAKE_DEVICE names a device that this machine does not have.
+    """
+    name = os.environ.get("ETHOMAKE_DEVICE", "auto")
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise InputError(f"ETHOMAKE_DEVICE={name}: this machine has no CUDA device; unset it or write cpu")
+    try:
+        return torch.device(name)
+    except RuntimeError:
+        raise InputError(f"ETHOMAKE_DEVICE={name}: not a device; write auto, cpu or cuda") from None
+
+
+def choose_precision(name: str, device: torch.device) -> torch.dtype:
+    """The type in which convolutions compute; `auto` is bfloat16 where the device has it in hardware."""
+    if name != "auto":
+        return PRECISIONS[name]
+    if device.type == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return torch.bfloat16 if native else torch.float32
+
+
+def autocast(device: torch.device, precision: torch.dtype) -> torch.autocast:
+    """The context in which forward passes run; it does nothing in float32."""
+    return torch.autocast(device.type, precision, enabled=precision != torch.float32)
+
+
+def describe(device: torch.device, precision: torch.dtype) -> str:
+    """The device and precision in words, for the first line of a job."""
+    if device.type == "cuda":
+        name = torch.cuda.get_device_name(device)
+    else:
+        threads = torch.get_num_threads()
+        name = f"CPU with {threads} thread{'s' if threads > 1 else ''}"
+    return f"{name}, {str(precision).removeprefix('torch.')}"

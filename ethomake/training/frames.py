@@ -1,0 +1,133 @@
+"""The frames of several videos as one pool, out of which a training takes windows."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from queue import Queue
+from threading import Thread
+from typing import TypeVar
+
+import numpy as np
+import torch
+
+from ethomake.errors import InputError
+from ethomake.ingest.frames import FrameStore
+from ethomake.job import track
+
+T = TypeVar("T")
+MEMORY_BUDGET = 4 * 2**30  # bytes of decoded frames that a training keeps in memory
+
+
+class FramePool:
+    """Frames of several videos; `windows` gathers the frames around any frame of any video.
+
+    Where all decoded frames fit into `budget` bytes they are decoded once and kept; otherwise every window is
+    read from the frame stores, which stay open.
+
+    Args:
+        manifests: paths of the videos' `video.json`; all videos must have the same image size.
+        budget: bytes of decoded frames to keep in memory at most.
+
+    Attributes:
+        lengths: number of frames of each video.
+        mean, std: channel mean and standard deviation over all frames of all videos, values 0..1, (3,).
+        size: image height and width.
+    """
+
+    def __init__(self, manifests: Sequence[str | Path], budget: int = MEMORY_BUDGET):
+        self.stores = [FrameStore(manifest) for manifest in manifests]
+        sizes = {(store.height, store.width) for store in self.stores}
+        if len(sizes) > 1:
+            raise InputError(f"{manifests[0]}: image sizes differ between the videos ({sizes}); ingest them again")
+        self.size = sizes.pop()
+        self.lengths = np.array([len(store) for store in self.stores])
+        self.mean, self.std = pooled_statistics([store.manifest for store in self.stores])
+        self.decoded: list[torch.Tensor] | None = None
+        if self.lengths.sum() * 3 * self.size[0] * self.size[1] <= budget:
+            self.decoded = [_decode(store) for store in track(self.stores, len(self.stores), "frames", "video")]
+
+    def windows(self, videos: np.ndarray, frames: np.ndarray, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """The `count` frames around each given frame (count odd; the given frame is the middle one).
+
+        Args:
+            videos: which video, (N,).
+            frames: which frame of it, (N,).
+
+        Returns:
+            uint8 frames (N, count, 3, H, W), and bool (N, count): whether the frame lies inside the video.
+            Frames outside repeat the first or last frame and are for the caller to blank.
+        """
+        offsets = np.arange(count) - count // 2
+        wanted = np.asarray(frames)[:, None] + offsets
+        inside = (wanted >= 0) & (wanted < self.lengths[videos][:, None])
+        wanted = wanted.clip(0, self.lengths[videos][:, None] - 1)
+        out = torch.empty((len(wanted), count, 3, *self.size), dtype=torch.uint8)
+        for i, (video, indices) in enumerate(zip(videos, wanted, strict=True)):
+            out[i] = self.decoded[video][indices] if self.decoded else self.stores[video].read(indices)
+        return out, torch.from_numpy(inside)
+
+
+def _decode(store: FrameStore) -> torch.Tensor:
+    """All frames of a store, uint8 (T, 3, H, W), read in blocks."""
+    blocks = [np.arange(start, min(start + 256, len(store))) for start in range(0, len(store), 256)]
+    return torch.cat([store.read(block) for block in blocks])
+
+
+def pooled_statistics(manifests: Sequence[dict]) -> tuple[np.ndarray, np.ndarray]:
+    """Channel mean and standard deviation over all frames of several videos, from those of each video.
+
+    Args:
+        manifests: contents of `video.json`, with `frames`, `channel_mean` and `channel_std`.
+
+    Returns:
+        Two float64 arrays (3,), of values 0..1.
+    """
+    weights = np.array([manifest["frames"] for manifest in manifests], dtype=float)
+    means = np.array([manifest["channel_mean"] for manifest in manifests])
+    stds = np.array([manifest["channel_std"] for manifest in manifests])
+    mean = np.average(means, axis=0, weights=weights)
+    variance = np.average(stds**2 + (means - mean) ** 2, axis=0, weights=weights)
+    return mean, np.sqrt(variance).clip(1e-3)
+
+
+def normalize(clips: torch.Tensor, inside: torch.Tensor, mean: Sequence[float], std: Sequence[float]) -> torch.Tensor:
+    """Zero mean and unit variance by channel; frames outside the video become the mean image, which is zero.
+
+    Args:
+        clips: float values 0..1, (N, frames, 3, H, W).
+        inside: bool (N, frames).
+    """
+    shape = (1, 1, 3, 1, 1)
+    mean = torch.as_tensor(mean, dtype=clips.dtype, device=clips.device).view(shape)
+    std = torch.as_tensor(std, dtype=clips.dtype, device=clips.device).view(shape)
+    return (clips - mean) / std * inside.to(clips)[:, :, None, None, None]
+
+
+def prefetch(items: Iterable[T], depth: int = 2) -> Iterator[T]:
+    """Make the next `depth` items in a thread while the current one is worked on; errors come through."""
+    queue: Queue = Queue(depth)
+    end = object()
+    stopped = False
+
+    def produce() -> None:
+        try:
+            for item in items:
+                if stopped:
+                    return
+                queue.put(item)
+            queue.put(end)
+        except BaseException as error:
+            queue.put(error)
+
+    thread = Thread(target=produce, daemon=True)
+    thread.start()
+    try:
+        while (item := queue.get()) is not end:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stopped = True
+        while thread.is_alive():  # the thread may wait for room in the queue
+            while not queue.empty():
+                queue.get_nowait()
+            thread.join(0.05)

@@ -1,0 +1,106 @@
+"""Classification losses that know what was not scored."""
+
+import torch
+from torch.nn import functional
+
+UNSCORED = -1
+
+
+def class_weights(labels: torch.Tensor, exponent: float) -> torch.Tensor:
+    """Weights of the positive class, (negatives / positives) ** exponent.
+
+    Args:
+        labels: 1, 0 or -1 (not scored), (N, K).
+        exponent: 0 weighs nothing, 1 balances the classes; the paper found 0.25 a good compromise.
+
+    Returns:
+        Float tensor (K,); 1 where a behavior has no positive or no negative label.
+    """
+    positives = (labels == 1).sum(0).double()
+    negatives = (labels == 0).sum(0).double()
+    defined = (positives > 0) & (negatives > 0)
+    return torch.where(defined, (negatives / positives.clamp(min=1)) ** exponent, 1.0).float()
+
+
+def focal_binary_loss(
+    logits: torch.Tensor,
+    labels: torch.Tensor,
+    positive_weight: torch.Tensor,
+    *,
+    gamma: float = 1.0,
+    smoothing: float = 0.05,
+) -> torch.Tensor:
+    """Masked focal binary cross-entropy with label smoothing: the mean over the scored entries.
+
+    Focal loss: Lin et al. 2017, arXiv 1708.02002. With gamma 0, no smoothing and weight 1 this is the binary
+    cross-entropy. Where nothing is scored the loss is zero (and so is its gradient).
+
+    Args:
+        logits: (..., K).
+        labels: 1, 0 or -1 (not scored), the same shape.
+        positive_weight: weight of positives, (K,).
+        gamma: how much less an entry counts that is right already: (1 - p of the truth) ** gamma.
+        smoothing: 1 becomes 1 - smoothing/2, 0 becomes smoothing/2.
+    """
+    scored = labels != UNSCORED
+    target = labels.clamp(min=0).to(logits)
+    smooth = target * (1 - smoothing) + smoothing / 2
+    entropy = functional.binary_cross_entropy_with_logits(logits, smooth, pos_weight=positive_weight, reduction="none")
+    probability = torch.sigmoid(logits)
+    miss = torch.where(target > 0.5, 1 - probability, probability)
+    return _masked_mean(entropy * miss**gamma, scored)
+
+
+def classes_of(labels: torch.Tensor) -> torch.Tensor:
+    """Mutually exclusive labels (..., K) as class numbers (...): 0 is background, -1 is not scored.
+
+    A row with a 1 is that class even if other entries are not scored; without a 1, any -1 leaves it open.
+    """
+    kind = labels.argmax(-1) + 1
+    any_positive = (labels == 1).any(-1)
+    any_unscored = (labels == UNSCORED).any(-1)
+    background_or_open = torch.where(any_unscored, UNSCORED, 0)
+    return torch.where(any_positive, kind, background_or_open)
+
+
+def focal_softmax_loss(
+    logits: torch.Tensor,
+    labels: torch.Tensor,
+    weight: torch.Tensor,
+    *,
+    gamma: float = 1.0,
+    smoothing: float = 0.05,
+) -> torch.Tensor:
+    """Masked focal cross-entropy for mutually exclusive behaviors, with class weights.
+
+    Args:
+        logits: (..., K + 1), background first.
+        labels: 1, 0 or -1 (not scored), (..., K), at most one 1 a row.
+        weight: weight of background and of each behavior, (K + 1,).
+        gamma, smoothing: as in `focal_binary_loss`; smoothing spreads over all classes.
+    """
+    classes = classes_of(labels)
+    scored = classes != UNSCORED
+    log_probability = functional.log_softmax(logits, dim=-1)
+    truth = functional.one_hot(classes.clamp(min=0), logits.shape[-1]).to(logits)
+    target = truth * (1 - smoothing) + smoothing / logits.shape[-1]
+    miss = 1 - (log_probability.exp() * truth).sum(-1)
+    entropy = -(target * log_probability * weight).sum(-1)
+    return _masked_mean(entropy * miss.clamp(min=0) ** gamma, scored)
+
+
+def softmax_weights(labels: torch.Tensor, exponent: float) -> torch.Tensor:
+    """Weights of background and each behavior for `focal_softmax_loss`, (K + 1,): (others / own) ** exponent."""
+    classes = classes_of(labels)
+    columns = torch.stack([(classes == k).long() for k in range(labels.shape[-1] + 1)], -1)
+    columns[classes == UNSCORED] = UNSCORED
+    return class_weights(columns, exponent)
+
+
+def probabilities(logits: torch.Tensor, exclusive: bool) -> torch.Tensor:
+    """Probabilities of the behaviors: sigmoid of K logits, or softmax of K + 1 with background dropped."""
+    return logits.softmax(-1)[..., 1:] if exclusive else logits.sigmoid()
+
+
+def _masked_mean(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    return torch.where(mask, values, 0.0).sum() / mask.sum().clamp(min=1)

@@ -1,0 +1,55 @@
+"""What a classifier is trained for and judged by: the loss and the scores of either kind of labels."""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from ethomake.training.losses import (
+    UNSCORED,
+    class_weights,
+    classes_of,
+    focal_binary_loss,
+    focal_softmax_loss,
+    probabilities,
+    softmax_weights,
+)
+from ethomake.training.scores import best_f1
+
+
+class Objective:
+    """The masked focal loss with weights from the training labels, for sigmoid or softmax outputs.
+
+    Args:
+        labels: of the training frames, 1, 0 or -1 (not scored), (N, K).
+        exclusive: softmax over background and K behaviors, instead of K sigmoids.
+        settings: `focal_gamma`, `label_smoothing`, `positive_weight_exponent`.
+
+    Attributes:
+        positives, negatives: number of training frames for and against each output, (K,) or (K + 1,).
+    """
+
+    def __init__(self, labels: torch.Tensor, exclusive: bool, settings: dict[str, Any], device: torch.device):
+        self.exclusive = exclusive
+        self.options = {"gamma": settings["focal_gamma"], "smoothing": settings["label_smoothing"]}
+        weigh = softmax_weights if exclusive else class_weights
+        self.weight = weigh(labels, settings["positive_weight_exponent"]).to(device)
+        if exclusive:
+            classes = classes_of(labels)
+            of_class = classes[:, None] == torch.arange(labels.shape[1] + 1)
+            self.positives = of_class.sum(0)
+            self.negatives = (classes != UNSCORED).sum() - self.positives
+        else:
+            self.positives = (labels == 1).sum(0)
+            self.negatives = (labels == 0).sum(0)
+
+    def loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """The loss of a batch; logits (..., K) or (..., K + 1), labels (..., K)."""
+        loss = focal_softmax_loss if self.exclusive else focal_binary_loss
+        return loss(logits, labels, self.weight.to(logits.device), **self.options)
+
+    def judge(self, logits: torch.Tensor, labels: torch.Tensor) -> tuple[float, float | None]:
+        """Loss, and mean over the behaviors of the best F1; None where no behavior has a positive frame."""
+        f1 = best_f1(probabilities(logits, self.exclusive).cpu().numpy(), labels.cpu().numpy())
+        mean = None if np.isnan(f1).all() else float(np.nanmean(f1))
+        return float(self.loss(logits, labels)), mean
