@@ -1,0 +1,100 @@
+# ethomake: raw videos of animals and label files in, ethograms, statistics and a report out.
+#
+#   snakemake                          the example, or the project that config.yaml describes
+#   snakemake --dry-run                what would be done, and why
+#   snakemake ethograms                one of the targets below; or any file of results/
+#   snakemake --config example=simulated
+#
+# Data flow is in workflow/rules/<stage>.smk, the work itself in the library ethomake/<stage>.
+
+import os
+import sys
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+from ethomake import config as project_config
+from ethomake.errors import InputError
+
+min_version("9.20")
+
+
+# A project is a folder: its own config.yaml if it has one, else the one beside this file.
+# What is given on the command line stands above config.yaml and the overlay of an example.
+ROOT = Path(workflow.basedir)
+
+
+configfile: "config.yaml" if os.path.exists("config.yaml") else str(ROOT / "config.yaml")
+
+
+if config.get("example") in ("flies", "simulated"):
+
+    configfile: str(ROOT / "example" / f"{config['example']}.yaml")
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/example.smk"
+include: "workflow/rules/ingest.smk"
+include: "workflow/rules/labels.smk"
+include: "workflow/rules/training.smk"
+include: "workflow/rules/flow.smk"
+include: "workflow/rules/streams.smk"
+include: "workflow/rules/features.smk"
+include: "workflow/rules/sequence.smk"
+include: "workflow/rules/ethogram.smk"
+include: "workflow/rules/evaluation.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        "results/report.html",
+        "results/summary.csv",
+        "results/transitions.csv",
+        expand("results/ethograms/{video}.png", video=VIDEOS),
+        expand("results/bouts/{video}.csv", video=VIDEOS),
+        expand("results/predictions/main/{video}.csv", video=VIDEOS),
+        EVALUATION,
+
+
+rule frames:
+    input:
+        expand("results/ingest/{video}/video.json", video=VIDEOS),
+
+
+rule checked_labels:
+    input:
+        expand("results/labels/{video}.csv", video=LABELLED),
+
+
+rule models:
+    input:
+        [weights for _, weights in trained_models("main")],
+        "results/sequence/main/weights.safetensors",
+        "results/sequence/main/thresholds.json",
+        [figure for _, figure in learning_curves("main")],
+
+
+rule features:
+    input:
+        expand("results/features/main/{video}.json", video=VIDEOS),
+
+
+rule predictions:
+    input:
+        expand("results/predictions/main/{video}.csv", video=VIDEOS),
+
+
+rule ethograms:
+    input:
+        expand("results/ethograms/{video}.png", video=VIDEOS),
+
+
+rule evaluation:
+    input:
+        EVALUATION,
+
+
+rule report:
+    input:
+        "results/report.html",

@@ -1,0 +1,492 @@
+"""What the user asks for: config.yaml and the video table, checked before any job runs.
+
+This module runs while the DAG is built (in every cluster job again), so it imports nothing heavy. Every mistake
+is an InputError of one line: which key or which row, its value, why it cannot be, and how to mend it.
+"""
+
+import csv
+import difflib
+import glob
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from ethomake.errors import InputError
+from ethomake.files import content_digest, read_json
+from ethomake.labels.splits import assign_parts, check_split, count_positives
+
+ROOT = Path(__file__).resolve().parents[1]
+SCHEMAS = ROOT / "workflow" / "schemas"
+PARTS = ("train", "validate", "test")
+
+# The networks of the three presets (DeepEthogram's fast, medium and slow; eLife 2021;10:e63377).
+PRESETS = {
+    "fast": {"flow": "tiny_motion_net", "streams": "resnet18"},
+    "medium": {"flow": "motion_net", "streams": "resnet50"},
+    "slow": {"flow": "tiny_motion_net_3d", "streams": "resnet3d_34"},
+}
+# Columns of our tables; a behavior of such a name could not be told from them.
+RESERVED_NAMES = ("background", "frame", "time_s")
+
+
+@dataclass(frozen=True)
+class Video:
+    """One row of the video table."""
+
+    video: str  # the name by which results are found
+    path: str
+    labels: str = ""  # the label file as the user has it; "" where there is none
+    part: str = ""  # train, validate, test; "" where it is not fixed
+    subject: str = ""
+    group: str = ""
+    crop: tuple[int, int, int, int] | None = None  # x, y, width, height in pixels of the source
+    scored: tuple[str, ...] | None = None  # the behaviors scored in this video; None: all
+
+
+@dataclass(frozen=True)
+class Project:
+    """A checked project: complete settings, the videos, and who trains, validates and tests."""
+
+    settings: dict[str, Any]
+    videos: dict[str, Video]
+    parts: dict[str, list[str]]  # train, validate, test: sorted names of labelled videos
+    notes: tuple[str, ...]  # what the user should know, a line each
+
+
+def load_project(
+    config: Mapping[str, Any],
+    *,
+    table: str | Path | None = None,
+    rows: Iterable[Mapping[str, str]] | None = None,
+    split: str | Path = "results/splits/main.json",
+) -> Project:
+    """Check a config and its video table.
+
+    Args:
+        config: what config.yaml, an example's overlay and the command line say together.
+        table: video table to read instead of the one named in `config` (an example's); its files may be missing.
+        rows: rows of a table that is drawn rather than read (the simulated example); its files may be missing.
+        split: where an earlier split lies; videos it names keep their part.
+
+    Raises:
+        InputError: for the first mistake that is found, with the number of the others.
+    """
+    settings = settle(config)
+    if rows is not None:
+        numbered = [(number, dict(row)) for number, row in enumerate(rows, start=1)]
+        videos = check_rows(numbered, "the example's table", settings["behaviors"], must_exist=False)
+    elif table is not None:
+        videos = check_rows(read_table(table), str(table), settings["behaviors"], must_exist=False)
+    elif glob.has_magic(settings["videos"]):
+        videos = check_rows(find_videos(settings["videos"]), settings["videos"], settings["behaviors"])
+    else:
+        videos = check_rows(read_table(settings["videos"]), settings["videos"], settings["behaviors"])
+    parts, notes = assign_videos(videos, settings, split)
+    return Project(settings, {video.video: video for video in videos}, parts, tuple(notes))
+
+
+# --- config.yaml -----------------------------------------------------------------------------------------------
+
+
+def settle(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Check `config` against its schema, fill in the defaults and resolve the preset into networks.
+
+    Raises:
+        InputError: for unknown keys, wrong types, values out of range and combinations that cannot be.
+    """
+    schema = load_schema("config")
+    config = _coerce(dict(config), schema)
+    errors = sorted(_validator("config").iter_errors(config), key=lambda error: list(map(str, error.path)))
+    if errors:
+        raise InputError("config: " + _explain_config(errors[0]) + _and_more(len(errors) - 1, "key"))
+    settings = _fill(config, schema)
+    _check_together(settings)
+    for section in ("flow", "streams"):
+        if settings[section]["network"] == "auto":
+            settings[section]["network"] = PRESETS[settings["preset"]][section]
+    _check_weights(settings)
+    return settings
+
+
+def _check_together(settings: dict[str, Any]) -> None:
+    """Refuse what is right key by key but cannot be together."""
+
+    def refuse(key: str, value: Any, reason: str) -> None:
+        raise InputError(f"config: {key} = {_show(value)}: {reason}")
+
+    behaviors = settings["behaviors"]
+    if not behaviors:
+        refuse("behaviors", behaviors, "name at least one behavior, as in [groom, rear]")
+    for name in behaviors:
+        if name.lower() in RESERVED_NAMES or name.startswith("probability_"):
+            reason = (
+                "it is derived wherever no behavior is on" if name.lower() == "background" else "a column is called so"
+            )
+            refuse("behaviors", name, f"not a name for a behavior ({reason}); leave it out")
+    split = settings["split"]
+    total = sum(split[part] for part in PARTS)
+    if abs(total - 1) > 1e-6:
+        refuse("split", {part: split[part] for part in PARTS}, f"the shares add up to {total:g}, not to 1")
+    for section in ("flow", "streams", "sequence"):
+        lowest, rate = settings[section]["minimum_learning_rate"], settings[section]["learning_rate"]
+        if lowest >= rate:
+            refuse(f"{section}.minimum_learning_rate", lowest, f"must be below {section}.learning_rate ({rate:g})")
+    if settings["streams"]["joint_epochs"] and len(settings["streams"]["enabled"]) < 2:
+        reason = "joint training needs both streams; set streams.enabled: [spatial, motion] or joint_epochs: 0"
+        refuse("streams.joint_epochs", settings["streams"]["joint_epochs"], reason)
+    sequence = settings["sequence"]
+    if sequence["filter_length"] % 2 == 0:
+        refuse("sequence.filter_length", sequence["filter_length"], "must be odd, so that a filter has a centre frame")
+    if sequence["window"] < sequence["filter_length"]:
+        reason = f"must be at least sequence.filter_length ({sequence['filter_length']})"
+        refuse("sequence.window", sequence["window"], reason)
+    for key in ("thresholds", "minimum_bout_s", "minimum_gap_s", "colors"):
+        value = settings["ethogram"][key]
+        for name in value if isinstance(value, dict) else ():
+            if name not in behaviors and not (key == "colors" and name == "background"):
+                refuse(f"ethogram.{key}.{name}", value[name], "unknown behavior" + _suggest(name, behaviors))
+    if settings["exclusive"] and settings["ethogram"]["thresholds"]:
+        reason = "with exclusive: true the most probable behavior is chosen; leave thresholds out"
+        refuse("ethogram.thresholds", settings["ethogram"]["thresholds"], reason)
+    simulated = settings["simulated"]
+    total = sum(simulated[part] for part in PARTS)
+    if settings["example"] == "simulated" and total > simulated["videos"]:
+        refuse("simulated.videos", simulated["videos"], f"simulated.train + validate + test are more ({total})")
+
+
+def is_weights_file(weights: str) -> bool:
+    """Tell whether `weights` names a file (rather than `none` or weights of torchvision)."""
+    return "/" in weights or Path(weights).suffix in (".pth", ".pt", ".safetensors")
+
+
+def _check_weights(settings: dict[str, Any]) -> None:
+    """Refuse weights that cannot be found or cannot fit."""
+    for section in ("flow", "streams"):
+        weights = settings[section]["weights"]
+        if weights == "none":
+            continue
+        if is_weights_file(weights):
+            if not Path(weights).is_file():
+                raise InputError(f"config: {section}.weights = {_show(weights)}: there is no such file")
+        elif section == "flow":
+            raise InputError(f"config: flow.weights = {_show(weights)}: must be none or a .safetensors file")
+        elif not re.fullmatch(r"(\w+_Weights\.)?[A-Z][A-Z0-9_]*", weights):
+            reason = "must be none, a file, or a name of torchvision such as IMAGENET1K_V1"
+            raise InputError(f"config: streams.weights = {_show(weights)}: {reason}")
+        elif settings["streams"]["network"] == "resnet3d_34":
+            reason = "torchvision has no weights for resnet3d_34; use none or a file"
+            raise InputError(f"config: streams.weights = {_show(weights)}: {reason}")
+
+
+@cache
+def load_schema(name: str) -> dict[str, Any]:
+    """The JSON Schema of `config` or of a row of `videos`."""
+    return yaml.safe_load((SCHEMAS / f"{name}.schema.yaml").read_text(encoding="utf-8"))
+
+
+@cache
+def _validator(name: str) -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator(load_schema(name))
+
+
+def _resolve(schema: dict[str, Any]) -> dict[str, Any]:
+    """Follow a reference into $defs; what stands beside it wins."""
+    if "$ref" not in schema:
+        return schema
+    return {**load_schema("config")["$defs"][schema["$ref"].rsplit("/", 1)[1]], **schema}
+
+
+def _coerce(value: Any, schema: dict[str, Any]) -> Any:
+    """Read numbers as the schema means them, so that equal settings are equal parameters of a job.
+
+    YAML 1.1 reads `1e-4` as text, people write 1 for 1.0, and a section with nothing below it is null.
+    """
+    schema = _resolve(schema)
+    kind = schema.get("type")
+    if kind == "object" and value is None:
+        return {}
+    if kind == "object" and isinstance(value, dict):
+        default = schema.get("additionalProperties") or {}
+        inner = schema.get("properties", {})
+        return {key: _coerce(item, inner.get(key, default)) for key, item in value.items()}
+    if kind == "array" and isinstance(value, list | tuple):
+        return [_coerce(item, schema.get("items", {})) for item in value]
+    if kind in ("number", "integer") and isinstance(value, int | float | str) and not isinstance(value, bool):
+        try:
+            number = float(value)
+            return int(number) if kind == "integer" and number == int(number) else number
+        except (ValueError, OverflowError):
+            return value
+    for choice in schema.get("anyOf", []):
+        coerced = _coerce(value, choice)
+        if coerced is not value:
+            return coerced
+    return value
+
+
+def _fill(value: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """A copy of `value` in the schema's order, with defaults where it says nothing."""
+    filled = {}
+    for key, inner in schema["properties"].items():
+        inner = _resolve(inner)
+        item = value[key] if key in value else json.loads(json.dumps(inner["default"]))
+        filled[key] = _fill(item, inner) if "properties" in inner else item
+    return filled
+
+
+_KINDS = {"integer": "a whole number", "number": "a number", "string": "text", "boolean": "true or false"}
+_KINDS |= {"array": "a list", "object": "a section of keys"}
+
+
+def _explain_config(error: jsonschema.ValidationError) -> str:
+    """One clause for one error of the config: key, value, reason."""
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path).lstrip(".")
+    if error.validator == "additionalProperties":
+        known = error.schema.get("properties", {})
+        unknown = next(key for key in error.instance if key not in known)
+        key = f"{path}.{unknown}" if path else str(unknown)
+        return f"{key} = {_show(error.instance[unknown])}: unknown key{_suggest_key(str(unknown), known)}"
+    return f"{path} = {_show(error.instance)}: {_reason(error)}"
+
+
+def _reason(error: jsonschema.ValidationError) -> str:
+    """Why a value cannot be, in words."""
+    limit, schema = error.validator_value, error.schema
+    hint = f" ({schema['description']})" if "description" in schema else ""
+    match error.validator:
+        case "type":
+            quote = "; put it in quotes" if limit == "string" and isinstance(error.instance, bool) else ""
+            return f"must be {_KINDS[limit]}{quote}{hint}"
+        case "enum":
+            return f"must be one of {', '.join(limit)}{_suggest(str(error.instance), limit)}"
+        case "minimum":
+            return f"must be at least {limit:g}{hint}"
+        case "maximum":
+            return f"must be at most {limit:g}{hint}"
+        case "exclusiveMinimum":
+            return f"must be above {limit:g}{hint}"
+        case "exclusiveMaximum":
+            return f"must be below {limit:g}{hint}"
+        case "multipleOf":
+            return f"must be a multiple of {limit}{hint}"
+        case "minItems" | "maxItems":
+            number = f"at {'least' if error.validator == 'minItems' else 'most'} {limit}"
+            return f"must be {schema['description']}" if hint else f"must have {number} entries"
+        case "uniqueItems":
+            return "names something twice"
+        case "pattern":
+            return f"must be {schema['description']}"
+        case "minLength":
+            return "must not be empty"
+        case "anyOf":
+            return schema["description"] if hint else "must be auto or a number of at least 0"
+    return error.message
+
+
+def _suggest(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _suggest_key(name: str, known: Mapping[str, Any]) -> str:
+    """A key much like it beside it, or the sections that have a key of this name."""
+    if suggestion := _suggest(name, known):
+        return suggestion
+    sections = load_schema("config")["properties"]
+    homes = [f"{section}.{name}" for section, inner in sections.items() if name in inner.get("properties", {})]
+    return f"; did you mean {' or '.join(homes)}?" if homes else ""
+
+
+def _show(value: Any) -> str:
+    """A value on one line, cut short where it is long."""
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+    except TypeError:
+        text = str(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _and_more(number: int, what: str) -> str:
+    return f" (and {number} more {what}{'s' if number > 1 else ''} with errors)" if number > 0 else ""
+
+
+# --- the video table -------------------------------------------------------------------------------------------
+
+
+def read_table(path: str | Path) -> list[tuple[int, dict[str, str]]]:
+    """Read a video table (CSV, or TSV by its suffix): (line number, row) of every row, empty cells left out.
+
+    Raises:
+        InputError: if there is no such file, a column is missing, unknown or named twice, or a row has too many cells.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(
+            f"config: videos = {_show(str(path))}: no such video table in {Path.cwd()}; make one "
+            "(columns video, path, labels) or name another (--config videos=...)"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not readable as UTF-8 text ({error}); save it as CSV in UTF-8") from None
+    reader = csv.reader(text.splitlines(), delimiter="\t" if path.suffix == ".tsv" else ",", skipinitialspace=True)
+    header = [name.strip() for name in next(reader, [])]
+    known = load_schema("videos")["properties"]
+    for name in header:
+        if name not in known:
+            hint = _suggest(name, known) or f"; columns are {', '.join(known)}, with commas between"
+            raise InputError(f"{path} line 1: unknown column {_show(name)}{hint}")
+        if header.count(name) > 1:
+            raise InputError(f"{path} line 1: column {name} stands there twice; remove one")
+    for name in load_schema("videos")["required"]:
+        if name not in header:
+            raise InputError(f"{path} line 1: column {name} is missing; columns are {', '.join(known)}")
+    rows = []
+    for cells in reader:
+        if not any(cell.strip() for cell in cells) or cells[0].lstrip().startswith("#"):
+            continue
+        if len(cells) > len(header):
+            raise InputError(
+                f"{path} line {reader.line_num}: {len(cells)} cells under {len(header)} columns; "
+                'a cell with commas (crop) needs quotes, as in "0,0,640,480"'
+            )
+        row = {name: cell.strip() for name, cell in zip(header, cells, strict=False) if cell.strip()}
+        rows.append((reader.line_num, row))
+    return rows
+
+
+def find_videos(pattern: str) -> list[tuple[int, dict[str, str]]]:
+    """Rows for the files that a glob finds, by path; `<stem>_labels.csv` beside a video are its labels.
+
+    The name of a video is its file name without suffix, with `_` for what a name may not hold.
+    """
+    rows = []
+    for number, path in enumerate(sorted(glob.glob(pattern, recursive=True)), start=1):
+        row = {"video": re.sub(r"[^A-Za-z0-9_-]", "_", Path(path).stem), "path": path}
+        labels = Path(path).with_name(Path(path).stem + "_labels.csv")
+        if labels.is_file():
+            row["labels"] = str(labels)
+        rows.append((number, row))
+    if not rows:
+        raise InputError(f"config: videos = {_show(pattern)}: no file in {Path.cwd()} matches")
+    return rows
+
+
+def check_rows(
+    rows: list[tuple[int, dict[str, str]]], table: str, behaviors: list[str], *, must_exist: bool = True
+) -> list[Video]:
+    """Check the rows of a video table, each by itself and against each other.
+
+    Args:
+        rows: (line number, cells) of each video.
+        table: the table's name, for messages.
+        behaviors: the project's behaviors.
+        must_exist: whether video and label files have to be there already.
+    """
+    if not rows:
+        raise InputError(f"{table}: no videos in it; add a row for each video")
+    videos, errors = [], []
+    names: dict[str, int] = {}
+    sources: dict[tuple, int] = {}
+    for line, row in rows:
+        where = f"{table} line {line}" + (f" ({row['video']})" if "video" in row else "")
+        if error := _row_error(row, behaviors, must_exist):
+            errors.append(f"{where}: {error}")
+            continue
+        crop = tuple(int(number) for number in row["crop"].split(",")) if "crop" in row else None
+        scored = tuple(dict.fromkeys(_split_names(row["scored"]))) if "scored" in row else None
+        video = Video(**{**row, "crop": crop, "scored": scored})
+        if (first := names.setdefault(video.video.lower(), line)) != line:
+            errors.append(f"{where}: the name stands in line {first} already; names must differ by more than case")
+        if (first := sources.setdefault((video.path, crop), line)) != line:
+            errors.append(f"{where}: the same video file and crop as line {first}; remove one")
+        videos.append(video)
+    if errors:
+        raise InputError(errors[0] + _and_more(len(errors) - 1, "row"))
+    return videos
+
+
+def _row_error(row: dict[str, str], behaviors: list[str], must_exist: bool) -> str:
+    """What is wrong with one row; "" where nothing is."""
+    for error in sorted(_validator("videos").iter_errors(row), key=lambda error: list(map(str, error.path))):
+        if error.validator == "required":
+            missing = next(name for name in error.validator_value if name not in row)
+            return f"{missing} is empty"
+        if error.validator == "additionalProperties":
+            return error.message
+        return f"{error.path[0]} = {_show(error.instance)}: {_reason(error)}"
+    for name in _split_names(row.get("scored", "")):
+        if name not in behaviors:
+            hint = _suggest(name, behaviors) or f"; the config has {', '.join(behaviors)}"
+            return f"scored = {_show(name)}: not a behavior of the config{hint}"
+    if "scored" in row and not _split_names(row["scored"]):
+        return f"scored = {_show(row['scored'])}: names no behavior; leave it empty for all"
+    if "part" in row and "labels" not in row:
+        return f"part = {row['part']}, but the video has no labels; name its label file or leave part empty"
+    for key, what in (("path", "video"), ("labels", "label")):
+        if must_exist and key in row and not Path(row[key]).is_file():
+            where = "" if Path(row[key]).is_absolute() else f" in {Path.cwd()}"
+            return f"{key} = {_show(row[key])}: no such {what} file{where}"
+    return ""
+
+
+def _split_names(cell: str) -> list[str]:
+    return [name.strip() for name in cell.split(";") if name.strip()]
+
+
+# --- who trains, validates and tests ---------------------------------------------------------------------------
+
+
+def assign_videos(
+    videos: list[Video], settings: Mapping[str, Any], split: str | Path
+) -> tuple[dict[str, list[str]], list[str]]:
+    """Give every labelled video a part; those of an earlier split at `split` keep theirs.
+
+    Label files are read only where a split has to be made, since this runs again in each job of a cluster.
+
+    Returns:
+        Sorted names for each of train, validate and test; and notes for the user.
+
+    Raises:
+        InputError: if nothing is labelled, or nothing would train or validate.
+    """
+    labelled = [video for video in videos if video.labels]
+    if not labelled:
+        raise InputError(
+            "no video has labels, so there is nothing to learn from: fill the column labels of the video table "
+            "for at least one training and one validation video"
+        )
+    previous = read_json(split) if Path(split).is_file() else {}
+    settled = {name for part in PARTS for name in previous.get(part, ())}
+    new = any(video.video not in settled for video in labelled)
+    positives = {}
+    if new:
+        for video in labelled:
+            if Path(video.labels).is_file():  # an example's are made by the workflow
+                counts = count_positives(video.labels)
+                scored = video.scored or settings["behaviors"]
+                positives[video.video] = {name: counts[name] for name in scored if name in counts}
+    parts = assign_parts(
+        [vars(video) for video in labelled],
+        positives,
+        fractions={part: settings["split"][part] for part in PARTS},
+        by=settings["split"]["by"],
+        seed=settings["seed"],
+        previous=previous or None,
+    )
+    known = len(positives) == len(labelled)
+    notes = check_split(parts, positives, settings["behaviors"] if known else [])
+    return parts, notes
+
+
+def short_digest(*values: Any) -> str:
+    """Sixteen hexadecimal digits that stand for plain values; names the checkpoint of a job."""
+    text = json.dumps(values, sort_keys=True, default=str)
+    return content_digest([text]).removeprefix("sha256:")[:16]

@@ -1,0 +1,124 @@
+# The checked project and what several stages ask of it. No stage's own matters here.
+
+
+def stop(message):
+    """End with one line and status 1, before any job: the user's mistake is no matter for a traceback."""
+    print(f"error: {message}", file=sys.stderr, flush=True)
+    sys.exit(1)
+
+
+def load_project():
+    """Check config and video table; an example brings its own table."""
+    try:
+        if config.get("example") == "simulated":
+            from ethomake.example.simulated import simulated_table
+
+            rows = simulated_table(project_config.settle(config)["simulated"])
+            return project_config.load_project(config, rows=rows)
+        if config.get("example") == "flies":
+            return project_config.load_project(config, table=ROOT / "example" / "flies.csv")
+        return project_config.load_project(config)
+    except InputError as error:
+        stop(error)
+
+
+PROJECT = load_project()
+SETTINGS = PROJECT.settings
+VIDEOS = PROJECT.videos  # by name, in the table's order
+BEHAVIORS = SETTINGS["behaviors"]
+EXCLUSIVE = SETTINGS["exclusive"]
+SEED = SETTINGS["seed"]
+STREAMS = SETTINGS["streams"]["enabled"]
+SPLITS = {"main": PROJECT.parts}
+LABELLED = [name for name, video in VIDEOS.items() if video.labels]
+# Scripts import the library; conda environments (--sdm conda) do not have it installed.
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+
+if workflow.is_main_process:
+    for note in PROJECT.notes:
+        print(f"note: {note}", file=sys.stderr, flush=True)
+
+
+wildcard_constraints:
+    video="[A-Za-z0-9_-]+",
+    split="[A-Za-z0-9_-]+",
+    stream="spatial|motion",
+
+
+def video_of(wildcards):
+    """The table's row for the video of a job."""
+    if wildcards.video not in VIDEOS:
+        stop(f"{wildcards.video}: no video of this name in the video table")
+    return VIDEOS[wildcards.video]
+
+
+def part_of(split, part):
+    """Names of the videos that train, validate or test in a split."""
+    if split not in SPLITS:
+        stop(f"{split}: no split of this name; there is {', '.join(SPLITS)}")
+    return SPLITS[split][part]
+
+
+def part_files(part, pattern):
+    """An input function: the file `pattern` names, of each video of a part."""
+    return lambda wildcards: expand(pattern, video=part_of(wildcards.split, part), split=wildcards.split)
+
+
+def stored_frames(part):
+    """An input function: the frame stores of a part. Ancient: video.json, beside them, says when they change."""
+    return lambda wildcards: ancient(
+        expand("results/ingest/{video}/frames.mjpeg", video=part_of(wildcards.split, part))
+    )
+
+
+def weights_input(section):
+    """The file of weights that the config gives a section to start from, as a list of inputs."""
+    weights = SETTINGS[section]["weights"]
+    return [weights] if project_config.is_weights_file(weights) else []
+
+
+def without(section, *keys):
+    """A section of the settings without the keys that a job does not depend on."""
+    return {key: value for key, value in SETTINGS[section].items() if key not in keys}
+
+
+def checkpoint_path(stage, *values):
+    """Where a training keeps its state: no output, so that it outlives a kill; named by what it was made with."""
+    return f"results/.checkpoints/{stage}-{project_config.short_digest(SEED, *values)}"
+
+
+def trained_models(split):
+    """(name, weights file) of each network that features are extracted with."""
+    names = (["flow"] if "motion" in STREAMS else []) + [name for name in ("spatial", "motion") if name in STREAMS]
+    if SETTINGS["streams"]["joint_epochs"]:
+        return [(name, f"results/streams/{split}/joint/{name}.safetensors") for name in names]
+    folders = {"flow": f"results/flow/{split}"}
+    return [(name, f"{folders.get(name, f'results/streams/{split}/{name}')}/weights.safetensors") for name in names]
+
+
+def learning_curves(split):
+    """(title, curves figure) of each training."""
+    curves = [("Flow network", f"results/flow/{split}/curves.svg")] if "motion" in STREAMS else []
+    for name in ("spatial", "motion"):
+        if name in STREAMS:
+            curves.append((f"{name.capitalize()} stream", f"results/streams/{split}/{name}/curves.svg"))
+    if SETTINGS["streams"]["joint_epochs"]:
+        curves.append(("Both streams together", f"results/streams/{split}/joint/curves.svg"))
+    return [*curves, ("Sequence model", f"results/sequence/{split}/curves.svg")]
+
+
+# What the training of a stream, and of all together, depends on.
+STREAM_SETTINGS = without("streams", "enabled", "joint_epochs", "fusion") | {"reuse": SETTINGS["flow"]["reuse"]}
+JOINT_SETTINGS = without("streams", "enabled", "weights") | {"flow": without("flow", "weights", "reuse")}
+
+# For tables and report: whose video it is.
+SUBJECTS = {name: {"subject": video.subject, "group": video.group} for name, video in VIDEOS.items()}
+PART_OF = {name: part for part, names in PROJECT.parts.items() for name in names}
+REPORT_ROWS = [{"video": name, "part": PART_OF.get(name, ""), **SUBJECTS[name]} for name in VIDEOS]
+
+# What the evaluation makes; nothing where no video tests.
+TEST = PROJECT.parts["test"]
+EVALUATION_FIGURES = ["scores", "precision_recall", "confusion", "calibration", "bout_statistics"]
+EVALUATION_TABLES = ["metrics.json", "metrics.csv", "per_video.csv", "confusion.csv", "bout_statistics.csv"]
+EVALUATION_FILES = EVALUATION_TABLES + [f"{name}.{kind}" for name in EVALUATION_FIGURES for kind in ("png", "svg")]
+EVALUATION = expand("results/evaluation/{file}", file=EVALUATION_FILES) if TEST else []

@@ -1,0 +1,107 @@
+# Predictions against labels, on the test videos that nothing was fitted on; and the report.
+
+
+rule evaluate:
+    input:
+        predictions=expand("results/predictions/main/{video}.csv", video=TEST),
+        labels=expand("results/labels/{video}.csv", video=TEST),
+        videos=expand("results/ingest/{video}/video.json", video=TEST),
+    output:
+        metrics_json="results/evaluation/metrics.json",
+        metrics_csv=report(
+            "results/evaluation/metrics.csv",
+            caption="../report/metrics.rst",
+            category="Evaluation",
+            labels={"table": "metrics"},
+        ),
+        per_video_csv="results/evaluation/per_video.csv",
+        confusion_csv="results/evaluation/confusion.csv",
+        bout_statistics_csv="results/evaluation/bout_statistics.csv",
+    log:
+        "logs/evaluation/evaluate.log",
+    benchmark:
+        "benchmarks/jobs/evaluation/evaluate.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        behaviors=BEHAVIORS,
+        chance_shifts=SETTINGS["evaluation"]["chance_shifts"],
+        seed=SEED,
+    message:
+        "Evaluating on the test videos"
+    script:
+        "../scripts/evaluate_test.py"
+
+
+rule draw_evaluation:
+    input:
+        predictions=expand("results/predictions/main/{video}.csv", video=TEST),
+        labels=expand("results/labels/{video}.csv", video=TEST),
+        videos=expand("results/ingest/{video}/video.json", video=TEST),
+        metrics="results/evaluation/metrics.json",
+        confusion="results/evaluation/confusion.csv",
+        bout_statistics="results/evaluation/bout_statistics.csv",
+    output:
+        png=expand("results/evaluation/{figure}.png", figure=EVALUATION_FIGURES),
+        svg=report(
+            expand("results/evaluation/{figure}.svg", figure=EVALUATION_FIGURES),
+            caption="../report/evaluation.rst",
+            category="Evaluation",
+        ),
+    log:
+        "logs/evaluation/draw.log",
+    benchmark:
+        "benchmarks/jobs/evaluation/draw.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        behaviors=BEHAVIORS,
+        colors=SETTINGS["ethogram"]["colors"],
+    message:
+        "Drawing the evaluation"
+    script:
+        "../scripts/draw_evaluation.py"
+
+
+rule write_report:
+    input:
+        **dict(trained_models("main")),
+        sequence="results/sequence/main/weights.safetensors",
+        videos=expand("results/ingest/{video}/video.json", video=VIDEOS),
+        ethograms=expand("results/ethograms/{video}.svg", video=VIDEOS),
+        summary="results/summary.csv",
+        transitions="results/transitions.svg",
+        thresholds="results/sequence/main/thresholds.json",
+        evaluation=EVALUATION,
+        curves=[figure for _, figure in learning_curves("main")],
+    output:
+        "results/report.html",
+    log:
+        "logs/report.log",
+    benchmark:
+        "benchmarks/jobs/report.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        rows=REPORT_ROWS,
+        behaviors=BEHAVIORS,
+        exclusive=EXCLUSIVE,
+        titles=[title for title, _ in learning_curves("main")],
+        models=[name for name, _ in trained_models("main")],
+        settings=SETTINGS,
+    message:
+        "Writing the report"
+    script:
+        "../scripts/write_report.py"

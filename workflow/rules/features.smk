@@ -1,0 +1,30 @@
+# Frame stores and trained streams -> two 512-vectors, logits and probabilities a frame, in one pass over each video.
+
+
+rule extract_features:
+    input:
+        unpack(lambda wildcards: dict(trained_models(wildcards.split))),
+        video="results/ingest/{video}/video.json",
+        frames=ancient("results/ingest/{video}/frames.mjpeg"),
+    output:
+        store=directory("results/features/{split}/{video}.zarr"),
+        manifest="results/features/{split}/{video}.json",
+    log:
+        "logs/features/{split}/{video}.log",
+    benchmark:
+        "benchmarks/jobs/features/{split}/{video}.tsv"
+    conda:
+        "../../envs/learning.yaml"
+    threads: 8
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime=720,
+    params:
+        reuse=SETTINGS["flow"]["reuse"],
+        fusion=SETTINGS["streams"]["fusion"],
+        precision=SETTINGS["streams"]["precision"],
+    message:
+        "Extracting the features of {wildcards.video}"
+    script:
+        "../scripts/extract_features.py"

@@ -1,0 +1,35 @@
+# Frame stores -> a network that computes optic flow. It learns without labels.
+
+
+rule train_flow:
+    input:
+        train=part_files("train", "results/ingest/{video}/video.json"),
+        validate=part_files("validate", "results/ingest/{video}/video.json"),
+        frames=stored_frames("train"),
+        weights=weights_input("flow"),
+        split=ancient("results/splits/{split}.json"),
+    output:
+        weights="results/flow/{split}/weights.safetensors",
+        history="results/flow/{split}/history.csv",
+    log:
+        "logs/flow/{split}.log",
+    benchmark:
+        "benchmarks/jobs/flow/{split}.tsv"
+    conda:
+        "../../envs/learning.yaml"
+    threads: 8
+    resources:
+        gpu=1,
+        mem_mb=12000,
+        runtime=1440,
+    params:
+        settings=without("flow", "reuse"),
+        augmentation=SETTINGS["augmentation"],
+        seed=SEED,
+        checkpoint=lambda wildcards: checkpoint_path(
+            "flow", without("flow", "reuse"), SETTINGS["augmentation"], part_of(wildcards.split, "train")
+        ),
+    message:
+        "Training the flow network"
+    script:
+        "../scripts/train_flow.py"

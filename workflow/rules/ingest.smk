@@ -1,0 +1,27 @@
+# Raw videos -> frame stores. After this stage nobody opens a raw video again.
+
+
+rule ingest_video:
+    input:
+        lambda wildcards: video_of(wildcards).path,
+    output:
+        frames="results/ingest/{video}/frames.mjpeg",
+        index="results/ingest/{video}/frames.npy",
+        manifest="results/ingest/{video}/video.json",
+    log:
+        "logs/ingest/{video}.log",
+    benchmark:
+        "benchmarks/jobs/ingest/{video}.tsv"
+    conda:
+        "../../envs/video.yaml"
+    threads: 2
+    resources:
+        mem_mb=2000,
+        runtime=120,
+    params:
+        crop=lambda wildcards: video_of(wildcards).crop,
+        settings=SETTINGS["ingest"],
+    message:
+        "Reading the frames of {wildcards.video}"
+    script:
+        "../scripts/ingest_video.py"

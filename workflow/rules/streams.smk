@@ -1,0 +1,91 @@
+# Frames and labels -> the spatial and the motion stream, each on its own; then, if the config says so, both together.
+
+
+rule train_stream:
+    input:
+        train=part_files("train", "results/ingest/{video}/video.json"),
+        train_labels=part_files("train", "results/labels/{video}.csv"),
+        validate=part_files("validate", "results/ingest/{video}/video.json"),
+        validate_labels=part_files("validate", "results/labels/{video}.csv"),
+        frames=stored_frames("train"),
+        flow=branch(
+            lambda wildcards: wildcards.stream == "motion",
+            then="results/flow/{split}/weights.safetensors",
+            otherwise=[],
+        ),
+        weights=weights_input("streams"),
+        split=ancient("results/splits/{split}.json"),
+    output:
+        weights="results/streams/{split}/{stream}/weights.safetensors",
+        history="results/streams/{split}/{stream}/history.csv",
+    log:
+        "logs/streams/{split}/{stream}.log",
+    benchmark:
+        "benchmarks/jobs/streams/{split}/{stream}.tsv"
+    conda:
+        "../../envs/learning.yaml"
+    threads: 8
+    resources:
+        gpu=1,
+        mem_mb=16000,
+        runtime=1440,
+    params:
+        behaviors=BEHAVIORS,
+        exclusive=EXCLUSIVE,
+        settings=STREAM_SETTINGS,
+        augmentation=SETTINGS["augmentation"],
+        seed=SEED,
+        checkpoint=lambda wildcards: checkpoint_path(
+            f"stream-{wildcards.stream}",
+            BEHAVIORS,
+            EXCLUSIVE,
+            STREAM_SETTINGS,
+            SETTINGS["augmentation"],
+            part_of(wildcards.split, "train"),
+        ),
+    message:
+        "Training the {wildcards.stream} stream"
+    script:
+        "../scripts/train_stream.py"
+
+
+rule train_joint:
+    input:
+        train=part_files("train", "results/ingest/{video}/video.json"),
+        train_labels=part_files("train", "results/labels/{video}.csv"),
+        validate=part_files("validate", "results/ingest/{video}/video.json"),
+        validate_labels=part_files("validate", "results/labels/{video}.csv"),
+        frames=stored_frames("train"),
+        flow="results/flow/{split}/weights.safetensors",
+        spatial="results/streams/{split}/spatial/weights.safetensors",
+        motion="results/streams/{split}/motion/weights.safetensors",
+        split=ancient("results/splits/{split}.json"),
+    output:
+        flow="results/streams/{split}/joint/flow.safetensors",
+        spatial="results/streams/{split}/joint/spatial.safetensors",
+        motion="results/streams/{split}/joint/motion.safetensors",
+        history="results/streams/{split}/joint/history.csv",
+    log:
+        "logs/streams/{split}/joint.log",
+    benchmark:
+        "benchmarks/jobs/streams/{split}/joint.tsv"
+    conda:
+        "../../envs/learning.yaml"
+    threads: 8
+    resources:
+        gpu=1,
+        mem_mb=24000,
+        runtime=2880,
+    params:
+        behaviors=BEHAVIORS,
+        exclusive=EXCLUSIVE,
+        settings=JOINT_SETTINGS,
+        augmentation=SETTINGS["augmentation"],
+        seed=SEED,
+        checkpoint=lambda wildcards: checkpoint_path(
+            "joint", BEHAVIORS, EXCLUSIVE, JOINT_SETTINGS, SETTINGS["augmentation"], part_of(wildcards.split, "train")
+        ),
+    message:
+        "Training flow and both streams together"
+    script:
+        "../scripts/train_joint.py"

@@ -1,0 +1,32 @@
+# What all trained stages share: the picture of how learning went.
+
+
+rule draw_curves:
+    input:
+        "results/{trained}/history.csv",
+    output:
+        png="results/{trained}/curves.png",
+        svg=report(
+            "results/{trained}/curves.svg",
+            caption="../report/curves.rst",
+            category="Learning curves",
+            labels={"trained": "{trained}"},
+        ),
+    log:
+        "logs/curves/{trained}.log",
+    benchmark:
+        "benchmarks/jobs/curves/{trained}.tsv"
+    wildcard_constraints:
+        trained="flow/[^/]+|streams/[^/]+/(spatial|motion|joint)|sequence/[^/]+",
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        title=lambda wildcards: wildcards.trained.replace("/main", "").replace("/", ", "),
+    message:
+        "Drawing the learning curves of {wildcards.trained}"
+    script:
+        "../scripts/draw_curves.py"

@@ -1,0 +1,15 @@
+"""Check one label file against its video and bring it into our own form."""
+
+from ethomake.job import job
+
+with job(snakemake.log[0], snakemake.threads):
+    from ethomake.labels.check import check_labels
+
+    check_labels(
+        snakemake.input.labels,
+        snakemake.input.manifest,
+        snakemake.output[0],
+        behaviors=snakemake.params.behaviors,
+        scored=snakemake.params.scored,
+        exclusive=snakemake.params.exclusive,
+    )

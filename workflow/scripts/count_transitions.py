@@ -1,0 +1,15 @@
+"""Count which behavior follows which."""
+
+from ethomake.job import job
+
+with job(snakemake.log[0], snakemake.threads):
+    from ethomake.ethogram.transitions import count_transitions
+
+    count_transitions(
+        list(snakemake.input),
+        snakemake.output.table,
+        snakemake.output.png,
+        snakemake.output.svg,
+        behaviors=snakemake.params.behaviors,
+        table=snakemake.params.table,
+    )

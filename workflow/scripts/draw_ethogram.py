@@ -1,0 +1,19 @@
+"""Draw the ethogram of one video."""
+
+from ethomake.job import job
+
+with job(snakemake.log[0], snakemake.threads):
+    from ethomake.ethogram.figures import draw_ethogram
+
+    draw_ethogram(
+        snakemake.input.predictions,
+        snakemake.input.thresholds,
+        snakemake.input.video,
+        snakemake.output.png,
+        snakemake.output.svg,
+        video=snakemake.wildcards.video,
+        behaviors=snakemake.params.behaviors,
+        exclusive=snakemake.params.exclusive,
+        settings=snakemake.params.settings,
+        labels=snakemake.input.labels or None,
+    )

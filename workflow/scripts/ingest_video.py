@@ -1,0 +1,16 @@
+"""Decode one video into its frame store."""
+
+from ethomake.job import job
+
+with job(snakemake.log[0], snakemake.threads):
+    from ethomake.ingest.ingest import ingest_video
+
+    ingest_video(
+        snakemake.input[0],
+        snakemake.output.frames,
+        snakemake.output.index,
+        snakemake.output.manifest,
+        video=snakemake.wildcards.video,
+        crop=snakemake.params.crop,
+        **snakemake.params.settings,
+    )

@@ -1,0 +1,20 @@
+"""Train the flow network and both streams together."""
+
+from ethomake.job import job
+
+with job(snakemake.log[0], snakemake.threads):
+    from ethomake.streams.joint import train_joint
+
+    train_joint(
+        list(zip(snakemake.input.train, snakemake.input.train_labels, strict=True)),
+        list(zip(snakemake.input.validate, snakemake.input.validate_labels, strict=True)),
+        {name: snakemake.input[name] for name in ("flow", "spatial", "motion")},
+        {name: snakemake.output[name] for name in ("flow", "spatial", "motion")},
+        snakemake.output.history,
+        behaviors=snakemake.params.behaviors,
+        exclusive=snakemake.params.exclusive,
+        settings=snakemake.params.settings,
+        augmentation=snakemake.params.augmentation,
+        seed=snakemake.params.seed,
+        checkpoint=snakemake.params.checkpoint,
+    )

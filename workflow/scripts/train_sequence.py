@@ -1,0 +1,18 @@
+"""Train the sequence model."""
+
+from ethomake.job import job
+
+with job(snakemake.log[0], snakemake.threads):
+    from ethomake.sequence.train import train_sequence
+
+    train_sequence(
+        list(zip(snakemake.input.train, snakemake.input.train_labels, strict=True)),
+        list(zip(snakemake.input.validate, snakemake.input.validate_labels, strict=True)),
+        snakemake.output.weights,
+        snakemake.output.history,
+        behaviors=snakemake.params.behaviors,
+        exclusive=snakemake.params.exclusive,
+        settings=snakemake.params.settings,
+        seed=snakemake.params.seed,
+        checkpoint=snakemake.params.checkpoint,
+    )

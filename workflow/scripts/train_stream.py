@@ -1,0 +1,21 @@
+"""Train the spatial or the motion stream."""
+
+from ethomake.job import job
+
+with job(snakemake.log[0], snakemake.threads):
+    from ethomake.streams.train import train_stream
+
+    train_stream(
+        snakemake.wildcards.stream,
+        list(zip(snakemake.input.train, snakemake.input.train_labels, strict=True)),
+        list(zip(snakemake.input.validate, snakemake.input.validate_labels, strict=True)),
+        snakemake.output.weights,
+        snakemake.output.history,
+        flow_weights=snakemake.input.flow or None,
+        behaviors=snakemake.params.behaviors,
+        exclusive=snakemake.params.exclusive,
+        settings=snakemake.params.settings,
+        augmentation=snakemake.params.augmentation,
+        seed=snakemake.params.seed,
+        checkpoint=snakemake.params.checkpoint,
+    )

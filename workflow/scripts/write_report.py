@@ -1,0 +1,27 @@
+"""Write the report, one page that needs nothing else."""
+
+from pathlib import Path
+
+from ethomake.job import job
+
+with job(snakemake.log[0], snakemake.threads):
+    from ethomake.evaluation.report import write_report
+
+    source, params = snakemake.input, snakemake.params
+    videos = [
+        row | {"manifest": manifest, "ethogram": ethogram}
+        for row, manifest, ethogram in zip(params.rows, source.videos, source.ethograms, strict=True)
+    ]
+    write_report(
+        snakemake.output[0],
+        videos=videos,
+        behaviors=params.behaviors,
+        exclusive=params.exclusive,
+        summary=source.summary,
+        transitions=source.transitions,
+        thresholds=source.thresholds,
+        evaluation=Path(source.evaluation[0]).parent if source.evaluation else None,
+        curves=list(zip(params.titles, source.curves, strict=True)),
+        weights={name: source[name] for name in [*params.models, "sequence"]},
+        settings=params.settings,
+    )
