@@ -55,6 +55,7 @@ def new_figure(width: float, height: float) -> Figure:
     """A figure of its own, in inches; no global state of pyplot."""
     figure = Figure(figsize=(width, height), facecolor="white", layout="constrained")
     FigureCanvasAgg(figure)
+    figure.get_layout_engine().set(w_pad=0.07, h_pad=0.07)
     return figure
 
 
@@ -87,7 +88,7 @@ def time_ticks(start_s: float, stop_s: float, most: int = 13) -> tuple[np.ndarra
     step = next((step for step in STEPS_S if span / step <= most), span / most or 1.0)
     ticks = np.arange(np.ceil(start_s / step - 1e-9), np.floor(stop_s / step + 1e-9) + 1) * step
     if span < 120:
-        return ticks, [f"{tick:.10g}" for tick in ticks.round(6)], "time (s)"
+        return ticks, [f"{tick:.10g}" for tick in ticks.round(6) + 0.0], "time (s)"
     whole = ticks.round().astype(int)
     if span < 2 * 3600:
         return ticks, [f"{tick // 60}:{tick % 60:02d}" for tick in whole], "time (min:s)"
@@ -99,16 +100,18 @@ def shorten(name: str, most: int = 24) -> str:
     return name if len(name) <= most else name[: most - 1] + "…"
 
 
-def draw_matrix(axes: Axes, values: np.ndarray, texts: Sequence[Sequence[str]], names: Sequence[str]) -> None:
-    """Draw a square matrix of shares 0..1 (NaN: nothing to show) as shades of blue with a text in each cell."""
+def draw_matrix(
+    axes: Axes, values: np.ndarray, texts: Sequence[Sequence[str]], names: Sequence[str], top: float = 1.0
+) -> None:
+    """Draw a square matrix of shares 0..`top` (NaN: nothing to show) as shades of blue with a text in each cell."""
     cells = np.ma.masked_invalid(values)
     shades = matplotlib.colormaps["Blues"].with_extremes(bad="#f3f4f6")
-    axes.imshow(cells, cmap=shades, vmin=0, vmax=1, aspect="equal")
+    axes.imshow(cells, cmap=shades, vmin=0, vmax=top, aspect="equal")
     n = len(names)
-    size = 9 if n <= 8 else 7 if n <= 14 else 5.5
+    size = 9 if n <= 8 else 7.5 if n <= 14 else 6.5
     for i in range(n):
         for j in range(n):
-            dark = not cells.mask[i, j] and cells[i, j] > 0.55 if np.ma.is_masked(cells) else cells[i, j] > 0.55
+            dark = np.isfinite(values[i, j]) and values[i, j] > 0.55 * top
             axes.text(*(j, i, texts[i][j]), ha="center", va="center", fontsize=size, color="white" if dark else INK)
     axes.set_xticks(range(n), [shorten(name, 18) for name in names], rotation=40, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(n), [shorten(name, 18) for name in names])

@@ -33,6 +33,9 @@ from ethomake.sequence.thresholds import frame_edges
 COLUMNS = 1600
 """Parts of the time axis; more than the figure has pixels in a page."""
 
+MANY_POINTS = 6000
+"""From this many points on, the traces are an image in the SVG as well: a tenth of the bytes."""
+
 MANY_BOUTS = 300
 """From this many bouts in a row on, the row shows the share of each part of the time axis instead of each bout."""
 
@@ -166,6 +169,8 @@ def _draw_traces(
     strip(axes, keep=("bottom",))
     height = 0.78
     times, low, high = envelope(probabilities, edges, COLUMNS)
+    if high.size > MANY_POINTS:
+        axes.set_rasterization_zorder(2.2)  # curves lie below, thresholds and axes above
     for k, (threshold, color) in enumerate(zip(thresholds, colors, strict=True)):
         base = k + 0.5 + height / 2
         axes.axhline(base, color=FAINT, linewidth=0.8, zorder=0)
@@ -179,7 +184,7 @@ def _draw_traces(
             )
         if threshold is not None:
             level = base - height * threshold
-            axes.axhline(level, color=INK, linewidth=0.8, linestyle=(0, (4, 3)))
+            axes.axhline(level, color=INK, linewidth=0.8, linestyle=(0, (4, 3)), zorder=2.5)
             axes.annotate(
                 *(f"{threshold:.2f}", (1, level)),
                 xycoords=axes.get_yaxis_transform(),

@@ -88,23 +88,25 @@ def count_transitions(
 
 def _draw(counts: np.ndarray, behaviors: Sequence[str], png: str | Path, svg: str | Path) -> None:
     shares = transition_shares(counts)
-    side = max(3.2, 0.55 * len(behaviors) + 1.6) if len(behaviors) <= 8 else 0.4 * len(behaviors) + 2
+    few = len(behaviors) <= 8
+    side = max(2.6, (0.75 if few else 0.38) * len(behaviors))
     with style():
-        figure = new_figure(side + 1.2, side + 0.6)
+        figure = new_figure(side + 1.9, side + 1.5)
         axes = figure.add_subplot()
         texts = [
-            [
-                ""
-                if np.isnan(share) or share == 0
-                else f"{share:.2f}\n({count:.0f})"
-                if len(counts) <= 8
-                else f"{share:.2f}"
-                for share, count in zip(*row, strict=True)
-            ]
+            [_text(share, count if few else None) for share, count in zip(*row, strict=True)]
             for row in zip(shares, counts, strict=True)
         ]
-        draw_matrix(axes, shares, texts, behaviors)
+        highest = np.nanmax(shares) if np.isfinite(shares).any() else 1.0
+        draw_matrix(axes, shares, texts, behaviors, top=max(0.3, float(highest)))
         axes.set_xlabel("began next")
         axes.set_ylabel("had begun")
-        axes.set_title(f"Transitions ({counts.sum():.0f})")
+        axes.set_title(f"{counts.sum():.0f} transitions")
         save_figure(figure, png, svg)
+
+
+def _text(share: float, count: float | None) -> str:
+    if not share > 0:
+        return ""
+    text = f"{share:.2f}".removeprefix("0")
+    return text if count is None else f"{text}\n({count:.0f})"

@@ -25,6 +25,9 @@ DEFAULT_THRESHOLD = 0.5
 FEW, ENOUGH = 5, 100
 """Below `FEW` lengths no minimum is fitted; from `ENOUGH` on, the 1st percentile is read from the data alone."""
 
+Z_90, Z_99 = 1.2816, 2.3263
+"""Quantiles of the normal distribution."""
+
 
 @dataclass(frozen=True)
 class FittedThreshold:
@@ -103,17 +106,22 @@ def whole_lengths(labels: np.ndarray, edges: np.ndarray, value: int) -> np.ndarr
 def shortest(lengths: np.ndarray) -> float:
     """The length in seconds below which a bout (or a gap) is taken for noise: the 1st percentile of the labelled.
 
-    With fewer than 100 lengths the smallest one that was seen is no estimate of the 1st percentile but lies above it,
-    and would erase true bouts elsewhere; then the 1st percentile of a log-normal distribution with the same mean and
-    deviation of logarithms is used where it is smaller. With fewer than 5 lengths nothing is cleaned (0).
+    With fewer than 100 lengths, the smallest one that was seen lies above the 1st percentile, and as a minimum it would
+    erase true bouts elsewhere. Then a lower tolerance limit is used where it is smaller: the length that, were lengths
+    distributed log-normally, 99 % of all bouts exceed with 90 % confidence (formula of Natrella, Experimental
+    Statistics, 1963, section 2-4). With fewer than 5 lengths nothing is cleaned (0).
     """
-    if len(lengths) < FEW:
+    n = len(lengths)
+    if n < FEW:
         return 0.0
     seen = float(np.percentile(lengths, 1, method="lower"))
-    if len(lengths) >= ENOUGH:
+    if n >= ENOUGH:
         return seen
+    a = 1 - Z_90**2 / (2 * (n - 1))
+    b = Z_99**2 - Z_90**2 / n
+    factor = (Z_99 + np.sqrt(Z_99**2 - a * b)) / a
     logs = np.log(lengths)
-    return min(seen, float(np.exp(logs.mean() - 2.326 * logs.std(ddof=1))))
+    return min(seen, float(np.exp(logs.mean() - factor * logs.std(ddof=1))))
 
 
 def fit_thresholds(
@@ -190,15 +198,18 @@ def _fit_behavior(name: str, k: int, videos: list, exclusive: bool) -> dict:
     for lengths, what in ((bouts, "bouts"), (gaps, "gaps")):
         if len(lengths) < FEW:
             notes.append(f"{len(lengths)} whole {what} in the validation videos, {FEW} needed: none removed")
+    minimum_bout = shortest(bouts)
     return {
         "threshold": None if exclusive else round(fitted.threshold, 6) if fitted else DEFAULT_THRESHOLD,
         "plateau": [round(value, 6) for value in fitted.plateau] if fitted else None,
         "validation_f1": round(fitted.f1, 6) if fitted else None,
         "frames": int((pooled >= 0).sum()),
         "positive_frames": int((pooled == 1).sum()),
-        "minimum_bout_s": round(shortest(bouts), 6),
+        "minimum_bout_s": round(minimum_bout, 6),
         "bouts": len(bouts),
-        "minimum_gap_s": round(shortest(gaps), 6),
+        # Gaps of a rare behavior can be minutes long. Closing one must not invent more of the behavior than its
+        # shortest bout holds, or a few false frames grow into a long bout.
+        "minimum_gap_s": round(min(shortest(gaps), minimum_bout), 6),
         "gaps": len(gaps),
         "notes": notes,
     }

@@ -1,0 +1,238 @@
+"""The evaluation of the test videos, on which nothing was fitted."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ethomake import __version__
+from ethomake.errors import InputError
+from ethomake.ethogram.tables import read_predictions, write_table
+from ethomake.evaluation.chance import METRICS as CHANCE_METRICS
+from ethomake.evaluation.chance import Video, shifted_metrics, summarize_shifts
+from ethomake.evaluation.metrics import (
+    METRICS,
+    Counts,
+    behavior_metrics,
+    confusion_matrix,
+    count_frames,
+    macro_metrics,
+    micro_metrics,
+)
+from ethomake.files import file_digest, read_json, write_json
+from ethomake.job import say
+from ethomake.labels.bouts import find_bouts
+from ethomake.labels.table import BACKGROUND, background, read_labels
+from ethomake.sequence.thresholds import frame_edges
+
+COUNTS = ("true_positive", "false_positive", "false_negative", "true_negative")
+BOUT_COLUMNS = (
+    *("video", "behavior", "scored_s"),
+    *("human_time_share", "model_time_share", "human_bouts", "model_bouts"),
+    *("human_mean_duration_s", "model_mean_duration_s"),
+)
+
+
+@dataclass(frozen=True)
+class TestVideo:
+    """A test video: what the human and the model say of it.
+
+    Attributes:
+        name: of the video.
+        labels: int8 (T, K), 1, 0 or -1.
+        decisions: int8 (T, K), 1 or 0.
+        probabilities: float64 (T, K).
+        edges: float64 (T + 1,), seconds.
+    """
+
+    __test__ = False  # not a test, whatever pytest thinks of the name
+
+    name: str
+    labels: np.ndarray
+    decisions: np.ndarray
+    probabilities: np.ndarray
+    edges: np.ndarray
+
+
+Files = tuple[str | Path, str | Path, str | Path]
+"""Predictions CSV, labels CSV, video.json."""
+
+
+def read_test_video(files: Files, behaviors: Sequence[str]) -> TestVideo:
+    """Read one test video.
+
+    Raises:
+        InputError: if the files do not fit each other or the behaviors.
+    """
+    predictions, labels, manifest = files
+    facts, model, human = read_json(manifest), read_predictions(predictions, behaviors), read_labels(labels)
+    if tuple(human.behaviors) != tuple(behaviors):
+        raise InputError(f"{labels}: its behaviors are not those of the config; delete it and run again")
+    if not len(human.values) == len(model.decisions) == facts["frames"]:
+        raise InputError(
+            f"{predictions}: {len(model.decisions)} rows, but {labels} has {len(human.values)} and the video "
+            f"{facts['frames']} frames; delete both and run again"
+        )
+    return TestVideo(facts["video"], human.values, model.decisions, model.probabilities, frame_edges(facts))
+
+
+def evaluate(
+    test: Sequence[Files],
+    metrics_json: str | Path,
+    metrics_csv: str | Path,
+    per_video_csv: str | Path,
+    confusion_csv: str | Path,
+    bout_statistics_csv: str | Path,
+    *,
+    behaviors: Sequence[str],
+    chance_shifts: int,
+    seed: int,
+) -> None:
+    """Compare predictions with labels on the test videos and write what comes out.
+
+    Overall numbers are over the behaviors without background: `macro` is the mean of the behaviors' numbers, `micro`
+    pools every scored cell. Undefined numbers are null in JSON and empty in CSV. Without test videos all are.
+
+    Args:
+        test: predictions CSV, labels CSV and video.json of each test video.
+        metrics_json: everything, with chance and provenance.
+        metrics_csv: a row a behavior, then background, macro and micro.
+        per_video_csv: the same rows for each video, without chance.
+        confusion_csv: matrix, human in rows, model in columns; see `confusion_matrix`.
+        bout_statistics_csv: time share, number and mean duration of bouts, human and model, of each video.
+        behaviors: names, in order.
+        chance_shifts: how many circular shifts of the labels chance is taken from.
+        seed: of the shifts.
+    """
+    videos = [read_test_video(files, behaviors) for files in test]
+    if not videos:
+        say("warning: no test video with labels: nothing can be evaluated, the tables stay empty")
+    whole = _evaluate_frames(videos, behaviors)
+    chance = _evaluate_chance(videos, behaviors, chance_shifts, seed)
+    content = whole | {
+        "chance": chance,
+        "videos": [video.name for video in videos],
+        "made_from": [
+            {"video": video.name, "predictions": file_digest(files[0]), "labels": file_digest(files[1])}
+            for video, files in zip(videos, test, strict=True)
+        ],
+        "ethomake": __version__,
+    }
+    write_json(metrics_json, _null(content))
+    chance_columns = [f"chance_{name}_{what}" for name in CHANCE_METRICS for what in ("mean", "p95")]
+    rows = []
+    for name, numbers in _named_rows(whole):
+        by_chance = chance["behaviors"].get(name) or (chance["macro"] if name == "macro" else {})
+        row = [name, *_cells(numbers)]
+        row += [by_chance.get(metric, {}).get(what) for metric in CHANCE_METRICS for what in ("mean", "p95")]
+        rows.append(_null(row))
+    columns = ["behavior", "frames", "positive_frames", *METRICS, *COUNTS]
+    write_table(metrics_csv, [*columns, *chance_columns], rows)
+    per_video = [
+        _null([video.name, name, *_cells(numbers)])
+        for video in videos
+        for name, numbers in _named_rows(_evaluate_frames([video], behaviors))
+    ]
+    write_table(per_video_csv, ["video", *columns], per_video)
+    names = [*behaviors, BACKGROUND]
+    labels, decisions, _ = _pool(videos, len(behaviors))
+    matrix = confusion_matrix(labels, decisions)
+    write_table(confusion_csv, ["human", *names], ([name, *row] for name, row in zip(names, matrix, strict=True)))
+    write_table(bout_statistics_csv, BOUT_COLUMNS, bout_statistics(videos, behaviors))
+
+
+def _pool(videos: Sequence[TestVideo], behaviors: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Labels, decisions and probabilities of all frames of all videos."""
+    nothing = np.zeros((0, behaviors))
+    return (
+        np.concatenate([nothing.astype(np.int8), *(video.labels for video in videos)]),
+        np.concatenate([nothing.astype(np.int8), *(video.decisions for video in videos)]),
+        np.concatenate([nothing, *(video.probabilities for video in videos)]),
+    )
+
+
+def _evaluate_frames(videos: Sequence[TestVideo], behaviors: Sequence[str]) -> dict[str, Any]:
+    labels, decisions, probabilities = _pool(videos, len(behaviors))
+    metrics = behavior_metrics(labels, decisions, probabilities)
+    counts = count_frames(labels, decisions)
+    empty, off = background(labels)[:, None], 1 - decisions.max(axis=1, keepdims=True, initial=0)
+    empty_metrics, empty_counts = behavior_metrics(empty, off, None), count_frames(empty, off)
+    return {
+        "behaviors": {name: _numbers(metrics, counts, k) for k, name in enumerate(behaviors)},
+        BACKGROUND: _numbers(empty_metrics, empty_counts, 0),
+        "macro": macro_metrics(metrics),
+        "micro": micro_metrics(labels, decisions, probabilities),
+    }
+
+
+def _numbers(metrics: Mapping[str, np.ndarray], counts: Counts, k: int) -> dict[str, float | int]:
+    own = {name: int(getattr(counts, name)[k]) for name in COUNTS}
+    return {
+        "frames": sum(own.values()),
+        "positive_frames": own["true_positive"] + own["false_negative"],
+        **{name: float(metrics[name][k]) for name in METRICS},
+        **own,
+    }
+
+
+def _named_rows(content: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    overall = [(name, content[name]) for name in (BACKGROUND, "macro", "micro")]
+    return [*content["behaviors"].items(), *overall]
+
+
+def _cells(numbers: Mapping[str, Any]) -> list[Any]:
+    return [numbers.get(name) for name in ("frames", "positive_frames", *METRICS, *COUNTS)]
+
+
+def _evaluate_chance(videos: Sequence[TestVideo], behaviors: Sequence[str], shifts: int, seed: int) -> dict[str, Any]:
+    about: dict[str, Any] = {"shifts": shifts, "seed": seed, "behaviors": {}, "macro": {}}
+    if not videos or not shifts:
+        return about
+    found = shifted_metrics(
+        [Video(video.labels, video.decisions, video.probabilities) for video in videos], shifts, seed
+    )
+    about["behaviors"] = {
+        name: {metric: summarize_shifts(found[metric][:, k]) for metric in CHANCE_METRICS}
+        for k, name in enumerate(behaviors)
+    }
+    means = {metric: [macro_metrics({metric: row})[metric] for row in found[metric]] for metric in CHANCE_METRICS}
+    about["macro"] = {metric: summarize_shifts(np.array(means[metric])) for metric in CHANCE_METRICS}
+    return about
+
+
+def bout_statistics(videos: Sequence[TestVideo], behaviors: Sequence[str]) -> list[list[Any]]:
+    """Time share, number and mean duration of bouts, human and model: the rows of bout_statistics.csv.
+
+    Only scored frames count, for the model too: what it says where no human looked is left out. A behavior that was
+    not scored at all in a video has no row there.
+    """
+    rows = []
+    for video in videos:
+        for k, name in enumerate(behaviors):
+            scored = video.labels[:, k] >= 0
+            seconds = float(np.diff(video.edges)[scored].sum())
+            if seconds > 0:
+                human = _bout_numbers(video.labels[:, k] == 1, video.edges, seconds)
+                model = _bout_numbers((video.decisions[:, k] == 1) & scored, video.edges, seconds)
+                pairs = [value for pair in zip(human, model, strict=True) for value in pair]
+                rows.append([video.name, name, seconds, *pairs])
+    return rows
+
+
+def _bout_numbers(on: np.ndarray, edges: np.ndarray, seconds: float) -> tuple[float, int, float | None]:
+    starts, stops = find_bouts(on).T
+    lengths = edges[stops] - edges[starts]
+    return float(lengths.sum()) / seconds, len(lengths), float(lengths.mean()) if len(lengths) else None
+
+
+def _null(content: Any) -> Any:
+    """`content` with None for NaN, and numbers rounded to what they can mean."""
+    if isinstance(content, dict):
+        return {key: _null(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_null(value) for value in content]
+    if isinstance(content, float):
+        return None if np.isnan(content) else round(content, 6)
+    return content

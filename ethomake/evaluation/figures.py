@@ -1,0 +1,281 @@
+"""The figures of the evaluation: scores against chance, curves, calibration, confusion, bout statistics."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ethomake.ethogram.drawing import (
+    BACKGROUND,
+    FAINT,
+    INK,
+    MUTED,
+    draw_matrix,
+    new_figure,
+    pick_colors,
+    save_figure,
+    shorten,
+    strip,
+    style,
+)
+from ethomake.ethogram.tables import read_table
+from ethomake.evaluation.evaluate import Files, TestVideo, read_test_video
+from ethomake.evaluation.metrics import precision_recall_curve
+from ethomake.files import read_json
+
+FIGURES = ("scores", "precision_recall", "calibration", "confusion", "bout_statistics")
+"""Names of the figures; each is written as PNG and SVG."""
+
+BINS = 10
+
+
+def draw_evaluation(
+    test: Sequence[Files],
+    metrics: str | Path,
+    confusion: str | Path,
+    bout_statistics: str | Path,
+    folder: str | Path,
+    *,
+    behaviors: Sequence[str],
+    colors: Mapping[str, str],
+) -> None:
+    """Draw all `FIGURES` as PNG and SVG into `folder`.
+
+    Args:
+        test: predictions CSV, labels CSV and video.json of each test video.
+        metrics: metrics.json.
+        confusion: confusion.csv.
+        bout_statistics: bout_statistics.csv.
+        folder: where the figures go.
+        behaviors: names, in order.
+        colors: of behaviors, "#rrggbb"; others take the palette's.
+    """
+    videos = [read_test_video(files, behaviors) for files in test]
+    chosen = pick_colors(behaviors, colors)
+    numbers = read_json(metrics)
+    matrix = [[float(row[name]) for name in row if name != "human"] for row in read_table(confusion, ["human"])]
+    statistics = read_table(bout_statistics, ["video", "behavior"])
+    drawings: dict[str, Callable[[], Figure]] = {
+        "scores": lambda: _draw_scores(numbers, behaviors, chosen),
+        "precision_recall": lambda: _draw_curves(videos, numbers, behaviors, chosen),
+        "calibration": lambda: _draw_calibration(videos, behaviors, chosen),
+        "confusion": lambda: _draw_confusion(np.array(matrix), [*behaviors, "background"]),
+        "bout_statistics": lambda: _draw_bouts(statistics, behaviors, chosen),
+    }
+    for name in FIGURES:
+        with style():
+            figure = drawings[name]() if videos else _draw_nothing()
+            save_figure(figure, Path(folder) / f"{name}.png", Path(folder) / f"{name}.svg")
+
+
+def _draw_nothing() -> Figure:
+    figure = new_figure(4, 1)
+    axes = figure.add_subplot()
+    axes.text(0.5, 0.5, "no test video with labels", ha="center", va="center", color=MUTED)
+    axes.set_axis_off()
+    return figure
+
+
+def _draw_scores(numbers: Mapping, behaviors: Sequence[str], colors: Sequence[str]) -> Figure:
+    """F1 and average precision of each behavior as bars, with the range that chance reaches."""
+    names = [*behaviors, "macro"]
+    figure = new_figure(9, 0.34 * len(names) + 1.2)
+    panels = figure.subplots(1, 2, sharey=True)
+    for axes, metric, title in zip(panels, ("f1", "average_precision"), ("F1", "average precision"), strict=True):
+        for row, (name, color) in enumerate(zip(names, [*colors, BACKGROUND], strict=True)):
+            own = numbers["macro"] if name == "macro" else numbers["behaviors"][name]
+            chance = numbers["chance"]["macro"] if name == "macro" else numbers["chance"]["behaviors"].get(name, {})
+            value, level = own[metric], chance.get(metric, {}).get("p95")
+            if value is None:
+                axes.text(0.01, row, "no positive frame", va="center", fontsize=7, color=MUTED)
+                continue
+            axes.barh(row, value, height=0.62, color=color)
+            if level is not None:
+                axes.plot([level, level], [row - 0.42, row + 0.42], color="white", linewidth=3.2)
+                axes.plot([level, level], [row - 0.42, row + 0.42], color=INK, linewidth=1.4)
+            axes.text(max(value, level or 0) + 0.015, row, f"{value:.2f}", va="center", fontsize=8)
+        axes.set_title(title)
+        axes.set_xlim(0, 1.08)
+        axes.set_xticks(np.arange(0, 1.01, 0.25), ["0", "0.25", "0.5", "0.75", "1"])
+        axes.grid(axis="x", color=FAINT, linewidth=0.8)
+        axes.set_axisbelow(True)
+        axes.tick_params(axis="y", length=0)
+        strip(axes, keep=("bottom",))
+    texts = [shorten(name) for name in behaviors] + ["mean (macro)"]
+    panels[0].set_yticks(range(len(names)), texts)
+    panels[0].set_ylim(len(names) - 0.4, -0.6)
+    shifts = numbers["chance"]["shifts"]
+    if shifts:
+        figure.supxlabel(
+            f"black line: 95th percentile of {shifts} circular shifts of the labels", fontsize=8, color=MUTED
+        )
+    return figure
+
+
+def _grid(count: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
+    """A figure with `count` panels, at most five in a row; unused places stay empty."""
+    columns = min(count, 4 if count <= 8 else 5)
+    rows = -(-count // columns)
+    figure = new_figure(width * columns + 0.3, height * rows + 0.3)
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in panels[count:]:
+        axes.set_axis_off()
+    return figure, list(panels[:count])
+
+
+def _unit_square(axes: Axes, title: str, *, left: bool, bottom: bool, x: str, y: str) -> None:
+    axes.set_title(shorten(title, 22), fontsize=9)
+    axes.set_xlim(-0.02, 1.02)
+    axes.set_ylim(-0.02, 1.04)
+    axes.set_aspect("equal")
+    axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+    axes.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
+    axes.grid(color=FAINT, linewidth=0.8)
+    axes.set_axisbelow(True)
+    strip(axes)
+    if left:
+        axes.set_ylabel(y)
+    if bottom:
+        axes.set_xlabel(x)
+
+
+def _draw_curves(
+    videos: Sequence[TestVideo], numbers: Mapping, behaviors: Sequence[str], colors: Sequence[str]
+) -> Figure:
+    """Precision against recall at every threshold; a dot where the decisions lie."""
+    figure, panels = _grid(len(behaviors), 2.3, 2.4)
+    outer = _edges_of_grid(panels)
+    for k, (axes, name, color) in enumerate(zip(panels, behaviors, colors, strict=True)):
+        _unit_square(
+            axes, name, left=outer[k][0], bottom=outer[k][1], x="recall", y="precision"
+        )  # fmt: skip
+        labels = np.concatenate([video.labels[:, k] for video in videos])
+        probabilities = np.concatenate([video.probabilities[:, k] for video in videos])
+        recall, precision = precision_recall_curve(probabilities, labels)
+        own = numbers["behaviors"][name]
+        if not recall.size:
+            axes.text(0.5, 0.5, "no positive frame", ha="center", va="center", fontsize=8, color=MUTED)
+            continue
+        base = own["positive_frames"] / own["frames"]
+        axes.axhline(base, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)))
+        recall, precision = _thin(np.append(0, recall), np.append(precision[0], precision))
+        axes.plot(recall, precision, color=color, linewidth=1.6, drawstyle="steps-pre", clip_on=False)
+        if own["recall"] is not None and own["precision"] is not None:
+            axes.plot(
+                *(own["recall"], own["precision"]), "o", color=color, markeredgecolor="white", markersize=7,
+                clip_on=False,
+            )  # fmt: skip
+        axes.text(
+            0.04,
+            0.06 if base > 0.2 else base + 0.06,
+            f"AP {own['average_precision']:.2f}",
+            fontsize=8,
+            color=INK,
+            bbox=_plain(),
+        )
+    return figure
+
+
+def _plain() -> dict:
+    return {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}
+
+
+def _edges_of_grid(panels: Sequence[Axes]) -> list[tuple[bool, bool]]:
+    """For each panel: is it the first of its row, is no panel below it."""
+    columns = panels[0].get_gridspec().ncols
+    return [(i % columns == 0, i + columns >= len(panels)) for i in range(len(panels))]
+
+
+def _thin(x: np.ndarray, y: np.ndarray, most: int = 1000) -> tuple[np.ndarray, np.ndarray]:
+    """At most about `most` points of a curve: those at even steps of x and of position."""
+    if len(x) <= most:
+        return x, y
+    even = np.linspace(0, len(x) - 1, most // 2).astype(int)
+    steps = np.searchsorted(x, np.linspace(0, 1, most // 2)).clip(max=len(x) - 1)
+    keep = np.union1d(even, steps)
+    return x[keep], y[keep]
+
+
+def _draw_calibration(videos: Sequence[TestVideo], behaviors: Sequence[str], colors: Sequence[str]) -> Figure:
+    """How often a behavior is really on where the model gives it a certain probability."""
+    figure, panels = _grid(len(behaviors), 2.3, 2.4)
+    outer = _edges_of_grid(panels)
+    for k, (axes, name, color) in enumerate(zip(panels, behaviors, colors, strict=True)):
+        _unit_square(axes, name, left=outer[k][0], bottom=outer[k][1], x="probability", y="share labelled")
+        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)))
+        labels = np.concatenate([video.labels[:, k] for video in videos])
+        probabilities = np.concatenate([video.probabilities[:, k] for video in videos])
+        mean, share, frames = calibration(probabilities, labels)
+        seen = frames > 0
+        if seen.any():
+            axes.plot(mean[seen], share[seen], color=color, linewidth=1.2)
+            sizes = 8 + 70 * np.sqrt(frames[seen] / frames.sum())
+            axes.scatter(
+                *(mean[seen], share[seen]), s=sizes, color=color, edgecolor="white", linewidth=0.6, zorder=3,
+                clip_on=False,
+            )  # fmt: skip
+    return figure
+
+
+def calibration(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Ten equal bins of probability: mean probability, share labelled 1 (NaN if empty), frames; (10,) each."""
+    scored = labels >= 0
+    probabilities, positive = probabilities[scored], labels[scored] == 1
+    place = np.minimum((probabilities * BINS).astype(int), BINS - 1)
+    frames = np.bincount(place, minlength=BINS)
+    sums = [np.bincount(place, weights=values, minlength=BINS) for values in (probabilities, positive)]
+    mean, share = (np.divide(s, frames, out=np.full(BINS, np.nan), where=frames > 0) for s in sums)
+    return mean, share, frames
+
+
+def _draw_confusion(counts: np.ndarray, names: Sequence[str]) -> Figure:
+    totals = counts.sum(axis=1, keepdims=True)
+    shares = np.divide(counts, totals, out=np.full_like(counts, np.nan), where=totals > 0)
+    few = len(names) <= 9
+    side = max(2.6, (0.75 if few else 0.38) * len(names))
+    figure = new_figure(side + 1.9, side + 1.5)
+    axes = figure.add_subplot()
+    texts = [[f"{100 * share:.0f}" + " %" * few if share > 0.00501 else "" for share in row] for row in shares]
+    draw_matrix(axes, shares, texts, names)
+    axes.set_xlabel("model")
+    axes.set_ylabel("human")
+    axes.set_title("share of the human's frames" + ("" if few else " (%)"))
+    return figure
+
+
+def _draw_bouts(rows: Sequence[Mapping[str, str]], behaviors: Sequence[str], colors: Sequence[str]) -> Figure:
+    """Human against model, a dot a video and behavior."""
+    many = len(behaviors) > 8
+    figure = new_figure(10, 3.7 + 0.2 * -(-len(behaviors) // 5) if many else 3.1)
+    panels = figure.subplots(1, 3)
+    kinds = (("time_share", "share of time"), ("bouts", "number of bouts"), ("mean_duration_s", "mean bout (s)"))
+    for axes, (kind, title) in zip(panels, kinds, strict=True):
+        highest = 0.0
+        for name, color in zip(behaviors, colors, strict=True):
+            own = [row for row in rows if row["behavior"] == name and row[f"human_{kind}"] and row[f"model_{kind}"]]
+            human, model = ([float(row[f"{who}_{kind}"]) for row in own] for who in ("human", "model"))
+            highest = max([highest, *human, *model])
+            axes.scatter(
+                *(human, model), s=36, color=color, edgecolor="white", linewidth=0.7, zorder=3, clip_on=False,
+                label=shorten(name),
+            )  # fmt: skip
+        top = highest * 1.06 or 1.0
+        axes.plot([0, top], [0, top], color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
+        axes.set_xlim(0, top)
+        axes.set_ylim(0, top)
+        axes.set_aspect("equal")
+        axes.locator_params(nbins=5)
+        axes.grid(color=FAINT, linewidth=0.8)
+        axes.set_axisbelow(True)
+        axes.set_title(title)
+        axes.set_xlabel("human")
+        strip(axes)
+    panels[0].set_ylabel("model")
+    handles, texts = panels[0].get_legend_handles_labels()
+    if many:
+        figure.legend(handles, texts, loc="outside lower center", frameon=False, fontsize=8, ncols=5)
+    else:
+        figure.legend(handles, texts, loc="outside right center", frameon=False, fontsize=8)
+    return figure
