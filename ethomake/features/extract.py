@@ -16,6 +16,7 @@ from ethomake.files import file_digest, write_json, write_whole
 from ethomake.flow.stacks import BLOCK, MARGIN, Block, FlowGenerator, frame_stacks, read_blocks
 from ethomake.ingest.frames import FrameStore
 from ethomake.job import Progress, say
+from ethomake.streams.joint import FUSION
 from ethomake.streams.networks import build_stream
 from ethomake.training.device import autocast, choose_device, choose_precision, describe
 from ethomake.training.frames import normalize
@@ -24,7 +25,6 @@ from ethomake.training.weights import freeze, load_weights, read_facts
 
 BATCH = 32
 assert CHUNK % BLOCK == 0, "chunks are written whole, so blocks must fill them"
-FUSION = {"average": {"spatial": 1.0, "motion": 1.0}, "weighted": {"spatial": 1.0, "motion": 1.5}}
 
 
 @dataclass(frozen=True)

@@ -116,8 +116,7 @@ def train_stream(
         def validation() -> tuple[float | None, float | None]:
             if not len(check):
                 return None, None
-            most = schedule.steps * schedule.batch
-            chosen = np.unique(np.linspace(0, len(check) - 1, min(most, len(check))).astype(int))
+            chosen = validation_choice(len(check), schedule)
             loaded = (sources["validate"].load(part, None) for part in np.array_split(chosen, -(-len(chosen) // 64)))
             logits = torch.cat([forward(sources["validate"], inputs).cpu() for inputs in loaded])
             return objective.judge(logits, check.labels[chosen])
@@ -137,3 +136,8 @@ def train_stream(
     save_weights(weights, model, facts)
     write_history(history, rows)
     remove(checkpoint)
+
+
+def validation_choice(frames: int, schedule: Schedule) -> np.ndarray:
+    """The validation frames that judge an epoch: all, or as many as an epoch trains on, spread evenly."""
+    return np.unique(np.linspace(0, frames - 1, min(frames, schedule.steps * schedule.batch)).astype(int))

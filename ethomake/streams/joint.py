@@ -1,0 +1,135 @@
+"""Train flow network and both streams together, after each was trained on its own (the paper's last step)."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ethomake.files import remove
+from ethomake.flow.networks import build_flow_network
+from ethomake.flow.stacks import FRAMES
+from ethomake.job import say
+from ethomake.streams.networks import build_stream
+from ethomake.streams.sources import FrameSource, Labelled, LabelledFrames
+from ethomake.streams.train import validation_choice
+from ethomake.training.augment import Augmentation
+from ethomake.training.device import autocast, choose_device, choose_precision, describe
+from ethomake.training.frames import normalize
+from ethomake.training.history import write_history
+from ethomake.training.loop import Schedule, fit, shuffled_batches
+from ethomake.training.objective import Objective
+from ethomake.training.weights import load_weights, read_facts, save_weights
+
+FUSION = {"average": {"spatial": 1.0, "motion": 1.0}, "weighted": {"spatial": 1.0, "motion": 1.5}}
+PARTS = ("flow", "spatial", "motion")
+
+
+class TwoStream(nn.Module):
+    """The hidden two-stream network: frames to flow, frames and flow to logits, logits fused.
+
+    Args:
+        weights: a weights file for each of "flow", "spatial" and "motion".
+        dropout: before the heads.
+        fusion: a key of FUSION.
+    """
+
+    def __init__(self, weights: dict[str, str | Path], dropout: float, fusion: str):
+        super().__init__()
+        self.facts = {part: read_facts(weights[part]) for part in PARTS}
+        self.flow = build_flow_network(self.facts["flow"]["network"], FRAMES)
+        for part in ("spatial", "motion"):
+            facts = self.facts[part]
+            outputs = len(facts["behaviors"]) + facts["exclusive"]
+            setattr(self, part, build_stream(facts["network"], part, outputs, frames=FRAMES, dropout=dropout))
+        for part in PARTS:
+            load_weights(weights[part], getattr(self, part))
+        self.shares = FUSION[fusion]
+
+    def forward(self, clips: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
+        """Fused logits (N, K) of windows of 11 frames, values 0..1, (N, 11, 3, H, W); `inside` (N, 11)."""
+        flow, spatial = self.facts["flow"], self.facts["spatial"]
+        stack = self.flow(normalize(clips, inside, flow["channel_mean"], flow["channel_std"]))[0]
+        frames = normalize(clips, inside, spatial["channel_mean"], spatial["channel_std"])
+        middle, around = FRAMES // 2, self.spatial.needs // 2
+        logits = {
+            "spatial": self.spatial(frames[:, middle - around : middle + around + 1])[1].float(),
+            "motion": self.motion(stack)[1].float(),
+        }
+        return sum(self.shares[name] * logits[name] for name in logits) / sum(self.shares.values())
+
+
+def train_joint(
+    train: Sequence[Labelled],
+    validate: Sequence[Labelled],
+    given: dict[str, str | Path],
+    outputs: dict[str, str | Path],
+    history: str | Path,
+    *,
+    behaviors: Sequence[str],
+    exclusive: bool,
+    settings: dict[str, Any],
+    augmentation: dict[str, float],
+    seed: int,
+    checkpoint: str | Path,
+) -> None:
+    """Train all three networks together on the fused logits, and write the weights of each.
+
+    Args:
+        train, validate: manifests and label tables of the videos.
+        given: the weights files of "flow", "spatial" and "motion" to start from.
+        outputs: the weights files to write, with the same keys.
+        history: the learning history to write.
+        behaviors, exclusive, settings, augmentation, seed, checkpoint: as for `train_stream`; the number of epochs
+            is `joint_epochs`.
+    """
+    device = choose_device()
+    precision = choose_precision(settings["precision"], device)
+    schedule = Schedule.of(settings, epochs=settings["joint_epochs"])
+    torch.manual_seed(seed)
+    model = TwoStream(given, settings["dropout"], settings["fusion"]).to(device, memory_format=torch.channels_last)
+    learn, check = LabelledFrames(train, behaviors), LabelledFrames(validate, behaviors)
+    objective = Objective(learn.labels, exclusive, settings, device)
+    changes = Augmentation(**augmentation)
+    learn_source = FrameSource(learn, FRAMES, changes, [], [])
+    check_source = FrameSource(check, FRAMES, changes, [], []) if len(check) else None
+    say(f"joint: {len(learn)} labelled frames, {describe(device, precision)}")
+
+    def batches(rng: np.random.Generator) -> Iterator[tuple[tuple[torch.Tensor, ...], torch.Tensor]]:
+        for chosen in shuffled_batches(len(learn), schedule, rng):
+            yield learn_source.load(chosen, rng), learn.labels[chosen]
+
+    def forward(loaded: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        with autocast(device, precision):
+            return model(*(part.to(device, non_blocking=True) for part in loaded))
+
+    def loss(batch: tuple[tuple[torch.Tensor, ...], torch.Tensor]) -> torch.Tensor:
+        loaded, labels = batch
+        return objective.loss(forward(loaded), labels.to(device))
+
+    def validation() -> tuple[float | None, float | None]:
+        if check_source is None:
+            return None, None
+        chosen = validation_choice(len(check), schedule)
+        parts = np.array_split(chosen, -(-len(chosen) // schedule.batch))
+        logits = torch.cat([forward(check_source.load(part, None)).cpu() for part in parts])
+        return objective.judge(logits, check.labels[chosen])
+
+    rows = fit(
+        model,
+        schedule,
+        batches=batches,
+        steps=min(schedule.steps, max(1, len(learn) // schedule.batch)),
+        loss=loss,
+        validate=validation,
+        seed=seed,
+        checkpoint=checkpoint,
+        label="joint",
+        pretrained=frozenset(name for name, _ in model.named_parameters()),
+    )
+    for part in PARTS:
+        save_weights(outputs[part], getattr(model, part), model.facts[part])
+    write_history(history, rows)
+    remove(checkpoint)

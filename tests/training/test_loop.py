@@ -1,0 +1,127 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from ethomake.errors import InputError
+from ethomake.training import loop
+from ethomake.training.loop import Schedule, epoch_rng, fit, shuffled_batches
+from ethomake.training.weights import flat_parameters
+
+X = torch.linspace(-1, 1, 64)[:, None]
+Y = torch.sin(3 * X)
+
+
+def make_model() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(1, 16), nn.BatchNorm1d(16), nn.Tanh(), nn.Dropout(0.1), nn.Linear(16, 1))
+
+
+def run(model, tmp_path, schedule, validate=None, **options):
+    def batches(rng):
+        for chosen in shuffled_batches(64, schedule, rng):
+            yield X[chosen], Y[chosen]
+
+    return fit(
+        model,
+        schedule,
+        batches=batches,
+        steps=4,
+        loss=lambda batch: ((model(batch[0]) - batch[1]) ** 2).mean(),
+        validate=validate or (lambda: (float(((model(X) - Y) ** 2).mean()), None)),
+        seed=3,
+        checkpoint=tmp_path / "checkpoint.pt",
+        label="test",
+        **options,
+    )
+
+
+def test_it_learns_and_keeps_the_best_epoch(tmp_path):
+    model = make_model()
+    history = run(model, tmp_path, Schedule(epochs=30, steps=10, batch=16, learning_rate=1e-2))
+    losses = [row["validation_loss"] for row in history]
+    assert min(losses) < losses[0] / 3
+    with torch.no_grad():
+        assert float(((model(X) - Y) ** 2).mean()) == pytest.approx(min(losses))
+
+
+class Stop(Exception):
+    pass
+
+
+def test_a_resumed_run_ends_with_the_same_weights(tmp_path):
+    schedule = Schedule(epochs=6, steps=10, batch=16, learning_rate=1e-2, l2_sp_beta=1e-3)
+    undisturbed = make_model()
+    whole = run(undisturbed, tmp_path / "a", schedule)
+
+    calls = 0
+
+    def killed_in_the_third_epoch():
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise Stop
+        return float(((model(X) - Y) ** 2).mean()), None
+
+    model = make_model()
+    with pytest.raises(Stop):
+        run(model, tmp_path / "b", schedule, killed_in_the_third_epoch)
+    torch.manual_seed(99)  # another process has other random numbers
+    model = make_model()
+    resumed = run(model, tmp_path / "b", schedule)
+    assert resumed == whole
+    assert torch.equal(flat_parameters(model), flat_parameters(undisturbed))
+
+
+def test_the_best_epoch_goes_by_f1_where_there_is_one(tmp_path):
+    model, f1, states = make_model(), iter([0.2, 0.9, 0.4]), []
+
+    def validate():
+        states.append(flat_parameters(model))
+        return float(len(states)), next(f1)
+
+    run(model, tmp_path, Schedule(epochs=3, steps=4, batch=16), validate)
+    assert torch.equal(flat_parameters(model), states[1])
+
+
+def test_the_rate_falls_on_a_plateau_and_ends_the_training(tmp_path):
+    schedule = Schedule(epochs=50, steps=4, batch=16, learning_rate=1e-4, patience=1, minimum_learning_rate=5e-6)
+    history = run(make_model(), tmp_path, schedule, lambda: (1.0, None))
+    rates = [row["learning_rate"] for row in history]
+    assert rates == pytest.approx([1e-4] * 3 + [1e-5] * 2)
+
+
+def test_l2_sp_pulls_toward_the_start_and_toward_zero(tmp_path):
+    model = make_model()
+    start = {name: p.detach().clone() for name, p in model.named_parameters()}
+    schedule = Schedule(1, 1, 4, l2_sp_alpha=0.5, l2_sp_beta=0.25)
+    penalty = loop._Penalty(model, schedule, frozenset({"0.weight"}))
+    with torch.no_grad():
+        model[0].weight += 2.0
+    for p in model.parameters():
+        p.grad = torch.zeros_like(p)
+    penalty.add()
+    assert torch.allclose(model[0].weight.grad, torch.full((16, 1), 0.5 * 2.0))
+    assert torch.allclose(model[4].weight.grad, 0.25 * start["4.weight"])
+    assert model[0].bias.grad.abs().sum() == 0
+
+
+def test_a_loss_that_is_not_a_number_is_an_error_with_a_remedy(tmp_path):
+    model = make_model()
+    with torch.no_grad():
+        model[0].weight[:] = float("nan")
+    with pytest.raises(InputError, match="learning_rate"):
+        run(model, tmp_path, Schedule(epochs=1, steps=4, batch=16))
+
+
+def test_batches_cover_samples_at_most_once_and_are_full():
+    schedule = Schedule(epochs=1, steps=100, batch=10)
+    batches = list(shuffled_batches(37, schedule, epoch_rng(0, 1)))
+    assert [len(batch) for batch in batches] == [10, 10, 10]
+    assert len(np.unique(np.concatenate(batches))) == 30
+    assert [len(batch) for batch in shuffled_batches(4, schedule, epoch_rng(0, 1))] == [4]
+
+
+def test_epochs_draw_different_numbers_and_the_same_epoch_the_same():
+    assert epoch_rng(0, 1).random() == epoch_rng(0, 1).random()
+    assert len({epoch_rng(seed, epoch).random() for seed in range(3) for epoch in range(3)}) == 9
