@@ -1,0 +1,72 @@
+"""Read and write the videos of the examples, frame by frame, with the bundled ffmpeg."""
+
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import imageio_ffmpeg
+import numpy as np
+
+
+def read_grey(path: str | Path, *, height: int, width: int) -> Iterator[np.ndarray]:
+    """Decode all frames in order, none dropped or doubled: uint8 (height, width) each."""
+    raw = "-fps_mode passthrough -f rawvideo -pix_fmt gray -"
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            [*_ffmpeg(), "-i", str(path), *raw.split()],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+        )
+        try:
+            while content := process.stdout.read(height * width):
+                yield np.frombuffer(content, np.uint8).reshape(height, width)
+        finally:
+            process.stdout.close()
+            status = process.wait()
+        if status:
+            errors.seek(0)
+            raise RuntimeError(f"ffmpeg could not read {path}: {errors.read().decode(errors='replace').strip()}")
+
+
+@contextmanager
+def write_h264(
+    path: str | Path, *, height: int, width: int, fps: float, crf: int = 16, color: bool = False
+) -> Iterator[Callable[[np.ndarray], None]]:
+    """Encode H.264: yields a function that takes the frames, uint8 (height, width) or (height, width, 3).
+
+    One encoder thread and no metadata: the same frames give the same bytes on every machine with this ffmpeg.
+
+    Args:
+        path: an .mp4 file; it is there as soon as encoding starts, so give a temporary name.
+        height: pixels; must be even, like `width`.
+        width: pixels.
+        fps: frames a second.
+        crf: quality, 0 (exact) to 51; 16 is hard to tell from the source.
+        color: frames are RGB, not grey.
+    """
+    with tempfile.TemporaryFile() as errors:
+        raw = f"-f rawvideo -pix_fmt {'rgb24' if color else 'gray'} -s {width}x{height} -r {fps} -i -"
+        encoder = f"-c:v libx264 -preset medium -crf {crf} -pix_fmt yuv420p -threads 1"
+        bare = "-fflags +bitexact -flags:v +bitexact -map_metadata -1"
+        process = subprocess.Popen(
+            [*_ffmpeg(), "-y", *raw.split(), *encoder.split(), *bare.split(), str(path)],
+            stdin=subprocess.PIPE,
+            stderr=errors,
+        )
+        try:
+            yield lambda frame: process.stdin.write(np.ascontiguousarray(frame, np.uint8))
+            process.stdin.close()
+            status = process.wait()
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+        if status:
+            errors.seek(0)
+            raise RuntimeError(f"ffmpeg could not write {path}: {errors.read().decode(errors='replace').strip()}")
+
+
+def _ffmpeg() -> list[str]:
+    return [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "error", "-nostdin"]
