@@ -8,6 +8,7 @@ import csv
 import difflib
 import glob
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -484,6 +485,12 @@ def assign_videos(
     known = len(positives) == len(labelled)
     notes = check_split(parts, positives, settings["behaviors"] if known else [])
     return parts, notes
+
+
+def share_library() -> None:
+    """Let the jobs import this library from where it lies, in environments that do not have it installed."""
+    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
 
 
 def short_digest(*values: Any) -> str:

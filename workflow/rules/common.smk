@@ -31,8 +31,8 @@ SEED = SETTINGS["seed"]
 STREAMS = SETTINGS["streams"]["enabled"]
 SPLITS = {"main": PROJECT.parts}
 LABELLED = [name for name, video in VIDEOS.items() if video.labels]
-# Scripts import the library; conda environments (--sdm conda) do not have it installed.
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+if workflow.deployment_settings.deployment_method:
+    project_config.share_library()  # environments made by Snakemake have everything but ethomake itself
 
 if workflow.is_main_process:
     for note in PROJECT.notes:
@@ -105,6 +105,13 @@ def learning_curves(split):
     if SETTINGS["streams"]["joint_epochs"]:
         curves.append(("Both streams together", f"results/streams/{split}/joint/curves.svg"))
     return [*curves, ("Sequence model", f"results/sequence/{split}/curves.svg")]
+
+
+def curves_title(wildcards):
+    """What stands above a figure of learning curves."""
+    split = wildcards.trained.split("/")[1]
+    title = {figure: title for title, figure in learning_curves(split)}
+    return title.get(f"results/{wildcards.trained}/curves.svg", wildcards.trained)
 
 
 # What the training of a stream, and of all together, depends on.

@@ -25,7 +25,7 @@ rule draw_curves:
         mem_mb=1000,
         runtime=10,
     params:
-        title=lambda wildcards: wildcards.trained.replace("/main", "").replace("/", ", "),
+        title=curves_title,
     message:
         "Drawing the learning curves of {wildcards.trained}"
     script:
