@@ -1,0 +1,160 @@
+"""Networks that see the features of a video over time: (B, T, D) -> logits (B, T, K).
+
+An output depends on the features of at most `reach` frames on each side. A network treats frames outside its input
+as zeros, so a window's outputs are those of the whole video except for `reach` frames at borders that are not the
+video's own: windows that overlap by `2 * reach` give each frame the same prediction wherever they fall.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ethomake.errors import InputError
+
+
+class GaussianMixture(nn.Module):
+    """One layer of temporal filters: mixtures of normalized bumps (Piergiovanni & Ryoo, ICML 2019).
+
+    Args:
+        inputs: channels of the layer before.
+        outputs: channels of this layer.
+        filters: bumps that all of its channels mix.
+        length: of a filter in frames, odd.
+    """
+
+    def __init__(self, inputs: int, outputs: int, filters: int, length: int) -> None:
+        super().__init__()
+        self.length = length
+        self.center = nn.Parameter(torch.linspace(-0.8, 0.8, filters) if filters > 1 else torch.zeros(1))
+        self.width = nn.Parameter(torch.linspace(-1.0, 1.0, filters) if filters > 1 else torch.zeros(1))
+        self.attention = nn.Parameter(torch.randn(outputs, inputs, filters))
+
+    def bumps(self) -> Tensor:
+        """(filters, length), each sums to 1; centers stay inside the filter, widths are positive."""
+        half = (self.length - 1) / 2
+        frames = torch.arange(self.length, device=self.center.device, dtype=self.center.dtype) - half
+        center = half * torch.tanh(self.center)
+        width = 0.5 + half / 4 * torch.exp(self.width)
+        shape = -0.5 * ((frames - center[:, None]) / width[:, None]) ** 2
+        return torch.softmax(shape, 1)
+
+    def kernels(self) -> Tensor:
+        """(outputs, inputs, length): soft attention over all pairs of input and bump, so each output's sum is 1."""
+        attention = torch.softmax(self.attention.flatten(1), 1).view_as(self.attention)
+        return attention @ self.bumps()
+
+
+class TGM(nn.Module):
+    """Temporal Gaussian mixture model, as in DeepEthogram (eLife 2021;10:e63377).
+
+    Each feature is smoothed over time by all layers, the largest of the last layer's channels is taken, and the mean of
+    two small classifiers, one on the features and one on the smoothed features, gives the logits. Nothing nonlinear
+    stands between the layers and all features share the filters, so the layers fold into one convolution.
+    """
+
+    def __init__(self, inputs: int, outputs: int, settings: dict[str, Any]) -> None:
+        super().__init__()
+        length, count, channels = settings["filter_length"], settings["layers"], settings["channels"]
+        self.reach = count * (length - 1) // 2
+        self.layers = nn.ModuleList(
+            GaussianMixture(1 if layer == 0 else channels, channels, settings["filters"], length)
+            for layer in range(count)
+        )
+        self.from_features = _classifier(inputs, outputs, settings)
+        self.from_smoothed = _classifier(inputs, outputs, settings)
+
+    def kernel(self) -> Tensor:
+        """All layers as one: (channels, 2 * reach + 1)."""
+        first, *others = (layer.kernels() for layer in self.layers)
+        folded = first[:, 0]
+        for kernels in others:
+            length = kernels.shape[-1]
+            # Correlating one after the other is correlating with the convolution of the two kernels.
+            folded = F.conv1d(folded[None], kernels.flip(-1), padding=length - 1)[0]
+        return folded
+
+    def smooth(self, features: Tensor) -> Tensor:
+        """(B, T, D) -> (B, T, D): the largest of the filtered versions of each feature.
+
+        The input is padded with zeros once, before the first layer.
+        """
+        b, t, d = features.shape
+        series = features.transpose(1, 2).reshape(b * d, 1, t)
+        filtered = F.conv1d(series, self.kernel()[:, None].to(series.dtype), padding=self.reach)
+        return filtered.amax(1).view(b, d, t).transpose(1, 2)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, T, D) -> (B, T, K)."""
+        return (self.from_features(features) + self.from_smoothed(self.smooth(features))) / 2
+
+
+def _classifier(inputs: int, outputs: int, settings: dict[str, Any]) -> nn.Sequential:
+    hidden, dropout = settings["hidden"], settings["dropout"]
+    return nn.Sequential(
+        nn.Dropout(dropout),
+        nn.Linear(inputs, hidden),  # a 1x1 convolution over time
+        nn.ReLU(inplace=True),
+        nn.Dropout(dropout),
+        nn.Linear(hidden, outputs),
+    )
+
+
+class DilatedBlock(nn.Module):
+    """x + dropout(1x1(relu(dilated convolution(x)))), which leaves T as it is."""
+
+    def __init__(self, channels: int, length: int, dilation: int, dropout: float) -> None:
+        super().__init__()
+        self.dilated = nn.Conv1d(channels, channels, length, padding=dilation * (length - 1) // 2, dilation=dilation)
+        self.mix = nn.Conv1d(channels, channels, 1)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, T) -> (B, C, T)."""
+        return x + self.dropout(self.mix(F.relu(self.dilated(x))))
+
+
+class TCN(nn.Module):
+    """Residual convolutions of `filter_length` frames with dilations 1, 2, 4, ..., one for each of `layers`.
+
+    `reach` is (filter_length - 1) / 2 * (2 ** layers - 1): 49 frames on each side for 3 layers of length 15.
+    """
+
+    def __init__(self, inputs: int, outputs: int, settings: dict[str, Any]) -> None:
+        super().__init__()
+        hidden, length, count = settings["hidden"], settings["filter_length"], settings["layers"]
+        self.reach = (length - 1) // 2 * (2**count - 1)
+        self.enter = nn.Sequential(nn.Dropout(settings["dropout"]), nn.Conv1d(inputs, hidden, 1))
+        self.blocks = nn.Sequential(
+            *(DilatedBlock(hidden, length, 2**layer, settings["dropout"]) for layer in range(count))
+        )
+        self.leave = nn.Sequential(nn.ReLU(), nn.Dropout(settings["dropout"]), nn.Conv1d(hidden, outputs, 1))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, T, D) -> (B, T, K)."""
+        return self.leave(self.blocks(self.enter(features.transpose(1, 2)))).transpose(1, 2)
+
+
+# A further network is a class with `reach` and this forward, and a word here.
+SEQUENCE_NETWORKS: dict[str, type[nn.Module]] = {"tgm": TGM, "tcn": TCN}
+
+
+def build_sequence_network(name: str, inputs: int, outputs: int, settings: dict[str, Any]) -> nn.Module:
+    """A new sequence network.
+
+    Args:
+        name: a key of `SEQUENCE_NETWORKS`.
+        inputs: features a frame (D).
+        outputs: logits a frame (K).
+        settings: filters, filter_length (odd), layers, channels, hidden, dropout, as in the config.
+
+    Raises:
+        InputError: no network has that name, or the filters have no middle.
+    """
+    if name not in SEQUENCE_NETWORKS:
+        known = ", ".join(SEQUENCE_NETWORKS)
+        raise InputError(f"config: sequence.network {name!r} is not known; choose one of {known}")
+    if settings["filter_length"] % 2 == 0:
+        raise InputError(f"config: sequence.filter_length is {settings['filter_length']}; give an odd number of frames")
+    return SEQUENCE_NETWORKS[name](inputs, outputs, settings)

@@ -1,0 +1,136 @@
+"""Start a stream from weights that were trained elsewhere."""
+
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import Tensor
+from torchvision import models
+
+from ethomake.errors import InputError
+from ethomake.streams.networks import Stream
+
+# First convolution of each body, and the classifier that a body does without.
+STEMS = {"mobilenet_v2": "features.0.0.weight"}
+CLASSIFIERS = ("fc.", "classifier.")
+SHOWN = 3
+
+
+def load_pretrained(stream: Stream, weights: str | Path) -> frozenset[str]:
+    """Load weights into a stream's body; its head stays new.
+
+    A first convolution made for RGB is turned into one for other channels: each gets the mean over R, G and B.
+
+    Args:
+        stream: as `build_stream` made it.
+        weights: "none"; the name of one of torchvision's weights for this network, such as IMAGENET1K_V1, which are
+            fetched once and kept in torch's cache; or a file: .pth (a state dict, as torchvision's files are) or
+            .safetensors (also one that ethomake wrote for a stream of the same network).
+
+    Returns:
+        The names of the stream's parameters that came from the weights; all others are new.
+
+    Raises:
+        InputError: if the weights cannot be had, read, or do not fit.
+    """
+    if str(weights) == "none":
+        return frozenset()
+    known = _torchvision_weights(stream.network)
+    if str(weights) in known:
+        given = _fetch(stream.network, str(weights))
+    elif Path(weights).is_file():
+        given = _read(Path(weights))
+    else:
+        names = ", ".join(known) or f"(torchvision has none for {stream.network})"
+        raise InputError(
+            f"config: streams.weights {str(weights)!r} is neither a file nor weights for {stream.network}; "
+            f"give none, a file, or one of {names}"
+        )
+    return _fill(stream, given, weights)
+
+
+def _torchvision_weights(network: str) -> list[str]:
+    return list(models.get_model_weights(network).__members__) if network in models.list_models() else []
+
+
+def _fetch(network: str, name: str) -> dict[str, Tensor]:
+    weights = models.get_model_weights(network)[name]
+    try:
+        return weights.get_state_dict(progress=False, check_hash=True)
+    except (OSError, RuntimeError) as error:  # no network, a proxy's page instead of the file, a full disk
+        raise InputError(
+            f"config: streams.weights {name}: could not be fetched from {weights.url} ({_one_line(error)}); "
+            "fetch that file elsewhere and give its path instead, or none"
+        ) from error
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    try:
+        if path.suffix == ".safetensors":
+            given: Any = safetensors.torch.load_file(path)
+        else:
+            given = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # pickle, zip and safetensors raise many kinds
+        raise InputError(
+            f"{path}: cannot be read as weights ({_one_line(error)}); "
+            "give a state dict of tensors saved by torch.save (.pth), or a .safetensors file"
+        ) from error
+    if isinstance(given, dict) and isinstance(given.get("state_dict"), dict):
+        given = given["state_dict"]
+    if not isinstance(given, dict) or not given or not all(isinstance(value, Tensor) for value in given.values()):
+        raise InputError(f"{path}: is not a state dict (names with tensors); save model.state_dict()")
+    return {str(key).removeprefix("module."): value for key, value in given.items()}
+
+
+def _fill(stream: Stream, given: dict[str, Tensor], source: str | Path) -> frozenset[str]:
+    if any(key.startswith("body.") for key in given):  # a stream of ours: the reducing layer comes along
+        given = {key: value for key, value in given.items() if not key.startswith("head.")}
+    else:
+        given = {f"body.{key}": value for key, value in given.items() if not key.startswith(CLASSIFIERS)}
+    wanted = {key: value for key, value in stream.state_dict().items() if not key.startswith("head.")}
+    own_reduce = not any(key.startswith("reduce.") for key in given)
+    needed = {
+        key
+        for key in wanted
+        if not key.endswith("num_batches_tracked") and not (own_reduce and key.startswith("reduce."))
+    }
+    stem = "body." + STEMS.get(stream.network, "conv1.weight")
+    if stem in given:
+        given[stem] = fit_stem(given[stem], wanted[stem].shape[1])
+    _complain(source, stream, "lack", sorted(needed - given.keys()))
+    _complain(source, stream, "have the unknown", sorted(given.keys() - wanted.keys()))
+    misfits = [
+        f"{key.removeprefix('body.')} {tuple(value.shape)} instead of {tuple(wanted[key].shape)}"
+        for key, value in sorted(given.items())
+        if value.shape != wanted[key].shape
+    ]
+    _complain(source, stream, "have other shapes:", misfits)
+    stream.load_state_dict(given, strict=False)
+    return frozenset(name for name, _ in stream.named_parameters() if name in given)
+
+
+def fit_stem(weight: Tensor, channels: int) -> Tensor:
+    """An RGB stem for `channels` channels: the mean over R, G and B for each of them, as `weight` where it fits.
+
+    Args:
+        weight: of a first convolution, (O, 3, ...).
+        channels: that the network has, 20 for ten flows.
+    """
+    if weight.ndim < 4 or weight.shape[1] != 3 or channels == 3:
+        return weight
+    return weight.mean(1, keepdim=True).repeat_interleave(channels, 1)
+
+
+def _complain(source: str | Path, stream: Stream, what: str, names: list[str]) -> None:
+    if names:
+        shown = ", ".join(name.removeprefix("body.") for name in names[:SHOWN])
+        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        raise InputError(
+            f"{source}: these weights do not fit the {stream.kind} stream ({stream.network}): they {what} "
+            f"{shown}{more}; give weights of {stream.network}, or none"
+        )
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
