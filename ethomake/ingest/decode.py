@@ -1,0 +1,281 @@
+"""Every frame of a video, exactly once, in order; and what to do with files that are damaged.
+
+ffmpeg repairs and drops frames of damaged files without a word and shifts what follows. So an intact file must pass
+a decode that stops at the first error and give one frame a packet; else `diagnose` finds out which frames are good.
+"""
+
+import re
+import subprocess
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from ethomake.errors import InputError
+from ethomake.ingest.probe import Source, input_arguments
+from ethomake.ingest.times import UNKNOWN
+
+# Within 0.5 grey levels of exact arithmetic, and the same bytes on every thread count (ffmpeg's default is neither).
+_SCALING = "bilinear+accurate_rnd+full_chroma_int+full_chroma_inp"
+_EXPLODE = ("-err_detect", "crccheck+explode")
+
+
+class Damage(Exception):  # noqa: N818
+    """A file is damaged; the message says what shows it."""
+
+
+@dataclass(frozen=True)
+class View:
+    """Which part of the picture is kept, and where it lies in the image that is stored; boxes are x, y, w, h."""
+
+    crop: tuple[int, int, int, int] | None
+    image_size: tuple[int, int]  # height, width
+    content_box: tuple[int, int, int, int]
+
+    @property
+    def filters(self) -> str:
+        """The same for ffmpeg: crop, scale, pad with black; RGB of 8 bits whatever came in (alpha is dropped)."""
+        x, y, w, h = self.content_box
+        steps = [f"scale={w}:{h}:flags={_SCALING}", "format=rgb24"]
+        if self.crop:
+            left, top, width, height = self.crop
+            steps.insert(0, f"crop={width}:{height}:{left}:{top}:exact=1")
+        if (h, w) != self.image_size:
+            steps.append(f"pad={self.image_size[1]}:{self.image_size[0]}:{x}:{y}:black")
+        return ",".join(steps)
+
+
+def content_box(size: tuple[int, int], image_size: tuple[int, int], keep_aspect: bool) -> tuple[int, int, int, int]:
+    """Where a picture of `size` lies in an image of `image_size` (both height, width): x, y, w, h.
+
+    With `keep_aspect` it is as large as fits, in the middle; else it fills the image.
+    """
+    height, width = image_size
+    if not keep_aspect:
+        return 0, 0, width, height
+    scale = min(Fraction(height, size[0]), Fraction(width, size[1]))
+    h = min(height, max(1, int(size[0] * scale + Fraction(1, 2))))
+    w = min(width, max(1, int(size[1] * scale + Fraction(1, 2))))
+    return (width - w) // 2, (height - h) // 2, w, h
+
+
+class FrameStream:
+    """Iterate over the decoded frames of a source, uint8 (H, W, 3) each; each is valid until the next.
+
+    `ticks` (int64, in the source's time base) is there when the iteration is done. A strict stream stops at the first
+    error and raises `Damage` unless every packet gave one frame.
+    """
+
+    def __init__(self, source: Source, view: View, *, strict: bool, threads: int = 1):
+        self.source, self.view, self.strict, self.threads = source, view, strict, threads
+        self.ticks = np.zeros(0, dtype=np.int64)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        height, width = self.view.image_size
+        buffer = bytearray(height * width * 3)
+        frame = np.frombuffer(buffer, np.uint8).reshape(height, width, 3)
+        count = 0
+        with tempfile.TemporaryDirectory(prefix="ethomake-") as scratch:
+            stamps = Path(scratch) / "stamps.txt"
+            command = _decode_command(self.source, stamps, strict=self.strict, threads=self.threads)
+            command += ["-vf", self.view.filters, "-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"]
+            with (
+                (Path(scratch) / "log.txt").open("w+b") as log,
+                subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, bufsize=0) as process,
+            ):
+                try:
+                    while _read_full(process.stdout, buffer):
+                        count += 1
+                        yield frame
+                    failed = process.wait() != 0
+                finally:
+                    process.kill()  # where the reader gave up
+                log.seek(0)
+                messages = log.read().decode("utf-8", "replace")
+            self.ticks = _read_stamps(stamps, self.source.time_base)
+        if self.strict:
+            self._check(count, failed, messages)
+        if len(self.ticks) != count:
+            raise RuntimeError(f"{self.source.path.name}: {count} frames but {len(self.ticks)} time stamps")
+
+    def _check(self, count: int, failed: bool, messages: str) -> None:
+        broken = re.search(r"\[error\] (.*CRC mismatch.*)", messages)
+        if failed or broken:
+            errors = re.findall(r"^\[(?!out|vost|in#)[^\n]*\[error\] ([^\n]*)", messages, re.M)
+            raise Damage(broken.group(1) if broken else errors[0] if errors else "decoding failed")
+        if count != self.source.packets:
+            raise Damage(f"{count} frames came out of {self.source.packets} packets")
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Which frames of a damaged file are good."""
+
+    decoded: int  # frames that came out whole
+    ticks: np.ndarray  # int64 (T,), one for every frame that the file should have, in order
+    index: np.ndarray  # int64 (D,): the place in `ticks` of every frame that a lenient decode gives
+    good: np.ndarray  # bool (T,)
+
+    @property
+    def damaged(self) -> list[list[int]]:
+        """Ranges of frames that are not good: [start, stop), as in video.json."""
+        edges = np.flatnonzero(np.diff(np.concatenate(([0], (~self.good).astype(np.int8), [0]))))
+        return edges.reshape(-1, 2).tolist()
+
+
+def diagnose(source: Source, damage: str) -> Diagnosis:
+    """Decode a damaged file and find out which of its frames are good and where they belong.
+
+    A frame is bad where its packet is incomplete, gave no frame or a frame that the decoder calls corrupt; and so are
+    all frames that were decoded after it up to the next keyframe, since they may lean on it. Frames whose packets are
+    lost leave a gap in the time stamps, which is filled where the rate is constant. `damage` is what shows the damage.
+
+    Raises:
+        InputError: if nothing tells which frame is which (no time stamps; packets lost at a variable rate).
+    """
+    ticks, suspects = _decode_leniently(source)
+    shown = np.flatnonzero(source.shown)
+    order = shown[np.argsort(source.ticks[shown], kind="stable")]  # packets in the order in which they are shown
+    unplaceable = f"{source.path}: damaged ({damage}) and cannot be marked, since "
+    if (source.ticks[shown] == UNKNOWN).any() or (ticks == UNKNOWN).any():
+        raise InputError(unplaceable + "its packets carry no time stamps; re-encode it")
+    stamps = source.ticks[order]
+    if len(ticks) == 0:
+        raise InputError(f"{source.path}: damaged ({damage}): no frame can be decoded; re-encode or leave it out")
+    if not set(ticks.tolist()) <= set(stamps.tolist()):
+        raise InputError(unplaceable + "its frames and packets do not match by time; re-encode it")
+    if source.counted and not source.key.all() and ticks[0] != stamps[0]:
+        raise InputError(unplaceable + "its packets are not in the order in which they are shown; re-encode it")
+    if (np.diff(ticks) < 0).any():
+        raise InputError(unplaceable + "its frames come out of order; re-encode it")
+
+    bad = source.corrupt.copy()
+    came, expected = Counter(ticks.tolist()), Counter(stamps.tolist())
+    strange = {tick for tick, count in expected.items() if came[tick] != count} | suspects
+    bad[[packet for packet in order if source.ticks[packet] in strange]] = True
+    decoded = sum(min(count, expected[tick]) for tick, count in came.items() if tick not in suspects)
+
+    if source.packets_lost and source.counted:
+        raise InputError(unplaceable + "nothing tells where the lost frames were; re-encode it")
+    lost = np.zeros(len(stamps), dtype=np.int64)  # frames lost before each
+    if source.damage and (gaps := _lost_before(stamps)) is not None:
+        lost = gaps
+        for position in np.flatnonzero(lost):
+            bad[order[position:].min()] = True  # the first packet in the file that comes after the gap
+    elif source.packets_lost:
+        raise InputError(unplaceable + "packets are lost and its rate is not constant; re-encode it")
+    elif source.tail_lost:  # of the last frames, some that are shown before others may have come after them
+        reach = np.abs(np.argsort(np.argsort(order)) - np.arange(len(order))).max()
+        bad[order[len(order) - reach :]] = True
+    bad = _spread(bad, source.key, source.ticks)
+
+    place = np.arange(len(stamps)) + np.cumsum(lost)  # of every packet among all frames, lost ones counted
+    everything = np.arange(place[-1] + 1)
+    good = np.zeros(len(everything), dtype=bool)
+    good[place] = ~bad[order]
+    first = np.searchsorted(stamps, ticks)
+    repeat = np.arange(len(ticks)) - np.searchsorted(ticks, ticks)  # equal stamps: one after another
+    index = place[np.minimum(first + repeat, len(stamps) - 1)]
+    return Diagnosis(decoded, np.rint(np.interp(everything, place, stamps)).astype(np.int64), index, good)
+
+
+def marked_frames(source: Source, view: View, diagnosis: Diagnosis) -> Iterator[np.ndarray | None]:
+    """All frames of a damaged file in their places, None where a frame is not good."""
+    stream = FrameStream(source, view, strict=False)
+    frames, index = iter(stream), iter(diagnosis.index.tolist())
+    frame, at = next(frames, None), next(index, None)
+    for position, good in enumerate(diagnosis.good.tolist()):
+        while at is not None and at < position:
+            frame, at = next(frames, None), next(index, None)
+        yield frame if good and at == position else None
+    for _ in frames:  # to the end, where the stream counts
+        pass
+    if len(stream.ticks) != len(diagnosis.index):
+        raise RuntimeError(f"{source.path.name}: decoded twice, {len(diagnosis.index)} and {len(stream.ticks)} frames")
+
+
+def _decode_command(source: Source, stamps: Path, *, strict: bool, threads: int) -> list[str]:
+    # A lenient decode is single-threaded: what a decoder makes of damaged data can depend on its threads.
+    options = ["-xerror", *_EXPLODE, "-threads", str(threads)] if strict else [*_EXPLODE, "-threads", "1"]
+    return [
+        *input_arguments(source.path, *options),
+        *("-fps_mode", "passthrough", "-enc_time_base", "demux", "-filter_threads", str(threads)),
+        *("-stats_enc_pre", str(stamps), "-stats_enc_pre_fmt", "{pts} {tb}"),
+    ]
+
+
+def _read_full(pipe, buffer: bytearray) -> bool:
+    """Fill the buffer; False at the end (ffmpeg writes whole frames)."""
+    view = memoryview(buffer)
+    filled = 0
+    while filled < len(buffer):
+        n = pipe.readinto(view[filled:])
+        if not n:
+            return False
+        filled += n
+    return True
+
+
+def _read_stamps(path: Path, time_base: Fraction) -> np.ndarray:
+    """Presentation times of the frames that came out, int64, in ticks of `time_base`."""
+    ticks = []
+    for line in path.read_text().splitlines() if path.exists() else ():
+        tick, base = line.split()
+        if tick in ("NOPTS", "nan") or int(tick) == UNKNOWN:
+            ticks.append(UNKNOWN)
+        else:
+            ticks.append(round(int(tick) * Fraction(base) / time_base))
+    return np.array(ticks, dtype=np.int64)
+
+
+def _decode_leniently(source: Source) -> tuple[np.ndarray, set[int]]:
+    """Times of all frames that a lenient decode gives, and of those among them that the decoder calls corrupt."""
+    with tempfile.TemporaryDirectory(prefix="ethomake-") as scratch:
+        stamps = Path(scratch) / "stamps.txt"
+        command = _decode_command(source, stamps, strict=False, threads=1)
+        suspects, warned = set(), False
+        command = [*command[:1], "-debug_ts", *command[1:], "-f", "null", "-"]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+            for raw in process.stderr:
+                line = raw.decode("utf-8", "replace")
+                if "corrupt decoded frame" in line or "CRC mismatch" in line:
+                    warned = True
+                elif warned and (stamp := re.search(r"decoder -> pts:(-?\d+)", line)):
+                    suspects.add(int(stamp.group(1)))
+                    warned = False
+        return _read_stamps(stamps, source.time_base), suspects
+
+
+def _lost_before(stamps: np.ndarray) -> np.ndarray | None:
+    """How many frames are missing before each, int64 (P,): gaps in a constant rate; None if the rate varies."""
+    lost = np.zeros(len(stamps), dtype=np.int64)
+    steps = np.diff(stamps)
+    if len(steps) == 0:
+        return lost
+    middle = float(np.median(steps))
+    if middle <= 0:
+        return None
+    step = float(steps[np.abs(steps - middle) <= 1].mean())  # finer than a tick
+    lost[1:] = np.rint(steps / step).astype(np.int64) - 1
+    regular = np.abs(steps - (lost[1:] + 1) * step) <= np.maximum(1.5, 0.02 * steps)
+    return lost if regular.all() and (lost >= 0).all() else None
+
+
+def _spread(bad: np.ndarray, key: np.ndarray, ticks: np.ndarray) -> np.ndarray:
+    """Mark what may lean on a bad packet: everything in the file up to the next keyframe, and past it what is shown
+    before it.
+    """
+    keys = np.append(np.flatnonzero(key), len(key))
+    marked = bad.copy()
+    for packet in np.flatnonzero(bad):
+        stop = keys[np.searchsorted(keys, packet, side="right")]
+        marked[packet:stop] = True
+        if stop < len(key):
+            after = keys[np.searchsorted(keys, stop, side="right")]
+            leading = np.flatnonzero(ticks[stop:after] < ticks[stop]) + stop
+            marked[leading] = True
+    return marked

@@ -1,0 +1,167 @@
+"""The frame store: all frames of a video as JPEGs, one after another, and where each begins.
+
+`frames.mjpeg` is a plain MJPEG stream (players and browsers show it), `frames.npy` the int64 (T+1,) byte offsets,
+`video.json` the manifest. Any frame is read and decoded by itself, the same bits as in a sequential pass. Chosen by
+measurement: benchmarks/frame_store.py.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable, Sequence
+from io import BufferedWriter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torchvision.io import ImageReadMode, decode_jpeg, encode_jpeg
+
+from ethomake.errors import InputError
+from ethomake.files import file_digest, read_json
+
+FRAMES, INDEX, MANIFEST = "frames.mjpeg", "frames.npy", "video.json"
+
+
+class FrameStore:
+    """Exact random access to the frames of an ingested video.
+
+    Cheap to make and to pickle: a worker process opens the file for itself when it first reads.
+
+    Args:
+        manifest_path: the video.json that ingest wrote; the other two files lie beside it.
+
+    Raises:
+        InputError: if a file is missing or the three do not belong together.
+    """
+
+    def __init__(self, manifest_path: str | Path):
+        self.path = Path(manifest_path)
+        self.manifest: dict[str, Any] = read_json(self.path)
+        self.height, self.width = self.manifest["image_size"]
+        self._frames = self.path.with_name(FRAMES)
+        self._file: int | None = None
+        again = "delete the folder and run ingest again"
+        try:
+            self._offsets = np.load(self.path.with_name(INDEX), allow_pickle=False)
+            size = self._frames.stat().st_size
+        except FileNotFoundError as error:
+            raise InputError(f"{error.filename}: missing beside {self.path.name}; {again}") from None
+        except ValueError as error:
+            raise InputError(f"{self.path.with_name(INDEX)}: not readable ({error}); {again}") from None
+        count = self.manifest["frames"]
+        if self._offsets.shape != (count + 1,):
+            has = f"{len(self._offsets) - 1} frames, {self.path.name} says {count}"
+            raise InputError(f"{self.path.with_name(INDEX)}: has {has}; {again}")
+        if self._offsets[-1] != size:
+            raise InputError(f"{self._frames}: has {size} bytes, its index says {self._offsets[-1]}; {again}")
+
+    def __len__(self) -> int:
+        return self.manifest["frames"]
+
+    def jpeg(self, index: int) -> bytes:
+        """The JPEG bytes of frame `index`.
+
+        Raises:
+            IndexError: if there is no such frame (negative indices do not count from the end).
+        """
+        return bytes(self._bytes(index))
+
+    def read(self, indices: Sequence[int] | np.ndarray | torch.Tensor) -> torch.Tensor:
+        """The frames `indices`, in the order given, repeats allowed: torch.uint8 (n, 3, H, W), RGB."""
+        frames = torch.empty((len(indices), 3, self.height, self.width), dtype=torch.uint8)
+        for i, index in enumerate(indices):
+            data = torch.frombuffer(self._bytes(int(index)), dtype=torch.uint8)
+            frames[i] = decode_jpeg(data, mode=ImageReadMode.RGB)
+        return frames
+
+    def verify(self) -> None:
+        """Compare the whole frame file with its digest.
+
+        Raises:
+            InputError: if they differ.
+        """
+        if file_digest(self._frames) != self.manifest["frames_digest"]:
+            raise InputError(f"{self._frames}: changed since ingest; delete the folder and run ingest again")
+
+    def _bytes(self, index: int) -> bytearray:
+        if not 0 <= index < len(self):
+            raise IndexError(f"{self.path}: there is no frame {index}; there are {len(self)}")
+        if self._file is None:
+            self._file = os.open(self._frames, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        start, stop = int(self._offsets[index]), int(self._offsets[index + 1])
+        data = bytearray(os.pread(self._file, stop - start, start))
+        if len(data) != stop - start:
+            raise InputError(f"{self._frames}: frame {index} is cut short; delete the folder and run ingest again")
+        return data
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_file": None}
+
+    def __del__(self):
+        if getattr(self, "_file", None) is not None:
+            os.close(self._file)
+
+
+class FrameWriter:
+    """Appends frames to a frame file and keeps count: offsets, digest, channel statistics.
+
+    Args:
+        file: opened for writing bytes.
+        quality: of the JPEGs, 1 to 100.
+        content_box: x, y, w, h of the picture in the image; only it counts for the statistics.
+    """
+
+    def __init__(self, file: BufferedWriter, quality: int, content_box: tuple[int, int, int, int]):
+        self.file, self.quality = file, quality
+        x, y, w, h = content_box
+        self._content = (slice(y, y + h), slice(x, x + w))
+        self._offsets = [0]
+        self._digest = hashlib.sha256()
+        self._sum = torch.zeros(3, dtype=torch.float64)
+        self._squares = torch.zeros(3, dtype=torch.float64)
+        self._pixels = 0
+        self._last: bytes | None = None
+
+    def append(self, frame: np.ndarray) -> None:
+        """Add a frame, uint8 (H, W, 3)."""
+        image = torch.from_numpy(frame)
+        # Whole numbers, and far below 2**53: exact, in whatever order they are added.
+        values = image[self._content].permute(2, 0, 1).reshape(3, -1).double()
+        self._sum += values.sum(1)
+        self._squares += torch.linalg.vecdot(values, values)
+        self._pixels += values.shape[1]
+        self._write(encode_jpeg(image.permute(2, 0, 1), quality=self.quality).numpy().tobytes())
+
+    def fill(self, size: tuple[int, int]) -> None:
+        """Put the previous good frame (black of `size`, where there is none) in the place of a damaged one."""
+        if self._last is None:
+            self._last = encode_jpeg(torch.zeros((3, *size), dtype=torch.uint8), self.quality).numpy().tobytes()
+        self._write(self._last)
+
+    def _write(self, data: bytes) -> None:
+        self._last = data
+        self.file.write(data)
+        self._digest.update(data)
+        self._offsets.append(self._offsets[-1] + len(data))
+
+    @property
+    def offsets(self) -> np.ndarray:
+        """Where each frame begins, and the end: int64 (T+1,)."""
+        return np.array(self._offsets, dtype=np.int64)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what was written."""
+        return "sha256:" + self._digest.hexdigest()
+
+    def statistics(self) -> tuple[list[float], list[float]]:
+        """Mean and standard deviation of each channel, of values 0 to 1; zeros and ones where there was no frame."""
+        if not self._pixels:
+            return [0.0] * 3, [1.0] * 3
+        mean = self._sum / self._pixels
+        variance = (self._squares / self._pixels - mean**2).clamp(min=0)
+        return _rounded(mean / 255), _rounded(variance.sqrt() / 255)
+
+
+def _rounded(values: Iterable[torch.Tensor]) -> list[float]:
+    return [round(float(value), 8) for value in values]

@@ -1,0 +1,165 @@
+"""Ingest of a video: decode it once, exactly, and leave the frame store and the manifest."""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ethomake.errors import InputError
+from ethomake.files import file_digest, remove, write_npy, write_text, write_whole
+from ethomake.ingest.decode import Damage, Diagnosis, FrameStream, View, content_box, diagnose, marked_frames
+from ethomake.ingest.frames import FRAMES, INDEX, MANIFEST, FrameWriter
+from ethomake.ingest.probe import Source, probe
+from ethomake.ingest.times import encode_steps, fill_unknown, frame_rate, is_constant
+from ethomake.job import Progress, say
+
+
+def ingest_video(
+    source: str | Path,
+    frames: str | Path,
+    index: str | Path,
+    manifest: str | Path,
+    *,
+    video: str,
+    crop: Sequence[int] | None = None,
+    image_size: Sequence[int] = (224, 224),
+    keep_aspect: bool = True,
+    jpeg_quality: int = 92,
+    damaged: str = "refuse",
+) -> None:
+    """Decode every frame of a video, crop and scale it, and write the frame store; the manifest last.
+
+    Args:
+        source: anything that the bundled ffmpeg reads.
+        frames: the frame file to write, `.../frames.mjpeg`.
+        index: its offsets, `frames.npy` beside it.
+        manifest: `video.json` beside it.
+        video: the name of the video.
+        crop: x, y, w, h in pixels of the picture as it is shown (rotated as the file asks for); None: all of it.
+        image_size: height and width of the stored images, multiples of 32.
+        keep_aspect: fit the picture into the image and pad with black; else stretch it. Pixels count as square.
+        jpeg_quality: 1 to 100.
+        damaged: "refuse" damaged files, or "mark": keep every good frame at its true place, show the previous good
+            one (black, before the first) in place of the others and list them in the manifest.
+
+    Raises:
+        InputError: if the file cannot be read, is damaged and not to be marked, or an argument does not fit it.
+    """
+    source, manifest = Path(source), Path(manifest)
+    names = {Path(frames).name: FRAMES, Path(index).name: INDEX, manifest.name: MANIFEST}
+    folders = {Path(path).parent for path in (frames, index, manifest)}
+    if any(is_ != must for is_, must in names.items()) or len(names) < 3 or len(folders) != 1:
+        raise ValueError(f"a frame store is {FRAMES}, {INDEX} and {MANIFEST} in one folder")
+    _check_settings(video, image_size, jpeg_quality, damaged)
+    remove(manifest)  # it must not outlive the frames it speaks of
+
+    origin = probe(source)
+    box = _check_crop(crop, origin, video)
+    size = (box[3], box[2]) if box else (origin.height, origin.width)
+    view = View(box, tuple(image_size), content_box(size, tuple(image_size), keep_aspect))
+    say(f"{video}: {origin.codec}, {origin.width}x{origin.height}, {origin.packets} frames")
+
+    diagnosis = None
+    try:
+        if origin.damage:
+            raise Damage(origin.damage)
+        stream = FrameStream(origin, view, strict=True, threads=torch.get_num_threads())
+        writer = _write_frames(stream, origin.packets, frames, view, video, jpeg_quality)
+        ticks = stream.ticks
+    except Damage as damage:
+        diagnosis = diagnose(origin, str(damage)) if damaged == "mark" else None
+        if diagnosis is None:
+            raise InputError(_refusal(origin, str(damage))) from None
+        _report(video, origin, diagnosis, str(damage))
+        marked = marked_frames(origin, view, diagnosis)
+        writer = _write_frames(marked, len(diagnosis.good), frames, view, video, jpeg_quality)
+        ticks = diagnosis.ticks
+    offsets = writer.offsets
+    write_npy(index, offsets)
+
+    ticks = fill_unknown(ticks, float(1 / (origin.nominal_rate * origin.time_base)))
+    mean, std = writer.statistics()
+    content = {
+        "video": video,
+        "source": {"name": source.name, "bytes": source.stat().st_size, "digest": file_digest(source)},
+        "codec": origin.codec,
+        "pixel_format": origin.pixel_format,
+        "source_size": [origin.height, origin.width],
+        "crop": list(box) if box else None,
+        "frames": len(offsets) - 1,
+        "fps": frame_rate(ticks, origin.time_base, origin.nominal_rate),
+        "constant_rate": is_constant(ticks),
+        "timestamps": {
+            "time_base": list(origin.time_base.as_integer_ratio()),
+            "first": int(ticks[0]),
+            "steps": encode_steps(ticks),
+        },
+        "image_size": list(image_size),
+        "keep_aspect": keep_aspect,
+        "content_box": list(view.content_box),
+        "channel_mean": mean,
+        "channel_std": std,
+        "damaged": diagnosis.damaged if diagnosis else [],
+        "frames_digest": writer.digest,
+        "jpeg_quality": jpeg_quality,
+    }
+    # One line a key: the time stamps of an hour at a variable rate would fill as many lines as there are frames.
+    lines = [f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in content.items()]
+    write_text(manifest, "{\n" + ",\n".join(lines) + "\n}\n")
+
+
+def _write_frames(
+    images: Iterable[np.ndarray | None], total: int, path: str | Path, view: View, video: str, quality: int
+) -> FrameWriter:
+    """Write the frame file, whole or not at all; None stands for a frame that is not good."""
+    with write_whole(path) as part, part.open("wb") as file, Progress(total, f"ingest {video}", "frames") as progress:
+        writer = FrameWriter(file, quality, view.content_box)
+        for image in images:
+            if image is None:
+                writer.fill(view.image_size)
+            else:
+                writer.append(image)
+            progress.advance()
+    return writer
+
+
+def _check_settings(video: str, image_size: Sequence[int], jpeg_quality: int, damaged: str) -> None:
+    if len(image_size) != 2 or any(isinstance(n, float) or n <= 0 or n % 32 for n in image_size):
+        raise InputError(f"{video}: ingest.image_size {list(image_size)}: give height and width, multiples of 32")
+    if not 1 <= jpeg_quality <= 100:
+        raise InputError(f"{video}: ingest.jpeg_quality {jpeg_quality}: give a number from 1 to 100")
+    if damaged not in ("refuse", "mark"):
+        raise InputError(f"{video}: ingest.damaged {damaged!r}: give refuse or mark")
+
+
+def _check_crop(crop: Sequence[int] | None, origin: Source, video: str) -> tuple[int, int, int, int] | None:
+    if crop is None:
+        return None
+    given = ",".join(str(value) for value in crop)
+    if len(crop) != 4 or any(int(value) != value for value in crop):
+        raise InputError(f"{video}: crop {given}: give four whole numbers x,y,w,h")
+    x, y, w, h = (int(value) for value in crop)
+    if min(x, y) < 0 or min(w, h) < 1 or x + w > origin.width or y + h > origin.height:
+        size = f"{origin.width}x{origin.height}"
+        raise InputError(f"{video}: crop {given} (x,y,w,h) is not inside the picture of {origin.path.name}, {size}")
+    return x, y, w, h
+
+
+def _refusal(origin: Source, damage: str) -> str:
+    try:
+        diagnosis = diagnose(origin, damage)
+        counts = f"{diagnosis.decoded} of {origin.packets} frames can be decoded"
+        lost = len(diagnosis.good) - origin.packets
+        counts += f", {lost} more are lost" if lost else ""
+        mend = "set ingest.damaged: mark to keep the good ones at their places, or re-encode it"
+    except InputError as error:  # cannot be marked; it says why
+        return str(error)
+    return f"{origin.path}: damaged ({damage}): {counts}; {mend}"
+
+
+def _report(video: str, origin: Source, diagnosis: Diagnosis, damage: str) -> None:
+    bad = int((~diagnosis.good).sum())
+    end = "; frames after the end of the file are unknown" if origin.tail_lost else ""
+    say(f"warning: {video}: damaged ({damage}): {bad} of {len(diagnosis.good)} frames are marked as damaged{end}")

@@ -1,0 +1,187 @@
+"""What a video file is: codec, size, and its packets with their exact time stamps.
+
+Nothing is taken from a header that can be counted. The packet table comes from ffmpeg without decoding anything
+(`-c copy -f framecrc`, 27 microseconds a packet).
+"""
+
+import re
+import struct
+import subprocess
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import imageio_ffmpeg
+import numpy as np
+
+from ethomake.errors import InputError
+from ethomake.ingest.times import UNKNOWN
+
+# What demuxers say when a file ends early, and when they had to skip bytes: packets may be lost there.
+_TAIL = re.compile(r"File ended prematurely|partial file|[Tt]runcated")
+_SKIPPED = re.compile(
+    r"invalid as first byte|exceeds containing master|[Rr]esync|Invalid EBML|exceeds max length|invalid length"
+)
+_KEY, _CORRUPT, _DISCARD = 1, 2, 4  # AV_PKT_FLAG_*
+
+
+@dataclass(frozen=True)
+class Source:
+    """A video file and its packet table; the arrays are in the order of the file, one entry a packet."""
+
+    path: Path
+    codec: str
+    pixel_format: str
+    height: int  # after the rotation that the file asks for
+    width: int
+    nominal_rate: float  # frames a second by the header; only for files that have no usable time stamps
+    time_base: Fraction  # seconds a tick
+    ticks: np.ndarray  # int64 presentation times, UNKNOWN where the file has none
+    key: np.ndarray  # bool: decoding can start here
+    corrupt: np.ndarray  # bool: the demuxer knows that bytes are missing
+    shown: np.ndarray  # bool: False where an edit list hides the frame
+    counted: bool  # the file stores no time stamps; ffmpeg counts packets instead (AVI)
+    tail_lost: str  # what shows that the end of the file is missing, or ""
+    packets_lost: str  # what shows that packets are missing elsewhere, or ""
+
+    @property
+    def packets(self) -> int:
+        """How many frames the file should give."""
+        return int(self.shown.sum())
+
+    @property
+    def damage(self) -> str:
+        """What is known to be wrong before anything is decoded, or ""."""
+        return self.packets_lost or self.tail_lost
+
+
+def input_arguments(path: Path, *options: str) -> list[str]:
+    """Start of an ffmpeg command that reads `path` and nothing else, with time stamps as they are in the file."""
+    # `file:` keeps ffmpeg from reading a pattern, a list or a protocol into the name.
+    return [
+        *(imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-nostats", "-hide_banner"),
+        *("-loglevel", "repeat+level+info", *options, "-copyts", "-i", f"file:{path}", "-map", "0:V:0"),
+    ]
+
+
+def probe(path: str | Path) -> Source:
+    """Find out what a video file is.
+
+    Raises:
+        InputError: if there is no such file, it is empty, or ffmpeg finds no video that it can decode in it.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such video file; correct the path in the video table")
+    if path.stat().st_size == 0:
+        raise InputError(f"{path}: the video file is empty (0 bytes); copy it again")
+    copy = ("-c", "copy", "-copyinkf", "-copypriorss", "1", "-f", "framecrc", "-")
+    table, log = _ffmpeg([*input_arguments(path), *copy])
+    lines = [line for line in table.splitlines() if line and not line.startswith("#")]
+    if not lines:
+        raise InputError(f"{path}: {_why_unreadable(log)}")
+    time_base = Fraction(re.search(r"^#tb 0: (\d+/\d+)", table, re.M).group(1))
+    rows = [_packet(line) for line in lines]
+    dts, ticks = (np.array([row[i] for row in rows], dtype=np.int64) for i in (0, 1))
+    flags = np.array([row[2] for row in rows])
+    shown = (flags & _DISCARD) == 0
+    codec, pixel_format, rate = _describe(log)
+    height, width = _displayed_size(path)
+
+    errors = [line for line in log.splitlines() if "[error]" in line or "[warning]" in line]
+    tail_lost = next((_bare(line) for line in errors if _TAIL.search(line)), "")
+    packets_lost = next((_bare(line) for line in errors if _SKIPPED.search(line)), "")
+    corrupt = (flags & _CORRUPT) != 0
+    if corrupt.any():
+        if corrupt[-1] and corrupt.sum() == 1:
+            tail_lost = tail_lost or "the last packet is incomplete"
+        else:
+            packets_lost = packets_lost or f"{corrupt.sum()} packets are incomplete"
+    declared, cut = _avi_header(path)
+    found = int(dts.max() - dts.min()) + 1 if (dts != UNKNOWN).all() else len(dts)
+    if cut:
+        tail_lost = tail_lost or "the file is shorter than its header says"
+    elif declared and found < declared:
+        packets_lost = packets_lost or f"the header promises {declared} frames, {found} are there"
+    return Source(
+        path=path,
+        codec=codec,
+        pixel_format=pixel_format,
+        height=height,
+        width=width,
+        nominal_rate=rate,
+        time_base=time_base,
+        ticks=ticks,
+        key=(flags & _KEY) != 0,
+        corrupt=corrupt,
+        shown=shown,
+        counted=declared is not None,
+        tail_lost=tail_lost,
+        packets_lost=packets_lost,
+    )
+
+
+def _ffmpeg(command: list[str]) -> tuple[str, str]:
+    done = subprocess.run(command, capture_output=True, check=False)
+    return done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
+
+
+def _packet(line: str) -> tuple[int, int, int]:
+    """Decoding time, presentation time and flags of one line of framecrc; a keyframe's flags are left out there."""
+    fields = [field.strip() for field in line.split(",")]
+    flags = next((int(field[2:], 16) for field in fields[6:] if field.startswith("F=0x")), _KEY)
+    dts, pts = (UNKNOWN if field == "NOPTS" else int(field) for field in fields[1:3])
+    return dts, pts, flags
+
+
+def _bare(line: str) -> str:
+    """A line of ffmpeg's log without the brackets (names, addresses, level) in front."""
+    return re.sub(r"^(\[[^\]]*\]\s*)+", "", line).strip().rstrip(".")
+
+
+def _why_unreadable(log: str) -> str:
+    if "matches no streams" in log:
+        return "there is no video in this file; give a video file"
+    errors = [_bare(line) for line in log.splitlines() if "[error]" in line or "[fatal]" in line]
+    if any("moov atom not found" in line for line in errors):
+        return "the end of the file is missing (moov atom not found); copy it again or repair it with another program"
+    reason = errors[0] if errors else "no packets"
+    return f"ffmpeg finds no video in it ({reason}); give a video file, or re-encode it"
+
+
+def _describe(log: str) -> tuple[str, str, float]:
+    """Codec, pixel format and nominal frames a second, from what ffmpeg tells about the stream it copies."""
+    output = log[log.index("Output #0") :]
+    text = re.search(r"Video: (.*)", output).group(1)
+    fields = [field.strip() for field in re.sub(r"\([^()]*\)", "", re.sub(r"\([^()]*\)", "", text)).split(",")]
+    rate = re.search(r"([\d.]+)(k?) fps", text) or re.search(r"([\d.]+)(k?) tbr", text)
+    value = float(rate.group(1)) * (1000 if rate.group(2) else 1) if rate else 0.0
+    return fields[0].split()[0], fields[1], value or 25.0
+
+
+def _displayed_size(path: Path) -> tuple[int, int]:
+    """Height and width of the first frame that can be decoded, turned as the file asks for."""
+    table, log = _ffmpeg([*input_arguments(path), *("-frames:v", "1", "-c:v", "rawvideo", "-f", "framecrc", "-")])
+    size = re.search(r"^#dimensions 0: (\d+)x(\d+)", table, re.M)
+    if not size:
+        errors = [_bare(line) for line in log.splitlines() if "[error]" in line]
+        raise InputError(
+            f"{path}: no frame can be decoded ({errors[0] if errors else 'no reason given'}); re-encode it"
+        )
+    return int(size.group(2)), int(size.group(1))
+
+
+def _avi_header(path: Path) -> tuple[int | None, bool]:
+    """How many frames an AVI file's header promises (0: it does not say; None: no AVI), and whether it is cut short.
+
+    AVI has no time stamps: a lost frame shifts all that follow, and only this number shows it.
+    """
+    with path.open("rb") as file:
+        head = file.read(1 << 16)
+    if head[:4] != b"RIFF" or head[8:12] != b"AVI ":
+        return None, False
+    cut = path.stat().st_size < struct.unpack_from("<I", head, 4)[0] + 8
+    for match in re.finditer(b"strh.{4}vids", head, re.S):
+        if match.start() + 44 <= len(head):
+            return struct.unpack_from("<I", head, match.start() + 8 + 32)[0], cut
+    return 0, cut
