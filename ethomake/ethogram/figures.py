@@ -101,7 +101,10 @@ def draw_ethogram(
         rows.tick_params(axis="x", length=0, labelbottom=False)
         traces.set_xlabel(unit)
         rows.set_title(video, fontsize=12)
-        traces.set_title("probability" if exclusive else "probability and threshold", fontsize=9, fontweight="normal")
+        title = "probability" if exclusive else "probability and threshold"
+        if facts["frames"] > 2 * COLUMNS:
+            title += " (line: mean, band: lowest to highest)"
+        traces.set_title(title, fontsize=9, fontweight="normal")
         _explain(rows, human, facts)
         save_figure(figure, png, svg)
 
@@ -168,20 +171,20 @@ def _draw_traces(
 ) -> None:
     strip(axes, keep=("bottom",))
     height = 0.78
-    times, low, high = envelope(probabilities, edges, COLUMNS)
-    if high.size > MANY_POINTS:
+    times, low, mean, high = envelope(probabilities, edges, COLUMNS)
+    if mean.size > MANY_POINTS:
         axes.set_rasterization_zorder(2.2)  # curves lie below, thresholds and axes above
     for k, (threshold, color) in enumerate(zip(thresholds, colors, strict=True)):
         base = k + 0.5 + height / 2
         axes.axhline(base, color=FAINT, linewidth=0.8, zorder=0)
         axes.axhline(base - height, color=FAINT, linewidth=0.8, zorder=0)
         if low is high:
-            axes.fill_between(times, base, base - height * high[:, k], color=color, alpha=0.18, linewidth=0)
-            axes.plot(times, base - height * high[:, k], color=color, linewidth=0.9)
+            axes.fill_between(times, base, base - height * mean[:, k], color=color, alpha=0.18, linewidth=0)
         else:
             axes.fill_between(
-                times, base - height * low[:, k], base - height * high[:, k], color=color, alpha=0.85, linewidth=0.3
+                times, base - height * low[:, k], base - height * high[:, k], color=color, alpha=0.3, linewidth=0
             )
+        axes.plot(times, base - height * mean[:, k], color=color, linewidth=0.9)
         if threshold is not None:
             level = base - height * threshold
             axes.axhline(level, color=INK, linewidth=0.8, linestyle=(0, (4, 3)), zorder=2.5)
@@ -196,18 +199,22 @@ def _draw_traces(
             )
 
 
-def envelope(values: np.ndarray, edges: np.ndarray, columns: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Lowest and highest of `values` (T, K) in at most `columns` runs of frames, so that no peak is lost.
+def envelope(
+    values: np.ndarray, edges: np.ndarray, columns: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Lowest, mean and highest of `values` (T, K) in `columns` runs of frames, so that no peak is lost.
 
     Returns:
-        times (n,), low (n, K), high (n, K); low and high are the same array where every frame is its own run.
+        times (n,), low, mean and high (n, K); the same array thrice where frames are few enough to show each.
     """
     frames = len(values)
     middles = (edges[:-1] + edges[1:]) / 2
     if frames <= 2 * columns:
-        return middles, values, values
+        return middles, values, values, values
     starts = np.linspace(0, frames, columns, endpoint=False).astype(int)
-    return middles[starts], np.minimum.reduceat(values, starts), np.maximum.reduceat(values, starts)
+    lengths = np.diff(starts, append=frames)[:, None]
+    low, high = np.minimum.reduceat(values, starts), np.maximum.reduceat(values, starts)
+    return middles[starts], low, np.add.reduceat(values, starts) / lengths, high
 
 
 def _explain(axes: Axes, human: np.ndarray | None, facts: Mapping[str, Any]) -> None:

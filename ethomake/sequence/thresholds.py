@@ -25,7 +25,7 @@ DEFAULT_THRESHOLD = 0.5
 FEW, ENOUGH = 5, 100
 """Below `FEW` lengths no minimum is fitted; from `ENOUGH` on, the 1st percentile is read from the data alone."""
 
-Z_90, Z_99 = 1.2816, 2.3263
+Z_75, Z_99 = 0.6745, 2.3263
 """Quantiles of the normal distribution."""
 
 
@@ -108,7 +108,7 @@ def shortest(lengths: np.ndarray) -> float:
 
     With fewer than 100 lengths, the smallest one that was seen lies above the 1st percentile, and as a minimum it would
     erase true bouts elsewhere. Then a lower tolerance limit is used where it is smaller: the length that, were lengths
-    distributed log-normally, 99 % of all bouts exceed with 90 % confidence (formula of Natrella, Experimental
+    distributed log-normally, 99 % of all bouts exceed with 75 % confidence (formula of Natrella, Experimental
     Statistics, 1963, section 2-4). With fewer than 5 lengths nothing is cleaned (0).
     """
     n = len(lengths)
@@ -117,8 +117,8 @@ def shortest(lengths: np.ndarray) -> float:
     seen = float(np.percentile(lengths, 1, method="lower"))
     if n >= ENOUGH:
         return seen
-    a = 1 - Z_90**2 / (2 * (n - 1))
-    b = Z_99**2 - Z_90**2 / n
+    a = 1 - Z_75**2 / (2 * (n - 1))
+    b = Z_99**2 - Z_75**2 / n
     factor = (Z_99 + np.sqrt(Z_99**2 - a * b)) / a
     logs = np.log(lengths)
     return min(seen, float(np.exp(logs.mean() - factor * logs.std(ddof=1))))

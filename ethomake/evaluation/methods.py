@@ -1,0 +1,137 @@
+"""The methods paragraph of the report, written from the settings that were used."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+NAMES = {
+    "tiny_motion_net": "TinyMotionNet",
+    "motion_net": "MotionNet",
+    "tiny_motion_net_3d": "TinyMotionNet3D",
+    "resnet18": "ResNet18",
+    "resnet50": "ResNet50",
+    "resnet3d_34": "3D ResNet34",
+    "mobilenet_v2": "MobileNetV2",
+    "tgm": "temporal Gaussian mixture",
+    "tcn": "dilated temporal convolution",
+}
+PAPER = "Bohnslav et al., DeepEthogram, eLife 2021;10:e63377"
+
+
+def describe_methods(
+    settings: Mapping[str, Any], *, exclusive: bool, parts: Mapping[str, Sequence[str]], frames: int
+) -> list[str]:
+    """Paragraphs that say what was done; what the settings do not hold is left out.
+
+    Args:
+        settings: the resolved config.
+        exclusive: at most one behavior at a time.
+        parts: names of the videos of each part: train, validate, test.
+        frames: of all videos together.
+    """
+    paragraphs = [
+        _input(settings.get("ingest", {}), frames),
+        _flow(settings),
+        _streams(settings.get("streams", {}), settings.get("augmentation", {}), exclusive),
+        _sequence(settings.get("sequence", {})),
+        _decisions(exclusive, parts),
+        _evaluation(settings.get("evaluation", {}), parts),
+        f"The method follows {PAPER}.",
+    ]
+    return [paragraph for paragraph in paragraphs if paragraph]
+
+
+def _input(ingest: Mapping[str, Any], frames: int) -> str:
+    text = f"All {frames:,} frames were decoded one by one, in the order and number in which the videos hold them"
+    if size := ingest.get("image_size"):
+        how = "padded to keep the aspect ratio" if ingest.get("keep_aspect") else "stretched"
+        text += f", and scaled to {size[1]} x {size[0]} pixels (width x height, {how})"
+    return text + "."
+
+
+def _flow(settings: Mapping[str, Any]) -> str:
+    flow = settings.get("flow", {})
+    if "motion" not in settings.get("streams", {}).get("enabled", ["motion"]) or not flow.get("network"):
+        return ""
+    return (
+        f"Optic flow was computed over windows of 11 frames by {_name(flow)}, {_trained(flow)}without labels, so that "
+        "each frame warped by the flow matches the one before."
+    )
+
+
+def _streams(streams: Mapping[str, Any], augmentation: Mapping[str, Any], exclusive: bool) -> str:
+    if not streams.get("network"):
+        return ""
+    sees = {"spatial": "the single frame", "motion": "the ten flows around it"}
+    enabled = [f"{sees[name]} ({name})" for name in streams.get("enabled", sees) if name in sees]
+    loss = "softmax cross-entropy" if exclusive else "binary cross-entropy"
+    text = f"For each frame, {_name(streams)} looked at {' and '.join(enabled)}, {_trained(streams)}".rstrip(", ")
+    text += f" with focal, class-weighted {loss}; frames that nobody scored did not count."
+    changes = [
+        label.format(augmentation.get(key, 0))
+        for key, label in (
+            ("flip_horizontal", "left-right flips (probability {})"),
+            ("flip_vertical", "up-down flips ({})"),
+            ("rotation", "rotations (up to {}°)"),
+            ("color_probability", "changes of color ({})"),
+            ("greyscale", "greyscale ({})"),
+        )
+        if augmentation.get(key)
+    ]
+    if changes:
+        text += f" Training clips were varied by {', '.join(changes)}, alike for all frames of a clip."
+    if streams.get("joint_epochs"):
+        text += f" Afterwards flow and streams were trained together for {streams['joint_epochs']} epochs."
+    return text
+
+
+def _sequence(sequence: Mapping[str, Any]) -> str:
+    if not sequence.get("network"):
+        return ""
+    window = f" on windows of {sequence['window']} frames" if sequence.get("window") else ""
+    return (
+        f"A {_name(sequence)} network{window} turned the features of all frames into the probabilities shown here, "
+        f"{_trained(sequence)}".rstrip(", ")
+        + ". At inference its windows overlap."
+    )
+
+
+def _decisions(exclusive: bool, parts: Mapping[str, Sequence[str]]) -> str:
+    if exclusive:
+        text = "In each frame the most probable behavior, or background, was taken."
+    elif parts.get("validate"):
+        text = (
+            "A behavior was taken to be on where its probability reached a threshold: the middle of the range of "
+            "thresholds that gave the best F1 on the validation videos."
+        )
+    else:
+        text = "A behavior was taken to be on where its probability reached its threshold."
+    return text + (
+        " Gaps, then bouts, shorter than a minimum were removed; the minimum is the 1st percentile of the labelled "
+        "bouts of the validation videos, estimated with caution where they are few, unless the settings say otherwise."
+    )
+
+
+def _evaluation(evaluation: Mapping[str, Any], parts: Mapping[str, Sequence[str]]) -> str:
+    test = parts.get("test", [])
+    if not test:
+        return ""
+    many = f"{len(test)} test videos" if len(test) > 1 else "one test video"
+    text = f"Scores are those of {many}, on which nothing was trained, chosen or fitted; unscored frames do not count."
+    if evaluation.get("chance_shifts"):
+        text += (
+            " Chance is the agreement of the same predictions with labels shifted in time within each video, "
+            f"{evaluation['chance_shifts']} times at random."
+        )
+    return text
+
+
+def _name(section: Mapping[str, Any]) -> str:
+    return NAMES.get(section["network"], str(section["network"]))
+
+
+def _trained(section: Mapping[str, Any]) -> str:
+    if not section.get("epochs"):
+        return ""
+    weights = section.get("weights", "none")
+    start = "from scratch" if weights in (None, "none") else "from given weights"
+    return f"trained {start} for at most {section['epochs']} epochs, "
