@@ -144,7 +144,7 @@ def _why_unreadable(log: str) -> str:
         return "there is no video in this file; give a video file"
     errors = [_bare(line) for line in log.splitlines() if "[error]" in line or "[fatal]" in line]
     if any("moov atom not found" in line for line in errors):
-        return "the end of the file is missing (moov atom not found); copy it again or repair it with another program"
+        return "it is no MP4, or its end is missing (moov atom not found); copy it again or repair it elsewhere"
     reason = errors[0] if errors else "no packets"
     return f"ffmpeg finds no video in it ({reason}); give a video file, or re-encode it"
 

@@ -1,0 +1,273 @@
+import subprocess
+
+import imageio_ffmpeg
+import numpy as np
+import pytest
+
+from ethomake.errors import InputError
+from ethomake.ingest.decode import Damage, FrameStream, View, content_box, diagnose, marked_frames
+from ethomake.ingest.probe import probe
+
+X264 = ("-pix_fmt", "yuv420p", "-c:v", "libx264", "-g", "20", "-bf", "2", "-preset", "veryfast")
+SLOW = ("-vf", "setpts=3*PTS", "-r", "10", "-video_track_timescale", "15360")
+PLAIN = View(None, (64, 128), (0, 0, 128, 64))
+
+
+def decode(path, view=PLAIN, threads=1):
+    stream = FrameStream(probe(path), view, strict=True, threads=threads)
+    return np.stack([frame.copy() for frame in stream]), stream
+
+
+FORMATS = {
+    "constant.mp4": X264,
+    "fragments.mp4": (*X264, "-movflags", "+frag_keyframe+empty_moov"),
+    "matroska.mkv": X264,
+    "stream.ts": X264,
+    "raw.h264": X264,
+    "h264.avi": X264,
+    "motion.avi": ("-c:v", "mjpeg", "-q:v", "3"),
+    "part2.avi": ("-c:v", "mpeg4", "-bf", "2", "-q:v", "3"),
+    "program.mpg": ("-c:v", "mpeg2video", "-bf", "2", "-q:v", "3"),
+    "ten_bits.mp4": ("-pix_fmt", "yuv420p10le", "-c:v", "libx264", "-preset", "veryfast"),
+    "grey.mp4": ("-pix_fmt", "gray", "-c:v", "libx264", "-preset", "veryfast"),
+    "grey16.mkv": ("-pix_fmt", "gray16le", "-c:v", "ffv1"),
+    "alpha.mov": ("-pix_fmt", "argb", "-c:v", "qtrle"),
+    "raw.avi": ("-pix_fmt", "yuv420p", "-c:v", "rawvideo"),
+    "vp9.webm": ("-pix_fmt", "yuv420p", "-c:v", "libvpx-vp9", "-b:v", "1M", "-deadline", "realtime", "-cpu-used", "8"),
+    "interlaced.mp4": (*X264, "-flags", "+ilme+ildct"),
+    "open_gop.mp4": (*X264, "-x264-params", "open-gop=1"),
+}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_frame_once_and_in_order(name, encode, read_numbers):
+    frames, stream = decode(encode(name, *FORMATS[name]))
+    assert read_numbers(frames) == list(range(60))
+    assert len(stream.ticks) == 60
+
+
+def test_variable_rate(encode, read_numbers):
+    when = "N+2*floor(N/5)+mod(N*7,3)*0.25"
+    setting = ("-vf", f"settb=1/1000,setpts='33*({when})'", "-fps_mode", "passthrough", "-enc_time_base", "1/1000")
+    frames, stream = decode(encode("variable.mp4", *setting, *X264))
+    assert read_numbers(frames) == list(range(60))
+    n = np.arange(60)
+    expected = np.trunc(33 * (n + 2 * (n // 5) + (n * 7 % 3) * 0.25))
+    milliseconds = (stream.ticks - stream.ticks[0]) * float(stream.source.time_base) * 1000
+    np.testing.assert_allclose(milliseconds, expected, atol=0.51)
+
+
+def test_frames_with_the_same_time_stamp_are_all_there(encode, read_numbers):
+    setting = ("-vf", "settb=1/30,setpts='N-mod(N,2)'", "-fps_mode", "passthrough", "-enc_time_base", "demux")
+    frames, stream = decode(encode("twice.mkv", *setting, *X264, "-bf", "0"))
+    assert read_numbers(frames) == list(range(60))
+    assert (np.diff(stream.ticks)[::2] == 0).all()
+
+
+def test_two_files_of_different_rates_joined(encode, read_numbers, remux, tmp_path):
+    parts = [encode("a.mp4", *X264, count=20), encode("b.mp4", *X264, *SLOW, count=20)]
+    listing = tmp_path / "list.txt"
+    listing.write_text("".join(f"file '{part}'\n" for part in parts))
+    remux("-f", "concat", "-safe", "0", "-i", listing, "-c", "copy", tmp_path / "joined.mp4")
+    frames, stream = decode(tmp_path / "joined.mp4")
+    assert read_numbers(frames) == [*range(20), *range(20)]
+    steps = np.diff(stream.ticks) * float(stream.source.time_base)
+    np.testing.assert_allclose(steps[[0, 30]], [1 / 30, 1 / 10])
+
+
+def test_edit_lists_hide_what_they_hide(encode, read_numbers, remux, tmp_path):
+    remux("-ss", "0.5", "-i", encode("whole.mp4", *X264), "-c", "copy", tmp_path / "edit.mp4")
+    frames, _ = decode(tmp_path / "edit.mp4")
+    assert read_numbers(frames) == list(range(15, 60))
+
+
+def test_a_late_audio_track_moves_nothing(encode, read_numbers, remux, tmp_path):
+    path = encode("silent.mp4", *X264)
+    remux("-i", path, "-itsoffset", "0.7", "-f", "lavfi", "-i", "sine=d=2", "-c:v", "copy", tmp_path / "sound.mp4")
+    frames, _ = decode(tmp_path / "sound.mp4")
+    assert read_numbers(frames) == list(range(60))
+
+
+def test_rotation_is_applied_before_the_crop(encode, remux, tmp_path, numbered):
+    upright = np.repeat(numbered(3)[:, :32], 2, axis=1)  # blocks only: nothing that a codec blurs
+    path = encode("upright.mp4", *X264, "-qp", "1", frames=upright)
+    remux("-display_rotation", "90", "-i", path, "-c", "copy", tmp_path / "turned.mp4")
+    view = View((0, 64, 64, 64), (64, 64), (0, 0, 64, 64))
+    frames, _ = decode(tmp_path / "turned.mp4", view)
+    turned = np.rot90(upright, 1, axes=(1, 2))  # counterclockwise
+    assert np.abs(frames.astype(int) - turned[:, 64:128, 0:64]).mean() < 3
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_threads_change_no_byte(threads, encode):
+    path = encode("threads.mp4", *X264)
+    view = View((1, 3, 101, 57), (96, 96), (0, 21, 96, 54))
+    np.testing.assert_array_equal(decode(path, view)[0], decode(path, view, threads)[0])
+
+
+def test_odd_sizes_and_odd_crops_are_exact(encode, numbered):
+    frames = numbered(3)[:, :63, :127]
+    path = encode("odd.mkv", "-c:v", "ffv1", "-pix_fmt", "bgr0", frames=frames)
+    view = View((5, 7, 96, 32), (32, 96), (0, 0, 96, 32))
+    np.testing.assert_array_equal(decode(path, view)[0], frames[:, 7:39, 5:101])
+
+
+def test_an_odd_crop_of_subsampled_video_is_not_rounded(encode):
+    frames = np.full((2, 64, 128, 3), 30, np.uint8)
+    frames[:, 11:, 33:] = 220
+    path = encode("sub.mkv", "-c:v", "ffv1", "-pix_fmt", "yuv420p", frames=frames)
+    result, _ = decode(path, View((33, 11, 64, 32), (32, 64), (0, 0, 64, 32)))
+    assert result.min() > 200
+
+
+@pytest.mark.parametrize(
+    ("pixels", "options", "expected"),
+    [
+        ((200, 100, 40), ("-pix_fmt", "yuv444p10le", "-c:v", "ffv1"), (200, 100, 40)),
+        ((200, 100, 40), ("-pix_fmt", "rgb48le", "-c:v", "ffv1"), (200, 100, 40)),
+        ((120, 120, 120), ("-pix_fmt", "gray", "-c:v", "ffv1"), (120, 120, 120)),
+        # alpha is dropped, not blended with black
+        ((200, 100, 40), ("-vf", "format=rgba,colorchannelmixer=aa=0.3", "-c:v", "ffv1"), (200, 100, 40)),
+    ],
+)
+def test_whatever_comes_in_is_rgb_of_eight_bits(pixels, options, expected, encode):
+    frames, _ = decode(encode("color.mkv", *options, frames=np.full((2, 64, 128, 3), pixels, np.uint8)))
+    assert np.abs(frames.astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("size", "image", "box"),
+    [
+        ((480, 640), (224, 224), (0, 28, 224, 168)),  # 224 * 480 / 640 = 168; (224 - 168) / 2 = 28
+        ((640, 480), (224, 224), (28, 0, 168, 224)),
+        ((100, 100), (32, 64), (16, 0, 32, 32)),
+        ((64, 128), (64, 128), (0, 0, 128, 64)),
+        ((1, 1000), (32, 32), (0, 15, 32, 1)),  # never nothing
+        ((99, 200), (64, 64), (0, 16, 64, 32)),  # 31.68
+    ],
+)
+def test_the_picture_lies_in_the_middle(size, image, box):
+    assert content_box(size, image, keep_aspect=True) == box
+    assert content_box(size, image, keep_aspect=False) == (0, 0, image[1], image[0])
+
+
+def test_padding_is_black_and_outside_of_the_content(encode):
+    path = encode("white.mkv", "-c:v", "ffv1", "-pix_fmt", "bgr0", frames=np.full((2, 64, 128, 3), 255, np.uint8))
+    box = content_box((64, 128), (96, 96), keep_aspect=True)
+    assert box == (0, 24, 96, 48)
+    frames, _ = decode(path, View(None, (96, 96), box))
+    assert (frames[:, 24:72] == 255).all()
+    assert (frames[:, :24] == 0).all()
+    assert (frames[:, 72:] == 0).all()
+    stretched, _ = decode(path, View(None, (96, 96), content_box((64, 128), (96, 96), keep_aspect=False)))
+    assert (stretched == 255).all()
+
+
+def test_scaling_keeps_the_mean_of_blocks(encode):
+    frames = np.random.default_rng(3).integers(0, 256, (2, 16, 16, 3), dtype=np.uint8).repeat(8, 1).repeat(8, 2)
+    path = encode("blocks.mkv", "-c:v", "ffv1", "-pix_fmt", "bgr0", frames=frames)
+    result, _ = decode(path, View(None, (64, 64), (0, 0, 64, 64)))
+    inner = result.reshape(2, 16, 4, 16, 4, 3)[:, :, 1:3, :, 1:3]  # away from the borders of the blocks
+    original = frames.reshape(2, 16, 8, 16, 8, 3)[:, :, :1, :, :1]
+    assert np.abs(inner.astype(int) - original).max() <= 1
+
+
+# Damage. In each case: it is found, and every frame called good carries the number of its place.
+
+
+def damage(path, kind, at=0.5):
+    data = bytearray(path.read_bytes())
+    start = int(len(data) * at)
+    if kind == "flip":
+        # Long enough to hit the head of a packet: codecs have no checksums, junk inside of one may well decode.
+        stop = start + len(data) // 30
+        data[start:stop] = bytes(value ^ 0x5A for value in data[start:stop])
+    elif kind == "dent":  # within one frame
+        stop = start + 400
+        data[start:stop] = bytes(value ^ 0x5A for value in data[start:stop])
+    elif kind == "zero":
+        data[start : start + 4000] = bytes(4000)
+    elif kind == "cut out":  # whole packets of a transport stream
+        start = start // 188 * 188
+        del data[start : start + 60 * 188]
+    elif kind == "short":
+        del data[start:]
+    path.write_bytes(data)
+    return path
+
+
+FRONT = (*X264, "-qp", "12", "-movflags", "+faststart")
+MJPEG = ("-c:v", "mjpeg", "-q:v", "3")
+CASES = {
+    "truncated mp4": ("a.mp4", FRONT, "short"),
+    "corrupt mp4": ("a.mp4", FRONT, "flip"),
+    "zeroed mp4": ("a.mp4", FRONT, "zero"),
+    "truncated mkv": ("a.mkv", (*X264, "-qp", "12"), "short"),
+    "corrupt mkv": ("a.mkv", (*X264, "-qp", "12"), "flip"),
+    "truncated mkv, intra": ("a.mkv", MJPEG, "short"),
+    "zeroed mkv, lossless": ("a.mkv", ("-c:v", "ffv1", "-g", "10"), "zero"),
+    "truncated avi": ("a.avi", MJPEG, "short"),
+    "corrupt avi": ("a.avi", MJPEG, "dent"),
+    "truncated avi, part 2": ("a.avi", ("-c:v", "mpeg4", "-q:v", "3", "-g", "20"), "short"),
+    "corrupt avi, part 2": ("a.avi", ("-c:v", "mpeg4", "-q:v", "3", "-g", "20"), "dent"),
+    "truncated ts": ("a.ts", (*X264, "-qp", "12"), "short"),
+    "holed ts": ("a.ts", (*X264, "-qp", "12"), "cut out"),
+    "corrupt hevc": (
+        "a.mp4",
+        ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=0:keyint=20"),
+        "flip",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_damage_is_found_and_good_frames_keep_their_places(case, encode, read_numbers):
+    name, options, kind = CASES[case]
+    source = probe(damage(encode(name, *options), kind))
+    reason = source.damage
+    if not reason:
+        with pytest.raises(Damage) as found:
+            list(FrameStream(source, PLAIN, strict=True))
+        reason = str(found.value)
+    diagnosis = diagnose(source, reason)
+    frames = [None if frame is None else frame.copy() for frame in marked_frames(source, PLAIN, diagnosis)]
+    good = np.flatnonzero(diagnosis.good)
+    assert len(frames) == len(diagnosis.good) == len(diagnosis.ticks)
+    assert [i for i, frame in enumerate(frames) if frame is not None] == good.tolist()
+    assert read_numbers(np.stack([frames[i] for i in good])) == good.tolist()
+    assert len(good) >= (20 if kind == "short" else 30)  # most of what can be saved is saved
+    if kind != "short":
+        assert len(diagnosis.good) == 60
+        assert len(good) < 60
+    marked = np.ones(len(frames), dtype=bool)
+    for start, stop in diagnosis.damaged:
+        marked[start:stop] = False
+    np.testing.assert_array_equal(marked, diagnosis.good)
+
+
+def test_what_ffmpeg_itself_would_have_shifted(encode, read_numbers):
+    """The case that ingest exists for: exit status 0, frames missing, all later ones early."""
+    path = damage(encode("shift.mp4", *FRONT), "flip")
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "quiet", "-i", str(path), "-fps_mode", "passthrough"]
+    done = subprocess.run([*command, "-f", "rawvideo", "-pix_fmt", "rgb24", "-"], capture_output=True, check=False)
+    assert done.returncode == 0
+    naive = read_numbers(np.frombuffer(done.stdout, np.uint8).reshape(-1, 64, 128, 3))
+    assert len(naive) < 60
+    assert naive[-1] == 59
+
+
+def test_lost_packets_that_nothing_can_place_are_refused(encode):
+    path = encode("hole.avi", *MJPEG)
+    data = bytearray(path.read_bytes())
+    middle = data.index(b"00dc", len(data) // 2)
+    data[middle : middle + 8] = bytes(8)
+    path.write_bytes(data)
+    source = probe(path)
+    with pytest.raises(InputError, match="cannot be marked, since nothing tells where the lost frames were"):
+        diagnose(source, source.damage)
+
+
+def test_damaged_files_without_time_stamps_are_refused(encode):
+    source = probe(damage(encode("raw.h264", *X264, "-qp", "12"), "flip"))
+    with pytest.raises(InputError, match="no time stamps; re-encode"):
+        diagnose(source, "errors")

@@ -1,0 +1,196 @@
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ethomake.errors import InputError
+from ethomake.ingest.frames import FrameStore
+from ethomake.ingest.ingest import ingest_video
+from ethomake.ingest.times import frame_times
+
+X264 = ("-pix_fmt", "yuv420p", "-c:v", "libx264", "-g", "20", "-bf", "2", "-preset", "veryfast")
+NAMES = ("frames.mjpeg", "frames.npy", "video.json")
+
+
+def ingest(source, folder: Path, **settings) -> Path:
+    settings = {"video": "arena", "image_size": (64, 128)} | settings
+    ingest_video(source, *(folder / name for name in NAMES), **settings)
+    return folder / "video.json"
+
+
+def image_numbers(manifest, read_numbers):
+    store = FrameStore(manifest)
+    return read_numbers(store.read(range(len(store))).permute(0, 2, 3, 1).numpy())
+
+
+@pytest.fixture(scope="module")
+def intact(encode):
+    return encode("arena.mp4", *X264)
+
+
+@pytest.fixture(scope="module")
+def broken(encode):
+    path = encode("broken.mp4", *X264, "-qp", "12", "-movflags", "+faststart")
+    data = bytearray(path.read_bytes())
+    start, stop = len(data) // 2, len(data) // 2 + len(data) // 30
+    data[start:stop] = bytes(value ^ 0x5A for value in data[start:stop])
+    path.write_bytes(data)
+    return path
+
+
+def test_the_manifest_says_what_the_video_is(intact, tmp_path, read_numbers):
+    path = ingest(intact, tmp_path)
+    manifest = json.loads(path.read_text())
+    assert image_numbers(path, read_numbers) == list(range(60))
+    frames = (tmp_path / "frames.mjpeg").read_bytes()
+    expected = {
+        "video": "arena",
+        "source": {
+            "name": "arena.mp4",
+            "bytes": intact.stat().st_size,
+            "digest": "sha256:" + hashlib.sha256(intact.read_bytes()).hexdigest(),
+        },
+        "codec": "h264",
+        "pixel_format": "yuv420p",
+        "source_size": [64, 128],
+        "crop": None,
+        "frames": 60,
+        "fps": 30.0,
+        "constant_rate": True,
+        "timestamps": {"time_base": [1, 15360], "first": 0, "steps": [[512, 59]]},
+        "image_size": [64, 128],
+        "keep_aspect": True,
+        "content_box": [0, 0, 128, 64],
+        "channel_mean": manifest["channel_mean"],
+        "channel_std": manifest["channel_std"],
+        "damaged": [],
+        "frames_digest": "sha256:" + hashlib.sha256(frames).hexdigest(),
+        "jpeg_quality": 92,
+    }
+    assert manifest == expected
+    assert list(manifest) == list(expected)
+    np.testing.assert_allclose(frame_times(manifest), np.arange(60) / 30, atol=1e-9)
+    pixels = FrameStore(path).read(range(60)).double() / 255
+    assert torch.allclose(pixels.mean((0, 2, 3)), torch.tensor(manifest["channel_mean"]).double(), atol=0.005)
+    assert torch.allclose(pixels.std((0, 2, 3)), torch.tensor(manifest["channel_std"]).double(), atol=0.01)
+
+
+def test_the_same_video_gives_the_same_bytes(intact, tmp_path):
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        ingest(intact, tmp_path / "a")
+        torch.set_num_threads(1)
+        ingest(intact, tmp_path / "b")
+    finally:
+        torch.set_num_threads(threads)
+    for name in NAMES:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    assert str(tmp_path) not in (tmp_path / "a" / "video.json").read_text()
+
+
+def test_crop_and_padding(encode, tmp_path):
+    frames = np.zeros((5, 64, 128, 3), np.uint8)
+    frames[:, 10:42, 20:84] = (250, 120, 10)
+    path = encode("box.mkv", "-c:v", "ffv1", "-pix_fmt", "bgr0", frames=frames)
+    manifest = json.loads(ingest(path, tmp_path, crop=(20, 10, 64, 32), image_size=[96, 96]).read_text())
+    assert manifest["crop"] == [20, 10, 64, 32]
+    assert manifest["content_box"] == [0, 24, 96, 48]
+    np.testing.assert_allclose(manifest["channel_mean"], np.array([250, 120, 10]) / 255, atol=1e-6)
+    np.testing.assert_allclose(manifest["channel_std"], 0, atol=1e-6)
+    image = FrameStore(tmp_path / "video.json").read([4])[0].int()
+    assert (image[:, 26:70] - torch.tensor([250, 120, 10])[:, None, None]).abs().max() <= 4
+    assert image[:, :22].abs().max() <= 4
+
+
+def test_a_stretched_picture_fills_the_image(intact, tmp_path, read_numbers):
+    manifest = ingest(intact, tmp_path, image_size=(96, 96), keep_aspect=False)
+    assert json.loads(manifest.read_text())["content_box"] == [0, 0, 96, 96]
+    assert image_numbers(manifest, read_numbers) == list(range(60))
+
+
+def test_a_damaged_video_is_refused_with_both_numbers(broken, tmp_path):
+    with pytest.raises(InputError) as error:
+        ingest(broken, tmp_path)
+    message = str(error.value)
+    assert "\n" not in message
+    assert "of 60 frames can be decoded; set ingest.damaged: mark" in message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_video_can_be_marked(broken, tmp_path, read_numbers, capsys):
+    path = ingest(broken, tmp_path, damaged="mark")
+    manifest = json.loads(path.read_text())
+    bad = {frame for start, stop in manifest["damaged"] for frame in range(start, stop)}
+    assert 0 < len(bad) < 30
+    assert manifest["frames"] == 60
+    assert f"{len(bad)} of 60 frames are marked as damaged" in capsys.readouterr().err
+    last, expected = 0, []
+    for frame in range(60):
+        last = last if frame in bad else frame
+        expected.append(last)
+    assert image_numbers(path, read_numbers) == expected
+    again = ingest(broken, tmp_path / "again", damaged="mark")
+    assert again.read_bytes() == path.read_bytes()
+
+
+def test_marking_an_intact_video_changes_nothing(intact, tmp_path):
+    a, b = ingest(intact, tmp_path / "a"), ingest(intact, tmp_path / "b", damaged="mark")
+    assert a.read_bytes() == b.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"crop": (0, 0, 129, 64)}, r"crop 0,0,129,64 \(x,y,w,h\) is not inside the picture of arena.mp4, 128x64"),
+        ({"crop": (64, 60, 64, 5)}, "is not inside"),
+        ({"crop": (-1, 0, 10, 10)}, "is not inside"),
+        ({"crop": (0, 0, 0, 10)}, "is not inside"),
+        ({"crop": (0, 0, 10)}, "four whole numbers"),
+        ({"crop": (0, 0.5, 10, 10)}, "four whole numbers"),
+        ({"image_size": (100, 128)}, "multiples of 32"),
+        ({"image_size": (0, 128)}, "multiples of 32"),
+        ({"image_size": (64,)}, "multiples of 32"),
+        ({"jpeg_quality": 0}, "1 to 100"),
+        ({"damaged": "ignore"}, "refuse or mark"),
+    ],
+)
+def test_impossible_settings_are_refused(settings, message, intact, tmp_path):
+    with pytest.raises(InputError, match=message):
+        ingest(intact, tmp_path, **settings)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_killed_ingest_leaves_no_manifest(intact, tmp_path, monkeypatch):
+    ingest(intact, tmp_path)  # an older run: its manifest must not describe the new frames
+
+    def fail(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ethomake.ingest.ingest.write_npy", fail)
+    with pytest.raises(KeyboardInterrupt):
+        ingest(intact, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["frames.mjpeg", "frames.npy"]
+    monkeypatch.undo()
+    monkeypatch.setattr("ethomake.ingest.frames.FrameWriter.append", fail)
+    with pytest.raises(KeyboardInterrupt):
+        ingest(intact, tmp_path / "new")
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_the_three_files_must_be_a_store(intact, tmp_path):
+    with pytest.raises(ValueError, match="in one folder"):
+        ingest_video(intact, tmp_path / "a.mjpeg", tmp_path / "frames.npy", tmp_path / "video.json", video="v")
+    with pytest.raises(ValueError, match="in one folder"):
+        ingest_video(intact, *(tmp_path / name / name for name in NAMES), video="v")
+
+
+def test_progress_is_told(intact, tmp_path, capsys):
+    ingest(intact, tmp_path)
+    text = capsys.readouterr().err
+    assert "arena: h264, 128x64, 60 frames" in text
+    assert "ingest arena" in text
+    assert "60/60" in text

@@ -1,0 +1,87 @@
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from ethomake.errors import InputError
+from ethomake.ingest.probe import probe
+
+X264 = ("-pix_fmt", "yuv420p", "-c:v", "libx264", "-g", "20", "-bf", "2", "-sc_threshold", "0", "-preset", "veryfast")
+
+
+def refusal(path) -> str:
+    with pytest.raises(InputError) as error:
+        probe(path)
+    message = str(error.value)
+    assert "\n" not in message
+    assert str(path) in message
+    return message
+
+
+def test_what_is_no_video_is_refused_in_one_line(tmp_path, remux):
+    assert "no such video file" in refusal(tmp_path / "none.mp4")
+    assert "no such video file" in refusal(tmp_path)
+    empty = tmp_path / "empty.mp4"
+    empty.touch()
+    assert "empty" in refusal(empty)
+    text = tmp_path / "text.mkv"
+    text.write_text("frame,groom\n0,1\n" * 50)
+    assert "no video" in refusal(text)
+    sound = tmp_path / "sound.wav"
+    remux("-f", "lavfi", "-i", "sine=d=0.1", sound)
+    assert "no video" in refusal(sound)
+
+
+def test_an_mp4_without_its_end_says_so(encode):
+    path = encode("cut.mp4", *X264)  # the table of contents stands at the end
+    path.write_bytes(path.read_bytes()[:-2000])
+    assert "its end is missing" in refusal(path)
+
+
+def test_h264_with_b_frames(encode):
+    source = probe(encode("b.mp4", *X264))
+    assert (source.codec, source.pixel_format, source.height, source.width) == ("h264", "yuv420p", 64, 128)
+    assert source.packets == 60
+    assert source.nominal_rate == 30
+    assert np.flatnonzero(source.key).tolist() == [0, 20, 40]
+    assert (np.diff(source.ticks) < 0).any()  # in the order of the file, not of showing
+    assert set(np.diff(np.sort(source.ticks)).tolist()) == {Fraction(1, 30) / source.time_base}
+    assert source.damage == ""
+    assert not source.counted
+
+
+def test_hidden_frames_of_an_edit_list_do_not_count(encode, remux, tmp_path):
+    path = tmp_path / "edit.mp4"
+    remux("-ss", "0.5", "-i", encode("whole.mp4", *X264), "-c", "copy", path)
+    source = probe(path)
+    assert len(source.shown) == 60
+    assert source.packets == 45
+
+
+def test_the_size_is_that_of_the_turned_picture(encode, remux, tmp_path):
+    path = tmp_path / "turned.mp4"
+    remux("-display_rotation", "90", "-i", encode("upright.mp4", *X264, count=3), "-c", "copy", path)
+    source = probe(path)
+    assert (source.height, source.width) == (128, 64)
+
+
+def test_a_name_is_only_a_name(encode):
+    path = encode("plain.mp4", *X264, count=3)
+    for name in ("concat:a|b.mp4", "frame%03d.mp4", "-i.mp4"):
+        odd = path.rename(path.with_name(name))
+        assert probe(odd).packets == 3
+        path = odd
+
+
+def test_avi_files_are_compared_with_their_header(encode):
+    path = encode("whole.avi", "-c:v", "mjpeg", "-q:v", "3")
+    source = probe(path)
+    assert source.counted
+    assert (source.packets, source.damage) == (60, "")
+    data = bytearray(path.read_bytes())
+    middle = data.index(b"00dc", len(data) // 2)
+    data[middle : middle + 8] = bytes(8)  # one chunk less: ffmpeg finds the next and counts on as if nothing was
+    path.write_bytes(data)
+    assert probe(path).packets_lost == "the header promises 60 frames, 59 are there"
+    path.write_bytes(data[: len(data) // 2])
+    assert probe(path).tail_lost
