@@ -342,7 +342,8 @@ def read_table(path: str | Path) -> list[tuple[int, dict[str, str]]]:
     known = load_schema("videos")["properties"]
     for name in header:
         if name not in known:
-            hint = _suggest(name, known) or f"; columns are {', '.join(known)}, with commas between"
+            hint = "" if ";" in name else _suggest(name, known)
+            hint = hint or f"; columns are {', '.join(known)}, with commas between"
             raise InputError(f"{path} line 1: unknown column {_show(name)}{hint}")
         if header.count(name) > 1:
             raise InputError(f"{path} line 1: column {name} stands there twice; remove one")

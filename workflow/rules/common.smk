@@ -116,7 +116,7 @@ def curves_title(wildcards):
 
 # What the training of a stream, and of all together, depends on.
 STREAM_SETTINGS = without("streams", "enabled", "joint_epochs", "fusion") | {"reuse": SETTINGS["flow"]["reuse"]}
-JOINT_SETTINGS = without("streams", "enabled", "weights") | {"flow": without("flow", "weights", "reuse")}
+JOINT_SETTINGS = without("streams", "enabled", "network", "weights", "epochs")
 
 # For tables and report: whose video it is.
 SUBJECTS = {name: {"subject": video.subject, "group": video.group} for name, video in VIDEOS.items()}

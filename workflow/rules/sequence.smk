@@ -31,10 +31,11 @@ rule train_sequence:
     params:
         behaviors=BEHAVIORS,
         exclusive=EXCLUSIVE,
+        streams=STREAMS,
         settings=SETTINGS["sequence"],
         seed=SEED,
         checkpoint=lambda wildcards: checkpoint_path(
-            "sequence", BEHAVIORS, EXCLUSIVE, SETTINGS["sequence"], part_of(wildcards.split, "train")
+            "sequence", BEHAVIORS, EXCLUSIVE, STREAMS, SETTINGS["sequence"], part_of(wildcards.split, "train")
         ),
     message:
         "Training the sequence model"

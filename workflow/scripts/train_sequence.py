@@ -12,6 +12,7 @@ with job(snakemake.log[0], snakemake.threads):
         snakemake.output.history,
         behaviors=snakemake.params.behaviors,
         exclusive=snakemake.params.exclusive,
+        streams=snakemake.params.streams,
         settings=snakemake.params.settings,
         seed=snakemake.params.seed,
         checkpoint=snakemake.params.checkpoint,

@@ -1,0 +1,319 @@
+"""config.yaml, its schema and the video table: what is right goes through, what is wrong says what and where."""
+
+import copy
+import json
+import subprocess
+import sys
+from itertools import chain
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ethomake.config import (
+    check_rows,
+    find_videos,
+    load_project,
+    load_schema,
+    read_table,
+    settle,
+    short_digest,
+)
+from ethomake.errors import InputError
+
+ROOT = Path(__file__).parents[1]
+BASE = {"behaviors": ["groom", "rear"]}
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A folder with five labelled videos and one without labels; returns the path of its table."""
+    monkeypatch.chdir(tmp_path)
+    rows = ["video,path,labels,subject"]
+    for number in range(5):
+        Path(f"{number}.mp4").write_bytes(b"not read here")
+        labels = "".join(f"{frame},{frame % 2},{(frame + 1) % 2}\n" for frame in range(20))
+        Path(f"{number}.csv").write_text("frame,groom,rear\n" + labels)
+        rows.append(f"mouse{number},{number}.mp4,{number}.csv,animal{number}")
+    Path("new.mp4").write_bytes(b"")
+    rows.append("new,new.mp4,,animal9")
+    Path("videos.csv").write_text("\n".join(rows) + "\n")
+    return tmp_path / "videos.csv"
+
+
+# --- config.yaml
+
+
+def test_config_as_shipped_states_the_defaults():
+    shipped = yaml.safe_load((ROOT / "config.yaml").read_text())
+    assert shipped.pop("example") == "flies"
+    expected = settle(BASE) | {"behaviors": []}
+    expected["flow"]["network"] = expected["streams"]["network"] = "auto"
+    expected.pop("example")
+    assert shipped == expected
+
+
+def test_every_key_of_the_shipped_config_has_a_comment_or_stands_in_a_section_that_explains_it():
+    lines = (ROOT / "config.yaml").read_text().splitlines()
+    for number, line in enumerate(lines):
+        if line and not line.startswith((" ", "#")):
+            assert "#" in line or lines[number - 1].startswith("#"), line
+
+
+@pytest.mark.parametrize("name", ["flies", "simulated"])
+def test_examples_settle(name):
+    overlay = yaml.safe_load((ROOT / "example" / f"{name}.yaml").read_text())
+    settings = settle({"example": name, **overlay})
+    assert settings["ingest"]["image_size"] == [96, 96]
+    assert settings["flow"]["weights"] == settings["streams"]["weights"] == "none"
+    assert (settings["augmentation"]["rotation"], settings["augmentation"]["flip_vertical"]) == (180, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("preset", "flow", "streams"),
+    [
+        ("fast", "tiny_motion_net", "resnet18"),
+        ("medium", "motion_net", "resnet50"),
+        ("slow", "tiny_motion_net_3d", "resnet3d_34"),
+    ],
+)
+def test_presets_name_the_networks(preset, flow, streams):
+    settings = settle({**BASE, "preset": preset})
+    assert (settings["flow"]["network"], settings["streams"]["network"]) == (flow, streams)
+    own = settle({**BASE, "preset": preset, "streams": {"network": "mobilenet_v2"}})
+    assert (own["flow"]["network"], own["streams"]["network"]) == (flow, "mobilenet_v2")
+
+
+def test_numbers_are_read_as_the_schema_means_them():
+    given = yaml.safe_load("flow: {learning_rate: 1e-3, epochs: 4.0}\naugmentation: {rotation: 20}\nstreams:\n")
+    settings = settle({**BASE, **given})
+    assert settings["flow"]["learning_rate"] == 0.001
+    assert repr(settings["flow"]["epochs"]) == "4"
+    assert repr(settings["augmentation"]["rotation"]) == "20.0"
+    assert settings["streams"]["batch"] == 32
+    seconds = settle({**BASE, "ethogram": {"minimum_bout_s": {"groom": 1}, "minimum_gap_s": 2}})["ethogram"]
+    assert repr(seconds["minimum_bout_s"]) == "{'groom': 1.0}"
+    assert repr(seconds["minimum_gap_s"]) == "2.0"
+
+
+def test_settling_twice_changes_nothing_and_leaves_the_input_alone():
+    given = {**BASE, "flow": {"epochs": 3}}
+    before = copy.deepcopy(given)
+    settled = settle(given)
+    assert given == before
+    assert settle(settled) == settled
+
+
+@pytest.mark.parametrize(
+    ("change", "parts"),
+    [
+        ({"flow": {"epoch": 3}}, ["flow.epoch = 3", "unknown key", "did you mean epochs?"]),
+        ({"epochs": 3}, ["epochs = 3", "unknown key", "flow.epochs or streams.epochs or sequence.epochs"]),
+        ({"behaviours": []}, ["behaviours = []", "did you mean behaviors?"]),
+        ({"flow": {"epochs": 0}}, ["flow.epochs = 0", "at least 1"]),
+        ({"flow": {"epochs": 2.5}}, ["flow.epochs = 2.5", "a whole number"]),
+        ({"flow": {"epochs": "many"}}, ['flow.epochs = "many"', "a whole number"]),
+        ({"flow": 3}, ["flow = 3", "a section of keys"]),
+        ({"preset": "fsat"}, ['preset = "fsat"', "fast, medium, slow", "did you mean fast?"]),
+        ({"ingest": {"image_size": [100, 96]}}, ["ingest.image_size[0] = 100", "multiple of 32"]),
+        ({"ingest": {"image_size": [96]}}, ["ingest.image_size = [96]", "[height, width]"]),
+        ({"augmentation": {"hue": 0.6}}, ["augmentation.hue = 0.6", "at most 0.5"]),
+        ({"streams": {"dropout": 1}}, ["streams.dropout = 1", "below 1"]),
+        ({"streams": {"enabled": []}}, ["streams.enabled = []"]),
+        ({"behaviors": ["groom", "groom"]}, ["behaviors", "twice"]),
+        ({"behaviors": [True, "rear"]}, ["behaviors[0] = true", "put it in quotes"]),
+        ({"behaviors": ["groom;rear"]}, ["behaviors[0]", "without commas, semicolons"]),
+        ({"behaviors": ["groom", "background"]}, ["behaviors", "background", "derived"]),
+        ({"behaviors": []}, ["behaviors = []", "at least one"]),
+        ({"seed": None}, ["seed = null", "a whole number"]),
+        ({"ethogram": {"colors": {"groom": "red"}}}, ["ethogram.colors.groom", "#4477aa"]),
+        ({"ethogram": {"minimum_bout_s": -1}}, ["ethogram.minimum_bout_s = -1", "must be auto, seconds"]),
+        # right by themselves, impossible together
+        ({"split": {"train": 0.9}}, ["split = ", "add up to 1.3"]),
+        ({"flow": {"learning_rate": 1e-8}}, ["flow.minimum_learning_rate", "below flow.learning_rate"]),
+        ({"streams": {"enabled": ["motion"], "joint_epochs": 2}}, ["streams.joint_epochs = 2", "both streams"]),
+        ({"sequence": {"filter_length": 14}}, ["sequence.filter_length = 14", "odd"]),
+        ({"sequence": {"window": 9}}, ["sequence.window = 9", "filter_length (15)"]),
+        ({"ethogram": {"thresholds": {"grom": 0.5}}}, ["ethogram.thresholds.grom", "did you mean groom?"]),
+        ({"exclusive": True, "ethogram": {"thresholds": {"groom": 0.5}}}, ["ethogram.thresholds", "exclusive"]),
+        ({"preset": "slow", "streams": {"weights": "DEFAULT"}}, ["streams.weights", "no weights for resnet3d_34"]),
+        ({"streams": {"weights": "imagenet"}}, ["streams.weights", "IMAGENET1K_V1"]),
+        ({"flow": {"weights": "nowhere/flow.safetensors"}}, ["flow.weights", "no such file"]),
+        ({"example": "simulated", "simulated": {"videos": 7}}, ["simulated.videos = 7", "(8)"]),
+    ],
+)
+def test_mistakes_are_refused_in_one_line(change, parts):
+    with pytest.raises(InputError) as caught:
+        settle({**BASE, **change})
+    message = str(caught.value)
+    assert "\n" not in message
+    for part in parts:
+        assert part in message
+
+
+def test_other_mistakes_are_counted():
+    with pytest.raises(InputError, match="and 1 more key with errors"):
+        settle({**BASE, "seed": -1, "flow": {"epochs": 0}})
+
+
+def test_every_key_of_the_schema_has_a_default():
+    def keys(schema, path=""):
+        for key, inner in schema["properties"].items():
+            assert "default" in inner, path + key
+            if "properties" in inner:
+                keys(inner, f"{path}{key}.")
+
+    keys(load_schema("config"))
+
+
+# --- the video table
+
+
+def test_project_is_read(project):
+    loaded = load_project(BASE)
+    assert list(loaded.videos) == ["mouse0", "mouse1", "mouse2", "mouse3", "mouse4", "new"]
+    assert loaded.videos["mouse1"].labels == "1.csv"
+    assert sorted(chain(*loaded.parts.values())) == ["mouse0", "mouse1", "mouse2", "mouse3", "mouse4"]
+    assert [len(loaded.parts[part]) for part in ("train", "validate", "test")] == [3, 1, 1]
+
+
+def test_videos_keep_their_part_and_fixed_parts_win(project):
+    before = load_project(BASE).parts
+    Path("results/splits").mkdir(parents=True)
+    Path("results/splits/main.json").write_text(json.dumps(before))
+    with project.open("a") as table:
+        table.write("another,new2.mp4,0.csv,animal7\n")
+    Path("new2.mp4").write_bytes(b"")
+    after = load_project({**BASE, "seed": 5}).parts
+    for part, names in before.items():
+        assert set(names) <= set(after[part])
+    assert "another" in chain(*after.values())
+
+
+def test_an_assigned_split_is_a_fixed_point_and_reads_no_labels(project):
+    before = load_project(BASE).parts
+    Path("results/splits").mkdir(parents=True)
+    Path("results/splits/main.json").write_text(json.dumps(before))
+    for number in range(5):
+        Path(f"{number}.csv").write_text("changed beyond recognition")
+    assert load_project(BASE).parts == before
+
+
+def test_nothing_labelled_is_said(project):
+    project.write_text("video,path\nnew,new.mp4\n")
+    with pytest.raises(InputError, match="no video has labels"):
+        load_project(BASE)
+
+
+def test_no_test_video_is_a_note(project):
+    project.write_text("video,path,labels,part\na,0.mp4,0.csv,train\nb,1.mp4,1.csv,validate\n")
+    loaded = load_project(BASE)
+    assert loaded.parts == {"train": ["a"], "validate": ["b"], "test": []}
+    assert any("no test video" in note for note in loaded.notes)
+
+
+def test_cells_are_read(project):
+    project.write_text(
+        "\ufeffvideo, path,labels,part,subject,group,crop,scored\n"
+        'a,0.mp4,0.csv,train,m1,wild,"0, 10,640,480",groom; rear\n'
+        "\n"
+        "# left out for now\n"
+        "b,1.mp4,1.csv,validate,m2,,,groom\n",
+        encoding="utf-8",
+    )
+    videos = load_project(BASE).videos
+    assert videos["a"].crop == (0, 10, 640, 480)
+    assert (videos["a"].scored, videos["b"].scored) == (("groom", "rear"), ("groom",))
+    assert (videos["a"].group, videos["b"].group) == ("wild", "")
+    assert videos["b"].crop is None
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("video,file\na,0.mp4\n", ["line 1", '"file"', "columns are video, path"]),
+        ("video,path,label\na,0.mp4,\n", ["line 1", '"label"', "did you mean labels?"]),
+        ("video;path\na;0.mp4\n", ["line 1", "with commas between"]),
+        ("video\na\n", ["line 1", "column path is missing"]),
+        ("video,path,path\na,0.mp4,\n", ["line 1", "column path stands there twice"]),
+        ("video,path\n", ["no videos in it"]),
+        ("", ["line 1", "column video is missing"]),
+        ("video,path\na,\n", ["line 2 (a)", "path is empty"]),
+        ("video,path\na b,0.mp4\n", ["line 2 (a b)", "letters, digits, _ and -"]),
+        ("video,path\na,0.mp4\n\nA,1.mp4\n", ["line 4 (A)", "line 2 already"]),
+        ("video,path\na,0.mp4\nb,0.mp4\n", ["line 3 (b)", "same video file and crop as line 2"]),
+        ("video,path\na,gone.mp4\n", ["line 2 (a)", "no such video file"]),
+        ("video,path,labels\na,0.mp4,gone.csv\n", ["line 2 (a)", "no such label file"]),
+        ("video,path,labels,part\na,0.mp4,0.csv,trian\n", ["line 2 (a)", "did you mean train?"]),
+        ("video,path,part\na,0.mp4,test\n", ["line 2 (a)", "no labels"]),
+        ("video,path,crop\na,0.mp4,0,0,9,9\n", ["line 2", "6 cells under 3 columns", "quotes"]),
+        ('video,path,crop\na,0.mp4,"0,0,0,9"\n', ["line 2 (a)", "x,y,width,height"]),
+        ("video,path,scored\na,0.mp4,grom\n", ["line 2 (a)", '"grom"', "did you mean groom?"]),
+        ("video,path\na,gone.mp4\nb,gone.mp4\n", ["line 2 (a)", "and 1 more row with errors"]),
+    ],
+)
+def test_mistakes_in_the_table_name_file_and_line(project, text, parts):
+    project.write_text(text)
+    with pytest.raises(InputError) as caught:
+        load_project(BASE)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert "videos.csv" in message
+    for part in parts:
+        assert part in message
+
+
+def test_a_table_that_is_not_there(project):
+    with pytest.raises(InputError, match=r'videos = "other\.csv".*no such video table'):
+        load_project({**BASE, "videos": "other.csv"})
+
+
+def test_two_crops_of_one_video_are_two_videos(project):
+    project.write_text('video,path,labels,part,crop\nl,0.mp4,0.csv,train,"0,0,9,9"\nr,0.mp4,0.csv,validate,"9,0,9,9"\n')
+    assert set(load_project(BASE).videos) == {"l", "r"}
+
+
+def test_rows_of_an_example_need_no_files():
+    rows = [(2, {"video": "a", "path": "made/later.mp4", "labels": "made/later.csv", "part": "train"})]
+    assert check_rows(rows, "example", ["groom"], must_exist=False)[0].path == "made/later.mp4"
+
+
+def test_a_glob_finds_videos_and_labels_beside_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("raw").mkdir()
+    for name in ("b day 1.mp4", "a.mp4", "a_labels.csv"):
+        Path("raw", name).write_text("")
+    assert find_videos("raw/*.mp4") == [
+        (1, {"video": "a", "path": "raw/a.mp4", "labels": "raw/a_labels.csv"}),
+        (2, {"video": "b_day_1", "path": "raw/b day 1.mp4"}),
+    ]
+    with pytest.raises(InputError, match="no file"):
+        find_videos("raw/*.avi")
+
+
+def test_the_table_of_the_flies():
+    videos = check_rows(
+        read_table(ROOT / "example" / "flies.csv"), "flies.csv", ["wing_extension", "walking", "near"], must_exist=False
+    )
+    parts = {video.video: video.part for video in videos}
+    assert parts == {
+        "clip1_male": "train",
+        "clip1_female": "train",
+        "clip3_fly1": "train",
+        "clip3_fly0": "validate",
+        "clip2_fly0": "test",
+        "clip2_fly1": "test",
+    }
+
+
+# --- what the workflow relies on
+
+
+def test_importing_config_is_light():
+    script = "import sys, ethomake.config; print([m for m in ('torch', 'matplotlib', 'zarr') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_digests_tell_values_apart_and_not_their_order():
+    assert short_digest({"a": 1, "b": 2}) == short_digest({"b": 2, "a": 1})
+    assert short_digest({"a": 1}) != short_digest({"a": 2})
