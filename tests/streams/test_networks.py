@@ -1,0 +1,104 @@
+import math
+
+import pytest
+import torch
+
+from ethomake.errors import InputError
+from ethomake.flow.networks import build_flow_network
+from ethomake.sequence.networks import build_sequence_network
+from ethomake.streams.networks import STREAM_NETWORKS, build_stream, head_bias
+
+SEQUENCE = {"filters": 8, "filter_length": 15, "layers": 3, "channels": 8, "hidden": 128, "dropout": 0.5}
+
+
+def count(module):
+    return sum(p.numel() for p in module.parameters())
+
+
+@pytest.mark.parametrize(
+    ("network", "spatial", "motion"),
+    [
+        ("resnet18", 11_176_512, 11_229_824),
+        ("resnet50", 23_508_032, 23_561_344),  # without its 1000 classes, and with 17 more input channels
+        ("mobilenet_v2", 2_223_872, 2_223_872 + 17 * 32 * 9),
+        ("resnet3d_34", 63_513_536, 63_513_536 - 343 * 64),
+    ],
+)
+def test_parameters_of_the_bodies(network, spatial, motion):
+    assert count(build_stream(network, "spatial", 5).body) == spatial
+    assert count(build_stream(network, "motion", 5).body) == motion
+
+
+@pytest.mark.parametrize(
+    ("flow", "network", "millions"),
+    [
+        ("tiny_motion_net", "resnet18", 24.6),
+        ("motion_net", "resnet50", 95.3),
+        ("tiny_motion_net_3d", "resnet3d_34", 127.7),
+    ],
+)
+def test_presets_have_as_many_parameters_as_in_the_paper(flow, network, millions):
+    parts = [build_flow_network(flow), *(build_stream(network, kind, 5) for kind in ("spatial", "motion"))]
+    total = sum(map(count, parts)) + count(build_sequence_network("tgm", 1024, 5, SEQUENCE))
+    assert round(total / 1e6, 1) == millions
+
+
+@pytest.mark.parametrize("network", STREAM_NETWORKS)
+def test_features_and_logits(network):
+    torch.manual_seed(0)
+    for kind in ("spatial", "motion"):
+        stream = build_stream(network, kind, 3).eval()
+        inputs = torch.rand(2, stream.needs, 3, 32, 32) if kind == "spatial" else torch.randn(2, 20, 32, 32)
+        with torch.no_grad():
+            features, logits = stream(inputs)
+            assert features.shape == (2, 512)
+            assert logits.shape == (2, 3)
+            assert torch.equal(features, stream.features(inputs))
+            torch.testing.assert_close(logits, stream.head[-1](features))
+        assert features.min() >= 0  # the end of a ReLU, pooled
+
+
+def test_frames_that_must_be_read():
+    assert build_stream("resnet18", "spatial", 1).needs == 1
+    assert build_stream("resnet18", "motion", 1).needs == 11
+    assert build_stream("resnet3d_34", "spatial", 1).needs == 11
+    assert build_stream("resnet3d_34", "motion", 1).needs == 11
+
+
+def test_the_center_frame_has_its_own_red_green_and_blue():
+    # DeepEthogram 0.5.0 saw G of one frame, B of the same and R of the next.
+    stream = build_stream("resnet18", "spatial", 1)
+    clip = torch.arange(33.0).view(1, 11, 3, 1, 1)
+    assert stream.arrange(clip).flatten().tolist() == [15, 16, 17]
+    assert stream.arrange(clip[:, 5:6]).flatten().tolist() == [15, 16, 17]
+    assert build_stream("resnet18", "motion", 1).arrange(clip[:, :10].flatten(1, 2)).shape == (1, 30, 1, 1)
+
+
+def test_3d_networks_see_color_or_direction_as_channels_and_time_as_time():
+    spatial, motion = (build_stream("resnet3d_34", kind, 1) for kind in ("spatial", "motion"))
+    clip = torch.arange(33.0).view(1, 11, 3, 1, 1)
+    assert spatial.arrange(clip)[0, 1, :, 0, 0].tolist() == [3 * t + 1 for t in range(11)]
+    flows = torch.arange(20.0).view(1, 20, 1, 1)  # dx0, dy0, dx1, ...
+    assert motion.arrange(flows)[0, 0, :, 0, 0].tolist() == [2 * t for t in range(10)]
+    assert motion.arrange(flows)[0, 1, :, 0, 0].tolist() == [2 * t + 1 for t in range(10)]
+
+
+def test_dropout_stands_before_the_head_only():
+    stream = build_stream("resnet18", "spatial", 2, dropout=0.5).train()
+    assert [type(layer).__name__ for layer in stream.head] == ["Dropout", "Linear"]
+    assert stream.head[0].p == 0.5
+
+
+def test_head_bias():
+    bias = head_bias([100, 0, 50, 0], [300, 400, 0, 0])
+    assert bias.tolist() == pytest.approx([math.log(1 / 3), 0, 1, 0])
+    assert bias.dtype == torch.float32
+    counts = torch.tensor([3_000_000]), torch.tensor([1])
+    assert float(head_bias(*counts)) == pytest.approx(math.log(3e6))
+
+
+def test_unknown_names():
+    with pytest.raises(InputError, match=r"streams.network 'vgg16' is not known; choose one of resnet18"):
+        build_stream("vgg16", "spatial", 1)
+    with pytest.raises(InputError, match="a stream is spatial or motion"):
+        build_stream("resnet18", "sound", 1)
