@@ -80,11 +80,11 @@ def _draw_nothing() -> Figure:
 
 def _draw_scores(numbers: Mapping, behaviors: Sequence[str], colors: Sequence[str]) -> Figure:
     """F1 and average precision of each behavior as bars, with the range that chance reaches."""
-    names = [*behaviors, "macro"]
+    names = [*behaviors, "macro"] if len(behaviors) > 1 else list(behaviors)
     figure = new_figure(9, 0.34 * len(names) + 1.2)
     panels = figure.subplots(1, 2, sharey=True)
     for axes, metric, title in zip(panels, ("f1", "average_precision"), ("F1", "average precision"), strict=True):
-        for row, (name, color) in enumerate(zip(names, [*colors, BACKGROUND], strict=True)):
+        for row, (name, color) in enumerate(zip(names, [*colors, BACKGROUND], strict=False)):
             own = numbers["macro"] if name == "macro" else numbers["behaviors"][name]
             chance = numbers["chance"]["macro"] if name == "macro" else numbers["chance"]["behaviors"].get(name, {})
             value, level = own[metric], chance.get(metric, {}).get("p95")
@@ -104,7 +104,7 @@ def _draw_scores(numbers: Mapping, behaviors: Sequence[str], colors: Sequence[st
         axes.tick_params(axis="y", length=0)
         strip(axes, keep=("bottom",))
     texts = [shorten(name) for name in behaviors] + ["mean (macro)"]
-    panels[0].set_yticks(range(len(names)), texts)
+    panels[0].set_yticks(range(len(names)), texts[: len(names)])
     panels[0].set_ylim(len(names) - 0.4, -0.6)
     shifts = numbers["chance"]["shifts"]
     if shifts:

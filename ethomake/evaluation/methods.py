@@ -52,10 +52,13 @@ def _flow(settings: Mapping[str, Any]) -> str:
     flow = settings.get("flow", {})
     if "motion" not in settings.get("streams", {}).get("enabled", ["motion"]) or not flow.get("network"):
         return ""
-    return (
+    text = (
         f"Optic flow was computed over windows of 11 frames by {_name(flow)}, {_trained(flow)}without labels, so that "
         "each frame warped by the flow matches the one before."
     )
+    if flow.get("reuse"):
+        text += " The flow between two frames was computed once and used in every window that holds it."
+    return text
 
 
 def _streams(streams: Mapping[str, Any], augmentation: Mapping[str, Any], exclusive: bool) -> str:
@@ -69,11 +72,11 @@ def _streams(streams: Mapping[str, Any], augmentation: Mapping[str, Any], exclus
     changes = [
         label.format(augmentation.get(key, 0))
         for key, label in (
-            ("flip_horizontal", "left-right flips (probability {})"),
-            ("flip_vertical", "up-down flips ({})"),
-            ("rotation", "rotations (up to {}°)"),
-            ("color_probability", "changes of color ({})"),
-            ("greyscale", "greyscale ({})"),
+            ("flip_horizontal", "left-right flips (probability {:g})"),
+            ("flip_vertical", "up-down flips ({:g})"),
+            ("rotation", "rotations (up to {:g}°)"),
+            ("color_probability", "changes of color ({:g})"),
+            ("greyscale", "greyscale ({:g})"),
         )
         if augmentation.get(key)
     ]

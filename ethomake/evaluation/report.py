@@ -23,6 +23,9 @@ PARTS = {"test": "test", "validate": "validation", "train": "training", "": "no 
 MOST_BYTES = 24_000_000
 """Of ethograms on the page; beyond, videos are named instead of shown, so that a browser still opens it."""
 
+MANY_COLUMNS = 13
+"""From here on the heads of a table stand upright."""
+
 SECTIONS = (
     *("preset", "seed", "exclusive", "behaviors", "ingest", "split", "augmentation", "flow", "streams"),
     *("sequence", "ethogram", "evaluation"),
@@ -52,10 +55,13 @@ figure img { max-width: 100%; height: auto; display: block; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(420px, 1fr)); gap: 8px 28px; align-items: start; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 13px; margin: 10px 0 14px; font-variant-numeric: tabular-nums; }
-th { text-align: left; font-weight: 600; color: #4b5563; border-bottom: 1.5px solid #9aa0a6; padding: 4px 10px 4px 0;
+th { text-align: left; font-weight: 600; color: #4b5563; border-bottom: 1.5px solid #9aa0a6; padding: 4px 16px 4px 0;
   vertical-align: bottom; }
-td { border-bottom: 1px solid #e5e7eb; padding: 4px 10px 4px 0; white-space: nowrap; }
-th.n, td.n { text-align: right; padding-left: 12px; padding-right: 4px; }
+td { border-bottom: 1px solid #e5e7eb; padding: 4px 16px 4px 0; white-space: nowrap; }
+th.n, td.n { text-align: right; }
+.wide th.n { writing-mode: vertical-rl; transform: rotate(180deg); text-align: left; padding: 4px 0;
+  border-bottom: 0; border-top: 1.5px solid #9aa0a6; }
+.wide td.n { padding-right: 8px; }
 tr.total td { font-weight: 600; border-top: 1.5px solid #9aa0a6; }
 tr.total ~ tr.total td { border-top: 0; }
 .dot { display: inline-block; width: 10px; height: 10px; border-radius: 50%; margin-right: 7px; }
@@ -169,7 +175,7 @@ def _cards(metrics: Mapping | None, behaviors: Sequence[str]) -> str:
     cards = []
     for name, label in (("f1", "F1"), ("average_precision", "average precision"), ("accuracy", "accuracy")):
         level = chance.get(name, {})
-        by_chance = f"chance {_number(level.get('mean'))}, at most {_number(level.get('p95'))}" if level else ""
+        by_chance = f"chance {_number(level['mean'])}, its 95th percentile {_number(level['p95'])}" if level else ""
         cards.append((_number(macro[name]), f"{label}, {mean}", by_chance))
     scored = max((own["frames"] for own in metrics["behaviors"].values()), default=0)
     cards.append(
@@ -271,7 +277,9 @@ def _agreement(metrics: Mapping, behaviors: Sequence[str], colors: Sequence[str]
         f"Chance: 95th percentile over {shifts} circular shifts of the labels against the predictions. "
         if shifts
         else ""
-    ) + "AP: average precision. Empty: not defined. Mean and pooled are over the behaviors, without background."
+    ) + "AP: average precision. Empty: not defined."
+    if len(behaviors) > 1:
+        note += " Mean and pooled are over the behaviors, without background."
     return (
         _table(heads, rows, total=total)
         + f'<p class="note">{note}</p>'
@@ -346,12 +354,7 @@ def _videos(videos: Sequence[Mapping], manifests: Mapping[str, Mapping]) -> str:
             ]
         )
     heads = ["video", "part", "subject", "group", "frames", "frames/s", "length", "width x height", "file"]
-    keep = [i for i in range(len(heads)) if any(row[i] for row in rows)]
-    return _table(
-        [heads[i] for i in keep],
-        [[row[i] for i in keep] for row in rows],
-        words={heads[i] for i in keep} - {"frames", "frames/s", "length", "width x height"},
-    )
+    return _table(heads, rows, words={"video", "part", "subject", "group", "file"})
 
 
 def _time_spent(videos: Sequence[Mapping], behaviors: Sequence[str], summary: str | Path) -> str:
@@ -410,7 +413,10 @@ def _thresholds(fitted: Mapping, settings: Mapping[str, Any]) -> str:
         ethogram.get(key, "auto") != "auto" for key in ("minimum_bout_s", "minimum_gap_s")
     )
     note = " The settings replace some of them, see the configuration below." if changed else ""
-    return f"<p>Fitted on the validation videos.{note}</p>" + _table(heads, rows)
+    names = [made["video"] for made in fitted["made_from"]]
+    if not names:
+        return f"<p>There was no validation video with labels: nothing was fitted.{note}</p>" + _table(heads, rows)
+    return f"<p>Fitted on {escape(', '.join(names))}.{note}</p>" + _table(heads, rows)
 
 
 def _curves(curves: Sequence[tuple[str, str | Path]]) -> str:
@@ -472,16 +478,24 @@ def _table(
     words: int | set[str] = 1,
     total: Sequence[bool] | None = None,
 ) -> str:
-    """A table; `heads` are escaped here, `rows` are HTML. `words`: the first so many columns, or these, are text."""
+    """A table; columns without any content are left out.
+
+    Args:
+        heads: of the columns; escaped here.
+        rows: HTML.
+        words: the first so many columns, or these, are text; the others are numbers.
+        total: which rows are sums.
+    """
     text = {heads[i] for i in range(words)} if isinstance(words, int) else words
+    keep = [i for i in range(len(heads)) if any(row[i] for row in rows)]
     kinds = ["" if head in text else ' class="n"' for head in heads]
-    head = "".join(f"<th{kind}>{escape(name)}</th>" for kind, name in zip(kinds, heads, strict=True))
+    head = "".join(f"<th{kinds[i]}>{escape(heads[i])}</th>" for i in keep)
     body = ""
     for n, row in enumerate(rows):
         mark = ' class="total"' if total and total[n] else ""
-        cells = "".join(f"<td{kind}>{cell}</td>" for kind, cell in zip(kinds, row, strict=True))
-        body += f"<tr{mark}>{cells}</tr>"
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        body += f"<tr{mark}>{''.join(f'<td{kinds[i]}>{row[i]}</td>' for i in keep)}</tr>"
+    wide = ' class="wide"' if len(keep) > MANY_COLUMNS else ""
+    return f'<div class="scroll"><table{wide}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def _named(name: str, color: str | None) -> str:

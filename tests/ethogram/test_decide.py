@@ -1,0 +1,177 @@
+import json
+
+import numpy as np
+import pytest
+
+from ethomake.errors import InputError
+from ethomake.ethogram.decide import Rule, check_settings, decide, decide_behaviors, list_bouts, read_rules
+from ethomake.ethogram.tables import read_bouts, read_predictions
+
+BEHAVIORS = ["walk", "rest"]
+
+
+def edges_of(frames: int, fps: float = 10.0) -> np.ndarray:
+    return np.arange(frames + 1) / fps
+
+
+def signal(text: str) -> np.ndarray:
+    """One column of probabilities: '#' is .9, '.' is .1."""
+    return np.where(np.array(list(text)) == "#", 0.9, 0.1)[:, None]
+
+
+def drawn(decisions: np.ndarray, k: int = 0) -> str:
+    return "".join(".#"[value] for value in decisions[:, k])
+
+
+@pytest.mark.parametrize(
+    ("before", "bout", "gap", "after"),
+    [
+        ("..##..#..", 0.0, 0.0, "..##..#.."),
+        ("..##..#..", 0.2, 0.0, "..##....."),  # a bout as long as the minimum stays
+        ("..##..#..", 0.0, 0.3, "..#####.."),
+        ("..##..#..", 0.0, 0.2, "..##..#.."),  # so does a gap
+        ("..##.#...", 0.4, 0.2, "..####..."),  # gaps first: what they join counts as one bout
+        ("#.......#", 0.2, 0.0, "........."),
+        ("..#####..", 0.0, 9.0, "..#####.."),  # before the first and after the last bout is no gap
+        ("#########", 5.0, 5.0, "........."),
+    ],
+)
+def test_gaps_then_bouts_are_removed(before, bout, gap, after):
+    found = decide(signal(before), [Rule(0.5, bout, gap)], edges_of(len(before)), exclusive=False)
+    assert drawn(found) == after
+
+
+def test_minimum_is_in_seconds_of_the_video():
+    edges = np.array([0, 1, 2, 2.1, 3, 4])
+    found = decide(signal("#.#.."), [Rule(0.5, 0.5, 0.0)], edges, exclusive=False)
+    assert drawn(found) == "#...."
+
+
+def test_probability_at_the_threshold_is_on():
+    found = decide(np.array([[0.5], [0.4999]]), [Rule(0.5, 0, 0)], edges_of(2), exclusive=False)
+    assert found.tolist() == [[1], [0]]
+
+
+def test_behaviors_may_overlap_unless_exclusive():
+    probabilities = np.array([[0.6, 0.3], [0.45, 0.4], [0.2, 0.2], [0.1, 0.6]])
+    rules = [Rule(0.3, 0, 0)] * 2
+    assert decide(probabilities, rules, edges_of(4), exclusive=False).tolist() == [[1, 1], [1, 1], [0, 0], [0, 1]]
+    # In the third frame background (.6) wins.
+    rules = [Rule(None, 0, 0)] * 2
+    assert decide(probabilities, rules, edges_of(4), exclusive=True).tolist() == [[1, 0], [1, 0], [0, 0], [0, 1]]
+
+
+def exclusive(text: str) -> np.ndarray:
+    return np.stack([np.where(np.array(list(text)) == name, 0.9, 0.02) for name in "ab"], axis=1)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("aaabaaa", "aaaaaaa"),  # b is too short, and what it split closes
+        ("aaa.aaa", "aaaaaaa"),
+        ("aaabbaaa", "aaabbaaa"),  # b is long enough, so the gap in a is no gap
+        ("...b...", "......."),
+    ],
+)
+def test_exclusive_behaviors_stay_exclusive_when_cleaned(before, after):
+    found = decide(exclusive(before), [Rule(None, 0.2, 0.3)] * 2, edges_of(len(before)), exclusive=True)
+    assert found.sum(axis=1).max() <= 1
+    text = "".join("ab."[row.argmax() if row.any() else 2] for row in found)
+    assert text == after
+
+
+def test_bouts_come_in_order_of_start():
+    decisions = np.array([[0, 1], [1, 1], [1, 0], [0, 1]], np.int8)
+    probabilities = np.array([[0.1, 0.6], [0.8, 0.8], [0.6, 0.1], [0.2, 0.9]])
+    bouts = list_bouts(probabilities, decisions, edges_of(4), "v", "s", BEHAVIORS)
+    assert [(bout.behavior, bout.start_frame, bout.stop_frame) for bout in bouts] == [
+        ("rest", 0, 2),
+        ("walk", 1, 3),
+        ("rest", 3, 4),
+    ]
+    assert [bout.mean_probability for bout in bouts] == pytest.approx([0.7, 0.7, 0.9])
+    assert bouts[2].stop_s == pytest.approx(0.4)
+
+
+def write_files(folder, probabilities, *, exclusive=False, threshold=0.5):
+    np.save(folder / "p.npy", probabilities.astype(np.float32))
+    own = {"threshold": None if exclusive else threshold, "minimum_bout_s": 0.2, "minimum_gap_s": 0.1}
+    content = {"exclusive": exclusive, "behaviors": {name: own for name in BEHAVIORS}}
+    (folder / "t.json").write_text(json.dumps(content))
+    frames = len(probabilities)
+    steps = {"time_base": [1, 10], "first": 0, "steps": [[1, frames - 1]]}
+    manifest = {"video": "v", "frames": frames, "fps": 10.0, "constant_rate": True, "timestamps": steps}
+    (folder / "v.json").write_text(json.dumps(manifest))
+    return folder / "p.npy", folder / "t.json", folder / "v.json"
+
+
+def run(folder, files, **changes):
+    options = {"video": "v", "behaviors": BEHAVIORS, "exclusive": False, "settings": {}} | changes
+    decide_behaviors(*files, folder / "out.csv", folder / "bouts.csv", **options)
+
+
+def test_files_hold_what_was_decided(tmp_path):
+    probabilities = np.array([[0.9, 0.2], [0.8, 0.2], [0.1, 0.1], [0.1, 0.7], [0.1, 0.2], [0.3, 0.2]])
+    run(tmp_path, write_files(tmp_path, probabilities), subject="fly, 1")
+    lines = (tmp_path / "out.csv").read_text().splitlines()
+    assert lines[0] == "frame,time_s,probability_walk,probability_rest,walk,rest,background"
+    assert lines[1] == "0,0.000000,0.900000,0.200000,1,0,0"
+    assert lines[4] == "3,0.300000,0.100000,0.700000,0,0,1"  # a bout of .1 s is too short, so background again
+    predictions = read_predictions(tmp_path / "out.csv", BEHAVIORS)
+    assert predictions.probabilities == pytest.approx(probabilities)
+    assert predictions.decisions[:, 0].tolist() == [1, 1, 0, 0, 0, 0]
+    (bout,) = read_bouts(tmp_path / "bouts.csv")
+    assert (bout.video, bout.subject, bout.behavior) == ("v", "fly, 1", "walk")
+    assert (bout.start_frame, bout.stop_frame, bout.duration_s) == (0, 2, pytest.approx(0.2))
+
+
+def test_settings_replace_what_was_fitted(tmp_path):
+    probabilities = np.full((4, 2), 0.45)
+    files = write_files(tmp_path, probabilities)
+    run(tmp_path, files, settings={"thresholds": {"rest": 0.4}})
+    assert read_predictions(tmp_path / "out.csv", BEHAVIORS).decisions.sum(axis=0).tolist() == [0, 4]
+    fitted = read_rules(files[1], behaviors=BEHAVIORS, exclusive=False, settings={"minimum_bout_s": {"walk": 1}})
+    assert [rule.minimum_bout_s for rule in fitted] == [1, 0.2]
+    fitted = read_rules(files[1], behaviors=BEHAVIORS, exclusive=False, settings={"minimum_gap_s": 0})
+    assert [rule.minimum_gap_s for rule in fitted] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"thresholds": {"fly": 0.5}}, "ethogram.thresholds names 'fly'"),
+        ({"thresholds": {"walk": 1.0}}, "thresholds.walk is 1.0"),
+        ({"thresholds": {"walk": True}}, "thresholds.walk is True"),
+        ({"minimum_bout_s": -1}, "minimum_bout_s is -1"),
+        ({"minimum_bout_s": "long"}, "minimum_bout_s is 'long'"),
+        ({"minimum_gap_s": {"rest": float("nan")}}, "minimum_gap_s.rest is nan"),
+        ({"minimum_gap_s": {"fly": 1}}, "minimum_gap_s names 'fly'"),
+        ({"colors": {"walk": "red"}}, "colors.walk is 'red'"),
+    ],
+)
+def test_impossible_settings_are_refused(settings, message):
+    with pytest.raises(InputError, match=message):
+        check_settings(settings, BEHAVIORS, False)
+
+
+def test_thresholds_make_no_sense_for_exclusive_behaviors():
+    check_settings({"thresholds": {}, "minimum_bout_s": 0.5, "colors": {"walk": "#00ff7F"}}, BEHAVIORS, True)
+    with pytest.raises(InputError, match="exclusive"):
+        check_settings({"thresholds": {"walk": 0.5}}, BEHAVIORS, True)
+
+
+def test_files_of_another_configuration_are_refused(tmp_path):
+    files = write_files(tmp_path, np.zeros((3, 2)))
+    with pytest.raises(InputError, match="another configuration"):
+        run(tmp_path, files, behaviors=["walk", "sit"])
+    np.save(files[0], np.zeros((4, 2), np.float32))
+    with pytest.raises(InputError, match="4 frames of 2 behaviors"):
+        run(tmp_path, files)
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_predictions_of_other_behaviors_are_refused(tmp_path):
+    run(tmp_path, write_files(tmp_path, np.zeros((3, 2))))
+    with pytest.raises(InputError, match="behaviors"):
+        read_predictions(tmp_path / "out.csv", ["rest", "walk"])

@@ -1,0 +1,105 @@
+import json
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+
+from ethomake.errors import InputError
+from ethomake.ethogram.drawing import pick_colors, time_ticks
+from ethomake.ethogram.figures import draw_ethogram, envelope, share_of_time
+from ethomake.ethogram.tables import Predictions, write_predictions
+from ethomake.labels.table import LabelTable, write_labels
+
+BEHAVIORS = ("walk", "rest")
+
+
+def write_files(folder, frames=60, damaged=()):
+    random = np.random.default_rng(0)
+    probabilities = random.random((frames, 2)).round(6)
+    predictions = Predictions(np.arange(frames) / 10, probabilities, (probabilities > 0.5).astype(np.int8))
+    write_predictions(folder / "p.csv", BEHAVIORS, predictions)
+    labels = np.where(random.random((frames, 2)) > 0.5, 1, 0).astype(np.int8)
+    labels[:10] = -1
+    write_labels(folder / "l.csv", LabelTable(BEHAVIORS, labels))
+    own = {"threshold": 0.5, "minimum_bout_s": 0, "minimum_gap_s": 0}
+    (folder / "t.json").write_text(json.dumps({"exclusive": False, "behaviors": dict.fromkeys(BEHAVIORS, own)}))
+    steps = {"time_base": [1, 10], "first": 0, "steps": [[1, frames - 1]]}
+    manifest = {"video": "v", "frames": frames, "fps": 10.0, "constant_rate": True, "timestamps": steps}
+    (folder / "v.json").write_text(json.dumps(manifest | {"damaged": list(damaged)}))
+
+
+def draw(folder, name, **changes):
+    options = {"video": "v <1>", "behaviors": BEHAVIORS, "exclusive": False, "settings": {}} | changes
+    files = [folder / part for part in ("p.csv", "t.json", "v.json", f"{name}.png", f"{name}.svg")]
+    draw_ethogram(*files, **options)
+    return files[3].read_bytes(), files[4].read_bytes()
+
+
+def test_the_same_files_give_the_same_bytes(tmp_path):
+    write_files(tmp_path, damaged=[[20, 30]])
+    one = draw(tmp_path, "one", labels=tmp_path / "l.csv")
+    two = draw(tmp_path, "two", labels=tmp_path / "l.csv")
+    assert one == two
+    assert b"Date" not in one[0]
+    assert b"<dc:date" not in one[1]
+    assert one[0].startswith(b"\x89PNG")
+    assert ElementTree.fromstring(one[1]).tag.endswith("svg")
+
+
+def test_labels_and_colors_are_seen(tmp_path):
+    write_files(tmp_path)
+    _, without = draw(tmp_path, "without")
+    _, labelled = draw(tmp_path, "labelled", labels=tmp_path / "l.csv")
+    _, colored = draw(tmp_path, "colored", settings={"colors": {"walk": "#123456"}})
+    assert b"hatch" in labelled.lower() or b"pattern" in labelled
+    assert without != labelled
+    assert b"#123456" in colored
+    assert b"#123456" not in without
+
+
+def test_labels_of_another_length_are_refused(tmp_path):
+    write_files(tmp_path)
+    write_labels(tmp_path / "l.csv", LabelTable(BEHAVIORS, np.zeros((61, 2), np.int8)))
+    with pytest.raises(InputError, match="61 rows, but the video has 60"):
+        draw(tmp_path, "one", labels=tmp_path / "l.csv")
+
+
+def test_long_traces_keep_their_peaks():
+    values = np.zeros((10_000, 1))
+    values[7777] = 1
+    times, low, mean, high = envelope(values, np.arange(10_001) / 10, 500)
+    assert len(times) == 500
+    assert high.max() == 1
+    assert low.max() == 0
+    assert mean.max() == pytest.approx(1 / 20)
+    assert abs(times[high[:, 0].argmax()] - 777.7) < 2
+
+
+def test_short_traces_are_shown_frame_by_frame():
+    values = np.random.default_rng(0).random((900, 2))
+    assert envelope(values, np.arange(901.0), 500)[1] is values
+
+
+def test_share_of_time_agrees_with_counting():
+    on = np.random.default_rng(0).random(1200) > 0.6
+    assert share_of_time(on, np.arange(1201.0), 100) == pytest.approx(on.reshape(100, 12).mean(axis=1))
+
+
+@pytest.mark.parametrize(
+    ("stop", "first", "last", "unit"),
+    [
+        (10, "0", "10", "time (s)"),
+        (0.5, "0", "0.5", "time (s)"),
+        (600, "0:00", "10:00", "time (min:s)"),
+        (36_000, "0:00", "10:00", "time (h:min)"),
+    ],
+)
+def test_ticks_are_round(stop, first, last, unit):
+    ticks, texts, name = time_ticks(0, stop)
+    assert (texts[0], texts[-1], name) == (first, last, unit)
+    assert 4 < len(ticks) < 15
+
+
+def test_colors_can_be_chosen():
+    assert pick_colors(["a", "b"], {"b": "#000001"}) == ["#0072B2", "#000001"]
+    assert len(set(pick_colors([str(k) for k in range(20)]))) == 20

@@ -1,0 +1,41 @@
+import csv
+import json
+
+import pytest
+
+from ethomake.ethogram.summary import summarize
+from ethomake.ethogram.tables import Bout, write_bouts
+
+
+def bout(behavior, start, stop, video="v"):
+    return Bout(video, "", behavior, int(start * 10), int(stop * 10), start, stop, stop - start, 0.9)
+
+
+def write_video(folder, name, bouts, frames=100):
+    write_bouts(folder / f"{name}.csv", bouts)
+    steps = {"time_base": [1, 10], "first": 0, "steps": [[1, frames - 1]]}
+    manifest = {"video": name, "frames": frames, "fps": 10.0, "constant_rate": True, "timestamps": steps}
+    (folder / f"{name}.json").write_text(json.dumps(manifest))
+    return folder / f"{name}.csv", folder / f"{name}.json"
+
+
+def test_every_video_and_behavior_has_a_row(tmp_path):
+    one = write_video(tmp_path, "a", [bout("walk", 1, 2), bout("walk", 4, 7), bout("rest", 2, 4)])
+    two = write_video(tmp_path, "b", [])
+    table = {"a": {"subject": "fly 1", "group": "mutant"}}
+    summarize([one, two], tmp_path / "out.csv", behaviors=["walk", "rest"], table=table)
+    with (tmp_path / "out.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["video"], row["behavior"]) for row in rows] == [
+        ("a", "walk"),
+        ("a", "rest"),
+        ("b", "walk"),
+        ("b", "rest"),
+    ]
+    walk = rows[0]
+    assert (walk["subject"], walk["group"], walk["bouts"]) == ("fly 1", "mutant", "2")
+    numbers = {"time_share": 0.4, "mean_duration_s": 2, "median_duration_s": 2, "latency_s": 1, "rate_per_min": 12}
+    assert {name: float(walk[name]) for name in numbers} == pytest.approx(numbers)
+    nothing = rows[2]
+    assert (nothing["bouts"], nothing["time_share"], nothing["rate_per_min"]) == ("0", "0", "0")
+    assert (nothing["mean_duration_s"], nothing["latency_s"], nothing["subject"]) == ("", "", "")

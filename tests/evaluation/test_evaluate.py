@@ -1,0 +1,134 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+from sklearn import metrics as reference
+
+from ethomake.errors import InputError
+from ethomake.ethogram.tables import Predictions, write_predictions
+from ethomake.evaluation.evaluate import evaluate
+from ethomake.evaluation.figures import FIGURES, calibration, draw_evaluation
+from ethomake.labels.table import LabelTable, write_labels
+
+BEHAVIORS = ("walk", "rest", "never")
+TABLES = ("metrics.json", "metrics.csv", "per_video.csv", "confusion.csv", "bout_statistics.csv")
+
+
+def write_video(folder, name, seed, frames=240):
+    random = np.random.default_rng(seed)
+    labels = np.repeat(random.random((frames // 10, 3)) < [0.4, 0.2, 0], 10, axis=0).astype(np.int8)
+    probabilities = np.round(np.clip(labels * 0.5 + random.random((frames, 3)) * 0.5, 0, 1), 6)
+    labels[:20, 0] = -1
+    decisions = (probabilities > 0.45).astype(np.int8)
+    write_predictions(folder / f"{name}.csv", BEHAVIORS, Predictions(np.arange(frames) / 10, probabilities, decisions))
+    write_labels(folder / f"{name}_labels.csv", LabelTable(BEHAVIORS, labels))
+    steps = {"time_base": [1, 10], "first": 0, "steps": [[1, frames - 1]]}
+    manifest = {"video": name, "frames": frames, "fps": 10.0, "constant_rate": True, "timestamps": steps}
+    (folder / f"{name}.json").write_text(json.dumps(manifest))
+    return (folder / f"{name}.csv", folder / f"{name}_labels.csv", folder / f"{name}.json"), labels, decisions
+
+
+def run(folder, test, shifts=5):
+    folder.mkdir(exist_ok=True)
+    outputs = [folder / name for name in TABLES]
+    evaluate(test, *outputs, behaviors=BEHAVIORS, chance_shifts=shifts, seed=0)
+    return json.loads(outputs[0].read_text()), {path.stem: read(path) for path in outputs[1:]}
+
+
+def read(path):
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_tables_hold_what_was_found(tmp_path):
+    (one, labels_one, decisions_one), (two, labels_two, decisions_two) = (
+        write_video(tmp_path, "a", 0),
+        write_video(tmp_path, "b", 1, frames=120),
+    )
+    content, tables = run(tmp_path / "out", [one, two])
+    labels, decisions = np.concatenate([labels_one, labels_two]), np.concatenate([decisions_one, decisions_two])
+    scored = labels[:, 0] >= 0
+    f1 = reference.f1_score(labels[scored, 0], decisions[scored, 0])
+    assert content["behaviors"]["walk"]["f1"] == pytest.approx(f1, abs=1e-6)
+    assert content["behaviors"]["walk"]["frames"] == scored.sum()
+    assert content["behaviors"]["never"]["f1"] is None
+    assert content["macro"]["f1"] == pytest.approx(np.mean([content["behaviors"][b]["f1"] for b in ("walk", "rest")]))
+    assert content["videos"] == ["a", "b"]
+    assert content["chance"]["behaviors"]["walk"]["f1"]["mean"] < f1
+    assert content["chance"]["behaviors"]["never"]["f1"]["mean"] is None
+
+    rows = {row["behavior"]: row for row in tables["metrics"]}
+    assert list(rows) == [*BEHAVIORS, "background", "macro", "micro"]
+    assert float(rows["walk"]["f1"]) == pytest.approx(f1, abs=1e-5)
+    assert rows["never"]["f1"] == ""
+    assert rows["micro"]["chance_f1_mean"] == ""
+    assert float(rows["macro"]["chance_f1_p95"]) > 0
+    assert len(tables["per_video"]) == 12
+    own = next(row for row in tables["per_video"] if (row["video"], row["behavior"]) == ("b", "rest"))
+    assert float(own["f1"]) == pytest.approx(reference.f1_score(labels_two[:, 1], decisions_two[:, 1]), abs=1e-5)
+    assert [row["human"] for row in tables["confusion"]] == [*BEHAVIORS, "background"]
+
+
+def test_background_is_scored_only_where_it_is_known(tmp_path):
+    files, labels, decisions = write_video(tmp_path, "a", 0)
+    content, _ = run(tmp_path / "out", [files])
+    known = (labels >= 0).all(axis=1) | (labels == 1).any(axis=1)
+    human, model = (labels[known] != 1).all(axis=1), ~(decisions[known] == 1).any(axis=1)
+    assert content["background"]["frames"] == known.sum()
+    assert content["background"]["f1"] == pytest.approx(reference.f1_score(human, model), abs=1e-6)
+    assert content["background"]["average_precision"] is None
+
+
+def test_bouts_count_only_where_a_human_looked(tmp_path):
+    files, labels, decisions = write_video(tmp_path, "a", 0)
+    _, tables = run(tmp_path / "out", [files])
+    walk = tables["bout_statistics"][0]
+    assert float(walk["scored_s"]) == pytest.approx(22)
+    assert float(walk["human_time_share"]) == pytest.approx((labels[20:, 0] == 1).mean(), abs=1e-5)
+    assert float(walk["model_time_share"]) == pytest.approx(decisions[20:, 0].mean(), abs=1e-5)
+    starts = np.diff(decisions[20:, 0], prepend=0) == 1
+    assert int(walk["model_bouts"]) == starts.sum()
+    assert float(walk["model_mean_duration_s"]) == pytest.approx(decisions[20:, 0].sum() / 10 / starts.sum(), abs=1e-4)
+
+
+def test_without_test_videos_everything_is_written_and_empty(tmp_path, capsys):
+    content, tables = run(tmp_path / "out", [])
+    assert content["macro"]["f1"] is None
+    assert content["videos"] == []
+    assert tables["per_video"] == []
+    assert "no test video" in capsys.readouterr().err
+    out = tmp_path / "out"
+    inputs = [out / name for name in ("metrics.json", "confusion.csv", "bout_statistics.csv")]
+    draw_evaluation([], *inputs, out, behaviors=BEHAVIORS, colors={})
+    assert all((out / f"{name}.svg").stat().st_size for name in FIGURES)
+
+
+def test_figures_are_the_same_bytes_again(tmp_path):
+    files = [write_video(tmp_path, "a", 0)[0]]
+    out = tmp_path / "out"
+    run(out, files)
+    inputs = [out / name for name in ("metrics.json", "confusion.csv", "bout_statistics.csv")]
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        draw_evaluation(files, *inputs, tmp_path / folder, behaviors=BEHAVIORS, colors={"walk": "#123456"})
+    for name in FIGURES:
+        for suffix in ("png", "svg"):
+            one, two = ((tmp_path / folder / f"{name}.{suffix}").read_bytes() for folder in ("one", "two"))
+            assert one == two
+    assert b"#123456" in (tmp_path / "one" / "scores.svg").read_bytes()
+
+
+def test_calibration_counts_bins():
+    probabilities = np.array([0.05, 0.15, 0.15, 1.0, 0.95])
+    mean, share, frames = calibration(probabilities, np.array([0, 1, 0, 1, -1]))
+    assert frames.tolist() == [1, 2, 0, 0, 0, 0, 0, 0, 0, 1]
+    assert share[[0, 1, 9]].tolist() == [0, 0.5, 1]
+    assert mean[9] == 1
+
+
+def test_files_that_do_not_fit_are_refused(tmp_path):
+    files, _, _ = write_video(tmp_path, "a", 0)
+    write_labels(files[1], LabelTable(BEHAVIORS, np.zeros((7, 3), np.int8)))
+    with pytest.raises(InputError, match="has 7 and the video 240"):
+        run(tmp_path / "out", [files])
