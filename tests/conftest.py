@@ -16,3 +16,56 @@ def _on_the_cpu(request, monkeypatch):
             pytest.skip("this machine has no CUDA device")
     else:
         monkeypatch.setenv("ETHOMAKE_DEVICE", "cpu")
+
+
+@pytest.fixture
+def write_store(tmp_path):
+    """Write an ingested video without ffmpeg: `write_store("name", frames)` gives the path of its video.json."""
+    import numpy as np
+
+    from ethomake.files import write_json, write_npy
+    from ethomake.ingest.frames import FrameWriter
+
+    def write(name, frames):
+        frames = np.asarray(frames, np.uint8)
+        count, height, width, _ = frames.shape
+        folder = tmp_path / "ingest" / name
+        folder.mkdir(parents=True)
+        with (folder / "frames.mjpeg").open("wb") as file:
+            writer = FrameWriter(file, 100, (0, 0, width, height))
+            for frame in frames:
+                writer.append(np.ascontiguousarray(frame))
+        write_npy(folder / "frames.npy", writer.offsets)
+        mean, std = writer.statistics()
+        write_json(
+            folder / "video.json",
+            {
+                "video": name,
+                "frames": count,
+                "fps": 25.0,
+                "image_size": [height, width],
+                "channel_mean": mean,
+                "channel_std": std,
+                "frames_digest": writer.digest,
+                "damaged": [],
+                "timestamps": {"time_base": [1, 25], "first": 0, "steps": [[1, count - 1]]},
+            },
+        )
+        return folder / "video.json"
+
+    return write
+
+
+@pytest.fixture
+def write_table(tmp_path):
+    """Write a label table in our own form: `write_table("name", behaviors, values)` gives its path."""
+    import numpy as np
+
+    from ethomake.labels.table import LabelTable, write_labels
+
+    def write(name, behaviors, values):
+        path = tmp_path / f"{name}.csv"
+        write_labels(path, LabelTable(tuple(behaviors), np.asarray(values, np.int8)))
+        return path
+
+    return write

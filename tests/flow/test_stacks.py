@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+import torch
+
+from ethomake.flow import stacks
+from ethomake.flow.stacks import frame_stacks, pair_flows, read_blocks, stack_pairs
+from ethomake.ingest.frames import FrameStore
+
+
+class Differences:
+    """Stands for a flow network: the "flow" of a pair is the step in grey level, which tells which pair it is."""
+
+    device = torch.device("cpu")
+
+    def __init__(self):
+        self.windows = 0
+
+    def __call__(self, clips, inside):
+        self.windows += len(clips)
+        level = (clips.mean((2, 3, 4)) * 255).round() * inside
+        steps = level[:, 1:] - level[:, :-1]
+        return steps.repeat_interleave(2, 1)[:, :, None, None].expand(-1, -1, 16, 16)
+
+
+def levels(count):
+    return (np.arange(count) ** 2 // 7) % 251
+
+
+@pytest.fixture
+def store(write_store):
+    def make(count):
+        frames = np.broadcast_to(levels(count)[:, None, None, None], (count, 32, 32, 3))
+        return FrameStore(write_store(f"v{count}", frames))
+
+    return make
+
+
+def expected(count):
+    """The stack of every frame by a plain loop: steps between the frames t-5..t+5, with 0 outside the video."""
+    level = levels(count)
+    out = np.zeros((count, 10))
+    for t in range(count):
+        window = [level[i] if 0 <= i < count else 0 for i in range(t - 5, t + 6)]
+        out[t] = np.diff(window)
+    return out
+
+
+@pytest.mark.parametrize("reuse", [False, True])
+@pytest.mark.parametrize("count", [1, 7, 11, 20, 53])
+def test_each_frame_has_the_flows_of_the_pairs_around_it(store, monkeypatch, reuse, count):
+    monkeypatch.setattr(stacks, "BLOCK", 20)
+    got = torch.cat([frame_stacks(Differences(), block, reuse) for block in read_blocks(store(count))])
+    assert got.shape == (count, 20, 16, 16)
+    assert np.array_equal(got[:, ::2, 0, 0].numpy(), expected(count))
+    assert torch.equal(got[:, ::2], got[:, 1::2])
+
+
+def test_reuse_computes_each_flow_about_once(store):
+    counter = Differences()
+    for block in read_blocks(store(600)):
+        frame_stacks(counter, block, reuse=True)
+    assert counter.windows <= 600 / 10 + 3
+
+
+def test_a_track_of_pairs_gives_the_same_stacks(store, monkeypatch):
+    monkeypatch.setattr(stacks, "BLOCK", 20)
+    track = torch.zeros(53 + 9, 2, 16, 16, dtype=torch.half)
+    for block in read_blocks(store(53)):
+        pairs = pair_flows(Differences(), block)
+        track[block.start : block.start + len(pairs)] = pairs
+    assert np.array_equal(stack_pairs(track, np.arange(53))[:, ::2, 0, 0].numpy(), expected(53))
+
+
+def test_blocks_hold_every_frame_once(store, monkeypatch):
+    monkeypatch.setattr(stacks, "BLOCK", 20)
+    blocks = list(read_blocks(store(45)))
+    assert [(block.start, block.stop) for block in blocks] == [(0, 20), (20, 40), (40, 45)]
+    own = torch.cat([block.own for block in blocks])
+    assert np.array_equal(own[:, 0, 0, 0].numpy(), levels(45))
