@@ -81,7 +81,7 @@ def load_project(
     """
     settings = settle(config)
     if rows is not None:
-        numbered = [(number, dict(row)) for number, row in enumerate(rows, start=1)]
+        numbered = [(n, {key: cell for key, cell in row.items() if cell}) for n, row in enumerate(rows, start=1)]
         videos = check_rows(numbered, "the example's table", settings["behaviors"], must_exist=False)
     elif table is not None:
         videos = check_rows(read_table(table), str(table), settings["behaviors"], must_exist=False)
@@ -156,10 +156,6 @@ def _check_together(settings: dict[str, Any]) -> None:
     if settings["exclusive"] and settings["ethogram"]["thresholds"]:
         reason = "with exclusive: true the most probable behavior is chosen; leave thresholds out"
         refuse("ethogram.thresholds", settings["ethogram"]["thresholds"], reason)
-    simulated = settings["simulated"]
-    total = sum(simulated[part] for part in PARTS)
-    if settings["example"] == "simulated" and total > simulated["videos"]:
-        refuse("simulated.videos", simulated["videos"], f"simulated.train + validate + test are more ({total})")
 
 
 def is_weights_file(weights: str) -> bool:

@@ -139,7 +139,6 @@ def test_settling_twice_changes_nothing_and_leaves_the_input_alone():
         ({"preset": "slow", "streams": {"weights": "DEFAULT"}}, ["streams.weights", "no weights for resnet3d_34"]),
         ({"streams": {"weights": "imagenet"}}, ["streams.weights", "IMAGENET1K_V1"]),
         ({"flow": {"weights": "nowhere/flow.safetensors"}}, ["flow.weights", "no such file"]),
-        ({"example": "simulated", "simulated": {"videos": 7}}, ["simulated.videos = 7", "(8)"]),
     ],
 )
 def test_mistakes_are_refused_in_one_line(change, parts):

@@ -65,7 +65,7 @@ if SETTINGS["example"] == "simulated":
             mem_mb=1000,
             runtime=60,
         params:
-            settings=SETTINGS["simulated"],
+            settings={key: SETTINGS["simulated"][key] for key in ("seconds", "fps", "size", "seed")},
         message:
             "Drawing the animal of {wildcards.video}"
         script:

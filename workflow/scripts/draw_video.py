@@ -6,8 +6,8 @@ with job(snakemake.log[0], snakemake.threads):
     from ethomake.example.simulated import draw_video
 
     draw_video(
-        snakemake.wildcards.video,
         snakemake.output.video,
         snakemake.output.labels,
+        video=snakemake.wildcards.video,
         settings=snakemake.params.settings,
     )

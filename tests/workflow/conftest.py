@@ -1,0 +1,103 @@
+"""Run the workflow in a folder of its own."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+# As small as the simulated example can be and still pass through every stage; JSON is YAML.
+TINY = {
+    "simulated": {
+        "videos": 4,
+        "seconds": 3,
+        "fps": 20,
+        "size": 64,
+        "train": 1,
+        "validate": 1,
+        "test": 1,
+        "unlabelled": 1,
+    },
+    "ingest": {"image_size": [32, 32]},
+    "flow": {"epochs": 1, "steps": 2, "batch": 2},
+    "streams": {"epochs": 1, "steps": 2, "batch": 4},
+    "sequence": {"epochs": 1, "steps": 2, "batch": 2, "window": 30},
+    "evaluation": {"chance_shifts": 5},
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run of Snakemake ended with."""
+
+    status: int
+    output: str  # stdout and stderr
+
+    @property
+    def jobs(self) -> dict[str, int]:
+        """The number of jobs of each rule in the table that a run, dry or not, begins with; without targets."""
+        table = re.search(r"^job +count\n-.*\n((?:\S+ +\d+\n)*)", self.output, re.MULTILINE)
+        return dict(Counter({rule: int(n) for rule, n in re.findall(r"(\S+) +(\d+)\n", table[1])})) if table else {}
+
+
+@pytest.fixture
+def run_snakemake():
+    """`run_snakemake(folder, *arguments, config={...})` runs the workflow in `folder`; gives its Outcome.
+
+    Not through the shell and in this Python, so that it tests what is checked out, whatever is on PATH.
+    """
+
+    def run(folder, *arguments, config=None, timeout=600):
+        folder = Path(folder)
+        options = [f"{key}={json.dumps(value)}" for key, value in (config or {}).items()]
+        command = [
+            sys.executable,
+            "-m",
+            "snakemake",
+            "--snakefile",
+            str(ROOT / "Snakefile"),
+            "--directory",
+            str(folder),
+        ]
+        command += [*arguments, *(["--config", *options] if options else [])]
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "XDG_CACHE_HOME": str(folder / ".cache")}
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=timeout,
+        )
+        return Outcome(done.returncode, done.stdout)
+
+    return run
+
+
+@pytest.fixture
+def tiny():
+    """Settings of the simulated example that make every stage run in seconds; to be changed at will."""
+    return {"example": "simulated"} | json.loads(json.dumps(TINY))
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A user's folder: config.yaml, a video table, five labelled videos and one without labels (all empty files)."""
+    rows = ["video,path,labels"]
+    for number in range(5):
+        (tmp_path / f"{number}.mp4").write_bytes(b"")
+        lines = "".join(f"{frame},{frame % 2},{(frame + 1) % 2}\n" for frame in range(20))
+        (tmp_path / f"{number}.csv").write_text("frame,groom,rear\n" + lines)
+        rows.append(f"mouse{number},{number}.mp4,{number}.csv")
+    (tmp_path / "new.mp4").write_bytes(b"")
+    (tmp_path / "videos.csv").write_text("\n".join([*rows, "new,new.mp4,"]) + "\n")
+    (tmp_path / "config.yaml").write_text("example: none\nbehaviors: [groom, rear]\n")
+    return tmp_path

@@ -1,0 +1,156 @@
+"""Which jobs the workflow plans, for the examples and for projects of users; nothing is run."""
+
+import re
+
+import pytest
+
+
+def plan(outcome):
+    """The jobs of a dry run; fails where it failed."""
+    assert outcome.status == 0, outcome.output
+    return outcome.jobs
+
+
+def inputs(outcome, message):
+    """The files made by other jobs that a planned job waits for; the job is known by what it says it does."""
+    reason = re.search(rf"^Job \d+: {message}\nReason: (.*)$", outcome.output, re.MULTILINE)[1]
+    return set(reason.partition("Input files updated by another job: ")[2].split(", "))
+
+
+def videos(paths, stage):
+    """The names of the videos whose files of a stage are among some paths."""
+    return {path.rsplit("/")[3 if stage == "features" else 2].split(".")[0] for path in paths if f"/{stage}/" in path}
+
+
+def test_as_shipped_it_plans_the_flies(run_snakemake, tmp_path):
+    jobs = plan(run_snakemake(tmp_path, "--dry-run"))
+    assert {rule: jobs[rule] for rule in ("fetch_flies", "cut_flies_clip1", "cut_flies_clip2", "cut_flies_clip3")} == {
+        "fetch_flies": 1,
+        "cut_flies_clip1": 1,
+        "cut_flies_clip2": 1,
+        "cut_flies_clip3": 1,
+    }
+    assert jobs["ingest_video"] == jobs["check_labels"] == jobs["extract_features"] == jobs["draw_ethogram"] == 6
+    assert (jobs["train_flow"], jobs["train_stream"], jobs["train_sequence"]) == (1, 2, 1)
+    assert jobs["draw_curves"] == 4
+    assert jobs["evaluate"] == jobs["write_report"] == 1
+    assert "train_joint" not in jobs
+
+
+def test_the_simulated_example_draws_instead_of_fetching(run_snakemake, tmp_path, tiny):
+    jobs = plan(run_snakemake(tmp_path, "--dry-run", config=tiny))
+    assert "fetch_flies" not in jobs
+    assert jobs["draw_video"] == jobs["ingest_video"] == 4
+    assert jobs["check_labels"] == 3
+
+
+def test_the_command_line_stands_above_the_example_and_that_above_the_config(run_snakemake, tmp_path):
+    (tmp_path / "config.yaml").write_text("example: flies\nbehaviors: ['a;b']\nseed: -1\n")
+    outcome = run_snakemake(tmp_path, "--dry-run", "frames")
+    assert "seed = -1" in outcome.output
+    plan(run_snakemake(tmp_path, "--dry-run", "frames", config={"seed": 1}))
+    outcome = run_snakemake(tmp_path, "--dry-run", "frames", config={"seed": 1, "behaviors": ["c;d"]})
+    assert 'behaviors[0] = "c;d"' in outcome.output
+
+
+def test_parts_stay_apart_and_videos_without_labels_are_only_predicted(run_snakemake, project):
+    (project / "videos.csv").write_text(
+        "video,path,labels,part\na,0.mp4,0.csv,train\nb,1.mp4,1.csv,train\nc,2.mp4,2.csv,validate\nd,3.mp4,3.csv,test\n"
+        "new,new.mp4,,\n"
+    )
+    outcome = run_snakemake(project, "--dry-run")
+    jobs = plan(outcome)
+    assert jobs["ingest_video"] == jobs["extract_features"] == jobs["predict_video"] == jobs["draw_ethogram"] == 5
+    assert jobs["check_labels"] == 4
+    flow = inputs(outcome, "Training the flow network")
+    assert videos(flow, "ingest") == {"a", "b", "c"}
+    assert videos(flow, "labels") == set()
+    for stream in ("spatial", "motion"):
+        files = inputs(outcome, f"Training the {stream} stream")
+        assert videos(files, "labels") == videos(files, "ingest") == {"a", "b", "c"}
+    sequence = inputs(outcome, "Training the sequence model")
+    assert videos(sequence, "labels") == videos(sequence, "features") == {"a", "b", "c"}
+    assert videos(inputs(outcome, "Fitting thresholds and shortest bouts on the validation videos"), "labels") == {"c"}
+    assert videos(inputs(outcome, "Evaluating on the test videos"), "labels") == {"d"}
+    assert videos(inputs(outcome, "Writing the report"), "ethograms") == {"a", "b", "c", "d", "new"}
+
+
+def test_without_test_videos_there_is_no_evaluation_and_a_note(run_snakemake, project):
+    (project / "videos.csv").write_text(
+        "video,path,labels,part\na,0.mp4,0.csv,train\nb,1.mp4,1.csv,validate\nnew,new.mp4,,\n"
+    )
+    outcome = run_snakemake(project, "--dry-run")
+    jobs = plan(outcome)
+    assert "evaluate" not in jobs
+    assert jobs["write_report"] == 1
+    assert "note: no test video" in outcome.output
+
+
+@pytest.mark.parametrize(
+    ("streams", "expected"),
+    [
+        ({"enabled": ["spatial"]}, {"train_stream": 1, "draw_curves": 2}),
+        ({"enabled": ["motion"]}, {"train_flow": 1, "train_stream": 1, "draw_curves": 3}),
+        ({"joint_epochs": 2}, {"train_flow": 1, "train_stream": 2, "train_joint": 1, "draw_curves": 5}),
+    ],
+)
+def test_streams_can_be_left_out_or_trained_together(run_snakemake, project, streams, expected):
+    jobs = plan(run_snakemake(project, "--dry-run", config={"streams": streams}))
+    rules = ("train_flow", "train_stream", "train_joint", "draw_curves")
+    assert {rule: jobs[rule] for rule in rules if rule in jobs} == expected
+
+
+@pytest.mark.parametrize(
+    ("target", "made", "left"),
+    [
+        ("frames", "ingest_video", "check_labels"),
+        ("models", "fit_thresholds", "decide_behaviors"),
+        ("ethograms", "draw_ethogram", "evaluate"),
+        ("results/ethograms/new.png", "draw_ethogram", "write_report"),
+    ],
+)
+def test_targets(run_snakemake, project, target, made, left):
+    jobs = plan(run_snakemake(project, "--dry-run", target))
+    assert made in jobs
+    assert left not in jobs
+
+
+def test_a_project_needs_no_config_of_its_own_but_a_configfile(run_snakemake, project):
+    (project / "config.yaml").rename(project / "mine.yaml")
+    assert plan(run_snakemake(project, "--dry-run", "--configfile", "mine.yaml"))["check_labels"] == 5
+
+
+@pytest.mark.parametrize(
+    ("config", "table", "message"),
+    [
+        ("flow: {epoch: 3}", None, "config: flow.epoch = 3: unknown key; did you mean epochs?"),
+        ("flow: {epochs: 0}", None, "config: flow.epochs = 0: must be at least 1"),
+        ("videos: other.csv", None, 'config: videos = "other.csv": no such video table'),
+        ("", "video,path\na,gone.mp4\n", 'videos.csv line 2 (a): path = "gone.mp4": no such video file'),
+        ("", "video,path\nnew,new.mp4\n", "no video has labels"),
+        ("example: simulated\nsimulated: {videos: 3}", None, "simulated"),
+        (
+            "example: fleas",
+            None,
+            'config: example = "fleas": must be one of flies, simulated, none; did you mean flies?',
+        ),
+    ],
+)
+def test_mistakes_stop_before_any_job_with_one_line(run_snakemake, project, config, table, message):
+    with (project / "config.yaml").open("a") as file:
+        file.write(config + "\n")
+    if table:
+        (project / "videos.csv").write_text(table)
+    outcome = run_snakemake(project)
+    assert outcome.status == 1
+    lines = outcome.output.splitlines()
+    assert message in lines[-1]
+    assert lines[-1].startswith("error: ")
+    assert len([line for line in lines if not line.startswith("Using workflow specific profile")]) == 1
+    assert not (project / "results").exists()
+
+
+def test_unknown_videos_are_said(run_snakemake, project):
+    outcome = run_snakemake(project, "--dry-run", "results/ethograms/nobody.png")
+    assert outcome.status == 1
+    assert "error: nobody: no video of this name in the video table" in outcome.output
