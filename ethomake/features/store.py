@@ -66,7 +66,10 @@ def read_inputs(manifest: str | Path, streams: list[str] | None = None) -> np.nd
     names = facts["streams"] if streams is None else streams
     if missing := [name for name in names if name not in facts["arrays"]]:
         raise InputError(f"{manifest}: has no features of the stream {missing[0]}; extract the features again")
-    features = np.concatenate([group[name][:] for name in names], axis=1)
+    try:
+        features = np.concatenate([group[name][:] for name in names], axis=1)
+    except (ValueError, RuntimeError, OSError) as error:  # what the codecs say of a damaged chunk
+        raise InputError(f"{group.store_path}: damaged ({error}); remove it and run again") from None
     if not np.isfinite(features).all():
         row = int(np.flatnonzero(~np.isfinite(features).all(axis=1))[0])
         raise InputError(f"{manifest}: the features of frame {row} are not numbers; extract the features again")

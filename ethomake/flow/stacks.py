@@ -101,7 +101,7 @@ def pair_flows(generator: FlowGenerator, block: Block) -> torch.Tensor:
     count = -(-n // FLOWS) + 2
     firsts = torch.arange(count) * FLOWS  # the first window begins MARGIN frames before the block
     flows = _in_batches(generator, block, firsts)
-    pairs = flows.view(-1, 2, *flows.shape[-2:])
+    pairs = flows.reshape(-1, 2, *flows.shape[-2:])
     return pairs[MARGIN - FLOWS // 2 :][: n + FLOWS - 1]
 
 

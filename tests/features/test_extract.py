@@ -1,0 +1,161 @@
+import numpy as np
+import pytest
+import torch
+import zarr
+
+from ethomake.errors import InputError
+from ethomake.features.extract import extract_features
+from ethomake.features.store import open_features, read_inputs
+from ethomake.files import read_json
+from ethomake.flow.networks import build_flow_network
+from ethomake.ingest.frames import FrameStore
+from ethomake.streams.networks import build_stream
+from ethomake.training.weights import save_weights
+
+BEHAVIORS = ["walk", "rest"]
+COUNT = 23
+
+
+@pytest.fixture
+def models(tmp_path):
+    """Random networks with BatchNorm statistics that are not trivial, and their weights files."""
+    torch.manual_seed(0)
+    facts = {"behaviors": BEHAVIORS, "exclusive": False, "frames": 11, "network": "resnet18"}
+    statistics = {"channel_mean": [0.5, 0.4, 0.3], "channel_std": [0.2, 0.3, 0.25]}
+    flow = build_flow_network("tiny_motion_net")
+    networks = {"flow": flow, "spatial": build_stream("resnet18", "spatial", 2)}
+    networks["motion"] = build_stream("resnet18", "motion", 2)
+    torch.nn.init.normal_(flow.predict2.weight, std=0.2)
+    for name, network in networks.items():
+        for module in network.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.running_mean.normal_(0, 0.1)
+                module.running_var.uniform_(0.5, 1.5)
+        network.eval()
+        own = {"network": "tiny_motion_net", "frames": 11} if name == "flow" else facts | {"stream": name}
+        save_weights(tmp_path / name, network, own | (statistics if name != "motion" else {}))
+    return networks, {f"{name}_weights": tmp_path / name for name in networks}, statistics
+
+
+@pytest.fixture
+def video(write_store):
+    frames = np.random.default_rng(0).integers(0, 255, (COUNT, 32, 32, 3))
+    return write_store("v", frames)
+
+
+def normalized_window(store, statistics, t):
+    """The window of frame t one frame at a time; the mean image, zero, outside of the video."""
+    mean = torch.tensor(statistics["channel_mean"])[:, None, None]
+    std = torch.tensor(statistics["channel_std"])[:, None, None]
+    window = torch.zeros(11, 3, 32, 32)
+    for i, frame in enumerate(range(t - 5, t + 6)):
+        if 0 <= frame < len(store):
+            window[i] = (store.read([frame])[0].float() / 255 - mean) / std
+    return window
+
+
+@torch.no_grad()
+def reference(networks, store, statistics):
+    """Features and logits of each frame, one frame at a time, as the paper has it."""
+    rows = []
+    for t in range(len(store)):
+        window = normalized_window(store, statistics, t)[None]
+        spatial, spatial_logits = networks["spatial"](window[:, 5:6])
+        motion, motion_logits = networks["motion"](networks["flow"](window)[0])
+        rows.append([spatial, motion, spatial_logits, motion_logits])
+    return [torch.cat(part).numpy() for part in zip(*rows, strict=True)]
+
+
+def test_features_are_those_of_each_frames_own_window(models, video, tmp_path):
+    networks, weights, statistics = models
+    extract_features(video, tmp_path / "v.zarr", tmp_path / "v.json", **weights, fusion="weighted", precision="float32")
+    group = zarr.open_group(tmp_path / "v.zarr", mode="r")
+    spatial, motion, spatial_logits, motion_logits = reference(networks, FrameStore(video), statistics)
+    assert np.allclose(group["spatial"][:], spatial, atol=2e-3, rtol=2e-3)
+    assert np.allclose(group["motion"][:], motion, atol=0.02)  # flow passes as float16
+    assert np.allclose(group["logits_motion"][:], motion_logits, atol=5e-3)
+    fused = (spatial_logits + 1.5 * motion_logits) / 2.5
+    assert np.allclose(group["probabilities"][:], 1 / (1 + np.exp(-fused)), atol=2e-3)
+    assert np.std(motion, axis=0).max() > 0.2, "the reference must tell frames apart"
+
+
+def test_reused_flow_is_that_of_the_window_that_holds_the_pair(models, video, tmp_path):
+    networks, weights, statistics = models
+    extract_features(video, tmp_path / "v.zarr", tmp_path / "v.json", **weights, reuse=True, precision="float32")
+    store, pairs = FrameStore(video), {}
+    with torch.no_grad():
+        for first in range(-10, COUNT + 10, 10):  # windows end to end, the first frame of each a multiple of ten
+            flow = networks["flow"](normalized_window(store, statistics, first + 5)[None])[0][0]
+            pairs |= {first + i: flow[2 * i : 2 * i + 2].half().float() for i in range(10)}
+        stacks = torch.stack([torch.cat([pairs[p] for p in range(t - 5, t + 5)]) for t in range(COUNT)])
+        want = networks["motion"](stacks)[0].numpy()
+    got = zarr.open_group(tmp_path / "v.zarr", mode="r")["motion"][:]
+    assert np.allclose(got, want, atol=2e-3, rtol=2e-3)
+
+
+def test_one_stream_is_enough_and_none_is_refused(models, video, tmp_path):
+    _, weights, _ = models
+    extract_features(video, tmp_path / "v.zarr", tmp_path / "v.json", spatial_weights=weights["spatial_weights"])
+    facts, group = open_features(tmp_path / "v.json")
+    assert facts["streams"] == ["spatial"]
+    assert sorted(group.array_keys()) == ["logits_spatial", "probabilities", "spatial"]
+    assert read_inputs(tmp_path / "v.json").shape == (COUNT, 512)
+    with pytest.raises(InputError, match=r"streams\.enabled"):
+        extract_features(video, tmp_path / "w.zarr", tmp_path / "w.json")
+
+
+def test_streams_of_different_behaviors_are_refused(models, video, tmp_path):
+    networks, weights, statistics = models
+    facts = {"behaviors": ["walk", "sleep"], "exclusive": False, "frames": 11, "network": "resnet18"}
+    save_weights(weights["spatial_weights"], networks["spatial"], facts | statistics | {"stream": "spatial"})
+    with pytest.raises(InputError, match="different behaviors"):
+        extract_features(video, tmp_path / "v.zarr", tmp_path / "v.json", **weights)
+    assert not (tmp_path / "v.zarr").exists()
+
+
+def test_the_digest_is_that_of_the_content(models, video, tmp_path):
+    _, weights, _ = models
+    digests = []
+    for name in "ab":
+        extract_features(video, tmp_path / f"{name}.zarr", tmp_path / f"{name}.json", **weights)
+        digests.append(read_json(tmp_path / f"{name}.json")["content_digest"])
+    extract_features(video, tmp_path / "c.zarr", tmp_path / "c.json", spatial_weights=weights["spatial_weights"])
+    digests.append(read_json(tmp_path / "c.json")["content_digest"])
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_a_flipped_byte_is_noticed(models, video, tmp_path):
+    _, weights, _ = models
+    extract_features(video, tmp_path / "v.zarr", tmp_path / "v.json", spatial_weights=weights["spatial_weights"])
+    chunk = next(path for path in (tmp_path / "v.zarr" / "spatial" / "c").rglob("*") if path.is_file())
+    data = bytearray(chunk.read_bytes())
+    data[len(data) // 2] ^= 1
+    chunk.write_bytes(data)
+    with pytest.raises(InputError, match="remove"):
+        read_inputs(tmp_path / "v.json")
+
+
+def test_a_store_that_is_missing_or_of_another_video_is_refused(models, video, tmp_path, write_store):
+    _, weights, _ = models
+    spatial = {"spatial_weights": weights["spatial_weights"]}
+    extract_features(video, tmp_path / "v.zarr", tmp_path / "v.json", **spatial)
+    extract_features(write_store("w", np.zeros((5, 32, 32, 3))), tmp_path / "w.zarr", tmp_path / "w.json", **spatial)
+    (tmp_path / "x.json").write_bytes((tmp_path / "v.json").read_bytes())
+    with pytest.raises(InputError, match="run again"):
+        open_features(tmp_path / "x.json")
+    (tmp_path / "w.zarr").rename(tmp_path / "x.zarr")
+    with pytest.raises(InputError, match="run again"):
+        open_features(tmp_path / "x.json")
+
+
+@pytest.mark.gpu
+def test_gpu_and_cpu_agree(models, video, tmp_path, monkeypatch):
+    _, weights, _ = models
+    probabilities = {}
+    for device in ("cpu", "cuda"):
+        monkeypatch.setenv("ETHOMAKE_DEVICE", device)
+        extract_features(
+            video, tmp_path / f"{device}.zarr", tmp_path / f"{device}.json", **weights, precision="float32"
+        )
+        probabilities[device] = zarr.open_group(tmp_path / f"{device}.zarr", mode="r")["probabilities"][:]
+    assert np.allclose(probabilities["cpu"], probabilities["cuda"], atol=1e-3)
