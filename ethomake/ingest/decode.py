@@ -2,6 +2,7 @@
 
 ffmpeg repairs and drops frames of damaged files without a word and shifts what follows. So an intact file must pass
 a decode that stops at the first error and give one frame a packet; else `diagnose` finds out which frames are good.
+Most codecs have no checksums: junk inside of a packet that still decodes is not noticed by anybody, but moves nothing.
 """
 
 import re

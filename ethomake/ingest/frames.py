@@ -68,11 +68,10 @@ class FrameStore:
 
     def read(self, indices: Sequence[int] | np.ndarray | torch.Tensor) -> torch.Tensor:
         """The frames `indices`, in the order given, repeats allowed: torch.uint8 (n, 3, H, W), RGB."""
-        frames = torch.empty((len(indices), 3, self.height, self.width), dtype=torch.uint8)
-        for i, index in enumerate(indices):
-            data = torch.frombuffer(self._bytes(int(index)), dtype=torch.uint8)
-            frames[i] = decode_jpeg(data, mode=ImageReadMode.RGB)
-        return frames
+        if len(indices) == 0:
+            return torch.empty((0, 3, self.height, self.width), dtype=torch.uint8)
+        jpegs = [torch.frombuffer(self._bytes(int(index)), dtype=torch.uint8) for index in indices]
+        return torch.stack(decode_jpeg(jpegs, mode=ImageReadMode.RGB))
 
     def verify(self) -> None:
         """Compare the whole frame file with its digest.

@@ -9,6 +9,10 @@ from ethomake.ingest.decode import Damage, FrameStream, View, content_box, diagn
 from ethomake.ingest.probe import probe
 
 X264 = ("-pix_fmt", "yuv420p", "-c:v", "libx264", "-g", "20", "-bf", "2", "-preset", "veryfast")
+VARIABLE = (
+    *("-vf", "settb=1/1000,setpts='33*(N+2*floor(N/5)+mod(N*7,3)*0.25)'"),
+    *("-fps_mode", "passthrough", "-enc_time_base", "1/1000"),
+)
 SLOW = ("-vf", "setpts=3*PTS", "-r", "10", "-video_track_timescale", "15360")
 PLAIN = View(None, (64, 128), (0, 0, 128, 64))
 
@@ -47,9 +51,7 @@ def test_every_frame_once_and_in_order(name, encode, read_numbers):
 
 
 def test_variable_rate(encode, read_numbers):
-    when = "N+2*floor(N/5)+mod(N*7,3)*0.25"
-    setting = ("-vf", f"settb=1/1000,setpts='33*({when})'", "-fps_mode", "passthrough", "-enc_time_base", "1/1000")
-    frames, stream = decode(encode("variable.mp4", *setting, *X264))
+    frames, stream = decode(encode("variable.mp4", *VARIABLE, *X264))
     assert read_numbers(frames) == list(range(60))
     n = np.arange(60)
     expected = np.trunc(33 * (n + 2 * (n // 5) + (n * 7 % 3) * 0.25))
@@ -204,6 +206,7 @@ CASES = {
     "zeroed mp4": ("a.mp4", FRONT, "zero"),
     "truncated mkv": ("a.mkv", (*X264, "-qp", "12"), "short"),
     "corrupt mkv": ("a.mkv", (*X264, "-qp", "12"), "flip"),
+    "truncated mkv, variable rate": ("a.mkv", (*VARIABLE, *X264, "-qp", "12"), "short"),
     "truncated mkv, intra": ("a.mkv", MJPEG, "short"),
     "zeroed mkv, lossless": ("a.mkv", ("-c:v", "ffv1", "-g", "10"), "zero"),
     "truncated avi": ("a.avi", MJPEG, "short"),
