@@ -44,7 +44,6 @@ DEFAULTS = {
 
 _SHARES = {"walk": 0.17, "turn": 0.17, "rear": 0.17, "groom": 0.17, "rest": 0.32}
 _BOUT = (0.7, 1.7)  # seconds
-_CROUCH = 0.5  # share of the bouts of turn, groom and rest that are spent crouching
 _WALK_SPEED = (40.0, 55.0)  # pixels a second
 _TURN_SPEED = (2.2, 3.2)  # radians a second
 _GROOM_RATE = (3.2, 4.4)  # cycles a second
@@ -159,7 +158,7 @@ def draw_video(video_path: str | Path, labels_path: str | Path, *, video: str, s
     frames = len(track.state)
     with (
         write_whole(video_path) as part,
-        write_h264(part, height=size, width=size, fps=fps, crf=14, color=True) as write,
+        write_h264(part, height=size, width=size, fps=fps, crf=18, color=True, intra=True) as write,
         Progress(frames, f"draw {video}", "frames") as progress,
     ):
         for image in draw(track, look, random):
@@ -176,15 +175,15 @@ def true_labels(track: Track) -> LabelTable:
 
 def move(random: np.random.Generator, *, frames: int, fps: float) -> Track:
     """Let an animal live for some frames."""
-    state, bout = _bouts(random, frames, fps)
-    bouts = int(bout.max(initial=-1)) + 1
+    order, bout = _bouts(random, frames, fps)
+    state, bouts = order[bout], len(order)
     is_ = {name: (state == number).astype(float) for number, name in enumerate(STATES)}
     per_bout = {
         "speed": random.uniform(*_WALK_SPEED, bouts) / fps,
         "turn": random.uniform(*_TURN_SPEED, bouts) * random.choice([-1, 1], bouts) / fps,
         "groom": 2 * np.pi * random.uniform(*_GROOM_RATE, bouts) / fps,
         "shift": random.uniform(-np.pi / 2, np.pi / 2, bouts),
-        "crouch": random.random(bouts) < _CROUCH,
+        "crouch": _half_of_each(random, order),
     }
     of = {name: values[bout] for name, values in per_bout.items()}
     ease = _EASE * fps
@@ -192,7 +191,7 @@ def move(random: np.random.Generator, *, frames: int, fps: float) -> Track:
     crouching = _smooth(of["crouch"] * (1 - is_["walk"] - is_["rear"]), ease)
     # a phase that is uniform at all times: it runs while grooming and shifts a little between any two bouts
     phase = random.uniform(0, 2 * np.pi) + np.cumsum(_smooth(is_["groom"] * of["groom"], ease))
-    phase += _smooth(np.cumsum(per_bout["shift"])[bout] if bouts else of["shift"], ease)
+    phase += _smooth(np.cumsum(per_bout["shift"])[bout], ease)
     x, y, heading = _walk(
         random, _smooth(is_["walk"] * of["speed"], ease), _smooth(is_["turn"] * of["turn"], ease), fps
     )
@@ -304,7 +303,7 @@ def _animal(
 
 
 def _bouts(random: np.random.Generator, frames: int, fps: float) -> tuple[np.ndarray, np.ndarray]:
-    """A state for every frame, and the number of the bout it belongs to.
+    """The states of the bouts in their order, and for every frame the number of its bout.
 
     The number of bouts of each state is fixed, so that durations are balanced; their order is shuffled until
     no behavior follows itself.
@@ -325,7 +324,16 @@ def _bouts(random: np.random.Generator, frames: int, fps: float) -> tuple[np.nda
     lengths = random.uniform(*_BOUT, len(order))
     stops = np.rint(np.cumsum(lengths) / lengths.sum() * frames)
     bout = np.searchsorted(stops, np.arange(frames), side="right")
-    return order[bout], bout
+    return order, bout
+
+
+def _half_of_each(random: np.random.Generator, order: np.ndarray) -> np.ndarray:
+    """Choose half of the bouts of every state at random: bool, one a bout."""
+    chosen = np.zeros(len(order), bool)
+    for state in np.unique(order):
+        bouts = random.permutation(np.flatnonzero(order == state))
+        chosen[bouts[: (len(bouts) + random.integers(2)) // 2]] = True
+    return chosen
 
 
 def _walk(

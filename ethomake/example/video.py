@@ -32,7 +32,7 @@ def read_grey(path: str | Path, *, height: int, width: int) -> Iterator[np.ndarr
 
 @contextmanager
 def write_h264(
-    path: str | Path, *, height: int, width: int, fps: float, crf: int = 16, color: bool = False
+    path: str | Path, *, height: int, width: int, fps: float, crf: int = 16, color: bool = False, intra: bool = False
 ) -> Iterator[Callable[[np.ndarray], None]]:
     """Encode H.264: yields a function that takes the frames, uint8 (height, width) or (height, width, 3).
 
@@ -45,10 +45,13 @@ def write_h264(
         fps: frames a second.
         crf: quality, 0 (exact) to 51; 16 is hard to tell from the source.
         color: frames are RGB, not grey.
+        intra: code each frame for itself and with the same steps, so that how sharp a frame is says nothing about
+            how much moves around it; `crf` is then the size of the steps.
     """
     with tempfile.TemporaryFile() as errors:
         raw = f"-f rawvideo -pix_fmt {'rgb24' if color else 'gray'} -s {width}x{height} -r {fps} -i -"
-        encoder = f"-c:v libx264 -preset medium -crf {crf} -pix_fmt yuv420p -threads 1"
+        quality = f"-g 1 -qp {crf}" if intra else f"-crf {crf}"
+        encoder = f"-c:v libx264 -preset medium {quality} -pix_fmt yuv420p -threads 1"
         bare = "-fflags +bitexact -flags:v +bitexact -map_metadata -1"
         process = subprocess.Popen(
             [*_ffmpeg(), "-y", *raw.split(), *encoder.split(), *bare.split(), str(path)],
