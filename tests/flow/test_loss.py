@@ -185,7 +185,7 @@ def test_networks_learn_the_motion_of_one_batch(name):
     still = flow_loss(frames, [torch.zeros(2, 20, size, size) for size in (16, 8, 4)], SETTINGS)
     network = build_flow_network(name)
     optimizer = torch.optim.Adam(network.parameters(), 1e-3 if name == "tiny_motion_net_3d" else 3e-4)
-    for _ in range(5 if name == "motion_net" else 10):
+    for _ in range(7 if name == "motion_net" else 10):
         loss = flow_loss(frames, network((frames - 0.5) / 0.25), SETTINGS)
         optimizer.zero_grad()
         loss.backward()
