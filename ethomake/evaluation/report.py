@@ -52,6 +52,7 @@ nav a { color: #0a5ea8; text-decoration: none; margin-right: 14px; white-space: 
 .care ul { margin: 4px 0; padding-left: 20px; }
 figure { margin: 14px 0 20px; break-inside: avoid; }
 figure img { max-width: 100%; height: auto; display: block; }
+.pair img { max-height: 205px; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(420px, 1fr)); gap: 8px 28px; align-items: start; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 13px; margin: 10px 0 14px; font-variant-numeric: tabular-nums; }
@@ -59,8 +60,7 @@ th { text-align: left; font-weight: 600; color: #4b5563; border-bottom: 1.5px so
   vertical-align: bottom; }
 td { border-bottom: 1px solid #e5e7eb; padding: 4px 16px 4px 0; white-space: nowrap; }
 th.n, td.n { text-align: right; }
-.wide th.n { writing-mode: vertical-rl; transform: rotate(180deg); text-align: left; padding: 4px 0;
-  border-bottom: 0; border-top: 1.5px solid #9aa0a6; }
+.wide th.n { writing-mode: vertical-rl; transform: rotate(180deg); text-align: left; padding: 4px 0 4px 6px; }
 .wide td.n { padding-right: 8px; }
 tr.total td { font-weight: 600; border-top: 1.5px solid #9aa0a6; }
 tr.total ~ tr.total td { border-top: 0; }
@@ -171,12 +171,12 @@ def _cards(metrics: Mapping | None, behaviors: Sequence[str]) -> str:
             "tells how often it is right. Score one more video, mark it <code>test</code>, and run again.</div>"
         )
     macro, chance = metrics["macro"], metrics["chance"].get("macro", {})
-    mean = "mean over behaviors" if len(behaviors) > 1 else behaviors[0]
+    mean = "mean " if len(behaviors) > 1 else ""
     cards = []
     for name, label in (("f1", "F1"), ("average_precision", "average precision"), ("accuracy", "accuracy")):
         level = chance.get(name, {})
-        by_chance = f"chance {_number(level['mean'])}, its 95th percentile {_number(level['p95'])}" if level else ""
-        cards.append((_number(macro[name]), f"{label}, {mean}", by_chance))
+        by_chance = f"by chance {_number(level['mean'])} (95 % below {_number(level['p95'])})" if level else ""
+        cards.append((_number(macro[name]) or "-", mean + label, by_chance))
     scored = max((own["frames"] for own in metrics["behaviors"].values()), default=0)
     cards.append(
         (str(len(metrics["videos"])), _plural(len(metrics["videos"]), "test video"), f"{scored:,} scored frames")
