@@ -162,15 +162,18 @@ def diagnose(source: Source, damage: str) -> Diagnosis:
 
     if source.packets_lost and source.counted:
         raise InputError(unplaceable + "nothing tells where the lost frames were; re-encode it")
+    # How far the order of the file differs from that of showing: of the last frames, some may lack ones before them.
+    reach = np.abs(np.argsort(np.argsort(order)) - np.arange(len(order))).max()
     lost = np.zeros(len(stamps), dtype=np.int64)  # frames lost before each
     if source.damage and (gaps := _lost_before(stamps)) is not None:
         lost = gaps
+        if not source.packets_lost:
+            lost[: max(0, len(lost) - reach - 1)] = 0  # only the end is missing: earlier gaps were recorded so
         for position in np.flatnonzero(lost):
             bad[order[position:].min()] = True  # the first packet in the file that comes after the gap
     elif source.packets_lost:
         raise InputError(unplaceable + "packets are lost and its rate is not constant; re-encode it")
-    elif source.tail_lost:  # of the last frames, some that are shown before others may have come after them
-        reach = np.abs(np.argsort(np.argsort(order)) - np.arange(len(order))).max()
+    elif source.tail_lost:
         bad[order[len(order) - reach :]] = True
     bad = _spread(bad, source.key, source.ticks)
 

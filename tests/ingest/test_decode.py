@@ -259,6 +259,16 @@ def test_what_ffmpeg_itself_would_have_shifted(encode, read_numbers):
     assert naive[-1] == 59
 
 
+def test_gaps_that_the_camera_left_are_not_filled_when_only_the_end_is_missing(encode, read_numbers):
+    dropped = ("-vf", "settb=1/30,setpts='N+4*gte(N,10)'", "-fps_mode", "passthrough", "-enc_time_base", "demux")
+    source = probe(damage(encode("gap.mkv", *dropped, *X264, "-qp", "12"), "short"))
+    diagnosis = diagnose(source, source.damage)
+    frames = [None if frame is None else frame.copy() for frame in marked_frames(source, PLAIN, diagnosis)]
+    good = [i for i, frame in enumerate(frames) if frame is not None]
+    assert good[:20] == list(range(20))
+    assert read_numbers(np.stack([frames[i] for i in good])) == good
+
+
 def test_lost_packets_that_nothing_can_place_are_refused(encode):
     path = encode("hole.avi", *MJPEG)
     data = bytearray(path.read_bytes())
