@@ -18,7 +18,7 @@ from ethomake.ingest.frames import FrameStore
 from ethomake.job import Progress, say
 from ethomake.streams.joint import FUSION
 from ethomake.streams.networks import build_stream
-from ethomake.training.device import autocast, choose_device, choose_precision, describe
+from ethomake.training.device import autocast, choose_device, choose_precision, describe, place
 from ethomake.training.frames import normalize
 from ethomake.training.losses import probabilities
 from ethomake.training.weights import freeze, load_weights, read_facts
@@ -43,7 +43,7 @@ class Stream:
         outputs = len(facts["behaviors"]) + facts["exclusive"]
         network = build_stream(facts["network"], facts["stream"], outputs, frames=facts["frames"], dropout=0.0)
         load_weights(weights, network)
-        return cls(freeze(network.to(device, memory_format=torch.channels_last)), facts, device, precision)
+        return cls(freeze(place(network, device)), facts, device, precision)
 
     @torch.no_grad()
     def __call__(self, inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -17,7 +17,7 @@ from torch import nn
 
 from ethomake.flow.networks import build_flow_network
 from ethomake.ingest.frames import FrameStore
-from ethomake.training.device import autocast
+from ethomake.training.device import autocast, place
 from ethomake.training.frames import normalize
 from ethomake.training.weights import freeze, load_weights, read_facts
 
@@ -43,7 +43,7 @@ class FlowGenerator:
         facts = read_facts(weights)
         network = build_flow_network(facts["network"], facts["frames"])
         load_weights(weights, network)
-        return cls(freeze(network.to(device, memory_format=torch.channels_last)), facts, device, precision)
+        return cls(freeze(place(network, device)), facts, device, precision)
 
     @torch.no_grad()
     def __call__(self, clips: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:

@@ -13,7 +13,7 @@ from ethomake.flow.networks import build_flow_network
 from ethomake.flow.stacks import FRAMES
 from ethomake.job import say
 from ethomake.training.augment import Augmentation, change_colors, draw_rotations, turn_clips
-from ethomake.training.device import autocast, choose_device, choose_precision, describe
+from ethomake.training.device import autocast, choose_device, choose_precision, describe, place
 from ethomake.training.frames import FramePool, normalize
 from ethomake.training.history import write_history
 from ethomake.training.loop import Schedule, fit, shuffled_batches
@@ -52,7 +52,7 @@ def train_flow(
     changes = Augmentation(**augmentation)
     schedule = Schedule.of(settings)
     torch.manual_seed(seed)
-    model = build_flow_network(settings["network"], FRAMES).to(device, memory_format=torch.channels_last)
+    model = place(build_flow_network(settings["network"], FRAMES), device)
     pretrained: frozenset[str] = frozenset()
     if settings["weights"] != "none":
         load_weights(settings["weights"], model)

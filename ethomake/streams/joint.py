@@ -16,7 +16,7 @@ from ethomake.streams.networks import build_stream
 from ethomake.streams.sources import FrameSource, Labelled, LabelledFrames
 from ethomake.streams.train import validation_choice
 from ethomake.training.augment import Augmentation
-from ethomake.training.device import autocast, choose_device, choose_precision, describe
+from ethomake.training.device import autocast, choose_device, choose_precision, describe, place
 from ethomake.training.frames import normalize
 from ethomake.training.history import write_history
 from ethomake.training.loop import Schedule, fit, shuffled_batches
@@ -89,7 +89,9 @@ def train_joint(
     precision = choose_precision(settings["precision"], device)
     schedule = Schedule.of(settings, epochs=settings["joint_epochs"])
     torch.manual_seed(seed)
-    model = TwoStream(given, settings["dropout"], settings["fusion"]).to(device, memory_format=torch.channels_last)
+    model = TwoStream(given, settings["dropout"], settings["fusion"]).to(device)
+    for part in PARTS:
+        place(getattr(model, part), device)
     learn, check = LabelledFrames(train, behaviors), LabelledFrames(validate, behaviors)
     objective = Objective(learn.labels, exclusive, settings, device)
     changes = Augmentation(**augmentation)

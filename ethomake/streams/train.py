@@ -16,7 +16,7 @@ from ethomake.streams.networks import build_stream, head_bias
 from ethomake.streams.sources import FrameSource, Labelled, LabelledFrames, Source, TrackSource, WindowSource
 from ethomake.streams.weights import load_pretrained
 from ethomake.training.augment import Augmentation
-from ethomake.training.device import autocast, choose_device, choose_precision, describe
+from ethomake.training.device import autocast, choose_device, choose_precision, describe, place
 from ethomake.training.frames import FramePool
 from ethomake.training.history import write_history
 from ethomake.training.loop import Schedule, fit, shuffled_batches
@@ -68,7 +68,7 @@ def train_stream(
     outputs = len(behaviors) + exclusive
     model = build_stream(settings["network"], stream, outputs, frames=FRAMES, dropout=settings["dropout"])
     pretrained = load_pretrained(model, settings["weights"])
-    model = model.to(device, memory_format=torch.channels_last)
+    model = place(model, device)
     objective = Objective(learn.labels, exclusive, settings, device)
     with torch.no_grad():
         model.head[-1].bias.copy_(head_bias(objective.positives, objective.negatives))

@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+import torch
+
+from ethomake.errors import InputError
+from ethomake.flow.loss import flow_loss
+from ethomake.flow.stacks import FlowGenerator
+from ethomake.flow.train import train_flow
+from ethomake.training.history import read_history
+from ethomake.training.weights import read_facts
+
+SETTINGS = {
+    "network": "tiny_motion_net",
+    "weights": "none",
+    "epochs": 2,
+    "steps": 4,
+    "batch": 4,
+    "learning_rate": 1e-3,
+    "plateau_factor": 0.1,
+    "patience": 3,
+    "minimum_learning_rate": 1e-7,
+    "l2_sp_alpha": 1e-5,
+    "l2_sp_beta": 1e-3,
+    "smoothness": [0.01, 0.02, 0.04],
+    "charbonnier_exponent": 0.4,
+    "smoothness_exponent": 0.3,
+    "precision": "float32",
+}
+AUGMENTATION = {"flip_horizontal": 0.5, "rotation": 0.0, "color_probability": 0.0, "greyscale": 0.0}
+
+
+@pytest.fixture
+def video(write_store):
+    """A smooth texture that drifts two pixels to the right each frame."""
+
+    def make(name, count=40):
+        rng = np.random.default_rng(0)
+        texture = rng.random((8, 32, 3)).repeat(4, 0).repeat(4, 1)  # 32 x 128
+        frames = [np.roll(texture, 2 * t, axis=1)[:, :32] * 255 for t in range(count)]
+        return write_store(name, frames)
+
+    return make
+
+
+def train(folder, videos, validate=(), **changes):
+    folder.mkdir(exist_ok=True)
+    train_flow(
+        videos,
+        list(validate),
+        folder / "weights.safetensors",
+        folder / "history.csv",
+        settings=SETTINGS | changes,
+        augmentation=AUGMENTATION,
+        seed=0,
+        checkpoint=folder / "checkpoint",
+    )
+    return folder / "weights.safetensors"
+
+
+def test_training_lowers_the_loss_and_says_what_it_made(tmp_path, video):
+    weights = train(tmp_path / "a", [video("v")], [video("w", 30)], epochs=4, steps=8)
+    losses = read_history(tmp_path / "a/history.csv")["validation_loss"]
+    assert min(losses) < losses[0]
+    facts = read_facts(weights)
+    assert facts["network"] == "tiny_motion_net"
+    assert facts["channel_mean"] != facts["channel_std"]
+    assert not (tmp_path / "a/checkpoint").exists()
+
+
+def test_same_seed_same_bytes(tmp_path, video):
+    path = video("v")
+    a, b = train(tmp_path / "a", [path]), train(tmp_path / "b", [path])
+    assert a.read_bytes() == b.read_bytes()
+
+
+def test_training_goes_on_from_given_weights(tmp_path, video):
+    path = video("v")
+    first = train(tmp_path / "a", [path], epochs=4, steps=8)
+    second = train(tmp_path / "b", [path], epochs=1, steps=1, weights=str(first), learning_rate=1e-9)
+    generators = [FlowGenerator.load(w, torch.device("cpu"), torch.float32) for w in (first, second)]
+    clips, inside = torch.rand(2, 11, 3, 32, 32), torch.ones(2, 11, dtype=torch.bool)
+    flows = [generator(clips, inside) for generator in generators]
+    scratch = FlowGenerator.load(train(tmp_path / "c", [path], epochs=1, steps=1), torch.device("cpu"), torch.float32)
+    near, far = (float((flow - flows[0]).abs().mean()) for flow in (flows[1], scratch(clips, inside)))
+    assert near < far / 3
+    assert flow_loss(clips, [flows[0]], SETTINGS | {"smoothness": [0.01]}) > 0
+
+
+def test_weights_of_another_network_are_refused(tmp_path, video):
+    path = video("v")
+    first = train(tmp_path / "a", [path], epochs=1, steps=1)
+    with pytest.raises(InputError, match="do not fit the network"):
+        train(tmp_path / "b", [path], network="tiny_motion_net_3d", weights=str(first))
+
+
+def test_videos_shorter_than_a_window_can_be_learned_from(tmp_path, video):
+    assert train(tmp_path / "a", [video("short", 6)], epochs=1, steps=1).exists()

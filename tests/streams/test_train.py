@@ -1,0 +1,181 @@
+import numpy as np
+import pytest
+import torch
+
+from ethomake.errors import InputError
+from ethomake.flow.networks import build_flow_network
+from ethomake.flow.stacks import FlowGenerator
+from ethomake.streams.joint import train_joint
+from ethomake.streams.sources import LabelledFrames, TrackSource, WindowSource
+from ethomake.streams.train import train_stream
+from ethomake.training.augment import Augmentation
+from ethomake.training.history import read_history
+from ethomake.training.weights import flat_parameters, read_facts, save_weights
+
+SETTINGS = {
+    "network": "resnet18",
+    "weights": "none",
+    "dropout": 0.1,
+    "epochs": 3,
+    "steps": 6,
+    "batch": 8,
+    "learning_rate": 1e-3,
+    "plateau_factor": 0.1,
+    "patience": 3,
+    "minimum_learning_rate": 1e-7,
+    "focal_gamma": 1.0,
+    "label_smoothing": 0.05,
+    "positive_weight_exponent": 0.25,
+    "l2_sp_alpha": 1e-5,
+    "l2_sp_beta": 1e-3,
+    "joint_epochs": 1,
+    "fusion": "average",
+    "precision": "float32",
+    "reuse": True,
+}
+NO_CHANGE = {"flip_horizontal": 0.0, "rotation": 0.0, "color_probability": 0.0, "greyscale": 0.0}
+
+
+@pytest.fixture
+def videos(write_store, write_table):
+    """Videos in which `bright` is a bright frame and `half` is scored in half of the frames only."""
+    rng = np.random.default_rng(0)
+    pairs = []
+    for name in ("u", "v", "w"):
+        bright = np.repeat(rng.random(8) < 0.5, 5)
+        frames = rng.integers(0, 60, (40, 32, 32, 3)) + 120 * bright[:, None, None, None]
+        labels = np.stack([bright, np.where(np.arange(40) < 20, ~bright, -1)], 1)
+        pairs.append((write_store(name, frames), write_table(name, ["bright", "half"], labels)))
+    return pairs
+
+
+@pytest.fixture
+def flow_weights(tmp_path):
+    torch.manual_seed(0)
+    network = build_flow_network("tiny_motion_net")
+    torch.nn.init.normal_(network.predict2.weight, std=0.2)
+    facts = {"network": "tiny_motion_net", "frames": 11, "channel_mean": [0.3] * 3, "channel_std": [0.2] * 3}
+    save_weights(tmp_path / "flow", network, facts)
+    return tmp_path / "flow"
+
+
+def train(folder, stream, videos, flow_weights=None, exclusive=False, **changes):
+    folder.mkdir(exist_ok=True)
+    train_stream(
+        stream,
+        videos[:2],
+        videos[2:],
+        folder / "weights.safetensors",
+        folder / "history.csv",
+        flow_weights=flow_weights,
+        behaviors=["bright", "half"],
+        exclusive=exclusive,
+        settings=SETTINGS | changes,
+        augmentation=NO_CHANGE,
+        seed=0,
+        checkpoint=folder / "checkpoint",
+    )
+    return folder / "weights.safetensors"
+
+
+def test_the_spatial_stream_learns_what_a_frame_shows(tmp_path, videos):
+    weights = train(tmp_path / "a", "spatial", videos, epochs=6)
+    assert max(read_history(tmp_path / "a/history.csv")["validation_f1"]) > 0.9
+    facts = read_facts(weights)
+    assert (facts["stream"], facts["behaviors"]) == ("spatial", ["bright", "half"])
+
+
+@pytest.mark.parametrize("reuse", [True, False])
+def test_the_motion_stream_leaves_the_flow_network_as_it_is(tmp_path, videos, flow_weights, reuse):
+    before = flow_weights.read_bytes()
+    weights = train(tmp_path / "a", "motion", videos, flow_weights, reuse=reuse, epochs=1)
+    assert read_facts(weights)["stream"] == "motion"
+    assert flow_weights.read_bytes() == before
+
+
+def test_the_same_seed_gives_the_same_bytes(tmp_path, videos, flow_weights):
+    a, b = (train(tmp_path / name, "motion", videos, flow_weights, epochs=1) for name in "ab")
+    assert a.read_bytes() == b.read_bytes()
+
+
+def test_exclusive_behaviors_have_an_output_for_background(tmp_path, write_store, write_table):
+    rng = np.random.default_rng(0)
+    kind = np.repeat(rng.integers(0, 3, 8), 5)
+    frames = rng.integers(0, 60, (40, 32, 32, 3)) + 80 * kind[:, None, None, None]
+    pair = write_store("e", frames), write_table("e", ["bright", "half"], np.stack([kind == 1, kind == 2], 1))
+    weights = train(tmp_path / "a", "spatial", [pair] * 3, exclusive=True, epochs=6)
+    assert read_facts(weights)["exclusive"]
+    assert max(read_history(tmp_path / "a/history.csv")["validation_f1"]) > 0.9
+
+
+def test_only_scored_frames_are_learned_from(videos, write_table):
+    blank = write_table("blank", ["bright", "half"], np.full((40, 2), -1))
+    some = LabelledFrames([(videos[0][0], blank), videos[1]], ["bright", "half"])
+    assert len(some) == 40
+    assert set(some.videos) == {1}
+
+
+def test_nothing_labelled_is_refused(tmp_path, videos, write_table):
+    blank = write_table("blank", ["bright", "half"], np.full((40, 2), -1))
+    with pytest.raises(InputError, match="no frame of the training videos is labelled"):
+        train(tmp_path / "a", "spatial", [(path, blank) for path, _ in videos])
+
+
+def test_a_track_gives_the_stacks_that_extraction_gives(tmp_path, videos, flow_weights):
+    from ethomake.flow.stacks import frame_stacks, read_blocks
+    from ethomake.ingest.frames import FrameStore
+
+    generator = FlowGenerator.load(flow_weights, torch.device("cpu"), torch.float32)
+    labelled = LabelledFrames(videos, ["bright", "half"])
+    source = TrackSource(labelled, generator, Augmentation(**NO_CHANGE), tmp_path / "track")
+    chosen = np.array([3, 45, 119])  # frame 3 of the first video, 5 of the second, 39 of the third
+    (got,) = source.load(chosen, None)
+    for row, video, frame in zip(got, (0, 1, 2), (3, 5, 39), strict=True):
+        block = next(read_blocks(FrameStore(videos[video][0])))
+        assert torch.equal(row, frame_stacks(generator, block, reuse=True)[frame].float())
+
+
+def test_flow_on_the_fly_is_that_of_the_window(videos, flow_weights):
+    from ethomake.flow.stacks import frame_stacks, read_blocks
+    from ethomake.ingest.frames import FrameStore
+
+    generator = FlowGenerator.load(flow_weights, torch.device("cpu"), torch.float32)
+    source = WindowSource(LabelledFrames(videos, ["bright", "half"]), generator, Augmentation(**NO_CHANGE))
+    got = source.prepare(*source.load(np.array([0, 17]), None))
+    block = next(read_blocks(FrameStore(videos[0][0])))
+    assert torch.allclose(got, frame_stacks(generator, block, reuse=False)[[0, 17]].float(), atol=1e-2)
+
+
+def test_joint_training_changes_all_three_networks(tmp_path, videos, flow_weights):
+    given = {"flow": flow_weights}
+    given["spatial"] = train(tmp_path / "s", "spatial", videos, epochs=1)
+    given["motion"] = train(tmp_path / "m", "motion", videos, flow_weights, epochs=1)
+    outputs = {part: tmp_path / f"joint_{part}" for part in given}
+    train_joint(
+        videos[:2],
+        videos[2:],
+        given,
+        outputs,
+        tmp_path / "history.csv",
+        behaviors=["bright", "half"],
+        exclusive=False,
+        settings=SETTINGS | {"steps": 2, "batch": 4},
+        augmentation=NO_CHANGE,
+        seed=0,
+        checkpoint=tmp_path / "checkpoint",
+    )
+    from safetensors.torch import load_file
+
+    for part in given:
+        assert read_facts(outputs[part]) == read_facts(given[part])
+        before, after = load_file(given[part]), load_file(outputs[part])
+        assert before.keys() == after.keys()
+        assert any(not torch.equal(before[key], after[key]) for key in before if key.endswith("weight"))
+
+
+def test_frozen_means_frozen(flow_weights):
+    generator = FlowGenerator.load(flow_weights, torch.device("cpu"), torch.float32)
+    before = flat_parameters(generator.network)
+    torch.nn.ModuleList([generator.network]).train()
+    generator(torch.rand(2, 11, 3, 32, 32), torch.ones(2, 11, dtype=torch.bool))
+    assert torch.equal(flat_parameters(generator.network), before)
