@@ -25,8 +25,9 @@ def count(module):
     ],
 )
 def test_parameters_of_the_bodies(network, spatial, motion):
-    assert count(build_stream(network, "spatial", 5).body) == spatial
-    assert count(build_stream(network, "motion", 5).body) == motion
+    with torch.device("meta"):  # shapes without numbers
+        assert count(build_stream(network, "spatial", 5).body) == spatial
+        assert count(build_stream(network, "motion", 5).body) == motion
 
 
 @pytest.mark.parametrize(
@@ -38,8 +39,13 @@ def test_parameters_of_the_bodies(network, spatial, motion):
     ],
 )
 def test_presets_have_as_many_parameters_as_in_the_paper(flow, network, millions):
-    parts = [build_flow_network(flow), *(build_stream(network, kind, 5) for kind in ("spatial", "motion"))]
-    total = sum(map(count, parts)) + count(build_sequence_network("tgm", 1024, 5, SEQUENCE))
+    with torch.device("meta"):
+        parts = [
+            build_flow_network(flow),
+            *(build_stream(network, kind, 5) for kind in ("spatial", "motion")),
+            build_sequence_network("tgm", 1024, 5, SEQUENCE),
+        ]
+    total = sum(map(count, parts))
     assert round(total / 1e6, 1) == millions
 
 
@@ -59,10 +65,11 @@ def test_features_and_logits(network):
 
 
 def test_frames_that_must_be_read():
-    assert build_stream("resnet18", "spatial", 1).needs == 1
-    assert build_stream("resnet18", "motion", 1).needs == 11
-    assert build_stream("resnet3d_34", "spatial", 1).needs == 11
-    assert build_stream("resnet3d_34", "motion", 1).needs == 11
+    with torch.device("meta"):
+        assert build_stream("resnet18", "spatial", 1).needs == 1
+        assert build_stream("resnet18", "motion", 1).needs == 11
+        assert build_stream("resnet3d_34", "spatial", 1).needs == 11
+        assert build_stream("resnet3d_34", "motion", 1).needs == 11
 
 
 def test_the_center_frame_has_its_own_red_green_and_blue():
@@ -75,7 +82,8 @@ def test_the_center_frame_has_its_own_red_green_and_blue():
 
 
 def test_3d_networks_see_color_or_direction_as_channels_and_time_as_time():
-    spatial, motion = (build_stream("resnet3d_34", kind, 1) for kind in ("spatial", "motion"))
+    with torch.device("meta"):
+        spatial, motion = (build_stream("resnet3d_34", kind, 1) for kind in ("spatial", "motion"))
     clip = torch.arange(33.0).view(1, 11, 3, 1, 1)
     assert spatial.arrange(clip)[0, 1, :, 0, 0].tolist() == [3 * t + 1 for t in range(11)]
     flows = torch.arange(20.0).view(1, 20, 1, 1)  # dx0, dy0, dx1, ...
