@@ -203,7 +203,8 @@ def _resolve(schema: dict[str, Any]) -> dict[str, Any]:
 def _coerce(value: Any, schema: dict[str, Any]) -> Any:
     """Read numbers as the schema means them, so that equal settings are equal parameters of a job.
 
-    YAML 1.1 reads `1e-4` as text, people write 1 for 1.0, and a section with nothing below it is null.
+    YAML 1.1 reads `1e-4` as text, people write 1 for 1.0, a section with nothing below it is null, and inside of
+    `--config 'flow={reuse: true}'` Snakemake takes everything for text.
     """
     schema = _resolve(schema)
     kind = schema.get("type")
@@ -215,6 +216,8 @@ def _coerce(value: Any, schema: dict[str, Any]) -> Any:
         return {key: _coerce(item, inner.get(key, default)) for key, item in value.items()}
     if kind == "array" and isinstance(value, list | tuple):
         return [_coerce(item, schema.get("items", {})) for item in value]
+    if kind == "boolean" and value in ("true", "false"):
+        return value == "true"
     if kind in ("number", "integer") and isinstance(value, int | float | str) and not isinstance(value, bool):
         try:
             number = float(value)

@@ -91,6 +91,9 @@ def test_numbers_are_read_as_the_schema_means_them():
     assert repr(settings["flow"]["epochs"]) == "4"
     assert repr(settings["augmentation"]["rotation"]) == "20.0"
     assert settings["streams"]["batch"] == 32
+    text = settle({**BASE, "flow": {"reuse": "true"}, "ingest": {"image_size": ["64", "32"], "keep_aspect": "false"}})
+    assert text["flow"]["reuse"] is True
+    assert (text["ingest"]["image_size"], text["ingest"]["keep_aspect"]) == ([64, 32], False)
     seconds = settle({**BASE, "ethogram": {"minimum_bout_s": {"groom": 1}, "minimum_gap_s": 2}})["ethogram"]
     assert repr(seconds["minimum_bout_s"]) == "{'groom': 1.0}"
     assert repr(seconds["minimum_gap_s"]) == "2.0"

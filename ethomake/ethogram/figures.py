@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 
 from ethomake.errors import InputError
 from ethomake.ethogram.decide import read_rules
-from ethomake.ethogram.drawing import (
+from ethomake.drawing import (
     FAINT,
     INK,
     MUTED,

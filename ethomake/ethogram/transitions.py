@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ethomake.ethogram.drawing import draw_matrix, new_figure, save_figure, style
+from ethomake.drawing import draw_matrix, new_figure, save_figure, style
 from ethomake.ethogram.tables import Bout, read_bouts, write_table
 
 ALL = "all"

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ethomake.ethogram.drawing import (
+from ethomake.drawing import (
     BACKGROUND,
     FAINT,
     INK,

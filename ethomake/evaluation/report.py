@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from ethomake import __version__
-from ethomake.ethogram.drawing import pick_colors
+from ethomake.drawing import pick_colors
 from ethomake.ethogram.tables import read_table
 from ethomake.evaluation.methods import describe_methods
 from ethomake.files import file_digest, read_json, write_text

@@ -4,8 +4,9 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
 
+from ethomake.drawing import INK, PALETTE, new_figure, save_figure, strip, style
 from ethomake.files import write_whole
 
 COLUMNS = ("epoch", "learning_rate", "train_loss", "validation_loss", "validation_f1")
@@ -29,47 +30,39 @@ def read_history(path: str | Path) -> dict[str, list[float | None]]:
 
 
 def draw_curves(history: str | Path, png: str | Path, svg: str | Path, *, title: str) -> None:
-    """Draw the learning curves: losses on the left axis; F1, where there is one, in a panel of its own."""
+    """Draw the learning curves: losses, and F1 where there is one; the epoch that was chosen is ringed."""
     columns = read_history(history)
-    has_f1 = any(value is not None for value in columns["validation_f1"])
-    figure = Figure(figsize=(7.2 if has_f1 else 4.2, 2.9), layout="constrained")
-    axes = figure.subplots(1, 2 if has_f1 else 1, squeeze=False)[0]
-    for name, color in (("train", "#0072B2"), ("validation", "#D55E00")):
-        _plot(axes[0], columns["epoch"], columns[f"{name}_loss"], color, name)
-    axes[0].set(ylabel="loss", title=title)
-    axes[0].legend(frameon=False)
-    if has_f1:
-        _plot(axes[1], columns["epoch"], columns["validation_f1"], "#009E73", "validation")
-        axes[1].set(ylabel="mean F1 (validation)", ylim=(0, 1.02), title="chosen epoch marked")
-        _mark_best(axes[1], columns["epoch"], columns["validation_f1"])
-    else:
-        _mark_best(axes[0], columns["epoch"], columns["validation_loss"], lowest=True)
-    for axis in axes:
-        axis.set_xlabel("epoch")
-        axis.xaxis.get_major_locator().set_params(integer=True)
-        axis.spines[["top", "right"]].set_visible(False)
-    save_figure(figure, png, svg)
+    epochs, scores = columns["epoch"], columns["validation_f1"]
+    has_f1 = any(score is not None for score in scores)
+    with style():
+        figure = new_figure(7.2 if has_f1 else 4.2, 2.7)
+        axes = figure.subplots(1, 2 if has_f1 else 1, squeeze=False)[0]
+        axes[0].set(title=title, ylabel="loss")
+        for name, color in zip(("train", "validation"), PALETTE, strict=False):
+            _plot(axes[0], epochs, columns[f"{name}_loss"], color, name)
+        axes[0].legend(frameon=False)
+        if has_f1:
+            axes[1].set(title="Validation", ylabel="mean F1 at the best thresholds", ylim=(0, 1.02))
+            _plot(axes[1], epochs, scores, PALETTE[2])
+            _mark_best(axes[1], epochs, [None if score is None else -score for score in scores], -1)
+        else:
+            _mark_best(axes[0], epochs, columns["validation_loss"])
+        for axis in axes:
+            axis.set_xlabel("epoch")
+            axis.xaxis.get_major_locator().set_params(integer=True)
+            strip(axis)
+        save_figure(figure, png, svg)
 
 
-def save_figure(figure: Figure, png: str | Path, svg: str | Path) -> None:
-    """Save a figure as PNG and SVG, the same bytes for the same figure: no date, no version, no random names."""
-    import matplotlib
-
-    with matplotlib.rc_context({"svg.hashsalt": "ethomake", "svg.fonttype": "none"}):
-        with write_whole(png) as part:
-            figure.savefig(part, dpi=150, metadata={"Software": None})
-        with write_whole(svg) as part:
-            figure.savefig(part, metadata={"Date": None, "Creator": None})
-
-
-def _plot(axis, epochs, values, color: str, label: str) -> None:
-    points = [(e, v) for e, v in zip(epochs, values, strict=True) if v is not None]
+def _plot(axes: Axes, epochs: list, values: list, color: str, label: str | None = None) -> None:
+    points = [(epoch, value) for epoch, value in zip(epochs, values, strict=True) if value is not None]
     if points:
-        axis.plot(*zip(*points, strict=True), color=color, label=label, marker="o", markersize=3, linewidth=1.2)
+        axes.plot(*zip(*points, strict=True), color=color, label=label, marker="o", markersize=3, linewidth=1.2)
 
 
-def _mark_best(axis, epochs, values, lowest: bool = False) -> None:
-    points = [(v, -e) for e, v in zip(epochs, values, strict=True) if v is not None]
+def _mark_best(axes: Axes, epochs: list, values: list, sign: int = 1) -> None:
+    """Ring the first epoch with the lowest value; `sign` turns values back into what is drawn."""
+    points = [(value, epoch) for epoch, value in zip(epochs, values, strict=True) if value is not None]
     if points:
-        value, epoch = min((v, -e) for v, e in points) if lowest else max(points)
-        axis.plot([abs(epoch)], [value], "o", color="black", markersize=7, fillstyle="none")
+        value, epoch = min(points)
+        axes.plot([epoch], [sign * value], "o", color=INK, markersize=7, fillstyle="none")

@@ -15,5 +15,5 @@ with job(snakemake.log[0], snakemake.threads):
         behaviors=snakemake.params.behaviors,
         exclusive=snakemake.params.exclusive,
         settings=snakemake.params.settings,
-        labels=snakemake.input.labels or None,
+        labels=snakemake.input.labels[0] if snakemake.input.labels else None,
     )
