@@ -9,8 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Patch
 
-from ethomake.errors import InputError
-from ethomake.ethogram.decide import read_rules
 from ethomake.drawing import (
     FAINT,
     INK,
@@ -24,6 +22,8 @@ from ethomake.drawing import (
     style,
     time_ticks,
 )
+from ethomake.errors import InputError
+from ethomake.ethogram.decide import read_rules
 from ethomake.ethogram.tables import read_predictions
 from ethomake.files import read_json
 from ethomake.labels.bouts import find_bouts

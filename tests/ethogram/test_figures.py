@@ -4,8 +4,8 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-from ethomake.errors import InputError
 from ethomake.drawing import pick_colors, time_ticks
+from ethomake.errors import InputError
 from ethomake.ethogram.figures import draw_ethogram, envelope, share_of_time
 from ethomake.ethogram.tables import Predictions, write_predictions
 from ethomake.labels.table import LabelTable, write_labels

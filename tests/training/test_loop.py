@@ -45,7 +45,7 @@ def test_it_learns_and_keeps_the_best_epoch(tmp_path):
         assert float(((model(X) - Y) ** 2).mean()) == pytest.approx(min(losses))
 
 
-class Stop(Exception):
+class StopError(Exception):
     pass
 
 
@@ -60,11 +60,11 @@ def test_a_resumed_run_ends_with_the_same_weights(tmp_path):
         nonlocal calls
         calls += 1
         if calls == 3:
-            raise Stop
+            raise StopError
         return float(((model(X) - Y) ** 2).mean()), None
 
     model = make_model()
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         run(model, tmp_path / "b", schedule, killed_in_the_third_epoch)
     torch.manual_seed(99)  # another process has other random numbers
     model = make_model()

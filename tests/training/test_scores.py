@@ -19,5 +19,5 @@ def test_it_is_the_best_of_all_thresholds():
 
 
 def test_undefined_without_positives():
-    scores = best_f1(np.random.rand(10, 2), np.stack([np.zeros(10, int), np.full(10, -1)], 1))
+    scores = best_f1(np.random.default_rng(0).random((10, 2)), np.stack([np.zeros(10, int), np.full(10, -1)], 1))
     assert np.isnan(scores).all()
