@@ -55,6 +55,8 @@ rule all:
         expand("results/bouts/{video}.csv", video=VIDEOS),
         expand("results/predictions/main/{video}.csv", video=VIDEOS),
         EVALUATION,
+    message:
+        "All is there: open results/report.html"
 
 
 rule frames:
