@@ -19,6 +19,9 @@ from ethomake.errors import InputError
 min_version("9.20")
 
 
+report: "workflow/report/workflow.rst"
+
+
 # A project is a folder: its own config.yaml if it has one, else the one beside this file.
 # What is given on the command line stands above config.yaml and the overlay of an example.
 ROOT = Path(workflow.basedir)

@@ -72,7 +72,7 @@ rule summarize_bouts:
         report(
             "results/summary.csv",
             caption="../report/summary.rst",
-            category="Statistics",
+            category="Bout statistics",
             labels={"table": "summary"},
         ),
     log:
@@ -103,7 +103,7 @@ rule count_transitions:
         svg=report(
             "results/transitions.svg",
             caption="../report/transitions.rst",
-            category="Statistics",
+            category="Bout statistics",
             labels={"table": "transitions"},
         ),
     log:
