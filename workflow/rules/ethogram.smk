@@ -35,7 +35,7 @@ rule draw_ethogram:
         predictions="results/predictions/main/{video}.csv",
         thresholds="results/sequence/main/thresholds.json",
         video="results/ingest/{video}/video.json",
-        labels=lambda wildcards: "results/labels/{video}.csv" if video_of(wildcards).labels else [],
+        labels=lambda wildcards: ["results/labels/{video}.csv"] if video_of(wildcards).labels else [],
     output:
         png="results/ethograms/{video}.png",
         svg=report(
