@@ -47,7 +47,8 @@ def open_features(manifest: str | Path) -> tuple[dict[str, Any], zarr.Group]:
     store = manifest.with_suffix(".zarr")
     try:
         group = zarr.open_group(store, mode="r")
-        shapes = {name: list(array.shape) for name, array in group.arrays()}
+        # by name: Snakemake leaves a file in the directory, which a listing would warn of
+        shapes = {name: list(group[name].shape) for name in facts["arrays"]}
     except (FileNotFoundError, ValueError, KeyError) as error:
         raise InputError(f"{store}: not a readable feature store ({error}); remove it and run again") from None
     if shapes != facts["arrays"]:
