@@ -16,7 +16,7 @@ from ethomake.training.augment import Augmentation, change_colors, draw_rotation
 from ethomake.training.device import autocast, choose_device, choose_precision, describe, place
 from ethomake.training.frames import FramePool, normalize
 from ethomake.training.history import write_history
-from ethomake.training.loop import Schedule, fit, shuffled_batches
+from ethomake.training.loop import Schedule, fit, identify, shuffled_batches
 from ethomake.training.weights import load_weights, read_facts, save_weights
 
 VALIDATION_WINDOWS = 256
@@ -54,14 +54,15 @@ def train_flow(
     torch.manual_seed(seed)
     model = place(build_flow_network(settings["network"], FRAMES), device)
     pretrained: frozenset[str] = frozenset()
-    if settings["weights"] != "none":
+    given = [settings["weights"]] if settings["weights"] != "none" else []
+    if given:
         load_weights(settings["weights"], model)
         pretrained = frozenset(name for name, _ in model.named_parameters())
     pool = FramePool(train)
     mean, std = pool.mean.tolist(), pool.std.tolist()
-    if settings["weights"] != "none":  # a network goes on seeing frames in the form it was trained on
-        given = read_facts(settings["weights"])
-        mean, std = given["channel_mean"], given["channel_std"]
+    if given:  # a network goes on seeing frames in the form it was trained on
+        facts = read_facts(settings["weights"])
+        mean, std = facts["channel_mean"], facts["channel_std"]
     places = _all_places(pool)
     say(f"flow: {settings['network']}, {len(places)} frames to learn from, {describe(device, precision)}")
 
@@ -94,6 +95,7 @@ def train_flow(
         validate=validation,
         seed=seed,
         checkpoint=checkpoint,
+        identity=identify([*train, *validate, *given], settings, augmentation, seed),
         label="flow",
         pretrained=pretrained,
     )

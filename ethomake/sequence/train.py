@@ -15,7 +15,7 @@ from ethomake.labels.table import read_labels
 from ethomake.sequence.model import SequenceModel, infer
 from ethomake.training.device import choose_device, describe
 from ethomake.training.history import write_history
-from ethomake.training.loop import Schedule, fit
+from ethomake.training.loop import Schedule, fit, identify
 from ethomake.training.losses import UNSCORED
 from ethomake.training.objective import Objective
 from ethomake.training.weights import save_weights
@@ -101,6 +101,7 @@ def train_sequence(
         validate=validation,
         seed=seed,
         checkpoint=checkpoint,
+        identity=identify([path for pair in (*train, *validate) for path in pair], settings, list(streams), seed),
         label="sequence",
     )
     facts = {

@@ -19,7 +19,7 @@ from ethomake.training.augment import Augmentation
 from ethomake.training.device import autocast, choose_device, choose_precision, describe, place
 from ethomake.training.frames import normalize
 from ethomake.training.history import write_history
-from ethomake.training.loop import Schedule, fit, shuffled_batches
+from ethomake.training.loop import Schedule, fit, identify, shuffled_batches
 from ethomake.training.objective import Objective
 from ethomake.training.weights import load_weights, read_facts, save_weights
 
@@ -95,6 +95,7 @@ def train_joint(
     learn, check = LabelledFrames(train, behaviors), LabelledFrames(validate, behaviors)
     objective = Objective(learn.labels, exclusive, settings, device)
     changes = Augmentation(**augmentation)
+    inputs = [path for pair in (*train, *validate) for path in pair]
     learn_source = FrameSource(learn, FRAMES, changes, [], [])
     check_source = FrameSource(check, FRAMES, changes, [], []) if len(check) else None
     say(f"joint: {len(learn)} labelled frames, {describe(device, precision)}")
@@ -128,6 +129,7 @@ def train_joint(
         validate=validation,
         seed=seed,
         checkpoint=checkpoint,
+        identity=identify([*inputs, *given.values()], settings, augmentation, seed),
         label="joint",
         pretrained=frozenset(name for name, _ in model.named_parameters()),
     )

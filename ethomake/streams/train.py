@@ -19,7 +19,7 @@ from ethomake.training.augment import Augmentation
 from ethomake.training.device import autocast, choose_device, choose_precision, describe, place
 from ethomake.training.frames import FramePool
 from ethomake.training.history import write_history
-from ethomake.training.loop import Schedule, fit, shuffled_batches
+from ethomake.training.loop import Schedule, fit, identify, shuffled_batches
 from ethomake.training.objective import Objective
 from ethomake.training.weights import save_weights
 
@@ -74,6 +74,8 @@ def train_stream(
         model.head[-1].bias.copy_(head_bias(objective.positives, objective.negatives))
     say(f"{stream}: {settings['network']}, {len(learn)} labelled frames, {describe(device, precision)}")
 
+    inputs = [path for pair in (*train, *validate) for path in pair]
+    given = [flow_weights] if stream == "motion" else []
     facts = {
         "stream": stream,
         "network": settings["network"],
@@ -105,9 +107,9 @@ def train_stream(
                 yield sources["train"].load(chosen, rng), learn.labels[chosen]
 
         def forward(source: Source, loaded: tuple[torch.Tensor, ...]) -> torch.Tensor:
-            inputs = source.prepare(*(part.to(device, non_blocking=True) for part in loaded))
+            prepared = source.prepare(*(part.to(device, non_blocking=True) for part in loaded))
             with autocast(device, precision):
-                return model(inputs)[1].float()
+                return model(prepared)[1].float()
 
         def loss(batch: tuple[tuple[torch.Tensor, ...], torch.Tensor]) -> torch.Tensor:
             loaded, labels = batch
@@ -118,7 +120,7 @@ def train_stream(
                 return None, None
             chosen = validation_choice(len(check), schedule)
             loaded = (sources["validate"].load(part, None) for part in np.array_split(chosen, -(-len(chosen) // 64)))
-            logits = torch.cat([forward(sources["validate"], inputs).cpu() for inputs in loaded])
+            logits = torch.cat([forward(sources["validate"], part).cpu() for part in loaded])
             return objective.judge(logits, check.labels[chosen])
 
         rows = fit(
@@ -130,6 +132,7 @@ def train_stream(
             validate=validation,
             seed=seed,
             checkpoint=checkpoint,
+            identity=identify([*inputs, *given], settings, augmentation, seed),
             label=stream,
             pretrained=pretrained,
         )

@@ -1,8 +1,9 @@
 """The training loop of all stages: epochs of random batches, a learning rate that falls on plateaus, resume."""
 
 import copy
+import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import torch
 from torch import nn
 
 from ethomake.errors import InputError
-from ethomake.files import write_whole
+from ethomake.files import content_digest, file_digest, write_whole
 from ethomake.job import Progress, say
 from ethomake.training.frames import prefetch
 
@@ -43,6 +44,11 @@ class Schedule:
         return cls(**{key: value for key, value in {**settings, **changes}.items() if key in names})
 
 
+def identify(files: Iterable[str | Path], *plain: Any) -> str:
+    """A digest of all that a training depends on: the content of its input files, and plain values."""
+    return content_digest([json.dumps(plain, sort_keys=True), *(file_digest(path) for path in files)])
+
+
 def epoch_rng(seed: int, epoch: int) -> np.random.Generator:
     """The random numbers of one epoch: they depend on seed and epoch alone, so that a resumed run draws the same."""
     return np.random.default_rng([seed, epoch])
@@ -69,6 +75,7 @@ def fit(
     validate: Callable[[], tuple[float | None, float | None]],
     seed: int,
     checkpoint: str | Path,
+    identity: str,
     label: str,
     pretrained: frozenset[str] = frozenset(),
 ) -> list[dict]:
@@ -86,6 +93,7 @@ def fit(
         validate: loss and F1 on the validation videos, either may be None; called with the model in eval mode.
         seed: where all random numbers come from.
         checkpoint: file of the state after the last complete epoch.
+        identity: from `identify`; a checkpoint of another identity is not continued.
         label: what stands before the progress bar.
         pretrained: names of parameters that did not start from random values.
 
@@ -101,8 +109,7 @@ def fit(
     history: list[dict] = []
     best, best_state = float("inf"), None
     checkpoint = Path(checkpoint)
-    if checkpoint.exists():
-        state = _read_checkpoint(checkpoint)
+    if state := _read_checkpoint(checkpoint, identity, label):
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         plateau.load_state_dict(state["plateau"])
@@ -158,6 +165,7 @@ def fit(
         _write_checkpoint(
             checkpoint,
             {
+                "identity": identity,
                 "model": model.state_dict(),
                 "optimizer": optimizer.state_dict(),
                 "plateau": plateau.state_dict(),
@@ -194,13 +202,18 @@ class _Penalty:
             torch._foreach_add_([p.grad for p in new], new, alpha=self.beta)
 
 
-def _read_checkpoint(path: Path) -> dict:
+def _read_checkpoint(path: Path, identity: str, label: str) -> dict | None:
+    """The state to continue from; None where there is none, or none that fits."""
+    if not path.exists():
+        return None
     try:
-        return torch.load(path, weights_only=True)
+        state = torch.load(path, weights_only=True)
     except Exception as error:
-        raise InputError(
-            f"{path}: this checkpoint cannot be read ({error}); delete it to train from the start"
-        ) from None
+        raise InputError(f"{path}: this checkpoint cannot be read ({error}); delete it to start anew") from None
+    if state["identity"] != identity:
+        say(f"{label}: starts anew, since labels, videos or settings have changed since it was stopped")
+        return None
+    return state
 
 
 def _write_checkpoint(path: Path, state: dict) -> None:

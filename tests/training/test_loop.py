@@ -5,7 +5,7 @@ from torch import nn
 
 from ethomake.errors import InputError
 from ethomake.training import loop
-from ethomake.training.loop import Schedule, epoch_rng, fit, shuffled_batches
+from ethomake.training.loop import Schedule, epoch_rng, fit, identify, shuffled_batches
 from ethomake.training.weights import flat_parameters
 
 X = torch.linspace(-1, 1, 64)[:, None]
@@ -17,7 +17,7 @@ def make_model() -> nn.Module:
     return nn.Sequential(nn.Linear(1, 16), nn.BatchNorm1d(16), nn.Tanh(), nn.Dropout(0.1), nn.Linear(16, 1))
 
 
-def run(model, tmp_path, schedule, validate=None, **options):
+def run(model, tmp_path, schedule, validate=None, identity="a", **options):
     def batches(rng):
         for chosen in shuffled_batches(64, schedule, rng):
             yield X[chosen], Y[chosen]
@@ -31,6 +31,7 @@ def run(model, tmp_path, schedule, validate=None, **options):
         validate=validate or (lambda: (float(((model(X) - Y) ** 2).mean()), None)),
         seed=3,
         checkpoint=tmp_path / "checkpoint.pt",
+        identity=identity,
         label="test",
         **options,
     )
@@ -71,6 +72,23 @@ def test_a_resumed_run_ends_with_the_same_weights(tmp_path):
     resumed = run(model, tmp_path / "b", schedule)
     assert resumed == whole
     assert torch.equal(flat_parameters(model), flat_parameters(undisturbed))
+
+
+def test_a_checkpoint_of_other_labels_or_settings_is_not_continued(tmp_path):
+    schedule = Schedule(epochs=3, steps=10, batch=16, learning_rate=1e-2)
+    whole = run(make_model(), tmp_path / "a", schedule)
+    run(make_model(), tmp_path / "b", Schedule(epochs=2, steps=10, batch=16, learning_rate=1e-1), identity="other")
+    assert run(make_model(), tmp_path / "b", schedule) == whole
+
+
+def test_identity_follows_files_and_values(tmp_path):
+    file = tmp_path / "labels.csv"
+    file.write_text("1")
+    first = identify([file], {"epochs": 3}, 0)
+    assert identify([file], {"epochs": 3}, 0) == first
+    assert identify([file], {"epochs": 4}, 0) != first
+    file.write_text("0")
+    assert identify([file], {"epochs": 3}, 0) != first
 
 
 def test_the_best_epoch_goes_by_f1_where_there_is_one(tmp_path):
