@@ -100,7 +100,8 @@ def evaluate(
         metrics_json: everything, with chance and provenance.
         metrics_csv: a row a behavior, then background, macro and micro.
         per_video_csv: the same rows for each video, without chance.
-        confusion_csv: matrix, human in rows, model in columns; see `confusion_matrix`.
+        confusion_csv: matrix of the behaviors scored in any test video, human in rows, model in columns; see
+            `confusion_matrix`.
         bout_statistics_csv: time share, number and mean duration of bouts, human and model, of each video.
         behaviors: names, in order.
         chance_shifts: how many circular shifts of the labels chance is taken from.
@@ -136,9 +137,10 @@ def evaluate(
         for name, numbers in _named_rows(_evaluate_frames([video], behaviors))
     ]
     write_table(per_video_csv, ["video", *columns], per_video)
-    names = [*behaviors, BACKGROUND]
     labels, decisions, _ = _pool(videos, len(behaviors))
-    matrix = confusion_matrix(labels, decisions)
+    known = (labels >= 0).any(axis=0)  # a behavior that no test video is scored for would leave no frame to count
+    names = [*(name for name, scored in zip(behaviors, known, strict=True) if scored), BACKGROUND]
+    matrix = confusion_matrix(labels[:, known], decisions[:, known])
     write_table(confusion_csv, ["human", *names], ([name, *row] for name, row in zip(names, matrix, strict=True)))
     write_table(bout_statistics_csv, BOUT_COLUMNS, bout_statistics(videos, behaviors))
 

@@ -55,13 +55,14 @@ def draw_evaluation(
     videos = [read_test_video(files, behaviors) for files in test]
     chosen = pick_colors(behaviors, colors)
     numbers = read_json(metrics)
-    matrix = [[float(row[name]) for name in row if name != "human"] for row in read_table(confusion, ["human"])]
+    rows = read_table(confusion, ["human"])
+    matrix = np.array([[float(row[name]) for name in row if name != "human"] for row in rows])
     statistics = read_table(bout_statistics, ["video", "behavior"])
     drawings: dict[str, Callable[[], Figure]] = {
         "scores": lambda: _draw_scores(numbers, behaviors, chosen),
         "precision_recall": lambda: _draw_curves(videos, numbers, behaviors, chosen),
         "calibration": lambda: _draw_calibration(videos, behaviors, chosen),
-        "confusion": lambda: _draw_confusion(np.array(matrix), [*behaviors, "background"]),
+        "confusion": lambda: _draw_confusion(matrix, [row["human"] for row in rows]),
         "bout_statistics": lambda: _draw_bouts(statistics, behaviors, chosen),
     }
     for name in FIGURES:

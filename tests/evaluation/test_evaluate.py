@@ -132,3 +132,21 @@ def test_files_that_do_not_fit_are_refused(tmp_path):
     write_labels(files[1], LabelTable(BEHAVIORS, np.zeros((7, 3), np.int8)))
     with pytest.raises(InputError, match="has 7 and the video 240"):
         run(tmp_path / "out", [files])
+
+
+def test_confusion_leaves_out_a_behavior_that_is_scored_nowhere(tmp_path):
+    files, labels, _ = write_video(tmp_path, "a", 0)
+    labels[:, 1] = -1
+    write_labels(files[1], LabelTable(BEHAVIORS, labels))
+    content, tables = run(tmp_path / "out", [files])
+    assert [row["human"] for row in tables["confusion"]] == ["walk", "never", "background"]
+    counted = sum(float(row[name]) for row in tables["confusion"] for name in ("walk", "never", "background"))
+    assert counted == 220  # the first 20 frames are not scored for walking
+    draw_evaluation(
+        [files],
+        *(tmp_path / "out" / t for t in TABLES if t not in ("metrics.csv", "per_video.csv")),
+        tmp_path / "figures",
+        behaviors=BEHAVIORS,
+        colors={},
+    )
+    assert content["behaviors"]["rest"]["f1"] is None
