@@ -63,11 +63,13 @@ class FlowGenerator:
 
 @dataclass(frozen=True)
 class Block:
-    """The frames start..stop of a video with MARGIN frames on each side.
+    """The frames start..stop of a video with MARGIN frames before and MARGIN + 1 after.
+
+    Windows that lie end to end share the frame at their border: the last one needs one frame past its ten.
 
     Attributes:
-        frames: uint8 (stop - start + 2 * MARGIN, 3, H, W); outside the video the first or last frame, repeated.
-        inside: bool (stop - start + 2 * MARGIN,).
+        frames: uint8 (stop - start + 2 * MARGIN + 1, 3, H, W); outside the video the first or last frame, repeated.
+        inside: bool (stop - start + 2 * MARGIN + 1,).
     """
 
     start: int
@@ -85,7 +87,7 @@ def read_blocks(store: FrameStore) -> Iterator[Block]:
     """Read a video from beginning to end, every frame (but for the margins) once."""
     for start in range(0, len(store), BLOCK):
         stop = min(start + BLOCK, len(store))
-        wanted = np.arange(start - MARGIN, stop + MARGIN)
+        wanted = np.arange(start - MARGIN, stop + MARGIN + 1)
         inside = torch.from_numpy((wanted >= 0) & (wanted < len(store)))
         yield Block(start, stop, store.read(wanted.clip(0, len(store) - 1)), inside)
 

@@ -79,7 +79,10 @@ def test_features_are_those_of_each_frames_own_window(models, video, tmp_path):
     assert np.std(motion, axis=0).max() > 0.2, "the reference must tell frames apart"
 
 
-def test_reused_flow_is_that_of_the_window_that_holds_the_pair(models, video, tmp_path):
+@pytest.mark.parametrize("block", [10, 640])
+def test_reused_flow_is_that_of_the_window_that_holds_the_pair(models, video, tmp_path, monkeypatch, block):
+    monkeypatch.setattr("ethomake.flow.stacks.BLOCK", block)  # with 10, windows reach over the borders of blocks
+    monkeypatch.setattr("ethomake.features.extract.CHUNK", block)
     networks, weights, statistics = models
     extract_features(video, tmp_path / "v.zarr", tmp_path / "v.json", **weights, reuse=True, precision="float32")
     store, pairs = FrameStore(video), {}
