@@ -102,8 +102,9 @@ def fit(
     """
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.Adam(parameters, lr=schedule.learning_rate)
+    # An absolute threshold: a relative one takes an F1 that stays the same, which is negative here, for progress.
     plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
-        optimizer, factor=schedule.plateau_factor, patience=schedule.patience, threshold=1e-4
+        optimizer, factor=schedule.plateau_factor, patience=schedule.patience, threshold=1e-4, threshold_mode="abs"
     )
     penalty = _Penalty(model, schedule, pretrained)
     history: list[dict] = []

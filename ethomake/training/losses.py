@@ -48,7 +48,7 @@ def focal_binary_loss(
     entropy = functional.binary_cross_entropy_with_logits(logits, smooth, pos_weight=positive_weight, reduction="none")
     probability = torch.sigmoid(logits)
     miss = torch.where(target > 0.5, 1 - probability, probability)
-    return _masked_mean(entropy * miss**gamma, scored)
+    return _masked_mean(entropy * _focus(miss, gamma), scored)
 
 
 def classes_of(labels: torch.Tensor) -> torch.Tensor:
@@ -86,7 +86,7 @@ def focal_softmax_loss(
     target = truth * (1 - smoothing) + smoothing / logits.shape[-1]
     miss = 1 - (log_probability.exp() * truth).sum(-1)
     entropy = -(target * log_probability * weight).sum(-1)
-    return _masked_mean(entropy * miss.clamp(min=0) ** gamma, scored)
+    return _masked_mean(entropy * _focus(miss, gamma), scored)
 
 
 def softmax_weights(labels: torch.Tensor, exponent: float) -> torch.Tensor:
@@ -100,6 +100,11 @@ def softmax_weights(labels: torch.Tensor, exponent: float) -> torch.Tensor:
 def probabilities(logits: torch.Tensor, exclusive: bool) -> torch.Tensor:
     """Probabilities of the behaviors: sigmoid of K logits, or softmax of K + 1 with background dropped."""
     return logits.softmax(-1)[..., 1:] if exclusive else logits.sigmoid()
+
+
+def _focus(miss: torch.Tensor, gamma: float) -> torch.Tensor:
+    """miss ** gamma; below 1e-12 without a gradient, which would be infinite at 0 where gamma is below 1."""
+    return miss.clamp(min=1e-12) ** gamma
 
 
 def _masked_mean(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

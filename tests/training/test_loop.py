@@ -102,9 +102,10 @@ def test_the_best_epoch_goes_by_f1_where_there_is_one(tmp_path):
     assert torch.equal(flat_parameters(model), states[1])
 
 
-def test_the_rate_falls_on_a_plateau_and_ends_the_training(tmp_path):
+@pytest.mark.parametrize("figures", [(1.0, None), (1.0, 0.9)])
+def test_the_rate_falls_on_a_plateau_and_ends_the_training(tmp_path, figures):
     schedule = Schedule(epochs=50, steps=4, batch=16, learning_rate=1e-4, patience=1, minimum_learning_rate=5e-6)
-    history = run(make_model(), tmp_path, schedule, lambda: (1.0, None))
+    history = run(make_model(), tmp_path, schedule, lambda: figures)
     rates = [row["learning_rate"] for row in history]
     assert rates == pytest.approx([1e-4] * 3 + [1e-5] * 2)
 

@@ -61,6 +61,16 @@ def test_nothing_scored_gives_zero_and_finite_gradients():
     assert torch.equal(logits.grad, torch.zeros(3, 2))
 
 
+@pytest.mark.parametrize("loss", [focal_binary_loss, focal_softmax_loss])
+@pytest.mark.parametrize("gamma", [0, 0.5, 1, 2])
+def test_frames_that_are_learned_perfectly_have_a_finite_gradient(loss, gamma):
+    extra = loss is focal_softmax_loss
+    logits = torch.tensor([[-200.0, 200.0, -200.0][1 - extra :]] * 2, requires_grad=True)
+    labels = torch.tensor([[1, 0], [-1, -1]])
+    loss(logits, labels, torch.ones(2 + extra), gamma=gamma).backward()
+    assert torch.isfinite(logits.grad).all()
+
+
 def test_softmax_loss_is_the_cross_entropy_without_focus():
     logits = torch.randn(4, 3, generator=torch.manual_seed(1))
     labels = torch.tensor([[1, 0], [0, 0], [0, 1], [-1, -1]])
