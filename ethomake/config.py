@@ -33,8 +33,8 @@ PRESETS = {
     "medium": {"flow": "motion_net", "streams": "resnet50"},
     "slow": {"flow": "tiny_motion_net_3d", "streams": "resnet3d_34"},
 }
-# Columns of our tables; a behavior of such a name could not be told from them.
-RESERVED_NAMES = ("background", "frame", "time_s")
+# Columns and rows of our tables; a behavior of such a name could not be told from them.
+RESERVED_NAMES = ("background", "frame", "time_s", "human", "macro", "micro")
 
 
 @dataclass(frozen=True)
@@ -127,9 +127,7 @@ def _check_together(settings: dict[str, Any]) -> None:
         refuse("behaviors", behaviors, "name at least one behavior, as in [groom, rear]")
     for name in behaviors:
         if name.lower() in RESERVED_NAMES or name.startswith("probability_"):
-            reason = (
-                "it is derived wherever no behavior is on" if name.lower() == "background" else "a column is called so"
-            )
+            reason = "it is derived wherever no behavior is on" if name.lower() == "background" else "our tables use it"
             refuse("behaviors", name, f"not a name for a behavior ({reason}); leave it out")
     split = settings["split"]
     total = sum(split[part] for part in PARTS)

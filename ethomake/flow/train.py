@@ -56,12 +56,12 @@ def train_flow(
     pretrained: frozenset[str] = frozenset()
     given = [settings["weights"]] if settings["weights"] != "none" else []
     if given:
+        facts = read_facts(settings["weights"])
         load_weights(settings["weights"], model)
         pretrained = frozenset(name for name, _ in model.named_parameters())
     pool = FramePool(train)
     mean, std = pool.mean.tolist(), pool.std.tolist()
     if given:  # a network goes on seeing frames in the form it was trained on
-        facts = read_facts(settings["weights"])
         mean, std = facts["channel_mean"], facts["channel_std"]
     places = _all_places(pool)
     say(f"flow: {settings['network']}, {len(places)} frames to learn from, {describe(device, precision)}")

@@ -87,7 +87,7 @@ def train_sequence(
         return objective.loss(model(features.to(device)), values.to(device))
 
     def validation() -> tuple[float | None, float | None]:
-        if not check:
+        if not any((values != UNSCORED).any() for _, values in check):
             return None, None
         logits = torch.cat([infer(model, features) for features, _ in check])
         return objective.judge(logits, torch.cat([values for _, values in check]))

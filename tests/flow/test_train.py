@@ -93,5 +93,11 @@ def test_weights_of_another_network_are_refused(tmp_path, video):
         train(tmp_path / "b", [path], network="tiny_motion_net_3d", weights=str(first))
 
 
+def test_weights_that_are_no_weights_of_ours_are_refused(tmp_path, video):
+    torch.save({"x": torch.zeros(1)}, tmp_path / "flow.pth")
+    with pytest.raises(InputError, match="not a safetensors file"):
+        train(tmp_path / "a", [video("v")], weights=str(tmp_path / "flow.pth"))
+
+
 def test_videos_shorter_than_a_window_can_be_learned_from(tmp_path, video):
     assert train(tmp_path / "a", [video("short", 6)], epochs=1, steps=1).exists()

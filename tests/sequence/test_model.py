@@ -8,6 +8,7 @@ from ethomake.files import write_json
 from ethomake.sequence.model import SequenceModel, infer, load_sequence_model
 from ethomake.sequence.predict import predict_video
 from ethomake.sequence.train import _cut, _window_starts, train_sequence
+from ethomake.training.history import read_history
 
 SETTINGS = {
     "network": "tgm",
@@ -174,6 +175,12 @@ def test_nothing_labelled_is_refused(videos, tmp_path, write_table):
     blank = [(path, write_table(f"blank{i}", ["a", "b"], np.full((300, 2), -1))) for i, (path, _) in enumerate(videos)]
     with pytest.raises(InputError, match="no frame of the training videos is labelled"):
         train(blank, tmp_path)
+
+
+def test_validation_videos_that_nobody_scored_choose_no_epoch(videos, tmp_path, write_table):
+    blank = (videos[3][0], write_table("blank", ["a", "b"], np.full((300, 2), -1)))
+    train([*videos[:3], blank], tmp_path, epochs=2)
+    assert read_history(tmp_path / "h.csv")["validation_loss"] == [None, None]
 
 
 def test_features_of_other_behaviors_are_refused_at_prediction(videos, tmp_path):
