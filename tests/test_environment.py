@@ -1,5 +1,6 @@
-"""The conda files, the lock and what is installed agree."""
+"""The conda files, the lock, what is installed and what the scripts import agree."""
 
+import ast
 import re
 import sys
 import tomllib
@@ -15,6 +16,7 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).parents[1]
 ENVIRONMENTS = sorted((ROOT / "envs").glob("*.yaml"))
 NAMES = {"pytorch": "torch", "matplotlib-base": "matplotlib"}  # conda's name -> the package index's
+MODULES = {"imageio-ffmpeg": "imageio_ffmpeg", "pyyaml": "yaml"}  # package -> what is imported, where it differs
 WITHOUT_PIN = {"pip"}
 
 
@@ -65,6 +67,46 @@ def test_every_rule_names_an_environment_that_exists():
             assert (ROOT / "envs" / name).is_file(), f"{rules.name}: {name}"
             used.add(name)
     assert used == {path.name for path in ENVIRONMENTS}
+
+
+def imports(path, everywhere=False):
+    """The modules that a file imports when it is itself imported; with `everywhere` inside of blocks, too."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree) if everywhere else tree.body:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def foreign_modules(script):
+    """The top-level modules, neither ours nor Python's, that a script needs through all modules of ours."""
+    waiting, seen = list(imports(script, everywhere=True)), set()
+    while waiting:
+        names = waiting.pop().split(".")
+        if names[0] != "ethomake":
+            seen.add(names[0])
+            continue
+        for end in range(1, len(names) + 1):
+            base = ROOT.joinpath(*names[:end])
+            for path in (base / "__init__.py", base.with_suffix(".py")):
+                if path.is_file() and path not in seen:
+                    seen.add(path)
+                    waiting += imports(path)
+    return {name for name in seen if isinstance(name, str)} - set(sys.stdlib_module_names)
+
+
+def test_environments_hold_what_their_scripts_import():
+    lacking = {}
+    for rules in sorted((ROOT / "workflow" / "rules").glob("*.smk")):
+        pairs = re.findall(r'envs/([\w.]+)".*?scripts/([\w.]+)"', rules.read_text(), re.DOTALL)
+        assert len(pairs) == rules.read_text().count("    script:\n")
+        for environment, script in pairs:
+            content = yaml.safe_load((ROOT / "envs" / environment).read_text())
+            packages = [NAMES.get(name, name) for name in (text.split("=")[0] for text in content["dependencies"])]
+            held = {MODULES.get(name, name) for name in packages}
+            lacking[environment, script] = foreign_modules(ROOT / "workflow" / "scripts" / script) - held
+    assert {pair: names for pair, names in lacking.items() if names} == {}
 
 
 def test_torch_and_torchvision_of_the_lock_fit_together():
