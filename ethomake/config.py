@@ -8,6 +8,7 @@ import csv
 import difflib
 import glob
 import json
+import math
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -219,6 +220,8 @@ def _coerce(value: Any, schema: dict[str, Any]) -> Any:
     if kind in ("number", "integer") and isinstance(value, int | float | str) and not isinstance(value, bool):
         try:
             number = float(value)
+            if not math.isfinite(number):
+                return str(value)  # nothing to compute with; as text it is refused
             return int(number) if kind == "integer" and number == int(number) else number
         except (ValueError, OverflowError):
             return value
