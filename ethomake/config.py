@@ -23,6 +23,7 @@ import yaml
 from ethomake.errors import InputError
 from ethomake.files import content_digest, read_json
 from ethomake.labels.splits import assign_parts, check_split, count_positives
+from ethomake.labels.table import decode_text
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMAS = ROOT / "workflow" / "schemas"
@@ -87,7 +88,7 @@ def load_project(
     elif table is not None:
         videos = check_rows(read_table(table), str(table), settings["behaviors"], must_exist=False)
     elif glob.has_magic(settings["videos"]):
-        videos = check_rows(find_videos(settings["videos"]), settings["videos"], settings["behaviors"])
+        videos = check_rows(find_videos(settings["videos"]), settings["videos"], settings["behaviors"], found=True)
     else:
         videos = check_rows(read_table(settings["videos"]), settings["videos"], settings["behaviors"])
     parts, notes = assign_videos(videos, settings, split)
@@ -95,6 +96,89 @@ def load_project(
 
 
 # --- config.yaml -----------------------------------------------------------------------------------------------
+
+
+def find_config_file(root: str | Path, given: Iterable[str | Path] = ()) -> str:
+    """The config file of the folder in which Snakemake runs, or else that of the workflow in `root`; checked.
+
+    Args:
+        root: the folder of the Snakefile.
+        given: config files of the command line; they are checked too.
+
+    Raises:
+        InputError: if one cannot be read or says something twice, or if the folder has one of almost the right name.
+    """
+    given = list(given)
+    own = Path("config.yaml")
+    if not own.exists() and not given:
+        for name in sorted(os.listdir()):
+            if name.lower() in ("config.yml", "config.yaml", "config.yaml.txt", "config.yml.txt"):
+                raise InputError(f"{name}: is it meant as the config? rename it to config.yaml (in {Path.cwd()})")
+    path = own if own.exists() else Path(root) / "config.yaml"
+    for each in [path, *given]:
+        if each == path or Path(each).is_file():
+            check_config_file(each)
+    return str(path)
+
+
+def check_config_file(path: str | Path) -> None:
+    """Look whether a config file is YAML with keys, each of them once; its content is for `settle` to check.
+
+    YAML's own reader takes the last of two equal keys without a word.
+
+    Raises:
+        InputError: if it is not; with the line.
+    """
+    try:
+        text = Path(path).read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{path}: not readable ({error.strerror}); it has to be a YAML file") from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise InputError(f"{path} line {line}: not text in UTF-8; save the file in UTF-8") from None
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        if isinstance(node, yaml.MappingNode):
+            _check_twice(node, path)
+            return
+    except yaml.MarkedYAMLError as error:
+        if _is_json(text):  # which may be indented with tabs
+            return
+        mark, began = error.problem_mark or error.context_mark, error.context_mark
+        where = f"{error.context} of line {began.line + 1}, " if began and error.context else ""
+        mend = "write 'key: value' with a blank after the colon, equal indentation, and text with : or # in quotes"
+        if "\\t" in (error.problem or ""):
+            mend = "indent with blanks and not with tabs"
+        raise InputError(f"{path} line {mark.line + 1}: not YAML ({where}{error.problem}); {mend}") from None
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: not YAML ({' '.join(str(error).split())}); save it as plain text") from None
+    except RecursionError:
+        raise InputError(f"{path}: nested without end; write each section out") from None
+    what = "is empty" if node is None else "has no keys"
+    raise InputError(f"{path}: the config {what}; write 'key: value' lines, as in behaviors: [groom, rear]")
+
+
+def _is_json(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _check_twice(node: yaml.Node, path: str | Path, section: str = "") -> None:
+    """Refuse a mapping that has a key twice, at any depth."""
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            _check_twice(item, path, section)
+    elif isinstance(node, yaml.MappingNode):
+        lines: dict[str, int] = {}
+        for key, value in node.value:
+            name, line = str(key.value), key.start_mark.line + 1
+            if name in lines:
+                problem = f"{section}{name} stands in line {lines[name]} already; merge the two or remove one"
+                raise InputError(f"{path} line {line}: {problem}")
+            lines[name] = line
+            _check_twice(value, path, f"{section}{name}.")
 
 
 def settle(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -127,6 +211,8 @@ def _check_together(settings: dict[str, Any]) -> None:
     if not behaviors:
         refuse("behaviors", behaviors, "name at least one behavior, as in [groom, rear]")
     for name in behaviors:
+        if not name.isprintable():
+            refuse("behaviors", name, "has a character that cannot be printed; type the name anew")
         if name.lower() in RESERVED_NAMES or name.startswith("probability_"):
             reason = "it is derived wherever no behavior is on" if name.lower() == "background" else "our tables use it"
             refuse("behaviors", name, f"not a name for a behavior ({reason}); leave it out")
@@ -243,7 +329,7 @@ def _fill(value: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
 
 
 _KINDS = {"integer": "a whole number", "number": "a number", "string": "text", "boolean": "true or false"}
-_KINDS |= {"array": "a list", "object": "a section of keys"}
+_KINDS |= {"array": "a list, as in [a, b]", "object": "a section of keys"}
 
 
 def _explain_config(error: jsonschema.ValidationError) -> str:
@@ -253,7 +339,10 @@ def _explain_config(error: jsonschema.ValidationError) -> str:
         known = error.schema.get("properties", {})
         unknown = next(key for key in error.instance if key not in known)
         key = f"{path}.{unknown}" if path else str(unknown)
-        return f"{key} = {_show(error.instance[unknown])}: unknown key{_suggest_key(str(unknown), known)}"
+        hint = _suggest_key(str(unknown), known)
+        if isinstance(unknown, int) and error.instance[unknown] is None:  # what {learning_rate: 0,001} becomes
+            hint = "; write decimals with a point, as in 0.001"
+        return f"{key} = {_show(error.instance[unknown])}: unknown key{hint}"
     return f"{path} = {_show(error.instance)}: {_reason(error)}"
 
 
@@ -263,7 +352,11 @@ def _reason(error: jsonschema.ValidationError) -> str:
     hint = f" ({schema['description']})" if "description" in schema else ""
     match error.validator:
         case "type":
-            quote = "; put it in quotes" if limit == "string" and isinstance(error.instance, bool) else ""
+            quote = ""
+            if limit == "string" and isinstance(error.instance, bool):
+                quote = "; put it in quotes, since YAML takes yes, no, on and off for true and false"
+            elif limit == "string" and not isinstance(error.instance, list | dict | None):
+                quote = "; put it in quotes"
             return f"must be {_KINDS[limit]}{quote}{hint}"
         case "enum":
             return f"must be one of {', '.join(limit)}{_suggest(str(error.instance), limit)}"
@@ -329,39 +422,67 @@ def read_table(path: str | Path) -> list[tuple[int, dict[str, str]]]:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        content = path.read_bytes()
     except FileNotFoundError:
         raise InputError(
             f"config: videos = {_show(str(path))}: no such video table in {Path.cwd()}; make one "
             "(columns video, path, labels) or name another (--config videos=...)"
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not readable as UTF-8 text ({error}); save it as CSV in UTF-8") from None
-    reader = csv.reader(text.splitlines(), delimiter="\t" if path.suffix == ".tsv" else ",", skipinitialspace=True)
-    header = [name.strip() for name in next(reader, [])]
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(f"{path}: not readable ({reason}); name the video table, a CSV file, at videos") from None
+    lines = _split_cells(decode_text(content, path, "the video table"), path)
+    if not lines:
+        raise InputError(
+            f"{path} line 1: the file is empty, so column video is missing; add a header and a row a video"
+        )
+    first, header = lines[0]
     known = load_schema("videos")["properties"]
     for name in header:
         if name not in known:
-            hint = "" if ";" in name else _suggest(name, known)
-            hint = hint or f"; columns are {', '.join(known)}, with commas between"
-            raise InputError(f"{path} line 1: unknown column {_show(name)}{hint}")
+            hint = _suggest(name, known) or f"; columns are {', '.join(known)}, with commas between"
+            raise InputError(f"{path} line {first}: unknown column {_show(name)}{hint}")
         if header.count(name) > 1:
-            raise InputError(f"{path} line 1: column {name} stands there twice; remove one")
+            raise InputError(f"{path} line {first}: column {name} stands there twice; remove one")
     for name in load_schema("videos")["required"]:
         if name not in header:
-            raise InputError(f"{path} line 1: column {name} is missing; columns are {', '.join(known)}")
+            raise InputError(f"{path} line {first}: column {name} is missing; columns are {', '.join(known)}")
     rows = []
-    for cells in reader:
-        if not any(cell.strip() for cell in cells) or cells[0].lstrip().startswith("#"):
-            continue
+    for number, cells in lines[1:]:
         if len(cells) > len(header):
             raise InputError(
-                f"{path} line {reader.line_num}: {len(cells)} cells under {len(header)} columns; "
+                f"{path} line {number}: {len(cells)} cells under {len(header)} columns; "
                 'a cell with commas (crop) needs quotes, as in "0,0,640,480"'
             )
-        row = {name: cell.strip() for name, cell in zip(header, cells, strict=False) if cell.strip()}
-        rows.append((reader.line_num, row))
+        rows.append((number, {name: cell for name, cell in zip(header, cells, strict=False) if cell}))
     return rows
+
+
+def _split_cells(text: str, path: Path) -> list[tuple[int, list[str]]]:
+    """(line number, stripped cells) of the lines of a video table; blank lines and comments (#) are left out.
+
+    The first line tells what separates: comma, or semicolon or tab, as spreadsheets write them in some countries.
+    Empty cells at the right, below nameless columns, are dropped.
+    """
+    numbered = [
+        (number, line)
+        for number, line in enumerate(text.splitlines(), start=1)
+        if line.strip(' \t,;"') and not line.lstrip(' \t"').startswith("#")
+    ]
+    separator = max(",;\t", key=numbered[0][1].count) if numbered else ","
+    lines = []
+    for number, line in numbered:
+        try:
+            cells = next(csv.reader([line], delimiter=separator, skipinitialspace=separator != "\t", strict=True))
+        except csv.Error as error:
+            reason = f"a quote is opened and not closed, or stands inside of a cell ({error}); correct the quotes"
+            raise InputError(f"{path} line {number}: {reason}") from None
+        cells = [cell.strip() for cell in cells]
+        width = len(lines[0][1]) if lines else 1
+        while len(cells) > width and not cells[-1]:
+            cells.pop()
+        lines.append((number, cells))
+    return lines
 
 
 def find_videos(pattern: str) -> list[tuple[int, dict[str, str]]]:
@@ -370,19 +491,25 @@ def find_videos(pattern: str) -> list[tuple[int, dict[str, str]]]:
     The name of a video is its file name without suffix, with `_` for what a name may not hold.
     """
     rows = []
-    for number, path in enumerate(sorted(glob.glob(pattern, recursive=True)), start=1):
+    files = sorted(path for path in glob.glob(pattern, recursive=True) if not Path(path).is_dir())
+    for number, path in enumerate(files, start=1):
         row = {"video": re.sub(r"[^A-Za-z0-9_-]", "_", Path(path).stem), "path": path}
         labels = Path(path).with_name(Path(path).stem + "_labels.csv")
         if labels.is_file():
             row["labels"] = str(labels)
         rows.append((number, row))
     if not rows:
-        raise InputError(f"config: videos = {_show(pattern)}: no file in {Path.cwd()} matches")
+        raise InputError(f"config: videos = {_show(pattern)}: no file in {Path.cwd()} matches; correct the pattern")
     return rows
 
 
 def check_rows(
-    rows: list[tuple[int, dict[str, str]]], table: str, behaviors: list[str], *, must_exist: bool = True
+    rows: list[tuple[int, dict[str, str]]],
+    table: str,
+    behaviors: list[str],
+    *,
+    must_exist: bool = True,
+    found: bool = False,
 ) -> list[Video]:
     """Check the rows of a video table, each by itself and against each other.
 
@@ -391,14 +518,16 @@ def check_rows(
         table: the table's name, for messages.
         behaviors: the project's behaviors.
         must_exist: whether video and label files have to be there already.
+        found: whether `table` is a glob, whose rows are files and not lines.
     """
     if not rows:
         raise InputError(f"{table}: no videos in it; add a row for each video")
     videos, errors = [], []
     names: dict[str, int] = {}
     sources: dict[tuple, int] = {}
+    name_of = {line: f"file {row.get('path')}" if found else f"line {line}" for line, row in rows}
     for line, row in rows:
-        where = f"{table} line {line}" + (f" ({row['video']})" if "video" in row else "")
+        where = f"{table} {name_of[line]}" + (f" ({row['video']})" if "video" in row else "")
         if error := _row_error(row, behaviors, must_exist):
             errors.append(f"{where}: {error}")
             continue
@@ -406,9 +535,9 @@ def check_rows(
         scored = tuple(dict.fromkeys(_split_names(row["scored"]))) if "scored" in row else None
         video = Video(**{**row, "crop": crop, "scored": scored})
         if (first := names.setdefault(video.video.lower(), line)) != line:
-            errors.append(f"{where}: the name stands in line {first} already; names must differ by more than case")
+            errors.append(f"{where}: the name stands in {name_of[first]} already; names must differ by more than case")
         if (first := sources.setdefault((video.path, crop), line)) != line:
-            errors.append(f"{where}: the same video file and crop as line {first}; remove one")
+            errors.append(f"{where}: the same video file and crop as {name_of[first]}; remove one")
         videos.append(video)
     if errors:
         raise InputError(errors[0] + _and_more(len(errors) - 1, "row"))
@@ -433,6 +562,8 @@ def _row_error(row: dict[str, str], behaviors: list[str], must_exist: bool) -> s
     if "part" in row and "labels" not in row:
         return f"part = {row['part']}, but the video has no labels; name its label file or leave part empty"
     for key, what in (("path", "video"), ("labels", "label")):
+        if "{" in row.get(key, "") or "}" in row.get(key, ""):  # Snakemake would read them as wildcards
+            return f"{key} = {_show(row[key])}: rename the {what} file or its folder: no {{ and }} can be in a path"
         if must_exist and key in row and not Path(row[key]).is_file():
             where = "" if Path(row[key]).is_absolute() else f" in {Path.cwd()}"
             return f"{key} = {_show(row[key])}: no such {what} file{where}"
@@ -440,7 +571,7 @@ def _row_error(row: dict[str, str], behaviors: list[str], must_exist: bool) -> s
 
 
 def _split_names(cell: str) -> list[str]:
-    return [name.strip() for name in cell.split(";") if name.strip()]
+    return [name.strip() for name in re.split("[;,]", cell) if name.strip()]  # no behavior has either in its name
 
 
 # --- who trains, validates and tests ---------------------------------------------------------------------------
@@ -461,11 +592,16 @@ def assign_videos(
     """
     labelled = [video for video in videos if video.labels]
     if not labelled:
+        mend = "fill the column labels of the video table"
+        if settings["example"] == "none" and glob.has_magic(settings["videos"]):
+            mend = "put <name>_labels.csv beside the video"
         raise InputError(
-            "no video has labels, so there is nothing to learn from: fill the column labels of the video table "
-            "for at least one training and one validation video"
+            f"no video has labels, so there is nothing to learn from: {mend} for at least one training and one "
+            "validation video"
         )
     previous = read_json(split) if Path(split).is_file() else {}
+    if not (isinstance(previous, dict) and all(isinstance(previous.get(part, []), list) for part in PARTS)):
+        raise InputError(f"{split}: not a split (train, validate, test: lists of videos); delete it and run again")
     settled = {name for part in PARTS for name in previous.get(part, ())}
     new = any(video.video not in settled for video in labelled)
     positives = {}
@@ -474,6 +610,13 @@ def assign_videos(
             if Path(video.labels).is_file():  # an example's are made by the workflow
                 counts = count_positives(video.labels)
                 scored = video.scored or settings["behaviors"]
+                if missing := [name for name in scored if name not in counts]:
+                    raise InputError(
+                        f"{video.labels}, line 1: there is no column '{missing[0]}', a behavior of config.yaml; the "
+                        f"columns are {', '.join(counts) or 'none'}{_suggest(missing[0], counts)}; correct the header, "
+                        f"or leave '{missing[0]}' out of the column scored of the video table ({video.video}) if it "
+                        "was not scored in this video"
+                    )
                 positives[video.video] = {name: counts[name] for name in scored if name in counts}
     parts = assign_parts(
         [vars(video) for video in labelled],

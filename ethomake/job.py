@@ -72,14 +72,23 @@ def say(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
+def duration(seconds: float) -> str:
+    """A time span in words: seconds, minutes or hours."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
 class Progress:
     """A progress bar made of lines: several jobs can share a terminal, and a log stays readable.
 
-    Used as a context manager; `advance(n)` counts. A line appears at most every `every` seconds, and at the end.
+    Used as a context manager; `advance(n)` counts. What will take over half a minute says so early (`estimate`). A
+    line appears at most every `every` seconds, and at the end.
     """
 
-    def __init__(self, total: int, label: str, unit: str, every: float = 5.0):
+    def __init__(self, total: int, label: str, unit: str, every: float = 5.0, estimate: bool = True):
         self.total, self.label, self.unit, self.every = total, label, unit, every
+        self.estimate = estimate
         self.count = 0
 
     def __enter__(self) -> "Progress":
@@ -93,6 +102,12 @@ class Progress:
     def advance(self, n: int = 1, note: str = "") -> None:
         """Count `n` more units; `note` (a loss, say) stands at the end of the line."""
         self.count += n
+        elapsed = time.monotonic() - self.started
+        if self.estimate and elapsed > 1:
+            self.estimate = False
+            expected = elapsed / self.count * self.total
+            if expected > 30:
+                say(f"{self.label}: {self.total} {self.unit}s take about {duration(expected)}")
         if time.monotonic() - self.shown >= self.every:
             self._show(note)
 

@@ -129,7 +129,7 @@ def cut_flies(wheel: str | Path, clip: str, folder: str | Path) -> None:
             writers[fly] = stack.enter_context(encoder)
         count = 0
         images = read_grey(video, height=what.size, width=what.size)
-        for image in track(images, frames, f"cut {clip}", "frames"):
+        for image in track(images, frames, f"cut {clip}", "frame"):
             for fly, write in writers.items():
                 write(cut(image, *centers[fly, count]))
             count += 1

@@ -159,7 +159,7 @@ def draw_video(video_path: str | Path, labels_path: str | Path, *, video: str, s
     with (
         write_whole(video_path) as part,
         write_h264(part, height=size, width=size, fps=fps, crf=18, color=True, intra=True) as write,
-        Progress(frames, f"draw {video}", "frames") as progress,
+        Progress(frames, f"draw {video}", "frame") as progress,
     ):
         for image in draw(track, look, random):
             write(image)

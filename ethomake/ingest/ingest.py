@@ -114,7 +114,7 @@ def _write_frames(
     images: Iterable[np.ndarray | None], total: int, path: str | Path, view: View, video: str, quality: int
 ) -> FrameWriter:
     """Write the frame file, whole or not at all; None stands for a frame that is not good."""
-    with write_whole(path) as part, part.open("wb") as file, Progress(total, f"ingest {video}", "frames") as progress:
+    with write_whole(path) as part, part.open("wb") as file, Progress(total, f"ingest {video}", "frame") as progress:
         writer = FrameWriter(file, quality, view.content_box)
         for image in images:
             if image is None:
@@ -143,7 +143,10 @@ def _check_crop(crop: Sequence[int] | None, origin: Source, video: str) -> tuple
     x, y, w, h = (int(value) for value in crop)
     if min(x, y) < 0 or min(w, h) < 1 or x + w > origin.width or y + h > origin.height:
         size = f"{origin.width}x{origin.height}"
-        raise InputError(f"{video}: crop {given} (x,y,w,h) is not inside the picture of {origin.path.name}, {size}")
+        raise InputError(
+            f"{video}: crop {given} (x,y,w,h) is not inside the picture of {origin.path.name}, {size}; correct the "
+            "column crop of the video table"
+        )
     return x, y, w, h
 
 

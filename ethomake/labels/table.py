@@ -85,16 +85,24 @@ def read_sheet(path: str | Path) -> Sheet:
     first = next((line for line in text.splitlines() if line.strip()), "")
     separator = max(SEPARATORS, key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    cells = []
     try:
-        cells = [([cell.strip() for cell in row], reader.line_num) for row in reader]
+        for row in reader:
+            if any("\n" in cell or "\r" in cell for cell in row):
+                start = (cells[-1][1] if cells else 0) + 1
+                raise InputError(f"{path}, line {start}: a quote is opened and not closed; delete it or close it")
+            cells.append(([cell.strip() for cell in row], reader.line_num))
     except csv.Error as error:
-        raise InputError(f"{path}, line {reader.line_num}: not readable as a table ({error})") from None
+        problem = f"not readable as a table ({error}); save the labels as a CSV file again"
+        raise InputError(f"{path}, line {reader.line_num}: {problem}") from None
     while cells and not any(cells[-1][0]):
         cells.pop()
     while cells and not any(cells[0][0]):
         cells.pop(0)
     if not cells:
         raise InputError(f"{path}: the file is empty; it needs a header and a row for every frame of the video")
+    if len(cells) == 1:
+        raise InputError(f"{path}: a header and nothing below it; it needs a row for every frame of the video")
     header = cells[0][0]
     while len(header) > 1 and not header[-1]:
         header.pop()
@@ -149,6 +157,28 @@ def read_columns(sheet: Sheet, *, first: int, index: bool) -> LabelTable:
     return LabelTable(tuple(names), values)
 
 
+def decode_text(content: bytes, path: str | Path, what: str) -> str:
+    """The text of a table, without byte-order mark.
+
+    Raises:
+        InputError: if it is no text in UTF-8; it says what it is instead, as far as that can be told. `what` is saved.
+    """
+    if content.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):  # zip, as .xlsx and .ods are; .xls
+        raise InputError(
+            f"{path}: a workbook (Excel, LibreOffice) and not plain text in UTF-8, whatever its name; open it there "
+            f"and save {what} as a CSV file in UTF-8"
+        )
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        where = "" if b"\0" in content else f" (line {line} has other characters)"
+        raise InputError(f"{path}: not plain text in UTF-8{where}; save {what} as a CSV file in UTF-8") from None
+    if "\0" in text:
+        raise InputError(f"{path}: not plain text in UTF-8; save {what} as a CSV file in UTF-8")
+    return text
+
+
 def _read_text(path: Path) -> str:
     try:
         content = path.read_bytes()
@@ -156,13 +186,7 @@ def _read_text(path: Path) -> str:
         raise InputError(f"{path}: there is no such label file; correct the path in the video table") from None
     except OSError as error:
         raise InputError(f"{path}: not readable ({error.strerror}); correct the path in the video table") from None
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text:
-        raise InputError(f"{path}: not plain text in UTF-8; save the labels as a CSV file in UTF-8")
-    return text
+    return decode_text(content, path, "the labels")
 
 
 def _read_cell(sheet: Sheet, row: int, name: str, cell: str) -> int:
@@ -186,6 +210,8 @@ def _check_index(sheet: Sheet) -> None:
             shown = f"'{row[0]}'" if row[0] else "nothing"
             column = f"column '{sheet.header[0]}'" if sheet.header[0] else "the first column"
             problem = f"{column} holds {shown} where frame {expected} is due; frames count 0, 1, 2, ... "
+            if expected == 0 and frame == 1:
+                raise sheet.error(0, problem + "from 0: subtract 1 from the whole column")
             raise sheet.error(expected, problem + "without gaps: add a row for each missing frame (-1: not scored)")
 
 

@@ -14,7 +14,7 @@ from torch import nn
 
 from ethomake.errors import InputError
 from ethomake.files import content_digest, file_digest, write_whole
-from ethomake.job import Progress, say
+from ethomake.job import Progress, duration, say
 from ethomake.training.frames import prefetch
 
 
@@ -127,7 +127,7 @@ def fit(
         total = torch.zeros((), dtype=torch.float64)
         done = 0
         started = time.monotonic()
-        with Progress(steps, f"{label} {epoch}/{schedule.epochs}", "step") as progress:
+        with Progress(steps, f"{label} {epoch}/{schedule.epochs}", "step", estimate=False) as progress:
             for batch in prefetch(batches(rng)):
                 optimizer.zero_grad(set_to_none=True)
                 value = loss(batch)
@@ -137,9 +137,9 @@ def fit(
                 total = total.to(value.device) + value.detach()
                 done += 1
                 progress.advance()
-                if done == 3 and epoch == 1:
+                if done == min(3, steps) and epoch == 1:
                     left = (time.monotonic() - started) / done * steps * schedule.epochs
-                    say(f"{label}: {schedule.epochs} epochs of {steps} steps take at most about {_duration(left)}")
+                    say(f"{label}: {schedule.epochs} epochs of {steps} steps take at most about {duration(left)}")
         train_loss = float(total) / max(done, 1)
         if not np.isfinite(train_loss):
             raise InputError(
@@ -208,7 +208,7 @@ def _read_checkpoint(path: Path, identity: str, label: str) -> dict | None:
     if not path.exists():
         return None
     try:
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise InputError(f"{path}: this checkpoint cannot be read ({error}); delete it to start anew") from None
     if state["identity"] != identity:
@@ -229,9 +229,3 @@ def _in_words(row: dict) -> str:
     if row["validation_f1"] is not None:
         parts.append(f"validation F1 {row['validation_f1']:.3f}")
     return ", ".join(parts)
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -59,6 +59,11 @@ def part_of(split, part):
     return SPLITS[split][part]
 
 
+def trained_on(wildcards):
+    """Which videos train and which validate: a param, since Snakemake does not see a video move between the two."""
+    return {part: part_of(wildcards.split, part) for part in ("train", "validate")}
+
+
 def part_files(part, pattern):
     """An input function: the file `pattern` names, of each video of a part."""
     return lambda wildcards: expand(pattern, video=part_of(wildcards.split, part), split=wildcards.split)

@@ -26,6 +26,7 @@ rule train_flow:
         settings=without("flow", "reuse"),
         augmentation=SETTINGS["augmentation"],
         seed=SEED,
+        videos=trained_on,
         checkpoint=lambda wildcards: checkpoint_path(
             "flow", without("flow", "reuse"), SETTINGS["augmentation"], part_of(wildcards.split, "train")
         ),

@@ -34,6 +34,7 @@ rule train_sequence:
         streams=STREAMS,
         settings=SETTINGS["sequence"],
         seed=SEED,
+        videos=trained_on,
         checkpoint=lambda wildcards: checkpoint_path(
             "sequence", BEHAVIORS, EXCLUSIVE, STREAMS, SETTINGS["sequence"], part_of(wildcards.split, "train")
         ),

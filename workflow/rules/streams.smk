@@ -35,6 +35,7 @@ rule train_stream:
         settings=STREAM_SETTINGS,
         augmentation=SETTINGS["augmentation"],
         seed=SEED,
+        videos=trained_on,
         checkpoint=lambda wildcards: checkpoint_path(
             f"stream-{wildcards.stream}",
             BEHAVIORS,
@@ -82,6 +83,7 @@ rule train_joint:
         settings=JOINT_SETTINGS,
         augmentation=SETTINGS["augmentation"],
         seed=SEED,
+        videos=trained_on,
         checkpoint=lambda wildcards: checkpoint_path(
             "joint", BEHAVIORS, EXCLUSIVE, JOINT_SETTINGS, SETTINGS["augmentation"], part_of(wildcards.split, "train")
         ),
