@@ -47,7 +47,7 @@ class Outcome:
         return dict(Counter({rule: int(n) for rule, n in re.findall(r"(\S+) +(\d+)\n", table[1])})) if table else {}
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def run_snakemake():
     """`run_snakemake(folder, *arguments, config={...})` runs the workflow in `folder`; gives its Outcome.
 
@@ -80,6 +80,15 @@ def run_snakemake():
         return Outcome(done.returncode, done.stdout)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def finished(run_snakemake, tmp_path_factory):
+    """A folder in which the tiny example has run once; the tests that look at it share it."""
+    folder = tmp_path_factory.mktemp("finished")
+    outcome = run_snakemake(folder, "--cores", "2", config={"example": "simulated"} | TINY)
+    assert outcome.status == 0, outcome.output[-3000:]
+    return folder
 
 
 @pytest.fixture
