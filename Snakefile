@@ -7,7 +7,6 @@
 #
 # Data flow is in workflow/rules/<stage>.smk, the work itself in the library ethomake/<stage>.
 
-import os
 import sys
 from pathlib import Path
 
@@ -27,7 +26,14 @@ report: "workflow/report/workflow.rst"
 ROOT = Path(workflow.basedir)
 
 
-configfile: "config.yaml" if os.path.exists("config.yaml") else str(ROOT / "config.yaml")
+try:
+    CONFIG_FILE = project_config.find_config_file(ROOT, workflow.config_settings.configfiles)
+except InputError as error:
+    print(f"error: {error}", file=sys.stderr, flush=True)
+    sys.exit(1)
+
+
+configfile: CONFIG_FILE
 
 
 if config.get("example") in ("flies", "simulated"):

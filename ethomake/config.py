@@ -402,6 +402,8 @@ def _show(value: Any) -> str:
     """A value on one line, cut short where it is long."""
     try:
         text = json.dumps(value, ensure_ascii=False)
+        if not text.isprintable():
+            text = json.dumps(value)
     except TypeError:
         text = str(value)
     return text if len(text) <= 80 else text[:77] + "..."

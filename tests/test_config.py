@@ -12,6 +12,7 @@ import yaml
 
 from ethomake.config import (
     check_rows,
+    find_config_file,
     find_videos,
     load_project,
     load_schema,
@@ -130,6 +131,10 @@ def test_settling_twice_changes_nothing_and_leaves_the_input_alone():
         ({"streams": {"enabled": []}}, ["streams.enabled = []"]),
         ({"behaviors": ["groom", "groom"]}, ["behaviors", "twice"]),
         ({"behaviors": [True, "rear"]}, ["behaviors[0] = true", "put it in quotes"]),
+        ({"behaviors": [1, "rear"]}, ["behaviors[0] = 1", "put it in quotes"]),
+        ({"behaviors": "groom"}, ['behaviors = "groom"', "a list, as in [a, b]"]),
+        ({"behaviors": ["groom\u2028x"]}, ["groom\\u2028x", "cannot be printed"]),
+        ({"flow": {"learning_rate": 0, 1: None}}, ["flow.1 = null", "with a point"]),
         ({"behaviors": ["groom;rear"]}, ["behaviors[0]", "without commas, semicolons"]),
         ({"behaviors": ["groom", "background"]}, ["behaviors", "background", "derived"]),
         ({"behaviors": ["groom", "Human"]}, ["behaviors", "Human", "our tables use it"]),
@@ -158,6 +163,46 @@ def test_mistakes_are_refused_in_one_line(change, parts):
     assert "\n" not in message
     for part in parts:
         assert part in message
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"", "config is empty"),
+        (b"# all of it left out\n", "config is empty"),
+        (b"- a\n", "config has no keys"),
+        (b"seed: 1\nflow: {epochs: 1}\nseed: 2\n", "line 3: seed stands in line 1 already"),
+        (b"flow:\n  epochs: 1\n  epochs: 2\n", r"line 3: flow\.epochs stands in line 2 already"),
+        (b"flow:\n\tepochs: 1\n", "line 2: not YAML .*; indent with blanks and not with tabs"),
+        (b"flow: [1, 2\nseed: 3\n", "line 2: not YAML .*flow sequence of line 1"),
+        (b"preset: fast\nseed:3\nvideos: a\n", "line 2: not YAML .* with a blank after the colon|line 3: not YAML"),
+        (b"seed: 1\n# m\xe4use\n", "line 2: not text in UTF-8"),
+        (b"seed: 1\n\0", "not YAML .* save it as plain text"),
+        (b"flow: &a {epochs: *a}\n", "nested without end"),
+    ],
+)
+def test_a_config_file_that_cannot_be_read(tmp_path, monkeypatch, text, said):
+    monkeypatch.chdir(tmp_path)
+    Path("config.yaml").write_bytes(text)
+    with pytest.raises(InputError, match=said) as caught:
+        find_config_file(ROOT)
+    assert str(caught.value).startswith("config.yaml")
+    assert "\n" not in str(caught.value)
+
+
+def test_the_config_of_the_folder_or_else_that_of_the_workflow(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert find_config_file(ROOT) == str(ROOT / "config.yaml")
+    Path("mine.json").write_text('{\n\t"seed": 1\n}')
+    assert find_config_file(ROOT, ["mine.json"]) == str(ROOT / "config.yaml")
+    Path("config.yaml.txt").write_text("seed: 1")
+    with pytest.raises(InputError, match=r"config\.yaml\.txt: .* rename it to config\.yaml"):
+        find_config_file(ROOT)
+    Path("config.yaml").write_text("\ufeffseed: 1\r\n")
+    assert find_config_file(ROOT) == "config.yaml"
+    Path("mine.yaml").write_text("seed: 1\nseed: 2\n")
+    with pytest.raises(InputError, match=r"mine\.yaml line 2"):
+        find_config_file(ROOT, ["mine.yaml"])
 
 
 def test_other_mistakes_are_counted():
@@ -242,7 +287,11 @@ def test_cells_are_read(project):
     [
         ("video,file\na,0.mp4\n", ["line 1", '"file"', "columns are video, path"]),
         ("video,path,label\na,0.mp4,\n", ["line 1", '"label"', "did you mean labels?"]),
-        ("video;path\na;0.mp4\n", ["line 1", "with commas between"]),
+        ("name:file\na:0.mp4\n", ["line 1", "with commas between"]),
+        ("# mine\n\nvideo,paht\na,0.mp4\n", ["line 3", "did you mean path?"]),
+        ('video,path\n"a,0.mp4\nb,1.mp4\n', ["line 2", "a quote is opened and not closed"]),
+        ("video,path\na,{a}.mp4\n", ["line 2 (a)", "no { and } can be in a path"]),
+        ("video,path\na,0.mp4\0\n", ["not plain text"]),
         ("video\na\n", ["line 1", "column path is missing"]),
         ("video,path,path\na,0.mp4,\n", ["line 1", "column path stands there twice"]),
         ("video,path\n", ["no videos in it"]),
@@ -272,6 +321,56 @@ def test_mistakes_in_the_table_name_file_and_line(project, text, parts):
         assert part in message
 
 
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_semicolons_and_tabs_of_spreadsheets_separate_too(project, separator):
+    lines = [
+        "",
+        "video,path,labels,part,scored,",
+        "a,0.mp4,0.csv,train,'groom;rear',,",
+        ",,,,,",
+        "b,1.mp4,1.csv,validate,,",
+    ]
+    text = "\r\n".join(lines).replace(",", separator).replace("'", '"')
+    project.write_text(text, newline="")
+    videos = load_project(BASE).videos
+    assert (videos["a"].scored, videos["b"].path) == (("groom", "rear"), "1.mp4")
+
+
+def test_scored_takes_commas_too(project):
+    project.write_text('video,path,labels,part,scored\na,0.mp4,0.csv,train,"groom, rear"\nb,1.mp4,1.csv,validate,\n')
+    assert load_project(BASE).videos["a"].scored == ("groom", "rear")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"PK\x03\x04\x14\0", "workbook"),
+        ("video,path\nm\xe4use,0.mp4\n".encode("latin-1"), "line 2 has other characters"),
+        ("video,path\na,0.mp4\n".encode("utf-16"), "not plain text in UTF-8; save"),
+    ],
+)
+def test_a_table_that_is_no_text(project, content, said):
+    project.write_bytes(content)
+    with pytest.raises(InputError, match=said):
+        load_project(BASE)
+
+
+def test_labels_that_lack_a_behavior_stop_before_any_job(project):
+    Path("1.csv").write_text("frame,Groom,rear\n0,1,0\n")
+    with pytest.raises(InputError, match=r"1\.csv, line 1: there is no column 'groom'.*did you mean Groom\?.*mouse1"):
+        load_project(BASE)
+    project.write_text("video,path,labels,part,scored\na,0.mp4,0.csv,train,\nb,1.mp4,1.csv,validate,rear\n")
+    assert load_project(BASE).parts["validate"] == ["b"]
+
+
+@pytest.mark.parametrize("content", ["[1]", '{"train": 3}'])
+def test_a_split_that_is_none(project, content):
+    Path("results/splits").mkdir(parents=True)
+    Path("results/splits/main.json").write_text(content)
+    with pytest.raises(InputError, match="delete it and run again"):
+        load_project(BASE)
+
+
 def test_a_table_that_is_not_there(project):
     with pytest.raises(InputError, match=r'videos = "other\.csv".*no such video table'):
         load_project({**BASE, "videos": "other.csv"})
@@ -298,6 +397,18 @@ def test_a_glob_finds_videos_and_labels_beside_them(tmp_path, monkeypatch):
     ]
     with pytest.raises(InputError, match="no file"):
         find_videos("raw/*.avi")
+
+
+def test_mistakes_of_a_glob_name_files_and_not_lines(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("a.mp4").mkdir()  # a folder is no video
+    for name in ("b 1.mp4", "b_1.mp4"):
+        Path(name).write_text("")
+    with pytest.raises(InputError, match=r"file b_1\.mp4 \(b_1\): the name stands in file b 1\.mp4 already"):
+        load_project({**BASE, "videos": "*.mp4"})
+    Path("b 1.mp4").unlink()
+    with pytest.raises(InputError, match=r"put <name>_labels\.csv beside the video"):
+        load_project({**BASE, "videos": "*.mp4"})
 
 
 def test_the_table_of_the_flies():

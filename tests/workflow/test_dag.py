@@ -129,6 +129,9 @@ def test_a_project_needs_no_config_of_its_own_but_a_configfile(run_snakemake, pr
         ("", "video,path\na,gone.mp4\n", 'videos.csv line 2 (a): path = "gone.mp4": no such video file'),
         ("", "video,path\nnew,new.mp4\n", "no video has labels"),
         ("example: simulated\nsimulated: {videos: 3}", None, "simulated"),
+        ("seed: 1\nseed: 2", None, "config.yaml line 4: seed stands in line 3 already"),
+        ("flow:\n\tepochs: 3", None, "config.yaml line 4: not YAML"),
+        ("", "video,path\na,{a}.mp4\n", "no { and } can be in a path"),
         (
             "example: fleas",
             None,
@@ -137,8 +140,8 @@ def test_a_project_needs_no_config_of_its_own_but_a_configfile(run_snakemake, pr
     ],
 )
 def test_mistakes_stop_before_any_job_with_one_line(run_snakemake, project, config, table, message):
-    with (project / "config.yaml").open("a") as file:
-        file.write(config + "\n")
+    shipped = "behaviors: [groom, rear]\n" if config.startswith("example:") else (project / "config.yaml").read_text()
+    (project / "config.yaml").write_text(shipped + config + "\n")
     if table:
         (project / "videos.csv").write_text(table)
     outcome = run_snakemake(project)
@@ -148,6 +151,14 @@ def test_mistakes_stop_before_any_job_with_one_line(run_snakemake, project, conf
     assert lines[-1].startswith("error: ")
     assert len([line for line in lines if not line.startswith("Using workflow specific profile")]) == 1
     assert not (project / "results").exists()
+
+
+def test_a_config_of_almost_the_right_name_is_not_passed_over(run_snakemake, project):
+    (project / "config.yaml").rename(project / "config.yml")
+    outcome = run_snakemake(project, "--dry-run")
+    assert outcome.status == 1
+    assert "error: config.yml: is it meant as the config? rename it to config.yaml" in outcome.output
+    plan(run_snakemake(project, "--dry-run", "frames", "--configfile", "config.yml"))
 
 
 def test_unknown_videos_are_said(run_snakemake, project):
