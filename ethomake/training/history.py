@@ -42,7 +42,7 @@ def draw_curves(history: str | Path, png: str | Path, svg: str | Path, *, title:
             _plot(axes[0], epochs, columns[f"{name}_loss"], color, name)
         axes[0].legend(frameon=False)
         if has_f1:
-            axes[1].set(title="Validation", ylabel="mean F1 at the best thresholds", ylim=(0, 1.02))
+            axes[1].set(title="Validation", ylabel="mean F1, best thresholds", ylim=(0, 1.02))
             _plot(axes[1], epochs, scores, PALETTE[2])
             _mark_best(axes[1], epochs, [None if score is None else -score for score in scores], -1)
         else:
