@@ -48,11 +48,11 @@ def train_flow(
         InputError: if given weights do not fit, or the videos' image sizes differ.
     """
     device = choose_device()
-    precision = choose_precision(settings["precision"], device)
     changes = Augmentation(**augmentation)
     schedule = Schedule.of(settings)
     torch.manual_seed(seed)
     model = place(build_flow_network(settings["network"], FRAMES), device)
+    precision = choose_precision(settings["precision"], device, model)
     pretrained: frozenset[str] = frozenset()
     given = [settings["weights"]] if settings["weights"] != "none" else []
     if given:

@@ -86,12 +86,12 @@ def train_joint(
             is `joint_epochs`.
     """
     device = choose_device()
-    precision = choose_precision(settings["precision"], device)
     schedule = Schedule.of(settings, epochs=settings["joint_epochs"])
     torch.manual_seed(seed)
     model = TwoStream(given, settings["dropout"], settings["fusion"]).to(device)
     for part in PARTS:
         place(getattr(model, part), device)
+    precision = choose_precision(settings["precision"], device, model)
     learn, check = LabelledFrames(train, behaviors), LabelledFrames(validate, behaviors)
     objective = Objective(learn.labels, exclusive, settings, device)
     changes = Augmentation(**augmentation)

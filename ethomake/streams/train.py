@@ -57,7 +57,6 @@ def train_stream(
         InputError: if no frame is labelled, or given weights or label tables do not fit.
     """
     device = choose_device()
-    precision = choose_precision(settings["precision"], device)
     schedule = Schedule.of(settings)
     changes = Augmentation(**augmentation)
     learn, check = LabelledFrames(train, behaviors), LabelledFrames(validate, behaviors)
@@ -69,6 +68,7 @@ def train_stream(
     model = build_stream(settings["network"], stream, outputs, frames=FRAMES, dropout=settings["dropout"])
     pretrained = load_pretrained(model, settings["weights"])
     model = place(model, device)
+    precision = choose_precision(settings["precision"], device, model)
     objective = Objective(learn.labels, exclusive, settings, device)
     with torch.no_grad():
         model.head[-1].bias.copy_(head_bias(objective.positives, objective.negatives))

@@ -27,15 +27,25 @@ def choose_device() -> torch.device:
         raise InputError(f"ETHOMAKE_DEVICE={name}: not a device; write auto, cpu or cuda") from None
 
 
-def choose_precision(name: str, device: torch.device) -> torch.dtype:
-    """The type in which convolutions compute; `auto` is bfloat16 where the device has it in hardware."""
+def choose_precision(name: str, device: torch.device, trained: nn.Module | None = None) -> torch.dtype:
+    """The type in which convolutions compute; `auto` is bfloat16 where the device has it in hardware.
+
+    Not so where a 3D network is `trained` on the CPU: the backward passes of 3D networks in bfloat16 gave other
+    numbers each time there, NaN among them (torch 2.15); forward passes did not.
+    """
     if name != "auto":
         return PRECISIONS[name]
     if device.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
         native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+        native = native and not (trained is not None and is_volumetric(trained))
     return torch.bfloat16 if native else torch.float32
+
+
+def is_volumetric(model: nn.Module) -> bool:
+    """Whether a network has 3D convolutions."""
+    return any(isinstance(module, nn.Conv3d) for module in model.modules())
 
 
 def autocast(device: torch.device, precision: torch.dtype) -> torch.autocast:
@@ -45,8 +55,7 @@ def autocast(device: torch.device, precision: torch.dtype) -> torch.autocast:
 
 def place(model: nn.Module, device: torch.device) -> nn.Module:
     """Move a 2D or a 3D network to a device, its weights laid out with channels last, which is what is fast."""
-    volumetric = any(isinstance(module, nn.Conv3d) for module in model.modules())
-    return model.to(device, memory_format=torch.channels_last_3d if volumetric else torch.channels_last)
+    return model.to(device, memory_format=torch.channels_last_3d if is_volumetric(model) else torch.channels_last)
 
 
 def describe(device: torch.device, precision: torch.dtype) -> str:
