@@ -141,13 +141,14 @@ def fit(
                     left = (time.monotonic() - started) / done * steps * schedule.epochs
                     say(f"{label}: {schedule.epochs} epochs of {steps} steps take at most about {duration(left)}")
         train_loss = float(total) / max(done, 1)
-        if not np.isfinite(train_loss):
-            raise InputError(
-                f"{label}: the loss became {train_loss} in epoch {epoch}; lower learning_rate or set precision: float32"
-            )
         model.eval()
         with torch.no_grad():
             validation_loss, validation_f1 = validate()
+        if not np.isfinite([train_loss, validation_loss or 0.0]).all():
+            raise InputError(
+                f"{label}: the loss is no longer a number in epoch {epoch} (training {train_loss}, validation "
+                f"{validation_loss}); lower learning_rate or set precision: float32"
+            )
         figures = [-validation_f1 if validation_f1 is not None else None, validation_loss, -float(epoch)]
         goal = next(value for value in figures if value is not None)
         if goal < best:
