@@ -32,16 +32,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("video", nargs="?", type=Path)
     parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--noise", type=int, default=6, help="of the drawn video: 6 is dim light, 12 heavy noise")
     parser.add_argument("--clips", type=int, default=100)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        measure(arguments.video, Path(folder), arguments.size, arguments.clips)
+        video = arguments.video or draw(Path(folder) / "drawn.mkv", arguments.size, arguments.noise)
+        measure(video, Path(folder), arguments.size, arguments.clips)
 
 
-def measure(video: Path | None, folder: Path, size: int, clips: int) -> None:
+def measure(video: Path, folder: Path, size: int, clips: int) -> None:
     """Make every store of one video and time its reads."""
-    video = video or draw(folder / "drawn.mkv", size)
     names = [folder / name for name in ("frames.mjpeg", "frames.npy", "video.json")]
     before = time.process_time(), children()
     ingest_video(video, *names, video="benchmark", image_size=(size, size), jpeg_quality=92)
@@ -93,9 +94,9 @@ def decode(jpegs: list[torch.Tensor], start: int) -> torch.Tensor:
     return torch.stack([decode_jpeg(jpeg) for jpeg in jpegs[start : start + CLIP]])
 
 
-def draw(path: Path, size: int) -> Path:
-    """A test picture with the noise of a camera in dim light."""
-    source = f"testsrc2=size={size}x{size}:rate=30:duration=10,noise=alls=6:allf=t"
+def draw(path: Path, size: int, noise: int) -> Path:
+    """A saturated test picture with noise of so many grey levels; JPEGs grow with noise."""
+    source = f"testsrc2=size={size}x{size}:rate=30:duration=10,noise=alls={noise}:allf=t"
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-f", "lavfi", "-i", source]
     subprocess.run([*command, "-pix_fmt", "yuv420p", "-c:v", "libx264", "-crf", "18", str(path)], check=True)
     return path

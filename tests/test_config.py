@@ -63,11 +63,11 @@ def test_every_key_of_the_shipped_config_has_a_comment():
             assert "#" in line or above or opens_a_section, line
 
 
-@pytest.mark.parametrize("name", ["flies", "simulated"])
-def test_examples_settle(name):
+@pytest.mark.parametrize(("name", "side"), [("flies", 96), ("simulated", 64)])
+def test_examples_settle(name, side):
     overlay = yaml.safe_load((ROOT / "example" / f"{name}.yaml").read_text())
     settings = settle({"example": name, **overlay})
-    assert settings["ingest"]["image_size"] in ([96, 96], [64, 64])
+    assert settings["ingest"]["image_size"] == [side, side]
     assert settings["flow"]["weights"] == settings["streams"]["weights"] == "none"
     assert (settings["augmentation"]["rotation"], settings["augmentation"]["flip_vertical"]) == (180, 0.5)
 
