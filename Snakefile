@@ -13,7 +13,9 @@ from pathlib import Path
 from snakemake.utils import min_version
 
 from ethomake import config as project_config
+from ethomake import workplace
 from ethomake.errors import InputError
+from ethomake.provenance.code import code_digest
 
 min_version("9.20")
 

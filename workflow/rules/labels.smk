@@ -18,6 +18,7 @@ rule check_labels:
         mem_mb=1000,
         runtime=10,
     params:
+        code=code_of("check_labels"),
         behaviors=BEHAVIORS,
         scored=lambda wildcards: video_of(wildcards).scored,
         exclusive=EXCLUSIVE,
@@ -34,7 +35,7 @@ localrules:
 
 rule keep_split:
     output:
-        "results/splits/{split}.json",
+        update("results/splits/{split}.json"),  # the memory of who trained: never removed, only replaced
     log:
         "logs/splits/{split}.log",
     benchmark:
@@ -46,7 +47,9 @@ rule keep_split:
         mem_mb=500,
         runtime=5,
     params:
-        parts=lambda wildcards: {part: part_of(wildcards.split, part) for part in project_config.PARTS},
+        code=code_of("keep_split"),
+        parts=PROJECT.remembered,
+        flow=PROJECT.flow_parts,
         seed=SEED,
     message:
         "Writing down which videos train, validate and test"

@@ -30,19 +30,20 @@ rule train_stream:
         mem_mb=16000,
         runtime=1440,
     params:
+        code=code_of("train_stream"),
         behaviors=BEHAVIORS,
         exclusive=EXCLUSIVE,
-        settings=STREAM_SETTINGS,
+        settings=stream_settings,
         augmentation=SETTINGS["augmentation"],
         seed=SEED,
-        videos=trained_on,
+        videos=trained_on(part_of),
         checkpoint=lambda wildcards: checkpoint_path(
             f"stream-{wildcards.stream}",
+            wildcards.split,
             BEHAVIORS,
             EXCLUSIVE,
-            STREAM_SETTINGS,
+            stream_settings(wildcards),
             SETTINGS["augmentation"],
-            part_of(wildcards.split, "train"),
         ),
     message:
         "Training the {wildcards.stream} stream"
@@ -78,14 +79,15 @@ rule train_joint:
         mem_mb=24000,
         runtime=2880,
     params:
+        code=code_of("train_joint"),
         behaviors=BEHAVIORS,
         exclusive=EXCLUSIVE,
         settings=JOINT_SETTINGS,
         augmentation=SETTINGS["augmentation"],
         seed=SEED,
-        videos=trained_on,
+        videos=trained_on(part_of),
         checkpoint=lambda wildcards: checkpoint_path(
-            "joint", BEHAVIORS, EXCLUSIVE, JOINT_SETTINGS, SETTINGS["augmentation"], part_of(wildcards.split, "train")
+            "joint", wildcards.split, BEHAVIORS, EXCLUSIVE, JOINT_SETTINGS, SETTINGS["augmentation"]
         ),
     message:
         "Training flow and both streams together"

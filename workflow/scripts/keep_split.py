@@ -10,4 +10,5 @@ with job(snakemake.log[0], snakemake.threads):
         snakemake.params.parts,
         split=snakemake.wildcards.split,
         seed=snakemake.params.seed,
+        flow=snakemake.params.flow,
     )
