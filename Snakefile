@@ -15,6 +15,7 @@ from snakemake.utils import min_version
 from ethomake import config as project_config
 from ethomake import workplace
 from ethomake.errors import InputError
+from ethomake.labels.splits import write_split
 from ethomake.provenance.code import code_digest
 
 min_version("9.20")
@@ -54,6 +55,10 @@ include: "workflow/rules/features.smk"
 include: "workflow/rules/sequence.smk"
 include: "workflow/rules/ethogram.smk"
 include: "workflow/rules/evaluation.smk"
+
+
+onstart:
+    keep_splits()
 
 
 rule all:

@@ -31,6 +31,7 @@ SEED = SETTINGS["seed"]
 STREAMS = SETTINGS["streams"]["enabled"]
 SPLITS = {"main": PROJECT.parts}
 FLOW_SPLITS = {"main": PROJECT.flow_parts}
+KEPT_SPLITS = {"main": PROJECT.remembered}
 LABELLED = [name for name, video in VIDEOS.items() if video.labels]
 if workflow.deployment_settings.deployment_method:
     project_config.share_library()  # environments made by Snakemake have everything but ethomake itself
@@ -49,6 +50,12 @@ def prepare_folder():
         workplace.take_over()
     except InputError as error:
         stop(error)
+
+
+def keep_splits():
+    """Write down who trains, validates and tests: known to all jobs through their inputs, read again by the next run."""
+    for split, parts in KEPT_SPLITS.items():
+        write_split(f"results/splits/{split}.json", parts, split=split, seed=SEED, flow=FLOW_SPLITS[split])
 
 
 if workflow.is_main_process:

@@ -7,7 +7,6 @@ rule train_flow:
         validate=part_files("validate", "results/ingest/{video}/video.json", flow_part),
         frames=stored_frames("train", flow_part),
         weights=weights_input("flow"),
-        split=ancient("results/splits/{split}.json"),
     output:
         weights="results/flow/{split}/weights.safetensors",
         history="results/flow/{split}/history.csv",

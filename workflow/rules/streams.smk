@@ -14,7 +14,6 @@ rule train_stream:
             otherwise=[],
         ),
         weights=weights_input("streams"),
-        split=ancient("results/splits/{split}.json"),
     output:
         weights="results/streams/{split}/{stream}/weights.safetensors",
         history="results/streams/{split}/{stream}/history.csv",
@@ -61,7 +60,6 @@ rule train_joint:
         flow="results/flow/{split}/weights.safetensors",
         spatial="results/streams/{split}/spatial/weights.safetensors",
         motion="results/streams/{split}/motion/weights.safetensors",
-        split=ancient("results/splits/{split}.json"),
     output:
         flow="results/streams/{split}/joint/flow.safetensors",
         spatial="results/streams/{split}/joint/spatial.safetensors",
