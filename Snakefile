@@ -52,6 +52,7 @@ include: "workflow/rules/features.smk"
 include: "workflow/rules/sequence.smk"
 include: "workflow/rules/ethogram.smk"
 include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/provenance.smk"
 
 
 rule all:

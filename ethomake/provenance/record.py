@@ -123,6 +123,24 @@ def write_record(begun: Begun, facts: Mapping[str, Any]) -> None:
     write_text(begun.path, json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False, default=_plain) + "\n")
 
 
+def read_records(folder: Path = RECORDS) -> dict[Path, dict[str, Any]]:
+    """All records of a project, by their path, in its order.
+
+    Raises:
+        InputError: if one is not readable.
+    """
+    records = {}
+    for path in sorted(folder.rglob("*.json")):
+        try:
+            records[path] = read_json(path)
+        except InputError:
+            log = Path("logs", *path.relative_to(folder).parts).with_suffix(".log")
+            raise InputError(
+                f"{path}: this record is damaged; delete it and the results of the job whose log is {log}, run again"
+            ) from None
+    return records
+
+
 def digest(path: str | Path) -> str:
     """The digest of a file or folder, named by its kind.
 
