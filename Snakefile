@@ -7,6 +7,8 @@
 #
 # Data flow is in workflow/rules/<stage>.smk, the work itself in the library ethomake/<stage>.
 
+import os
+import platform
 import sys
 from pathlib import Path
 
@@ -55,6 +57,7 @@ include: "workflow/rules/features.smk"
 include: "workflow/rules/sequence.smk"
 include: "workflow/rules/ethogram.smk"
 include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/provenance.smk"
 
 
 onstart:

@@ -1,70 +1,156 @@
-"""What every job of the workflow does around its work: its log, its progress, its one-line errors."""
+"""What every job of the workflow does around its work: its log, its record, its progress, its one-line errors."""
 
 import os
+import platform
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from tqdm import tqdm
 
-from ethomake.errors import InputError
+from ethomake.failures import in_words
+from ethomake.provenance.record import Job, begin_record, write_record
+
+_remembered: dict[str, Any] = {}  # what the running job has found out for its record
 
 
 class _Tee:
-    """A text stream that writes to the terminal and to the log."""
+    """A text stream that writes to the terminal and to the log, and goes on without one that fails."""
 
     def __init__(self, *streams: TextIO):
-        self.streams = streams
+        self.streams = list(streams)
 
     def write(self, text: str) -> int:
-        for stream in self.streams:
-            stream.write(text)
-            stream.flush()
+        for stream in list(self.streams):
+            try:
+                stream.write(text)
+                stream.flush()
+            except OSError:  # a full disk, a closed terminal: no reason to hide what the job has to say
+                self.streams.remove(stream)
         return len(text)
 
     def flush(self) -> None:
-        for stream in self.streams:
-            stream.flush()
+        """Nothing waits: `write` flushes."""
 
     def isatty(self) -> bool:
         return False
 
 
 @contextmanager
-def job(log: str | Path, threads: int = 1) -> Iterator[None]:
-    """Run the body of a workflow script: everything it prints goes to the terminal and to `log`.
+def job(snakemake: Job, script: str | Path | None = None) -> Iterator[None]:
+    """Run the body of a workflow script: everything it prints goes to the terminal and to the job's log.
 
-    Numerical libraries that are imported inside use `threads` threads. An `InputError` becomes one line and exit
-    status 1; any other exception is a defect and keeps its traceback, in the log as well.
+    When it has ended well, the job's record is written (ethomake.provenance.record). Numerical libraries that are
+    imported inside use the job's threads. What a user can mend becomes one line and exit status 1, Ctrl-C one line
+    and status 130; any other exception is a defect and keeps its traceback, in the log as well. Where the environment
+    variable ETHOMAKE_RUN names the host and the process id of the Snakemake that runs the workflow, the job ends when
+    that process is gone.
+
+    Args:
+        snakemake: the job, as Snakemake tells it.
+        script: its script; by default the one that runs.
     """
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ[variable] = str(threads)
+        os.environ[variable] = str(snakemake.threads)
     if torch := sys.modules.get("torch"):
-        torch.set_num_threads(threads)
-    log = Path(log)
-    log.parent.mkdir(parents=True, exist_ok=True)
+        torch.set_num_threads(snakemake.threads)
+    _remembered.clear()
+    with _bound_to(os.environ.get("ETHOMAKE_RUN", "")), _logged(Path(snakemake.log[0])), _in_one_line(snakemake):
+        begun = begin_record(snakemake, script or sys.modules["__main__"].__file__)
+        yield
+        if begun:
+            write_record(begun, _remembered)
+
+
+def remember(fact: str, value: Any) -> None:
+    """Put a fact, the device say, into the record of the running job."""
+    _remembered[fact] = value
+
+
+@contextmanager
+def _logged(path: Path) -> Iterator[None]:
+    """Write what is printed to a log, too."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        log = path.open("w", encoding="utf-8", buffering=1)
+    except OSError as error:
+        say(f"error: {in_words(error, path.parent)}")
+        sys.exit(1)
     stdout, stderr = sys.stdout, sys.stderr
-    with log.open("w", encoding="utf-8", buffering=1) as file:
-        sys.stdout, sys.stderr = _Tee(stdout, file), _Tee(stderr, file)
+    sys.stdout, sys.stderr = _Tee(stdout, log), _Tee(stderr, log)
+    try:
+        yield
+    except Exception:
+        with suppress(OSError):
+            log.write(traceback.format_exc())
+        raise
+    finally:
+        sys.stdout, sys.stderr = stdout, stderr
+        with suppress(OSError):
+            log.close()
+
+
+@contextmanager
+def _in_one_line(snakemake: Job) -> Iterator[None]:
+    """Tell what the user can mend in one line, and end with a status that is not 0."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say("stopped; what is done so far is kept: run again to go on")
+        sys.exit(130)
+    except Exception as error:
+        settings = snakemake.params.get("settings")
+        batch = settings.get("batch") if isinstance(settings, dict) else None
+        results = Path(snakemake.output[0]).parent if snakemake.output else Path("results")
+        if line := in_words(error, results, batch):
+            say(f"error: {line}")
+            sys.exit(1)
+        raise
+
+
+@contextmanager
+def _bound_to(run: str) -> Iterator[None]:
+    """End this process within two seconds when the one that `run` names, "<host> <process id>", is gone.
+
+    A job that outlived its Snakemake would write into the results of the next one.
+    """
+    host, _, process = run.rpartition(" ")
+    done = threading.Event()
+    if process.isdigit() and host == platform.node():
+        threading.Thread(target=_watch, args=(int(process), done), daemon=True).start()
+    try:
+        yield
+    finally:
+        done.set()
+
+
+def _watch(process: int, done: threading.Event) -> None:
+    while is_running(process):
+        if done.wait(1):
+            return
+    os._exit(1)  # no clean-up: whoever could hear of it is gone, and the next run removes what is half-written
+
+
+def is_running(process: int) -> bool:
+    """Whether a process of this machine runs; one that has ended and waits for its parent to notice does not."""
+    if Path("/proc/self/stat").exists():
         try:
-            yield
-        except InputError as error:
-            print(f"error: {error}", file=sys.stderr)
-            sys.exit(1)
-        except OSError as error:
-            if error.filename is None and error.errno is None:
-                raise
-            print(f"error: {error}; nothing half-written was kept", file=sys.stderr)
-            sys.exit(1)
-        except Exception:
-            file.write(traceback.format_exc())
-            raise
-        finally:
-            sys.stdout, sys.stderr = stdout, stderr
+            status = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        return status.rpartition(")")[2].split()[0] not in ("Z", "X")
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # of another user
+        return True
+    return True
 
 
 def say(message: str) -> None:

@@ -1,8 +1,16 @@
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 
 from ethomake import job as jobs
 from ethomake.errors import InputError
-from ethomake.job import Progress, duration, job, say
+from ethomake.files import read_json
+from ethomake.job import Progress, duration, job, remember, say
 
 
 @pytest.fixture
@@ -16,32 +24,119 @@ def clock(monkeypatch):
     return Clock
 
 
-def test_what_a_job_says_goes_to_the_terminal_and_to_the_log(tmp_path, capsys):
-    with job(tmp_path / "logs/a.log"):
+@pytest.fixture
+def task(tmp_path, monkeypatch):
+    """A job as Snakemake describes it, in a folder of its own: `task(params={...})`."""
+    monkeypatch.chdir(tmp_path)
+
+    def make(**changes):
+        facts = {"rule": "count", "log": ["logs/a.log"], "threads": 1, "input": [], "output": [], "params": {}}
+        return SimpleNamespace(**{**facts, "wildcards": {}, **changes})
+
+    return make
+
+
+def test_what_a_job_says_goes_to_the_terminal_and_to_the_log(task, capsys):
+    with job(task()):
         say("one line")
-    assert (tmp_path / "logs/a.log").read_text() == "one line\n"
+    assert Path("logs/a.log").read_text() == "one line\n"
     assert capsys.readouterr().err == "one line\n"
 
 
-def test_a_users_mistake_is_one_line_and_status_1(tmp_path, capsys):
-    with pytest.raises(SystemExit) as end, job(tmp_path / "a.log"):
+def test_a_users_mistake_is_one_line_and_status_1(task, capsys):
+    with pytest.raises(SystemExit) as end, job(task()):
         raise InputError("videos.csv, line 3: no such file")
     assert end.value.code == 1
     assert capsys.readouterr().err == "error: videos.csv, line 3: no such file\n"
-    assert "Traceback" not in (tmp_path / "a.log").read_text()
+    assert Path("logs/a.log").read_text() == "error: videos.csv, line 3: no such file\n"
 
 
-def test_a_full_disk_is_one_line(tmp_path, capsys):
-    with pytest.raises(SystemExit) as end, job(tmp_path / "a.log"):
-        raise OSError(28, "No space left on device", "results/x")
+def test_too_large_a_batch_is_named(task, capsys):
+    with pytest.raises(SystemExit) as end, job(task(params={"settings": {"batch": 64}})):
+        raise MemoryError
     assert end.value.code == 1
-    assert "No space left on device" in capsys.readouterr().err
+    assert "make `batch` smaller (it is 64)" in capsys.readouterr().err
 
 
-def test_a_defect_keeps_its_traceback_in_the_log(tmp_path):
-    with pytest.raises(KeyError), job(tmp_path / "a.log"):
+def test_ctrl_c_is_one_line_and_status_130(task, capsys):
+    with pytest.raises(SystemExit) as end, job(task()):
+        raise KeyboardInterrupt
+    assert end.value.code == 130
+    assert capsys.readouterr().err == "stopped; what is done so far is kept: run again to go on\n"
+
+
+def test_a_defect_keeps_its_traceback_in_the_log(task):
+    with pytest.raises(KeyError), job(task()):
         raise KeyError("x")
-    assert "Traceback" in (tmp_path / "a.log").read_text()
+    assert "Traceback" in Path("logs/a.log").read_text()
+
+
+def test_a_log_that_cannot_be_written_hides_nothing(task, capsys):
+    if not Path("/dev/full").exists():
+        pytest.skip("needs /dev/full")
+    Path("logs").mkdir()
+    Path("logs/a.log").symlink_to("/dev/full")
+    with pytest.raises(SystemExit) as end, job(task()):
+        raise InputError("the real reason")
+    assert end.value.code == 1
+    assert capsys.readouterr().err == "error: the real reason\n"
+
+
+def test_a_log_that_cannot_be_made_is_one_line(task, capsys):
+    Path("logs").write_text("a file where a folder should be")
+    with pytest.raises(SystemExit) as end, job(task()):
+        pass
+    assert end.value.code == 1
+    assert re.fullmatch("error: .*logs.*\n", capsys.readouterr().err)
+
+
+def test_a_job_that_ends_well_leaves_its_record_with_what_it_remembered(task, tmp_path):
+    (tmp_path / "count.py").write_text('"""Count."""\n')
+    Path("results").mkdir()
+    with job(task(output=["results/a.txt"]), tmp_path / "count.py"):
+        remember("device", "abacus")
+        Path("results/a.txt").write_text("3")
+    assert read_json("results/provenance/a.json")["device"] == "abacus"
+    with pytest.raises(KeyError), job(task(output=["results/a.txt"]), tmp_path / "count.py"):
+        raise KeyError("x")
+    assert not Path("results/provenance/a.json").exists()
+
+
+WORK = """
+import time
+from types import SimpleNamespace
+from ethomake.job import job
+with job(SimpleNamespace(rule="r", log=["a.log"], threads=1, input=[], output=[], params={}, wildcards={})):
+    print("works", flush=True)
+    time.sleep(30)
+    print("outlives it", flush=True)
+"""
+
+START = """
+import os, platform, subprocess, sys
+os.environ["ETHOMAKE_RUN"] = f"{platform.node()} {os.getpid()}"
+subprocess.run([sys.executable, "work.py"])
+"""
+
+
+def test_a_job_does_not_outlive_the_snakemake_that_started_it(tmp_path):
+    (tmp_path / "work.py").write_text(WORK)
+    command = [sys.executable, "-c", START]
+    environment = os.environ | {"PYTHONPATH": str(Path(jobs.__file__).parents[1])}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path, env=environment) as starter:
+        assert starter.stdout.readline() == "works\n"
+        starter.kill()
+        assert starter.stdout.read() == ""  # to the end, which comes when the job has ended
+
+
+def test_only_processes_that_run_count_as_running():
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and nobody has noticed yet
+    if Path("/proc/self/stat").exists():
+        assert not jobs.is_running(ended.pid)
+    ended.wait()
+    assert not jobs.is_running(ended.pid)
+    assert jobs.is_running(os.getpid())
 
 
 def test_long_work_says_early_how_long_it_takes(clock, capsys):

@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import torch
+
 from ethomake.errors import InputError
 from ethomake.features.store import open_features, read_inputs
 from ethomake.files import write_npy
+from ethomake.job import say
 from ethomake.sequence.model import infer, load_sequence_model
-from ethomake.training.device import choose_device
+from ethomake.training.device import choose_device, describe
 from ethomake.training.losses import probabilities
 
 
@@ -21,7 +24,9 @@ def predict_video(features: str | Path, weights: str | Path, output: str | Path)
     Raises:
         InputError: if the features are not of the kind that the model was trained on.
     """
-    model, facts = load_sequence_model(weights, choose_device())
+    device = choose_device()
+    model, facts = load_sequence_model(weights, device)
+    say(f"probabilities of {Path(features).stem}: {describe(device, torch.float32)}")
     if open_features(features)[0]["behaviors"] != facts["behaviors"]:
         raise InputError(f"{features}: was made for other behaviors than {weights}; extract the features again")
     values = read_inputs(features, facts["streams"])

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from ethomake.errors import InputError
+from ethomake.job import remember
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -59,10 +60,12 @@ def place(model: nn.Module, device: torch.device) -> nn.Module:
 
 
 def describe(device: torch.device, precision: torch.dtype) -> str:
-    """The device and precision in words, for the first line of a job."""
+    """The device and precision in words, for the first line of a job; its record keeps them, too."""
     if device.type == "cuda":
         name = torch.cuda.get_device_name(device)
     else:
         threads = torch.get_num_threads()
         name = f"CPU with {threads} thread{'s' if threads > 1 else ''}"
-    return f"{name}, {str(precision).removeprefix('torch.')}"
+    words = f"{name}, {str(precision).removeprefix('torch.')}"
+    remember("device", words)
+    return words

@@ -33,6 +33,7 @@ SPLITS = {"main": PROJECT.parts}
 FLOW_SPLITS = {"main": PROJECT.flow_parts}
 KEPT_SPLITS = {"main": PROJECT.remembered}
 LABELLED = [name for name, video in VIDEOS.items() if video.labels]
+os.environ["ETHOMAKE_RUN"] = f"{platform.node()} {os.getpid()}"  # jobs end when this process is gone
 if workflow.deployment_settings.deployment_method:
     project_config.share_library()  # environments made by Snakemake have everything but ethomake itself
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ethomake.job import job
 
-with job(snakemake.log[0], snakemake.threads):
+with job(snakemake):
     from ethomake.example.flies import cut_flies
 
     cut_flies(snakemake.input.wheel, snakemake.params.clip, Path(snakemake.output[0]).parent)

@@ -2,7 +2,7 @@
 
 from ethomake.job import job
 
-with job(snakemake.log[0], snakemake.threads):
+with job(snakemake):
     from ethomake.training.history import draw_curves
 
     draw_curves(snakemake.input[0], snakemake.output.png, snakemake.output.svg, title=snakemake.params.title)

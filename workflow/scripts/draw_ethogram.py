@@ -2,7 +2,7 @@
 
 from ethomake.job import job
 
-with job(snakemake.log[0], snakemake.threads):
+with job(snakemake):
     from ethomake.ethogram.figures import draw_ethogram
 
     draw_ethogram(

@@ -2,7 +2,7 @@
 
 from ethomake.job import job
 
-with job(snakemake.log[0], snakemake.threads):
+with job(snakemake):
     from ethomake.example.flies import fetch_wheel
 
     fetch_wheel(snakemake.output[0])

@@ -2,7 +2,7 @@
 
 from ethomake.job import job
 
-with job(snakemake.log[0], snakemake.threads):
+with job(snakemake):
     from ethomake.sequence.predict import predict_video
 
     predict_video(snakemake.input.features, snakemake.input.weights, snakemake.output[0])

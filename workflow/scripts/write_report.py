@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ethomake.job import job
 
-with job(snakemake.log[0], snakemake.threads):
+with job(snakemake):
     from ethomake.evaluation.report import write_report
 
     source, params = snakemake.input, snakemake.params

@@ -1,0 +1,107 @@
+"""Whether results are still as they were made: every output against the digest in its record."""
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ethomake.errors import InputError
+from ethomake.features import store
+from ethomake.files import file_digest, remove
+from ethomake.job import Progress, say
+from ethomake.provenance.record import RECORDS, digest, read_records
+
+MEGABYTE = 2**20
+ASSIGNED = "keep_split"  # its output says who was dealt into which part, which another deal need not repeat
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A job whose outputs are no longer what it made."""
+
+    path: Path  # of its record
+    record: dict[str, Any]
+    reason: str
+
+
+def check_results(records: Path = RECORDS) -> None:
+    """Compare all results with their records; remove what is damaged, with all else that the same job made.
+
+    Raises:
+        InputError: if something is damaged; it says how to make it anew.
+    """
+    found = read_records(records)
+    damages = list(_find_damage(found))
+    if not damages:
+        say(f"{sum(len(record['outputs']) for record in found.values())} results are as they were made")
+        return
+    kept = [damage for damage in damages if damage.record["rule"] == ASSIGNED]
+    for damage in damages:
+        say(damage.reason)
+        if damage not in kept:
+            for path in [*damage.record["outputs"], damage.path]:
+                remove(path)
+    commands = [f"./run snakemake {' '.join(map(shlex.quote, wave))}" for wave in _waves(found, damages)]
+    mends = [f"make them anew with: {' && '.join(commands)}"] if commands else []
+    mends += [f"put {name} back from a copy" for damage in kept for name in damage.record["outputs"]]
+    count = f"{len(damages)} of {len(found)} jobs' results are damaged"
+    raise InputError(f"{count}{' and were removed' if commands else ''}; {'; '.join(mends)}")
+
+
+def _find_damage(found: dict[Path, dict[str, Any]]) -> Iterator[Damage]:
+    sizes = {name: _megabytes(Path(name)) for record in found.values() for name in record["outputs"]}
+    with Progress(sum(sizes.values()), "check", "megabyte") as progress:
+        for path, record in found.items():
+            reasons = []
+            for name, wanted in record["outputs"].items():
+                if reason := _damage_of(Path(name), wanted):
+                    reasons.append(reason)
+                progress.advance(sizes[name])
+            if reasons:
+                yield Damage(path, record, reasons[0])
+
+
+def _damage_of(path: Path, wanted: str) -> str | None:
+    """What is wrong with an output, in words; the bytes themselves are read, whatever manifests say."""
+    try:
+        if wanted.startswith("content-"):
+            if digest(path) != wanted:
+                return f"{path}: its manifest is not the one it was made with"
+            store.verify(path.with_suffix(".json"))
+            return None
+        now = digest(path) if path.is_dir() else file_digest(path)
+    except FileNotFoundError:
+        return f"{path}: is gone"
+    except InputError as error:
+        return str(error)
+    return None if now == wanted else f"{path}: was changed after it was made"
+
+
+def _waves(found: dict[Path, dict[str, Any]], damages: list[Damage]) -> list[list[str]]:
+    """An output of each damaged job that can be made anew, those first that others are made from.
+
+    Each wave is a run of its own: within one run Snakemake would also make anew what lies between two of them and is
+    not damaged.
+    """
+    maker = {name: path for path, record in found.items() for name in record["outputs"]}
+    damaged = {damage.path for damage in damages if damage.record["rule"] != ASSIGNED}
+    depths: dict[Path, int] = {}
+
+    def depth(path: Path) -> int:
+        """How many damaged jobs, this one included, one after the other lead to a job."""
+        if path not in depths:
+            sources = {maker[name] for name in found[path]["inputs"] if name in maker} - {path}
+            depths[path] = max(map(depth, sources), default=0) + (path in damaged)
+        return depths[path]
+
+    waves: dict[int, list[str]] = {}
+    for path in sorted(damaged):
+        waves.setdefault(depth(path), []).append(min(found[path]["outputs"]))
+    return [waves[number] for number in sorted(waves)]
+
+
+def _megabytes(path: Path) -> int:
+    """The size of a file or folder in whole megabytes, at least one, for the progress bar."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return 1 + sum(each.stat().st_size for each in files if each.is_file()) // MEGABYTE

@@ -1,0 +1,203 @@
+"""The record of a job: what its outputs were made from. One JSON file a job, in results/provenance/.
+
+A record lies at the path of the job's log: logs/flow/main.log belongs to results/provenance/flow/main.json. It is
+removed when the job begins and written when it has ended well, so that it never speaks for other outputs than those
+it was written for. The same work leaves the same bytes: no dates, no names of machines, no paths of this one.
+"""
+
+import ast
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import ethomake
+from ethomake.errors import InputError
+from ethomake.files import content_digest, file_digest, read_json, remove, write_text
+from ethomake.provenance import code
+
+RECORDS = Path("results/provenance")
+STAMP = ".snakemake_timestamp"  # Snakemake's own, in folders that are outputs
+NOT_PARAMETERS = ("code", "checkpoint")  # how it is known that code changed; where a training keeps its state
+# By the module that is imported: the package whose version matters to results.
+PACKAGES = {
+    "h5py": "h5py",
+    "imageio_ffmpeg": "imageio-ffmpeg",
+    "matplotlib": "matplotlib",
+    "numpy": "numpy",
+    "safetensors": "safetensors",
+    "torch": "torch",
+    "torchvision": "torchvision",
+    "zarr": "zarr",
+}
+
+
+class Job(Protocol):
+    """What a script is told about its job; the `snakemake` of a workflow script is one."""
+
+    rule: str
+    log: Sequence[str]
+    threads: int
+    input: Sequence[str]
+    output: Sequence[str]
+    params: Mapping[str, Any]
+    wildcards: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Begun:
+    """What has to be known before the work begins: inputs and code may change while it goes on."""
+
+    job: Job
+    path: Path
+    inputs: dict[str, str]
+    stamps: dict[str, tuple[int, int]]
+    code: dict[str, Any]
+    did: str
+
+
+def record_path(log: str | Path) -> Path:
+    """Where the record of the job with this log lies."""
+    log = Path(log)
+    return RECORDS / Path(*log.parts[log.parts[0] == "logs" :]).with_suffix(".json")
+
+
+def begin_record(job: Job, script: str | Path) -> Begun | None:
+    """Remove the record of an earlier run, and take the digests of inputs and code; None for a job without outputs.
+
+    Raises:
+        InputError: if an input is not there.
+    """
+    path = record_path(job.log[0])
+    remove(path)
+    if not job.output:
+        return None
+    try:
+        inputs = {str(name): digest(name) for name in job.input}
+        stamps = {name: _stamp(name) for name in inputs}
+    except FileNotFoundError as error:
+        raise InputError(f"{error.filename}: vanished before it was read; put it back and run again") from None
+    modules = {"digest": code.code_digest(script), "modules": code.module_digests(script)}
+    did = ast.get_docstring(ast.parse(Path(script).read_text(encoding="utf-8"))) or ""
+    return Begun(job, path, inputs, stamps, modules, did)
+
+
+def write_record(begun: Begun, facts: Mapping[str, Any]) -> None:
+    """Write the record of a job that has ended well.
+
+    Args:
+        begun: from `begin_record`.
+        facts: what else is known, such as the device; stands in the record under its own names.
+
+    Raises:
+        InputError: if an input vanished or changed while the job ran: nobody knows then what it was made from.
+    """
+    for name, stamp in begun.stamps.items():
+        try:
+            same = _stamp(name) == stamp or digest(name) == begun.inputs[name]
+        except FileNotFoundError:
+            raise InputError(f"{name}: vanished while it was in use; put it back and run again") from None
+        if not same:
+            raise InputError(f"{name}: changed while it was in use; run again")
+    job = begun.job
+    parameters = {name: value for name, value in job.params.items() if name not in NOT_PARAMETERS}
+    record = {
+        "rule": job.rule,
+        "did": begun.did,
+        "wildcards": dict(job.wildcards.items()),
+        "outputs": {str(name): digest(name) for name in job.output},
+        "inputs": begun.inputs,
+        "parameters": parameters,
+        "seed": parameters.get("seed"),
+        "code": begun.code,
+        "checkout": checkout(code.LIBRARY.parent),
+        "versions": versions(),
+        **facts,
+    }
+    write_text(begun.path, json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False, default=_plain) + "\n")
+
+
+def read_records(folder: Path = RECORDS) -> dict[Path, dict[str, Any]]:
+    """All records of a project, by their path, in its order.
+
+    Raises:
+        InputError: if one is not readable.
+    """
+    records = {}
+    for path in sorted(folder.rglob("*.json")):
+        try:
+            records[path] = read_json(path)
+        except InputError:
+            log = Path("logs", *path.relative_to(folder).parts).with_suffix(".log")
+            raise InputError(
+                f"{path}: this record is damaged; delete it and the results of the job whose log is {log}, run again"
+            ) from None
+    return records
+
+
+def digest(path: str | Path) -> str:
+    """The digest of a file or folder, named by its kind.
+
+    `sha256:` is of a file's bytes; that of a frame file is taken from its manifest, not computed again.
+    `content-sha256:` is of the values in a feature store, from its manifest. `folder-sha256:` is of all files in any
+    other folder, by name.
+    """
+    path = Path(path)
+    if path.name == "frames.mjpeg" and (kept := _kept_digest(path.with_name("video.json"), "frames_digest")):
+        path.stat()  # the manifest must not speak for a file that is gone
+        return kept
+    if path.suffix == ".zarr" and (kept := _kept_digest(path.with_suffix(".json"), "content_digest")):
+        path.stat()
+        return f"content-{kept}"
+    if path.is_dir():
+        files = (each for each in sorted(path.rglob("*")) if each.is_file() and each.name != STAMP)
+        return "folder-" + content_digest(
+            f"{each.relative_to(path).as_posix()}\n{file_digest(each)}\n" for each in files
+        )
+    return file_digest(path)
+
+
+def versions() -> dict[str, str]:
+    """The versions of Python, ethomake, and of those packages that matter to results and were imported."""
+    found = {"python": platform.python_version(), "ethomake": ethomake.__version__}
+    for module, package in PACKAGES.items():
+        if module in sys.modules:
+            found[package] = importlib.metadata.version(package)
+    if "imageio_ffmpeg" in sys.modules:
+        found["ffmpeg"] = sys.modules["imageio_ffmpeg"].get_ffmpeg_version()
+    return found
+
+
+def checkout(folder: Path) -> dict[str, Any] | None:
+    """The commit that is checked out in a folder, and whether files were changed since; None where git knows none."""
+    if not (folder / ".git").exists():  # else git would speak of any repository that the folder lies in
+        return None
+    command = ["git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+"]
+    environment = os.environ | {"GIT_OPTIONAL_LOCKS": "0"}
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=5, env=environment, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    commit = done.stdout.strip()
+    return {"commit": commit.removesuffix("+"), "changed": commit.endswith("+")}
+
+
+def _kept_digest(manifest: Path, key: str) -> str | None:
+    return read_json(manifest).get(key) if manifest.is_file() else None
+
+
+def _stamp(path: str | Path) -> tuple[int, int]:
+    """Time and size by which a change of a file or folder is noticed without reading it."""
+    status = os.stat(path)
+    return status.st_mtime_ns, status.st_size
+
+
+def _plain(value: Any) -> Any:
+    """What JSON does not know, as what it knows."""
+    return sorted(value) if isinstance(value, set | frozenset) else str(value)
