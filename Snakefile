@@ -17,6 +17,7 @@ from snakemake.utils import min_version
 from ethomake import config as project_config
 from ethomake import workplace
 from ethomake.errors import InputError
+from ethomake.failures import in_words
 from ethomake.labels.splits import write_split
 from ethomake.provenance.code import code_digest
 

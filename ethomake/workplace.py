@@ -42,16 +42,9 @@ def check_results() -> None:
 
 
 def keep_records() -> None:
-    """Let Snakemake keep its records within `results/`.
-
-    Raises:
-        InputError: if the disk is full or not writable.
-    """
-    try:
-        RECORDS.mkdir(parents=True, exist_ok=True)
-        _link_records()
-    except OSError as error:
-        raise InputError(f"{Path.cwd()}: {error.strerror or error}; nothing can be written here") from None
+    """Let Snakemake keep its records within `results/`."""
+    RECORDS.mkdir(parents=True, exist_ok=True)
+    _link_records()
 
 
 def find_records() -> None:

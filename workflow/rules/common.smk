@@ -49,8 +49,8 @@ def prepare_folder():
         if workplace.free_stale_lock():
             print("note: the last run was killed; this one goes on where it was", file=sys.stderr, flush=True)
         workplace.take_over()
-    except InputError as error:
-        stop(error)
+    except (InputError, OSError) as error:
+        stop(in_words(error))
 
 
 def keep_splits():
