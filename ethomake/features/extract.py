@@ -16,7 +16,7 @@ from ethomake.files import file_digest, write_json, write_whole
 from ethomake.flow.stacks import BLOCK, MARGIN, Block, FlowGenerator, frame_stacks, read_blocks
 from ethomake.ingest.frames import FrameStore
 from ethomake.job import Progress, say
-from ethomake.streams.joint import FUSION
+from ethomake.streams.fusion import fuse
 from ethomake.streams.networks import build_stream
 from ethomake.training.device import autocast, choose_device, choose_precision, describe, place
 from ethomake.training.frames import normalize
@@ -143,18 +143,16 @@ def _describe_block(
 ) -> dict[str, np.ndarray]:
     """All arrays of one block of frames."""
     out: dict[str, np.ndarray] = {}
-    fused, total = 0.0, 0.0
+    logits: dict[str, torch.Tensor] = {}
     for name, stream in streams.items():
         if name == "motion":
             stacks = frame_stacks(generator, block, reuse)
             parts = [stream(part.float()) for part in stacks.split(BATCH)]
         else:
             parts = [stream(inputs) for inputs in _spatial_inputs(block, stream)]
-        features, logits = (torch.cat(part) for part in zip(*parts, strict=True))
-        out[name], out[f"logits_{name}"] = features.numpy(), logits.numpy()
-        weight = FUSION[fusion][name]
-        fused, total = fused + weight * logits, total + weight
-    out["probabilities"] = probabilities(fused / total, facts["exclusive"]).numpy()
+        features, logits[name] = (torch.cat(part) for part in zip(*parts, strict=True))
+        out[name], out[f"logits_{name}"] = features.numpy(), logits[name].numpy()
+    out["probabilities"] = probabilities(fuse(logits, fusion), facts["exclusive"]).numpy()
     return out
 
 
