@@ -1,6 +1,7 @@
 """Fixtures for all tests: one thread, no GPU unless a test is about one."""
 
 import os
+from contextlib import contextmanager
 
 import pytest
 
@@ -16,6 +17,32 @@ def _on_the_cpu(request, monkeypatch):
             pytest.skip("this machine has no CUDA device")
     else:
         monkeypatch.setenv("ETHOMAKE_DEVICE", "cpu")
+
+
+@pytest.fixture
+def kill_training(monkeypatch):
+    """Stop a training in the midst of its n-th step: `with kill_training(step=3): ...`; each step is kept."""
+    from ethomake.training import loop
+
+    class KilledError(Exception):
+        pass
+
+    @contextmanager
+    def kill(step):
+        original, steps = loop._Penalty.add, iter(range(1, step))
+
+        def add(penalty):
+            if next(steps, None) is None:
+                raise KilledError
+            original(penalty)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(loop, "CHECKPOINT_EVERY", 0)
+            patch.setattr(loop._Penalty, "add", add)
+            with pytest.raises(KilledError):
+                yield
+
+    return kill
 
 
 @pytest.fixture

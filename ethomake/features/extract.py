@@ -1,6 +1,5 @@
 """Extract the features of a video: one pass over its frames, both streams, to a Zarr store."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,15 +10,17 @@ import torch
 from torch import nn
 
 from ethomake.errors import InputError
-from ethomake.features.store import CHUNK, create_features
-from ethomake.files import file_digest, write_json, write_whole
+from ethomake.features.store import CHUNK, digest_of_all, layout_digest
+from ethomake.features.writer import FeatureWriter
+from ethomake.files import file_digest, write_json
 from ethomake.flow.stacks import BLOCK, MARGIN, Block, FlowGenerator, frame_stacks, read_blocks
 from ethomake.ingest.frames import FrameStore
 from ethomake.job import Progress, say
-from ethomake.streams.joint import FUSION
+from ethomake.streams.fusion import fuse
 from ethomake.streams.networks import build_stream
 from ethomake.training.device import autocast, choose_device, choose_precision, describe, place
 from ethomake.training.frames import normalize
+from ethomake.training.loop import discard, identify
 from ethomake.training.losses import probabilities
 from ethomake.training.weights import freeze, load_weights, read_facts
 
@@ -58,6 +59,7 @@ def extract_features(
     store: str | Path,
     output: str | Path,
     *,
+    checkpoint: str | Path,
     flow_weights: str | Path | None = None,
     spatial_weights: str | Path | None = None,
     motion_weights: str | Path | None = None,
@@ -74,7 +76,9 @@ def extract_features(
     Args:
         manifest: the video's `video.json`.
         store: the Zarr directory to write.
-        output: its manifest, written last.
+        output: its manifest, written last, with the digests by which `verify` knows damaged chunks.
+        checkpoint: folder in which the store grows until it is complete; a killed job goes on after the last
+            complete chunk there.
         flow_weights: needed with `motion_weights`.
         spatial_weights, motion_weights: the trained streams, at least one.
         reuse: compute each pair's flow once (see `ethomake.flow.stacks`).
@@ -95,22 +99,21 @@ def extract_features(
     widths = {stream: (512, "float16") for stream in streams}
     widths |= {f"logits_{stream}": (outputs, "float32") for stream in streams}
     widths["probabilities"] = (len(facts["behaviors"]), "float32")
-    digest = hashlib.sha256()  # of all rows, as they are written
-    with write_whole(store) as part, Progress(len(frames), f"features of {name}", "frame") as progress:
-        group = create_features(part, len(frames), widths)
-        waiting: dict[str, list[np.ndarray]] = {array: [] for array in widths}
-        written = 0
-        for block in read_blocks(frames):
-            for array, values in _describe_block(block, streams, generator, reuse, fusion, facts).items():
-                waiting[array].append(values)
-            if block.stop - written == CHUNK or block.stop == len(frames):  # whole chunks only
-                for array in sorted(waiting):
-                    rows = np.concatenate(waiting[array]).astype(widths[array][1])
-                    group[array][written : block.stop] = rows
-                    digest.update(array.encode() + rows.tobytes())
-                    waiting[array] = []
-                written = block.stop
+    made_from = {
+        "frames": frames.manifest["frames_digest"],
+        **{f"{key}_weights": file_digest(path) for key, path in given.items() if path is not None},
+        **({"flow_weights": generator.digest} if generator else {}),
+    }
+    settings = {"reuse": reuse, "fusion": fusion, "precision": str(dtype).removeprefix("torch.")}
+    writer = FeatureWriter(checkpoint, len(frames), widths, identify([], made_from, settings))
+    if writer.rows:
+        say(f"features of {name}: goes on after frame {writer.rows} of {len(frames)}")
+    with Progress(len(frames) - writer.rows, f"features of {name}", "frame") as progress:
+        for block in read_blocks(frames, writer.rows):
+            writer.append(_describe_block(block, streams, generator, reuse, fusion, facts))
             progress.advance(block.stop - block.start)
+    layout = layout_digest(writer.store)
+    writer.move(store)
     write_json(
         output,
         {
@@ -120,17 +123,14 @@ def extract_features(
             "behaviors": facts["behaviors"],
             "exclusive": facts["exclusive"],
             "arrays": {array: [len(frames), width] for array, (width, _) in sorted(widths.items())},
-            "reuse": reuse,
-            "fusion": fusion,
-            "precision": str(dtype).removeprefix("torch."),
-            "content_digest": "sha256:" + digest.hexdigest(),
-            "made_from": {
-                "frames": frames.manifest["frames_digest"],
-                **{f"{key}_weights": file_digest(path) for key, path in given.items() if path is not None},
-                **({"flow_weights": file_digest(flow_weights)} if generator else {}),
-            },
+            **settings,
+            "content_digest": digest_of_all(writer.chunks),
+            "layout_digest": layout,
+            "chunks": writer.chunks,
+            "made_from": made_from,
         },
     )
+    discard(checkpoint)
 
 
 def _describe_block(
@@ -143,18 +143,16 @@ def _describe_block(
 ) -> dict[str, np.ndarray]:
     """All arrays of one block of frames."""
     out: dict[str, np.ndarray] = {}
-    fused, total = 0.0, 0.0
+    logits: dict[str, torch.Tensor] = {}
     for name, stream in streams.items():
         if name == "motion":
             stacks = frame_stacks(generator, block, reuse)
             parts = [stream(part.float()) for part in stacks.split(BATCH)]
         else:
             parts = [stream(inputs) for inputs in _spatial_inputs(block, stream)]
-        features, logits = (torch.cat(part) for part in zip(*parts, strict=True))
-        out[name], out[f"logits_{name}"] = features.numpy(), logits.numpy()
-        weight = FUSION[fusion][name]
-        fused, total = fused + weight * logits, total + weight
-    out["probabilities"] = probabilities(fused / total, facts["exclusive"]).numpy()
+        features, logits[name] = (torch.cat(part) for part in zip(*parts, strict=True))
+        out[name], out[f"logits_{name}"] = features.numpy(), logits[name].numpy()
+    out["probabilities"] = probabilities(fuse(logits, fusion), facts["exclusive"]).numpy()
     return out
 
 

@@ -1,5 +1,7 @@
 """The feature store of a video: a Zarr group of float16 and float32 arrays, a row a frame."""
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -7,11 +9,12 @@ import numpy as np
 import zarr
 
 from ethomake.errors import InputError
-from ethomake.files import read_json
+from ethomake.files import content_digest, read_json
 
 CHUNK = 5120  # rows of a chunk
 # zstd makes features about 10 % smaller; without crc32c a flipped bit on the disk would go unnoticed
 CODECS = {"compressors": [zarr.codecs.ZstdCodec(level=1), zarr.codecs.Crc32cCodec()]}
+DAMAGE = (ValueError, RuntimeError, OSError)  # what the codecs say of a damaged chunk
 
 
 def create_features(path: str | Path, frames: int, widths: dict[str, tuple[int, str]]) -> zarr.Group:
@@ -49,7 +52,7 @@ def open_features(manifest: str | Path) -> tuple[dict[str, Any], zarr.Group]:
         group = zarr.open_group(store, mode="r")
         # by name: Snakemake leaves a file in the directory, which a listing would warn of
         shapes = {name: list(group[name].shape) for name in facts["arrays"]}
-    except (FileNotFoundError, ValueError, KeyError) as error:
+    except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{store}: not a readable feature store ({error}); remove it and run again") from None
     if shapes != facts["arrays"]:
         raise InputError(f"{store}: holds {shapes}, its manifest says {facts['arrays']}; remove both and run again")
@@ -69,9 +72,58 @@ def read_inputs(manifest: str | Path, streams: list[str] | None = None) -> np.nd
         raise InputError(f"{manifest}: has no features of the stream {missing[0]}; extract the features again")
     try:
         features = np.concatenate([group[name][:] for name in names], axis=1)
-    except (ValueError, RuntimeError, OSError) as error:  # what the codecs say of a damaged chunk
+    except DAMAGE as error:
         raise InputError(f"{group.store_path}: damaged ({error}); remove it and run again") from None
     if not np.isfinite(features).all():
         row = int(np.flatnonzero(~np.isfinite(features).all(axis=1))[0])
         raise InputError(f"{manifest}: the features of frame {row} are not numbers; extract the features again")
     return features
+
+
+def verify(manifest: str | Path) -> None:
+    """Compare a video's features with their manifest, reading one chunk at a time.
+
+    Raises:
+        InputError: if a chunk is missing or anything has changed; it names the array and the rows.
+    """
+    facts = read_json(manifest)
+    store = Path(manifest).with_suffix(".zarr")
+    again = "remove it and run again"
+    if "chunks" not in facts or digest_of_all(facts["chunks"]) != facts["content_digest"]:
+        raise InputError(f"{manifest}: has no digests of the chunks, or changed ones; {again}")
+    if layout_digest(store) != facts["layout_digest"]:
+        raise InputError(f"{store}: its zarr.json files are missing or have changed; {again}")
+    _, group = open_features(manifest)
+    for damage in find_damage(group, facts["chunks"]):
+        raise InputError(f"{store}: {damage}; {again}")
+
+
+def chunk_digest(rows: np.ndarray) -> str:
+    """Digest of the content of a chunk, with its type and shape, uncompressed."""
+    return content_digest([rows])
+
+
+def digest_of_all(chunks: dict[str, list[str]]) -> str:
+    """Digest of the content of a store, out of those of the chunks of each array."""
+    return content_digest([json.dumps(chunks, sort_keys=True)])
+
+
+def layout_digest(store: str | Path) -> str:
+    """Digest of all metadata of a store: shapes, types, codecs."""
+    return content_digest(path.read_bytes() for path in sorted(Path(store).rglob("zarr.json")))
+
+
+def find_damage(group: zarr.Group, chunks: dict[str, list[str]]) -> Iterator[str]:
+    """Compare chunks with the digests of each array's first chunks, and say which are not the same, in words."""
+    for name, digests in sorted(chunks.items()):
+        array = group[name]
+        frames, step = array.shape[0], array.chunks[0]
+        for number, digest in enumerate(digests):
+            start, stop = number * step, min((number + 1) * step, frames)
+            try:
+                same = chunk_digest(array[start:stop]) == digest  # where a chunk is missing Zarr gives NaN
+            except DAMAGE as error:
+                yield f"rows {start} to {stop - 1} of {name} cannot be read ({error})"
+            else:
+                if not same:
+                    yield f"rows {start} to {stop - 1} of {name} are missing or have changed"

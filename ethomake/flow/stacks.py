@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ethomake.files import file_digest
 from ethomake.flow.networks import build_flow_network
 from ethomake.ingest.frames import FrameStore
 from ethomake.training.device import autocast, place
@@ -30,12 +31,13 @@ BATCH = 16  # windows a forward pass: more only spills the processor's caches
 
 @dataclass(frozen=True)
 class FlowGenerator:
-    """A trained flow network, frozen, with all that its input and output need."""
+    """A trained flow network, frozen, with all that its input and output need; `digest` is that of its weights."""
 
     network: nn.Module
     facts: dict[str, Any]
     device: torch.device
     precision: torch.dtype
+    digest: str
 
     @classmethod
     def load(cls, weights: str | Path, device: torch.device, precision: torch.dtype) -> "FlowGenerator":
@@ -43,7 +45,7 @@ class FlowGenerator:
         facts = read_facts(weights)
         network = build_flow_network(facts["network"], facts["frames"])
         load_weights(weights, network)
-        return cls(freeze(place(network, device)), facts, device, precision)
+        return cls(freeze(place(network, device)), facts, device, precision, file_digest(weights))
 
     @torch.no_grad()
     def __call__(self, clips: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
@@ -77,15 +79,14 @@ class Block:
     frames: torch.Tensor
     inside: torch.Tensor
 
-    @property
-    def own(self) -> torch.Tensor:
-        """The block's frames without the margins."""
-        return self.frames[MARGIN : MARGIN + self.stop - self.start]
 
+def read_blocks(store: FrameStore, first: int = 0) -> Iterator[Block]:
+    """Read a video to its end, every frame (but for the margins) once.
 
-def read_blocks(store: FrameStore) -> Iterator[Block]:
-    """Read a video from beginning to end, every frame (but for the margins) once."""
-    for start in range(0, len(store), BLOCK):
+    Args:
+        first: the frame to begin with, where a block begins: a multiple of BLOCK.
+    """
+    for start in range(first, len(store), BLOCK):
         stop = min(start + BLOCK, len(store))
         wanted = np.arange(start - MARGIN, stop + MARGIN + 1)
         inside = torch.from_numpy((wanted >= 0) & (wanted < len(store)))

@@ -1,13 +1,12 @@
 """Train the flow network without labels: frame t+1, warped back by the flow, must look like frame t."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from ethomake.files import remove
 from ethomake.flow.loss import flow_loss
 from ethomake.flow.networks import build_flow_network
 from ethomake.flow.stacks import FRAMES
@@ -16,7 +15,7 @@ from ethomake.training.augment import Augmentation, change_colors, draw_rotation
 from ethomake.training.device import autocast, choose_device, choose_precision, describe, place
 from ethomake.training.frames import FramePool, normalize
 from ethomake.training.history import write_history
-from ethomake.training.loop import Schedule, fit, identify, shuffled_batches
+from ethomake.training.loop import Schedule, Training, Validation, discard, fit, identify, shuffled_batches
 from ethomake.training.weights import load_weights, read_facts, save_weights
 
 VALIDATION_WINDOWS = 256
@@ -42,7 +41,7 @@ def train_flow(
         settings: the section `flow:` of the config, with `network` resolved.
         augmentation: the section `augmentation:` of the config.
         seed: of the first weights and of all sampling.
-        checkpoint: where the state after each epoch is kept until the end.
+        checkpoint: where the state is kept until the end.
 
     Raises:
         InputError: if given weights do not fit, or the videos' image sizes differ.
@@ -66,11 +65,10 @@ def train_flow(
     places = _all_places(pool)
     say(f"flow: {settings['network']}, {len(places)} frames to learn from, {describe(device, precision)}")
 
-    def batches(rng: np.random.Generator) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        for chosen in shuffled_batches(len(places), schedule, rng):
-            clips, inside = pool.windows(*places[chosen].T, FRAMES)
-            clips = change_colors(clips.float() / 255, changes, rng)
-            yield turn_clips(clips, draw_rotations(changes, len(clips), rng)), inside
+    def load(chosen: np.ndarray, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        clips, inside = pool.windows(*places[chosen].T, FRAMES)
+        clips = change_colors(clips.float() / 255, changes, rng)
+        return turn_clips(clips, draw_rotations(changes, len(clips), rng)), inside
 
     def loss(batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
         clips, inside = (part.to(device, non_blocking=True) for part in batch)
@@ -78,21 +76,18 @@ def train_flow(
             flows = model(normalize(clips, inside, mean, std))
         return flow_loss(clips, [flow.float() for flow in flows], settings)
 
-    examples = _validation_clips(validate, schedule.batch)
+    def weigh(example: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+        return torch.tensor([[float(loss(example)) * len(example[0]), len(example[0])]], dtype=torch.float64)
 
-    def validation() -> tuple[float | None, None]:
-        if not examples:
-            return None, None
-        losses = [float(loss((clips.float() / 255, inside))) * len(clips) for clips, inside in examples]
-        return sum(losses) / sum(len(clips) for clips, _ in examples), None
+    def mean_loss(weighed: torch.Tensor) -> tuple[float, None]:
+        total, count = weighed.sum(0).tolist()
+        return total / count, None
 
     rows = fit(
         model,
         schedule,
-        batches=batches,
-        steps=min(schedule.steps, max(1, len(places) // schedule.batch)),
-        loss=loss,
-        validate=validation,
+        Training(lambda rng: shuffled_batches(len(places), schedule, rng), load, loss),
+        Validation(_validation_clips(validate, schedule.batch), _as_floats, weigh, mean_loss),
         seed=seed,
         checkpoint=checkpoint,
         identity=identify([*train, *validate, *given], settings, augmentation, seed),
@@ -109,7 +104,7 @@ def train_flow(
     }
     save_weights(weights, model, facts)
     write_history(history, rows)
-    remove(checkpoint)
+    discard(checkpoint)
 
 
 def _all_places(pool: FramePool) -> np.ndarray:
@@ -119,6 +114,11 @@ def _all_places(pool: FramePool) -> np.ndarray:
         (video, frame) for video, length in enumerate(pool.lengths) for frame in range(margin, length - margin)
     ] or [(video, frame) for video, length in enumerate(pool.lengths) for frame in range(length)]
     return np.array(places)
+
+
+def _as_floats(windows: tuple[torch.Tensor, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    clips, inside = windows
+    return clips.float() / 255, inside
 
 
 def _validation_clips(manifests: Sequence[str | Path], batch: int) -> list[tuple[torch.Tensor, torch.Tensor]]:

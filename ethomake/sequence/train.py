@@ -1,6 +1,6 @@
 """Train the sequence model on windows of the features of labelled videos."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +9,13 @@ import torch
 
 from ethomake.errors import InputError
 from ethomake.features.store import open_features, read_inputs
-from ethomake.files import file_digest, remove
+from ethomake.files import file_digest
 from ethomake.job import say
 from ethomake.labels.table import read_labels
 from ethomake.sequence.model import SequenceModel, infer
 from ethomake.training.device import choose_device, describe
 from ethomake.training.history import write_history
-from ethomake.training.loop import Schedule, fit, identify
+from ethomake.training.loop import Schedule, Training, Validation, discard, fit, identify
 from ethomake.training.losses import UNSCORED
 from ethomake.training.objective import Objective
 from ethomake.training.weights import save_weights
@@ -49,7 +49,7 @@ def train_sequence(
         streams: whose features to take, in this order.
         settings: the section `sequence:` of the config.
         seed: of the first weights and of all sampling.
-        checkpoint: where the state after each epoch is kept until the end.
+        checkpoint: where the state is kept until the end.
 
     Raises:
         InputError: if nothing is labelled, or features and labels do not have the same number of frames.
@@ -74,34 +74,39 @@ def train_sequence(
     window = settings["window"]
     steps = min(schedule.steps, max(1, sum(-(-len(values) // window) for _, values in learn) // schedule.batch))
 
-    def batches(rng: np.random.Generator) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    def is_scored(video: int, start: int) -> bool:
+        values = learn[video][1]
+        return bool((values[_inside(len(values), start, window)] != UNSCORED).any())
+
+    def plan(rng: np.random.Generator) -> list[np.ndarray]:
         places = _window_starts([len(values) for _, values in learn], window, rng)
-        windows = [_cut(*learn[video], start, window) for video, start in rng.permutation(places)]
-        scored = [pair for pair in windows if (pair[1] != UNSCORED).any()]
-        for step in range(min(steps, -(-len(scored) // schedule.batch))):
-            part = scored[step * schedule.batch : (step + 1) * schedule.batch]
-            yield torch.stack([features for features, _ in part]), torch.stack([values for _, values in part])
+        scored = np.array([place for place in rng.permutation(places) if is_scored(*place)])
+        return [scored[i : i + schedule.batch] for i in range(0, len(scored), schedule.batch)][:steps]
+
+    def load(places: np.ndarray, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        windows = [_cut(*learn[video], start, window) for video, start in places]
+        return torch.stack([features for features, _ in windows]), torch.stack([values for _, values in windows])
 
     def loss(batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
         features, values = batch
         return objective.loss(model(features.to(device)), values.to(device))
 
-    def validation() -> tuple[float | None, float | None]:
-        if not any((values != UNSCORED).any() for _, values in check):
-            return None, None
-        logits = torch.cat([infer(model, features) for features, _ in check])
-        return objective.judge(logits, torch.cat([values for _, values in check]))
-
+    check = [(features, values) for features, values in check if (values != UNSCORED).any()]
+    validation = Validation(
+        parts=[features for features, _ in check],
+        load=lambda features: features,
+        predict=lambda features: infer(model, features),
+        judge=lambda logits: objective.judge(logits, torch.cat([values for _, values in check])),
+    )
+    files = [path for pair in (*train, *validate) for path in pair]
     rows = fit(
         model,
         schedule,
-        batches=batches,
-        steps=steps,
-        loss=loss,
-        validate=validation,
+        Training(plan, load, loss),
+        validation,
         seed=seed,
         checkpoint=checkpoint,
-        identity=identify([path for pair in (*train, *validate) for path in pair], settings, list(streams), seed),
+        identity=identify(files, exclusive, settings, list(streams), seed),
         label="sequence",
     )
     facts = {
@@ -116,7 +121,7 @@ def train_sequence(
     }
     save_weights(weights, model, facts)
     write_history(history, rows)
-    remove(checkpoint)
+    discard(checkpoint)
 
 
 def _read(pair: Labelled, behaviors: Sequence[str], streams: Sequence[str]) -> tuple[np.ndarray, torch.Tensor]:
@@ -142,11 +147,16 @@ def _window_starts(lengths: Sequence[int], window: int, rng: np.random.Generator
     return np.array(places)
 
 
+def _inside(length: int, start: int, window: int) -> slice:
+    """A window moved so that it lies inside a video of `length` frames; all of it where it is shorter."""
+    start = max(0, min(start, length - window))
+    return slice(start, start + window)
+
+
 def _cut(features: np.ndarray, labels: torch.Tensor, start: int, window: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """A window of features and labels, moved so that it lies inside the video; short videos are padded, unscored."""
-    start = max(0, min(start, len(features) - window))
-    part = torch.from_numpy(features[start : start + window].astype(np.float32))
-    values = labels[start : start + window]
+    """A window of features and labels inside the video; short videos are padded, unscored."""
+    inside = _inside(len(features), start, window)
+    part, values = torch.from_numpy(features[inside].astype(np.float32)), labels[inside]
     missing = window - len(part)
     if missing:
         part = torch.cat([part, part[-1:].expand(missing, -1)])

@@ -1,29 +1,27 @@
 """Train flow network and both streams together, after each was trained on its own (the paper's last step)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
-from ethomake.files import remove
 from ethomake.flow.networks import build_flow_network
 from ethomake.flow.stacks import FRAMES
 from ethomake.job import say
+from ethomake.streams.classifier import fit_classifier
+from ethomake.streams.fusion import fuse
 from ethomake.streams.networks import build_stream
 from ethomake.streams.sources import FrameSource, Labelled, LabelledFrames
-from ethomake.streams.train import validation_choice
 from ethomake.training.augment import Augmentation
-from ethomake.training.device import autocast, choose_device, choose_precision, describe, place
+from ethomake.training.device import choose_device, choose_precision, describe, place
 from ethomake.training.frames import normalize
 from ethomake.training.history import write_history
-from ethomake.training.loop import Schedule, fit, identify, shuffled_batches
+from ethomake.training.loop import Schedule, discard, identify
 from ethomake.training.objective import Objective
 from ethomake.training.weights import load_weights, read_facts, save_weights
 
-FUSION = {"average": {"spatial": 1.0, "motion": 1.0}, "weighted": {"spatial": 1.0, "motion": 1.5}}
 PARTS = ("flow", "spatial", "motion")
 
 
@@ -33,7 +31,7 @@ class TwoStream(nn.Module):
     Args:
         weights: a weights file for each of "flow", "spatial" and "motion".
         dropout: before the heads.
-        fusion: a key of FUSION.
+        fusion: a key of `ethomake.streams.fusion.FUSION`.
     """
 
     def __init__(self, weights: dict[str, str | Path], dropout: float, fusion: str):
@@ -46,7 +44,7 @@ class TwoStream(nn.Module):
             setattr(self, part, build_stream(facts["network"], part, outputs, frames=FRAMES, dropout=dropout))
         for part in PARTS:
             load_weights(weights[part], getattr(self, part))
-        self.shares = FUSION[fusion]
+        self.fusion = fusion
 
     def forward(self, clips: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
         """Fused logits (N, K) of windows of 11 frames, values 0..1, (N, 11, 3, H, W); `inside` (N, 11)."""
@@ -54,11 +52,9 @@ class TwoStream(nn.Module):
         stack = self.flow(normalize(clips, inside, flow["channel_mean"], flow["channel_std"]))[0]
         frames = normalize(clips, inside, spatial["channel_mean"], spatial["channel_std"])
         middle, around = FRAMES // 2, self.spatial.needs // 2
-        logits = {
-            "spatial": self.spatial(frames[:, middle - around : middle + around + 1])[1].float(),
-            "motion": self.motion(stack)[1].float(),
-        }
-        return sum(self.shares[name] * logits[name] for name in logits) / sum(self.shares.values())
+        spatial_logits = self.spatial(frames[:, middle - around : middle + around + 1])[1]
+        motion_logits = self.motion(stack)[1]
+        return fuse({"spatial": spatial_logits.float(), "motion": motion_logits.float()}, self.fusion)
 
 
 def train_joint(
@@ -96,44 +92,27 @@ def train_joint(
     objective = Objective(learn.labels, exclusive, settings, device)
     changes = Augmentation(**augmentation)
     inputs = [path for pair in (*train, *validate) for path in pair]
-    learn_source = FrameSource(learn, FRAMES, changes, [], [])
-    check_source = FrameSource(check, FRAMES, changes, [], []) if len(check) else None
     say(f"joint: {len(learn)} labelled frames, {describe(device, precision)}")
 
-    def batches(rng: np.random.Generator) -> Iterator[tuple[tuple[torch.Tensor, ...], torch.Tensor]]:
-        for chosen in shuffled_batches(len(learn), schedule, rng):
-            yield learn_source.load(chosen, rng), learn.labels[chosen]
+    def source(labelled: LabelledFrames) -> FrameSource:
+        return FrameSource(labelled, FRAMES, changes, [], [])
 
-    def forward(loaded: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        with autocast(device, precision):
-            return model(*(part.to(device, non_blocking=True) for part in loaded))
-
-    def loss(batch: tuple[tuple[torch.Tensor, ...], torch.Tensor]) -> torch.Tensor:
-        loaded, labels = batch
-        return objective.loss(forward(loaded), labels.to(device))
-
-    def validation() -> tuple[float | None, float | None]:
-        if check_source is None:
-            return None, None
-        chosen = validation_choice(len(check), schedule)
-        parts = np.array_split(chosen, -(-len(chosen) // schedule.batch))
-        logits = torch.cat([forward(check_source.load(part, None)).cpu() for part in parts])
-        return objective.judge(logits, check.labels[chosen])
-
-    rows = fit(
+    rows = fit_classifier(
         model,
         schedule,
-        batches=batches,
-        steps=min(schedule.steps, max(1, len(learn) // schedule.batch)),
-        loss=loss,
-        validate=validation,
+        objective,
+        lambda _, loaded: model(*loaded),
+        source(learn),
+        source(check) if len(check) else None,
+        device=device,
+        precision=precision,
         seed=seed,
         checkpoint=checkpoint,
-        identity=identify([*inputs, *given.values()], settings, augmentation, seed),
+        identity=identify([*inputs, *given.values()], exclusive, settings, augmentation, seed),
         label="joint",
         pretrained=frozenset(name for name, _ in model.named_parameters()),
     )
     for part in PARTS:
         save_weights(outputs[part], getattr(model, part), model.facts[part])
     write_history(history, rows)
-    remove(checkpoint)
+    discard(checkpoint)

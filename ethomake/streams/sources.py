@@ -12,8 +12,10 @@ import numpy as np
 import torch
 
 from ethomake.errors import InputError
+from ethomake.files import content_digest, read_json, write_json
 from ethomake.flow.stacks import FLOWS, FRAMES, FlowGenerator, pair_flows, read_blocks
-from ethomake.job import Progress
+from ethomake.ingest.frames import FrameStore
+from ethomake.job import Progress, say
 from ethomake.labels.table import read_labels
 from ethomake.training.augment import Augmentation, change_colors, draw_rotations, turn_clips, turn_flow
 from ethomake.training.frames import FramePool, normalize
@@ -51,6 +53,8 @@ class LabelledFrames:
 class Source(Protocol):
     """Makes a stream's inputs for labelled frames, augmented where random numbers are given."""
 
+    labelled: LabelledFrames
+
     def load(self, chosen: np.ndarray, rng: np.random.Generator | None) -> tuple[torch.Tensor, ...]:
         """Gather a batch on the CPU."""
         ...
@@ -85,27 +89,24 @@ class FrameSource:
 class TrackSource:
     """Stacks out of optic flow that was computed once for each video and kept in a file.
 
-    Flips and rotations turn the flow itself; changes of color have no effect on it.
+    Flips and rotations turn the flow itself; changes of color have no effect on it. Where a killed job has left
+    the file, only what is missing is computed.
 
     Args:
-        scratch: path of the file to keep the flow in, float16.
+        track: path of the file to keep the flow in, float16; how far it is complete stands in `<track>.json`.
     """
 
     def __init__(
-        self, labelled: LabelledFrames, generator: FlowGenerator, augmentation: Augmentation, scratch: str | Path
+        self, labelled: LabelledFrames, generator: FlowGenerator, augmentation: Augmentation, track: str | Path
     ):
         self.labelled, self.augmentation = labelled, augmentation
         pool = FramePool(labelled.manifests, budget=0)
         rows = pool.lengths + FLOWS - 1
         self.first = np.cumsum(rows) - rows
         shape = (int(rows.sum()), 2, pool.size[0] // 2, pool.size[1] // 2)
-        self.pairs = np.memmap(scratch, np.float16, "w+", shape=shape)
-        with Progress(int(pool.lengths.sum()), "optic flow", "frame") as progress:
-            for store, first in zip(pool.stores, self.first, strict=True):
-                for block in read_blocks(store):
-                    pairs = pair_flows(generator, block).cpu().numpy()
-                    self.pairs[first + block.start : first + block.start + len(pairs)] = pairs
-                    progress.advance(block.stop - block.start)
+        track = Path(track)
+        _complete_track(track, pool.stores, self.first, generator)
+        self.pairs = np.memmap(track, np.float16, "r", shape=shape)
 
     def load(self, chosen: np.ndarray, rng: np.random.Generator | None) -> tuple[torch.Tensor, ...]:
         """Flow stacks, float32 (N, 20, h, w)."""
@@ -118,6 +119,38 @@ class TrackSource:
     def prepare(self, stacks: torch.Tensor) -> torch.Tensor:
         """The stacks as they are."""
         return stacks
+
+
+def _complete_track(
+    track: Path, stores: Sequence[FrameStore], first_rows: np.ndarray, generator: FlowGenerator
+) -> None:
+    """Write the flow of all pairs of some videos, float16 (rows, 2, h, w), block by block.
+
+    Args:
+        first_rows: where each video begins in the track.
+    """
+    made_with = f"{generator.digest} {generator.precision}"
+    identity = content_digest([made_with, *(store.manifest["frames_digest"] for store in stores)])
+    record = Path(f"{track}.json")
+    done = 0  # frames whose blocks are complete
+    if track.exists() and record.exists():
+        kept = read_json(record)
+        done = kept["frames"] if kept["identity"] == identity else 0
+    track.parent.mkdir(parents=True, exist_ok=True)
+    total = sum(len(store) for store in stores)
+    if done:
+        say(f"optic flow: goes on after frame {done} of {total}")
+    with track.open("r+b" if done else "wb") as file, Progress(total - done, "optic flow", "frame") as progress:
+        before = 0  # frames of the videos before
+        for store, first_row in zip(stores, first_rows, strict=True):
+            for block in read_blocks(store, max(0, done - before)):
+                pairs = pair_flows(generator, block).cpu().numpy()
+                file.seek((int(first_row) + block.start) * pairs[0].nbytes)
+                file.write(pairs.tobytes())
+                file.flush()
+                write_json(record, {"identity": identity, "frames": before + block.stop})
+                progress.advance(block.stop - block.start)
+            before += len(store)
 
 
 class WindowSource(FrameSource):

@@ -1,25 +1,23 @@
 """Train one stream: the spatial CNN on single frames, or the motion CNN on stacks of optic flow."""
 
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from ethomake.errors import InputError
-from ethomake.files import remove
 from ethomake.flow.stacks import FRAMES, FlowGenerator
 from ethomake.job import say
+from ethomake.streams.classifier import fit_classifier
 from ethomake.streams.networks import build_stream, head_bias
 from ethomake.streams.sources import FrameSource, Labelled, LabelledFrames, Source, TrackSource, WindowSource
 from ethomake.streams.weights import load_pretrained
 from ethomake.training.augment import Augmentation
-from ethomake.training.device import autocast, choose_device, choose_precision, describe, place
+from ethomake.training.device import choose_device, choose_precision, describe, place
 from ethomake.training.frames import FramePool
 from ethomake.training.history import write_history
-from ethomake.training.loop import Schedule, fit, identify, shuffled_batches
+from ethomake.training.loop import Schedule, discard, identify
 from ethomake.training.objective import Objective
 from ethomake.training.weights import save_weights
 
@@ -48,10 +46,11 @@ def train_stream(
         flow_weights: the trained flow network; needed by the motion stream, which leaves it as it is.
         behaviors: the columns of the label tables, in order.
         exclusive: one behavior at a time (softmax) instead of any number of them (sigmoid).
-        settings: the section `streams:` of the config with `network` resolved, and `reuse` of the section `flow:`.
+        settings: the section `streams:` of the config with `network` resolved; for the motion stream with `reuse` of
+            the section `flow:`.
         augmentation: the section `augmentation:` of the config.
         seed: of the first weights and of all sampling.
-        checkpoint: where the state after each epoch is kept until the end.
+        checkpoint: where the state is kept until the end; `<checkpoint>.flows` beside it keeps the optic flow.
 
     Raises:
         InputError: if no frame is labelled, or given weights or label tables do not fit.
@@ -84,63 +83,35 @@ def train_stream(
         "frames": FRAMES,
         "seed": seed,
     }
-    with tempfile.TemporaryDirectory(prefix="ethomake-") as scratch:
-        sources: dict[str, Source] = {}
+    if stream == "spatial":
+        pool = FramePool(learn.manifests, budget=0)
+        mean, std = pool.mean.tolist(), pool.std.tolist()
+        facts |= {"channel_mean": mean, "channel_std": std}
+    else:
+        generator = FlowGenerator.load(flow_weights, device, precision)
+
+    def source(part: str, labelled: LabelledFrames) -> Source:
         if stream == "spatial":
-            pool = FramePool(learn.manifests, budget=0)
-            mean, std = pool.mean.tolist(), pool.std.tolist()
-            facts |= {"channel_mean": mean, "channel_std": std}
-        else:
-            generator = FlowGenerator.load(flow_weights, device, precision)
-        for part, labelled in (("train", learn), ("validate", check)):
-            if not len(labelled):
-                continue
-            if stream == "spatial":
-                sources[part] = FrameSource(labelled, model.needs, changes, mean, std)
-            elif settings["reuse"]:
-                sources[part] = TrackSource(labelled, generator, changes, Path(scratch) / part)
-            else:
-                sources[part] = WindowSource(labelled, generator, changes)
+            return FrameSource(labelled, model.needs, changes, mean, std)
+        if settings["reuse"]:
+            return TrackSource(labelled, generator, changes, Path(f"{checkpoint}.flows") / part)
+        return WindowSource(labelled, generator, changes)
 
-        def batches(rng: np.random.Generator) -> Iterator[tuple[tuple[torch.Tensor, ...], torch.Tensor]]:
-            for chosen in shuffled_batches(len(learn), schedule, rng):
-                yield sources["train"].load(chosen, rng), learn.labels[chosen]
-
-        def forward(source: Source, loaded: tuple[torch.Tensor, ...]) -> torch.Tensor:
-            prepared = source.prepare(*(part.to(device, non_blocking=True) for part in loaded))
-            with autocast(device, precision):
-                return model(prepared)[1].float()
-
-        def loss(batch: tuple[tuple[torch.Tensor, ...], torch.Tensor]) -> torch.Tensor:
-            loaded, labels = batch
-            return objective.loss(forward(sources["train"], loaded), labels.to(device))
-
-        def validation() -> tuple[float | None, float | None]:
-            if not len(check):
-                return None, None
-            chosen = validation_choice(len(check), schedule)
-            loaded = (sources["validate"].load(part, None) for part in np.array_split(chosen, -(-len(chosen) // 64)))
-            logits = torch.cat([forward(sources["validate"], part).cpu() for part in loaded])
-            return objective.judge(logits, check.labels[chosen])
-
-        rows = fit(
-            model,
-            schedule,
-            batches=batches,
-            steps=min(schedule.steps, max(1, len(learn) // schedule.batch)),
-            loss=loss,
-            validate=validation,
-            seed=seed,
-            checkpoint=checkpoint,
-            identity=identify([*inputs, *given], settings, augmentation, seed),
-            label=stream,
-            pretrained=pretrained,
-        )
+    rows = fit_classifier(
+        model,
+        schedule,
+        objective,
+        lambda source, loaded: model(source.prepare(*loaded))[1],
+        source("train", learn),
+        source("validate", check) if len(check) else None,
+        device=device,
+        precision=precision,
+        seed=seed,
+        checkpoint=checkpoint,
+        identity=identify([*inputs, *given], exclusive, settings, augmentation, seed),
+        label=stream,
+        pretrained=pretrained,
+    )
     save_weights(weights, model, facts)
     write_history(history, rows)
-    remove(checkpoint)
-
-
-def validation_choice(frames: int, schedule: Schedule) -> np.ndarray:
-    """The validation frames that judge an epoch: all, or as many as an epoch trains on, spread evenly."""
-    return np.unique(np.linspace(0, frames - 1, min(frames, schedule.steps * schedule.batch)).astype(int))
+    discard(checkpoint)

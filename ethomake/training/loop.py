@@ -2,9 +2,10 @@
 
 import copy
 import json
+import re
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ import torch
 from torch import nn
 
 from ethomake.errors import InputError
-from ethomake.files import content_digest, file_digest, write_whole
+from ethomake.files import content_digest, file_digest, remove, write_whole
 from ethomake.job import Progress, duration, say
 from ethomake.training.frames import prefetch
+
+CHECKPOINT_EVERY = 60.0  # seconds of work that are lost at most when a training is killed
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Schedule:
     @classmethod
     def of(cls, settings: dict[str, Any], **changes: Any) -> "Schedule":
         """Take the schedule's keys out of a stage's settings."""
-        names = {field.name for field in fields(cls)}
+        names = {entry.name for entry in fields(cls)}
         return cls(**{key: value for key, value in {**settings, **changes}.items() if key in names})
 
 
@@ -54,25 +57,59 @@ def epoch_rng(seed: int, epoch: int) -> np.random.Generator:
     return np.random.default_rng([seed, epoch])
 
 
-def shuffled_batches(n: int, schedule: Schedule, rng: np.random.Generator) -> Iterator[np.ndarray]:
+def step_rng(seed: int, epoch: int, step: int) -> np.random.Generator:
+    """The random numbers of one step, counted from 1 (NumPy takes [seed, epoch, 0] for [seed, epoch])."""
+    return np.random.default_rng([seed, epoch, step])
+
+
+def shuffled_batches(n: int, schedule: Schedule, rng: np.random.Generator) -> list[np.ndarray]:
     """One epoch's batches of sample numbers 0..n-1: each sample at most once, at most `steps` full batches.
 
     With fewer samples than one batch, one batch of all of them.
     """
     order = rng.permutation(n)
     batch = min(schedule.batch, n)
-    for step in range(min(schedule.steps, n // batch)):
-        yield order[step * batch : (step + 1) * batch]
+    return [order[step * batch : (step + 1) * batch] for step in range(min(schedule.steps, n // batch))]
+
+
+@dataclass(frozen=True)
+class Training:
+    """What an epoch learns from. Planned and loaded separately, so that a resumed epoch skips what it has done.
+
+    Attributes:
+        plan: one epoch's batches, as what `load` understands (sample numbers), from that epoch's random numbers.
+        load: makes a batch from its entry of the plan and its step's random numbers; runs in a thread of its own.
+        loss: the loss of a batch, a scalar tensor.
+    """
+
+    plan: Callable[[np.random.Generator], Sequence[np.ndarray]]
+    load: Callable[[np.ndarray, np.random.Generator], Any]
+    loss: Callable[[Any], torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What an epoch is judged by: outputs part by part, the same each time, then a verdict on all of them.
+
+    Attributes:
+        parts: what `load` understands (sample numbers); without any there is no validation.
+        load: makes a batch of a part; runs in a thread of its own.
+        predict: outputs of a batch, (n, ...); called with the model in eval mode.
+        judge: loss and F1 out of the outputs of all parts, one after another on the CPU; F1 may be None.
+    """
+
+    parts: Sequence[Any]
+    load: Callable[[Any], Any]
+    predict: Callable[[Any], torch.Tensor]
+    judge: Callable[[torch.Tensor], tuple[float, float | None]]
 
 
 def fit(
     model: nn.Module,
     schedule: Schedule,
+    training: Training,
+    validation: Validation,
     *,
-    batches: Callable[[np.random.Generator], Iterator[Any]],
-    steps: int,
-    loss: Callable[[Any], torch.Tensor],
-    validate: Callable[[], tuple[float | None, float | None]],
     seed: int,
     checkpoint: str | Path,
     identity: str,
@@ -82,23 +119,23 @@ def fit(
     """Train `model` and leave it in the state of its best epoch.
 
     The best epoch is that of the highest validation F1, or, where there is none, of the lowest validation loss,
-    or, without validation, the last. The plateau is judged by the same figure. After each epoch the whole state
-    is kept in `checkpoint`; a run that finds one there continues after it and ends with the same weights as a run
-    that was never interrupted. The caller removes it when its outputs are written.
+    or, without validation, the last. The plateau is judged by the same figure. After each epoch, and in it every
+    CHECKPOINT_EVERY seconds, the whole state is kept in `checkpoint`; a run that finds one there continues where
+    it was kept and ends with the same weights as a run that was never interrupted. The caller discards it when
+    its outputs are written.
 
     Args:
-        batches: makes one epoch's batches from that epoch's random numbers; runs in a thread of its own.
-        steps: number of batches an epoch, for progress and estimate.
-        loss: the loss of one batch, a scalar tensor.
-        validate: loss and F1 on the validation videos, either may be None; called with the model in eval mode.
         seed: where all random numbers come from.
-        checkpoint: file of the state after the last complete epoch.
+        checkpoint: file of the state.
         identity: from `identify`; a checkpoint of another identity is not continued.
         label: what stands before the progress bar.
         pretrained: names of parameters that did not start from random values.
 
     Returns:
         One row an epoch: epoch, learning_rate, train_loss, validation_loss, validation_f1.
+
+    Raises:
+        InputError: if the loss is no longer a number, or the checkpoint cannot be read.
     """
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.Adam(parameters, lr=schedule.learning_rate)
@@ -109,41 +146,67 @@ def fit(
     penalty = _Penalty(model, schedule, pretrained)
     history: list[dict] = []
     best, best_state = float("inf"), None
+    part = _Part()
     checkpoint = Path(checkpoint)
     if state := _read_checkpoint(checkpoint, identity, label):
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         plateau.load_state_dict(state["plateau"])
-        penalty.start = state["start"]
+        penalty.load(state["start"])
         history, best, best_state = state["history"], state["best"], state["best_state"]
-        say(f"{label}: goes on after epoch {len(history)} of {schedule.epochs}")
+        part = _Part(**state["part"])
+        place = f"step {part.steps} of epoch {len(history) + 1}" if part.steps else f"epoch {len(history)}"
+        say(f"{label}: goes on after {place} of {schedule.epochs}")
+    kept = time.monotonic()
+
+    def keep() -> None:
+        nonlocal kept
+        content = {
+            "identity": identity,
+            "model": model.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "plateau": plateau.state_dict(),
+            "start": penalty.start,
+            "history": history,
+            "best": best,
+            "best_state": best_state,
+            "part": {"steps": part.steps, "loss": float(part.loss), "outputs": part.outputs},
+        }
+        with write_whole(checkpoint) as path:
+            torch.save(content, path)
+        kept = time.monotonic()
+
+    def keep_if_due() -> None:
+        if time.monotonic() - kept >= CHECKPOINT_EVERY:
+            keep()
 
     while len(history) < schedule.epochs and optimizer.param_groups[0]["lr"] >= schedule.minimum_learning_rate:
         epoch = len(history) + 1
         rate = optimizer.param_groups[0]["lr"]
-        rng = epoch_rng(seed, epoch)
-        torch.manual_seed(int(rng.integers(2**62)))  # dropout
+        plan = training.plan(epoch_rng(seed, epoch))
+        begun, started = part.steps, time.monotonic()
         model.train()
-        total = torch.zeros((), dtype=torch.float64)
-        done = 0
-        started = time.monotonic()
-        with Progress(steps, f"{label} {epoch}/{schedule.epochs}", "step", estimate=False) as progress:
-            for batch in prefetch(batches(rng)):
+        with Progress(len(plan) - begun, f"{label} {epoch}/{schedule.epochs}", "step", estimate=False) as progress:
+            for torch_seed, batch in prefetch(_load(training, plan, seed, epoch, begun)):
+                torch.manual_seed(torch_seed)  # dropout
                 optimizer.zero_grad(set_to_none=True)
-                value = loss(batch)
+                value = training.loss(batch)
                 value.backward()
                 penalty.add()
                 optimizer.step()
-                total = total.to(value.device) + value.detach()
-                done += 1
+                part.add(value.detach())
                 progress.advance()
-                if done == min(3, steps) and epoch == 1:
-                    left = (time.monotonic() - started) / done * steps * schedule.epochs
-                    say(f"{label}: {schedule.epochs} epochs of {steps} steps take at most about {duration(left)}")
-        train_loss = float(total) / max(done, 1)
+                keep_if_due()
+                if epoch == 1 and begun == 0 and part.steps == min(3, len(plan)):
+                    left = (time.monotonic() - started) / part.steps * len(plan) * schedule.epochs
+                    say(f"{label}: {schedule.epochs} epochs of {len(plan)} steps take at most about {duration(left)}")
         model.eval()
         with torch.no_grad():
-            validation_loss, validation_f1 = validate()
+            for batch in prefetch(validation.load(entry) for entry in validation.parts[len(part.outputs) :]):
+                part.outputs.append(validation.predict(batch).cpu())
+                keep_if_due()
+            validation_loss, validation_f1 = validation.judge(torch.cat(part.outputs)) if part.outputs else (None, None)
+        train_loss = float(part.loss) / max(part.steps, 1)
         if not np.isfinite([train_loss, validation_loss or 0.0]).all():
             raise InputError(
                 f"{label}: the loss is no longer a number in epoch {epoch} (training {train_loss}, validation "
@@ -164,23 +227,50 @@ def fit(
             }
         )
         say(f"{label}: epoch {epoch}: " + _in_words(history[-1]))
-        _write_checkpoint(
-            checkpoint,
-            {
-                "identity": identity,
-                "model": model.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "plateau": plateau.state_dict(),
-                "start": penalty.start,
-                "history": history,
-                "best": best,
-                "best_state": best_state,
-            },
-        )
+        part = _Part()
+        keep()
     if best_state is not None:
         model.load_state_dict(best_state)
     model.eval()
     return history
+
+
+def discard(checkpoint: str | Path) -> None:
+    """Remove the checkpoint of a job that is done, what lies beside it under its name, and its orphans.
+
+    Orphans are what the same job left under other settings: `flow-main-<another digest>`. The checkpoints of
+    other jobs, which may be running, stay.
+    """
+    checkpoint = Path(checkpoint)
+    job = checkpoint.name.rpartition("-")[0]
+    names = f"({re.escape(checkpoint.name)}|{re.escape(job)}-[0-9a-f]{{16}})"
+    own = re.compile(rf"\.?{names}(\.[a-z]+)?")  # half-written ones begin with a dot and end in .part
+    for path in checkpoint.parent.glob("*"):
+        if own.fullmatch(path.name):
+            remove(path)
+
+
+@dataclass
+class _Part:
+    """How far the epoch in progress has come: steps done, the sum of their losses, outputs of the validation."""
+
+    steps: int = 0
+    loss: torch.Tensor | float = 0.0
+    outputs: list[torch.Tensor] = field(default_factory=list)
+
+    def add(self, loss: torch.Tensor) -> None:
+        self.steps += 1
+        self.loss = loss.double() + self.loss  # stays on the device: nobody waits for it
+
+
+def _load(
+    training: Training, plan: Sequence[np.ndarray], seed: int, epoch: int, begun: int
+) -> Iterator[tuple[int, Any]]:
+    """The batches of an epoch after the first `begun`, each with the seed of what is drawn while it is learned."""
+    for step, chosen in enumerate(plan[begun:], begun + 1):
+        rng = step_rng(seed, epoch, step)
+        torch_seed = int(rng.integers(2**62))
+        yield torch_seed, training.load(chosen, rng)
 
 
 class _Penalty:
@@ -192,6 +282,11 @@ class _Penalty:
         self.new = [p for name, p in named if name not in pretrained] if schedule.l2_sp_beta else []
         self.start = [p.detach().clone() for p in self.old]
         self.alpha, self.beta = schedule.l2_sp_alpha, schedule.l2_sp_beta
+
+    def load(self, start: list[torch.Tensor]) -> None:
+        """Pull toward the values that a checkpoint has kept."""
+        for own, kept in zip(self.start, start, strict=True):
+            own.copy_(kept)
 
     @torch.no_grad()
     def add(self) -> None:
@@ -216,11 +311,6 @@ def _read_checkpoint(path: Path, identity: str, label: str) -> dict | None:
         say(f"{label}: starts anew, since labels, videos or settings have changed since it was stopped")
         return None
     return state
-
-
-def _write_checkpoint(path: Path, state: dict) -> None:
-    with write_whole(path) as part:
-        torch.save(state, part)
 
 
 def _in_words(row: dict) -> str:

@@ -4,9 +4,10 @@ import torch
 import zarr
 
 from ethomake.errors import InputError
+from ethomake.features import extract as extract_module
 from ethomake.features.extract import extract_features
-from ethomake.features.store import open_features, read_inputs
-from ethomake.files import read_json
+from ethomake.features.store import open_features, read_inputs, verify
+from ethomake.files import read_json, write_json
 from ethomake.flow.networks import build_flow_network
 from ethomake.ingest.frames import FrameStore
 from ethomake.streams.networks import build_stream
@@ -14,6 +15,10 @@ from ethomake.training.weights import save_weights
 
 BEHAVIORS = ["walk", "rest"]
 COUNT = 23
+
+
+class KilledError(Exception):
+    pass
 
 
 @pytest.fixture
@@ -43,6 +48,14 @@ def video(write_store):
     return write_store("v", frames)
 
 
+def extract(video, output, **options):
+    """Extract to `<output>.zarr` and `<output>.json`."""
+    store, manifest, checkpoint = (
+        output.with_name(output.name + suffix) for suffix in (".zarr", ".json", ".checkpoint")
+    )
+    extract_features(video, store, manifest, checkpoint=checkpoint, **options)
+
+
 def normalized_window(store, statistics, t):
     """The window of frame t one frame at a time; the mean image, zero, outside of the video."""
     mean = torch.tensor(statistics["channel_mean"])[:, None, None]
@@ -68,7 +81,7 @@ def reference(networks, store, statistics):
 
 def test_features_are_those_of_each_frames_own_window(models, video, tmp_path):
     networks, weights, statistics = models
-    extract_features(video, tmp_path / "v.zarr", tmp_path / "v.json", **weights, fusion="weighted", precision="float32")
+    extract(video, tmp_path / "v", **weights, fusion="weighted", precision="float32")
     group = zarr.open_group(tmp_path / "v.zarr", mode="r")
     spatial, motion, spatial_logits, motion_logits = reference(networks, FrameStore(video), statistics)
     assert np.allclose(group["spatial"][:], spatial, atol=2e-3, rtol=2e-3)
@@ -82,9 +95,9 @@ def test_features_are_those_of_each_frames_own_window(models, video, tmp_path):
 @pytest.mark.parametrize("block", [10, 640])
 def test_reused_flow_is_that_of_the_window_that_holds_the_pair(models, video, tmp_path, monkeypatch, block):
     monkeypatch.setattr("ethomake.flow.stacks.BLOCK", block)  # with 10, windows reach over the borders of blocks
-    monkeypatch.setattr("ethomake.features.extract.CHUNK", block)
+    monkeypatch.setattr("ethomake.features.store.CHUNK", block)
     networks, weights, statistics = models
-    extract_features(video, tmp_path / "v.zarr", tmp_path / "v.json", **weights, reuse=True, precision="float32")
+    extract(video, tmp_path / "v", **weights, reuse=True, precision="float32")
     store, pairs = FrameStore(video), {}
     with torch.no_grad():
         for first in range(-10, COUNT + 10, 10):  # windows end to end, the first frame of each a multiple of ten
@@ -98,13 +111,13 @@ def test_reused_flow_is_that_of_the_window_that_holds_the_pair(models, video, tm
 
 def test_one_stream_is_enough_and_none_is_refused(models, video, tmp_path):
     _, weights, _ = models
-    extract_features(video, tmp_path / "v.zarr", tmp_path / "v.json", spatial_weights=weights["spatial_weights"])
+    extract(video, tmp_path / "v", spatial_weights=weights["spatial_weights"])
     facts, group = open_features(tmp_path / "v.json")
     assert facts["streams"] == ["spatial"]
     assert sorted(group.array_keys()) == ["logits_spatial", "probabilities", "spatial"]
     assert read_inputs(tmp_path / "v.json").shape == (COUNT, 512)
     with pytest.raises(InputError, match=r"streams\.enabled"):
-        extract_features(video, tmp_path / "w.zarr", tmp_path / "w.json")
+        extract(video, tmp_path / "w")
 
 
 def test_streams_of_different_behaviors_are_refused(models, video, tmp_path):
@@ -112,7 +125,7 @@ def test_streams_of_different_behaviors_are_refused(models, video, tmp_path):
     facts = {"behaviors": ["walk", "sleep"], "exclusive": False, "frames": 11, "network": "resnet18"}
     save_weights(weights["spatial_weights"], networks["spatial"], facts | statistics | {"stream": "spatial"})
     with pytest.raises(InputError, match="different behaviors"):
-        extract_features(video, tmp_path / "v.zarr", tmp_path / "v.json", **weights)
+        extract(video, tmp_path / "v", **weights)
     assert not (tmp_path / "v.zarr").exists()
 
 
@@ -120,16 +133,124 @@ def test_the_digest_is_that_of_the_content(models, video, tmp_path):
     _, weights, _ = models
     digests = []
     for name in "ab":
-        extract_features(video, tmp_path / f"{name}.zarr", tmp_path / f"{name}.json", **weights)
+        extract(video, tmp_path / f"{name}", **weights)
         digests.append(read_json(tmp_path / f"{name}.json")["content_digest"])
-    extract_features(video, tmp_path / "c.zarr", tmp_path / "c.json", spatial_weights=weights["spatial_weights"])
+    extract(video, tmp_path / "c", spatial_weights=weights["spatial_weights"])
     digests.append(read_json(tmp_path / "c.json")["content_digest"])
     assert digests[0] == digests[1] != digests[2]
 
 
+@pytest.fixture
+def described(monkeypatch):
+    """First frames of the blocks that were described; with `limit` an extraction that is killed in the midst of one."""
+
+    class Described(list):
+        limit = 100
+
+    blocks = Described()
+    describe = extract_module._describe_block
+
+    def watched(block, *given):
+        if len(blocks) == blocks.limit:
+            raise KilledError
+        blocks.append(block.start)
+        return describe(block, *given)
+
+    monkeypatch.setattr(extract_module, "_describe_block", watched)
+    monkeypatch.setattr("ethomake.flow.stacks.BLOCK", 5)
+    monkeypatch.setattr("ethomake.features.store.CHUNK", 10)  # of 23 frames: three chunks, five blocks
+    return blocks
+
+
+def content_of(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@pytest.mark.parametrize("blocks", range(5))
+def test_a_killed_extraction_goes_on_after_its_last_complete_chunk(models, video, tmp_path, described, blocks):
+    _, weights, _ = models
+    extract(video, tmp_path / "whole", **weights)
+    described.clear()
+    described.limit = blocks
+    with pytest.raises(KilledError):
+        extract(video, tmp_path / "v", **weights)
+    assert not (tmp_path / "v.zarr").exists()
+    stray = tmp_path / "v.checkpoint/features.zarr/motion/c/1/0.0123.partial"  # of a chunk that Zarr was writing
+    stray.parent.mkdir(parents=True, exist_ok=True)
+    stray.write_bytes(b"half")
+    described.clear()
+    described.limit = 100
+    extract(video, tmp_path / "v", **weights)
+    assert described == [0, 5, 10, 15, 20][blocks // 2 * 2 :]
+    assert content_of(tmp_path / "v.zarr") == content_of(tmp_path / "whole.zarr")
+    assert (tmp_path / "v.json").read_bytes() == (tmp_path / "whole.json").read_bytes()
+    assert not (tmp_path / "v.checkpoint").exists()
+
+
+def test_chunks_of_other_weights_or_settings_or_damaged_ones_are_not_continued(models, video, tmp_path, described):
+    _, weights, _ = models
+    spatial = {"spatial_weights": weights["spatial_weights"]}
+
+    def kill():
+        described.clear()
+        described.limit = 3
+        with pytest.raises(KilledError):
+            extract(video, tmp_path / "v", **spatial)
+        described.clear()
+        described.limit = 100
+
+    kill()
+    extract(video, tmp_path / "v", **spatial, fusion="weighted")
+    assert described[0] == 0
+    kill()
+    (tmp_path / "v.checkpoint/features.zarr/spatial/c/0/0").unlink()
+    extract(video, tmp_path / "v", **spatial)
+    assert described[0] == 0
+    verify(tmp_path / "v.json")
+
+
+@pytest.mark.parametrize("array", ["logits_spatial", "probabilities", "spatial"])
+@pytest.mark.parametrize("chunk", [0, 1, 2])
+def test_verifying_names_the_chunk_that_is_damaged_or_missing(models, video, tmp_path, described, array, chunk):
+    _, weights, _ = models
+    extract(video, tmp_path / "v", spatial_weights=weights["spatial_weights"])
+    verify(tmp_path / "v.json")
+    path = tmp_path / f"v.zarr/{array}/c/{chunk}/0"
+    data = path.read_bytes()
+    rows = ["rows 0 to 9", "rows 10 to 19", "rows 20 to 22"][chunk]
+    for place in (0, len(data) // 2, len(data) - 1):
+        path.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+        with pytest.raises(InputError, match=f"{rows} of {array} cannot be read"):
+            verify(tmp_path / "v.json")
+    path.unlink()
+    with pytest.raises(InputError, match=f"{rows} of {array} are missing"):
+        verify(tmp_path / "v.json")
+
+
+def test_verifying_notices_changed_metadata_and_chunks_of_another_video(models, video, tmp_path, write_store):
+    _, weights, _ = models
+    spatial = {"spatial_weights": weights["spatial_weights"]}
+    extract(video, tmp_path / "v", **spatial)
+    extract(write_store("w", np.zeros((COUNT, 32, 32, 3))), tmp_path / "w", **spatial)
+    metadata = tmp_path / "v.zarr/spatial/zarr.json"
+    text = metadata.read_text()
+    metadata.write_text(text.replace("frame", "Frame"))
+    with pytest.raises(InputError, match=r"zarr\.json"):
+        verify(tmp_path / "v.json")
+    metadata.write_text(text)
+    (tmp_path / "w.zarr/spatial/c/0/0").replace(tmp_path / "v.zarr/spatial/c/0/0")
+    with pytest.raises(InputError, match="rows 0 to 22 of spatial are missing or have changed"):
+        verify(tmp_path / "v.json")
+    facts = read_json(tmp_path / "w.json")
+    facts["chunks"]["spatial"][0] = "sha256:0"
+    write_json(tmp_path / "w.json", facts)
+    with pytest.raises(InputError, match="digests"):
+        verify(tmp_path / "w.json")
+
+
 def test_a_flipped_byte_is_noticed(models, video, tmp_path):
     _, weights, _ = models
-    extract_features(video, tmp_path / "v.zarr", tmp_path / "v.json", spatial_weights=weights["spatial_weights"])
+    extract(video, tmp_path / "v", spatial_weights=weights["spatial_weights"])
     chunk = next(path for path in (tmp_path / "v.zarr" / "spatial" / "c").rglob("*") if path.is_file())
     data = bytearray(chunk.read_bytes())
     data[len(data) // 2] ^= 1
@@ -141,8 +262,8 @@ def test_a_flipped_byte_is_noticed(models, video, tmp_path):
 def test_a_store_that_is_missing_or_of_another_video_is_refused(models, video, tmp_path, write_store):
     _, weights, _ = models
     spatial = {"spatial_weights": weights["spatial_weights"]}
-    extract_features(video, tmp_path / "v.zarr", tmp_path / "v.json", **spatial)
-    extract_features(write_store("w", np.zeros((5, 32, 32, 3))), tmp_path / "w.zarr", tmp_path / "w.json", **spatial)
+    extract(video, tmp_path / "v", **spatial)
+    extract(write_store("w", np.zeros((5, 32, 32, 3))), tmp_path / "w", **spatial)
     (tmp_path / "x.json").write_bytes((tmp_path / "v.json").read_bytes())
     with pytest.raises(InputError, match="run again"):
         open_features(tmp_path / "x.json")
@@ -157,8 +278,6 @@ def test_gpu_and_cpu_agree(models, video, tmp_path, monkeypatch):
     probabilities = {}
     for device in ("cpu", "cuda"):
         monkeypatch.setenv("ETHOMAKE_DEVICE", device)
-        extract_features(
-            video, tmp_path / f"{device}.zarr", tmp_path / f"{device}.json", **weights, precision="float32"
-        )
+        extract(video, tmp_path / f"{device}", **weights, precision="float32")
         probabilities[device] = zarr.open_group(tmp_path / f"{device}.zarr", mode="r")["probabilities"][:]
     assert np.allclose(probabilities["cpu"], probabilities["cuda"], atol=1e-3)

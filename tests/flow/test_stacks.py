@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from ethomake.flow import stacks
-from ethomake.flow.stacks import frame_stacks, pair_flows, read_blocks, stack_pairs
+from ethomake.flow.stacks import MARGIN, frame_stacks, pair_flows, read_blocks, stack_pairs
 from ethomake.ingest.frames import FrameStore
 
 
@@ -75,5 +75,13 @@ def test_blocks_hold_every_frame_once(store, monkeypatch):
     monkeypatch.setattr(stacks, "BLOCK", 20)
     blocks = list(read_blocks(store(45)))
     assert [(block.start, block.stop) for block in blocks] == [(0, 20), (20, 40), (40, 45)]
-    own = torch.cat([block.own for block in blocks])
+    own = torch.cat([block.frames[MARGIN : MARGIN + block.stop - block.start] for block in blocks])
     assert np.array_equal(own[:, 0, 0, 0].numpy(), levels(45))
+
+
+def test_blocks_can_be_read_from_the_midst_of_a_video(store, monkeypatch):
+    monkeypatch.setattr(stacks, "BLOCK", 20)
+    video = store(45)
+    blocks, rest = list(read_blocks(video)), list(read_blocks(video, 20))
+    assert [(block.start, block.stop) for block in rest] == [(20, 40), (40, 45)]
+    assert all(torch.equal(a.frames, b.frames) for a, b in zip(rest, blocks[1:], strict=True))

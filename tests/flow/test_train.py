@@ -72,6 +72,15 @@ def test_same_seed_same_bytes(tmp_path, video):
     assert a.read_bytes() == b.read_bytes()
 
 
+def test_a_killed_training_ends_with_the_same_bytes(tmp_path, video, kill_training):
+    path, check = video("v"), video("w", 30)
+    whole = train(tmp_path / "a", [path], [check])
+    with kill_training(step=3):
+        train(tmp_path / "b", [path], [check])
+    assert train(tmp_path / "b", [path], [check]).read_bytes() == whole.read_bytes()
+    assert (tmp_path / "b/history.csv").read_bytes() == (tmp_path / "a/history.csv").read_bytes()
+
+
 def test_training_goes_on_from_given_weights(tmp_path, video):
     path = video("v")
     first = train(tmp_path / "a", [path], epochs=4, steps=8)

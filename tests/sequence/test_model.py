@@ -145,6 +145,17 @@ def test_the_same_seed_gives_the_same_bytes(videos, tmp_path):
     assert (tmp_path / "a/h.csv").read_bytes() == (tmp_path / "b/h.csv").read_bytes()
 
 
+def test_a_killed_training_ends_with_the_same_bytes(videos, tmp_path, kill_training):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+    train(videos, tmp_path / "a", epochs=2)
+    with kill_training(step=7):  # of five an epoch
+        train(videos, tmp_path / "b", epochs=2)
+    train(videos, tmp_path / "b", epochs=2)
+    assert (tmp_path / "b/w.safetensors").read_bytes() == (tmp_path / "a/w.safetensors").read_bytes()
+    assert (tmp_path / "b/h.csv").read_bytes() == (tmp_path / "a/h.csv").read_bytes()
+
+
 def test_exclusive_probabilities_leave_room_for_background(tmp_path, write_table):
     rng = np.random.default_rng(0)
     kind = np.repeat(rng.integers(0, 3, 30), 10)

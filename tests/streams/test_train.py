@@ -102,6 +102,16 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path, videos, flow_weights):
     assert a.read_bytes() == b.read_bytes()
 
 
+@pytest.mark.parametrize("stream", ["spatial", "motion"])
+def test_a_killed_training_ends_with_the_same_bytes(tmp_path, videos, flow_weights, kill_training, stream):
+    options = {"flow_weights": flow_weights, "epochs": 1, "steps": 3}
+    whole = train(tmp_path / "a", stream, videos, **options)
+    with kill_training(step=2):
+        train(tmp_path / "b", stream, videos, **options)
+    assert train(tmp_path / "b", stream, videos, **options).read_bytes() == whole.read_bytes()
+    assert {path.name for path in (tmp_path / "b").iterdir()} == {"weights.safetensors", "history.csv"}
+
+
 def test_exclusive_behaviors_have_an_output_for_background(tmp_path, write_store, write_table):
     rng = np.random.default_rng(0)
     kind = np.repeat(rng.integers(0, 3, 8), 5)

@@ -4,8 +4,19 @@ import torch
 from torch import nn
 
 from ethomake.errors import InputError
+from ethomake.files import write_whole
 from ethomake.training import loop
-from ethomake.training.loop import Schedule, epoch_rng, fit, identify, shuffled_batches
+from ethomake.training.loop import (
+    Schedule,
+    Training,
+    Validation,
+    discard,
+    epoch_rng,
+    fit,
+    identify,
+    shuffled_batches,
+    step_rng,
+)
 from ethomake.training.weights import flat_parameters
 
 X = torch.linspace(-1, 1, 64)[:, None]
@@ -17,20 +28,25 @@ def make_model() -> nn.Module:
     return nn.Sequential(nn.Linear(1, 16), nn.BatchNorm1d(16), nn.Tanh(), nn.Dropout(0.1), nn.Linear(16, 1))
 
 
-def run(model, tmp_path, schedule, validate=None, identity="a", **options):
-    def batches(rng):
-        for chosen in shuffled_batches(64, schedule, rng):
-            yield X[chosen], Y[chosen]
-
+def run(
+    model, tmp_path, schedule, judge=None, identity="a", load=lambda chosen, rng: (X[chosen], Y[chosen]), **options
+):
     return fit(
         model,
         schedule,
-        batches=batches,
-        steps=4,
-        loss=lambda batch: ((model(batch[0]) - batch[1]) ** 2).mean(),
-        validate=validate or (lambda: (float(((model(X) - Y) ** 2).mean()), None)),
+        Training(
+            plan=lambda rng: shuffled_batches(64, schedule, rng),
+            load=load,
+            loss=lambda batch: ((model(batch[0]) - batch[1]) ** 2).mean(),
+        ),
+        Validation(
+            parts=[slice(0, 32), slice(32, 64)],
+            load=lambda part: X[part],
+            predict=model,
+            judge=judge or (lambda outputs: (float(((outputs - Y) ** 2).mean()), None)),
+        ),
         seed=3,
-        checkpoint=tmp_path / "checkpoint.pt",
+        checkpoint=tmp_path / "checkpoint",
         identity=identity,
         label="test",
         **options,
@@ -50,28 +66,58 @@ class StopError(Exception):
     pass
 
 
-def test_a_resumed_run_ends_with_the_same_weights(tmp_path):
-    schedule = Schedule(epochs=6, steps=10, batch=16, learning_rate=1e-2, l2_sp_beta=1e-3)
+def noisy(chosen, rng):
+    """Batches that depend on the step's random numbers, as augmented ones do."""
+    return X[chosen] + 0.01 * torch.from_numpy(rng.normal(size=(len(chosen), 1))).float(), Y[chosen]
+
+
+@pytest.mark.parametrize("calls_until_killed", range(1, 13))
+def test_a_run_resumed_from_any_place_ends_with_the_same_weights(tmp_path, monkeypatch, calls_until_killed):
+    """Each of the two epochs has four training steps and two parts of validation; all twelve places are tried."""
+    monkeypatch.setattr(loop, "CHECKPOINT_EVERY", 0)
+    schedule = Schedule(epochs=2, steps=10, batch=16, learning_rate=1e-2, l2_sp_alpha=1e-3, l2_sp_beta=1e-3)
+    pretrained = frozenset({"0.weight"})
     undisturbed = make_model()
-    whole = run(undisturbed, tmp_path / "a", schedule)
+    whole = run(undisturbed, tmp_path / "a", schedule, load=noisy, pretrained=pretrained)
 
-    calls = 0
+    model, calls = make_model(), 0
 
-    def killed_in_the_third_epoch():
+    def killed(*_):
         nonlocal calls
         calls += 1
-        if calls == 3:
+        if calls == calls_until_killed:
             raise StopError
-        return float(((model(X) - Y) ** 2).mean()), None
 
-    model = make_model()
+    model.register_forward_pre_hook(killed)
     with pytest.raises(StopError):
-        run(model, tmp_path / "b", schedule, killed_in_the_third_epoch)
+        run(model, tmp_path / "b", schedule, load=noisy, pretrained=pretrained)
     torch.manual_seed(99)  # another process has other random numbers
-    model = make_model()
-    resumed = run(model, tmp_path / "b", schedule)
+    model, calls = make_model(), -12
+    model.register_forward_pre_hook(killed)
+    resumed = run(model, tmp_path / "b", schedule, load=noisy, pretrained=pretrained)
     assert resumed == whole
     assert torch.equal(flat_parameters(model), flat_parameters(undisturbed))
+    assert calls + 12 == 12 - (calls_until_killed - 1), "nothing that was done is done again"
+
+
+def test_within_an_epoch_the_state_is_kept_only_now_and_then(tmp_path, monkeypatch):
+    kept = []
+    monkeypatch.setattr(loop, "write_whole", lambda path: kept.append(path) or write_whole(path))
+    run(make_model(), tmp_path, Schedule(epochs=2, steps=10, batch=16, learning_rate=1e-2))
+    assert len(kept) == 2
+
+
+def test_only_what_the_job_itself_has_left_is_discarded(tmp_path):
+    one, other = "0123456789abcdef", "fedcba9876543210"
+    own = [f"flow-main-{one}", f".flow-main-{one}.part", f"flow-main-{other}", f".flow-main-{other}.part"]
+    others = [f"flow-main-2-{one}", f"flow-other-{one}", f"stream-flow-main-{one}", f"flow-main-{one}0", "flow-main"]
+    for name in own + others:
+        (tmp_path / name).write_text("")
+    (tmp_path / f"flow-main-{other}.flows").mkdir()
+    (tmp_path / f"flow-main-{other}.flows/train").write_text("")
+    discard(tmp_path / f"flow-main-{one}")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(others)
+    discard(tmp_path / "no" / f"flow-main-{one}")  # a job that was never killed within an epoch may have left nothing
 
 
 def test_a_checkpoint_of_other_labels_or_settings_is_not_continued(tmp_path):
@@ -94,18 +140,18 @@ def test_identity_follows_files_and_values(tmp_path):
 def test_the_best_epoch_goes_by_f1_where_there_is_one(tmp_path):
     model, f1, states = make_model(), iter([0.2, 0.9, 0.4]), []
 
-    def validate():
+    def judge(outputs):
         states.append(flat_parameters(model))
         return float(len(states)), next(f1)
 
-    run(model, tmp_path, Schedule(epochs=3, steps=4, batch=16), validate)
+    run(model, tmp_path, Schedule(epochs=3, steps=4, batch=16), judge)
     assert torch.equal(flat_parameters(model), states[1])
 
 
 @pytest.mark.parametrize("figures", [(1.0, None), (1.0, 0.9)])
 def test_the_rate_falls_on_a_plateau_and_ends_the_training(tmp_path, figures):
     schedule = Schedule(epochs=50, steps=4, batch=16, learning_rate=1e-4, patience=1, minimum_learning_rate=5e-6)
-    history = run(make_model(), tmp_path, schedule, lambda: figures)
+    history = run(make_model(), tmp_path, schedule, lambda outputs: figures)
     rates = [row["learning_rate"] for row in history]
     assert rates == pytest.approx([1e-4] * 3 + [1e-5] * 2)
 
@@ -144,3 +190,9 @@ def test_batches_cover_samples_at_most_once_and_are_full():
 def test_epochs_draw_different_numbers_and_the_same_epoch_the_same():
     assert epoch_rng(0, 1).random() == epoch_rng(0, 1).random()
     assert len({epoch_rng(seed, epoch).random() for seed in range(3) for epoch in range(3)}) == 9
+
+
+def test_steps_draw_different_numbers_from_each_other_and_from_their_epoch():
+    draws = {step_rng(seed, epoch, step).random() for seed in range(2) for epoch in (1, 2) for step in (1, 2, 3)}
+    draws |= {epoch_rng(seed, epoch).random() for seed in range(2) for epoch in (1, 2)}
+    assert len(draws) == 16

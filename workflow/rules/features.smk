@@ -25,6 +25,13 @@ rule extract_features:
         reuse=SETTINGS["flow"]["reuse"],
         fusion=SETTINGS["streams"]["fusion"],
         precision=SETTINGS["streams"]["precision"],
+        checkpoint=lambda wildcards: checkpoint_path(
+            "features",
+            f"{wildcards.split}+{wildcards.video}",
+            SETTINGS["flow"]["reuse"],
+            SETTINGS["streams"]["fusion"],
+            SETTINGS["streams"]["precision"],
+        ),
     message:
         "Extracting the features of {wildcards.video}"
     script:

@@ -9,6 +9,7 @@ with job(snakemake):
         snakemake.input.video,
         snakemake.output.store,
         snakemake.output.manifest,
+        checkpoint=snakemake.params.checkpoint,
         flow_weights=snakemake.input.get("flow"),
         spatial_weights=snakemake.input.get("spatial"),
         motion_weights=snakemake.input.get("motion"),

@@ -1,0 +1,73 @@
+"""A feature store while it is made: it grows chunk by chunk, and goes on growing after a kill."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import zarr
+
+from ethomake.features.store import chunk_digest, create_features, find_damage, layout_digest
+from ethomake.files import read_json, remove, write_json, write_whole
+
+
+class FeatureWriter:
+    """Appends rows to all arrays of a store; every complete chunk is kept.
+
+    Args:
+        folder: where the store grows, with a record of what is complete beside it. It outlives a kill; whoever
+            needs it no longer removes it.
+        frames, widths: as for `create_features`.
+        identity: stands for all that the rows are made of; rows of another identity are not continued.
+
+    Attributes:
+        rows: number of rows that are complete.
+        chunks: for each array the digests of its complete chunks.
+    """
+
+    def __init__(self, folder: str | Path, frames: int, widths: dict[str, tuple[int, str]], identity: str):
+        self.frames, self.widths, self.identity = frames, widths, identity
+        self.store = Path(folder) / "features.zarr"
+        self._record = Path(folder) / "complete.json"
+        self.chunks: dict[str, list[str]] | None = self._read_record()
+        if self.chunks is None:
+            remove(folder)
+            create_features(self.store, frames, widths)
+            self.chunks = {name: [] for name in sorted(widths)}
+        self._group = zarr.open_group(self.store, mode="r+")
+        self._waiting: dict[str, list[np.ndarray]] = {name: [] for name in self.chunks}
+        first = next(iter(self.chunks))
+        self._step = self._group[first].chunks[0]
+        self.rows = min(frames, len(self.chunks[first]) * self._step)
+
+    def append(self, values: dict[str, np.ndarray]) -> None:
+        """Add the next rows of every array, (n, width); what is added must end where a chunk ends."""
+        for name, rows in values.items():
+            self._waiting[name].append(rows.astype(self.widths[name][1]))
+        stop = self.rows + sum(len(rows) for rows in self._waiting[name])
+        if stop < min(self.rows + self._step, self.frames):
+            return
+        for name, parts in self._waiting.items():
+            rows = np.concatenate(parts)
+            self._group[name][self.rows : stop] = rows
+            self.chunks[name].append(chunk_digest(rows))
+            parts.clear()
+        self.rows = stop
+        record = {"identity": self.identity, "layout": layout_digest(self.store), "chunks": self.chunks}
+        write_json(self._record, record)
+
+    def move(self, store: str | Path) -> None:
+        """Put the complete store in its place."""
+        with write_whole(store) as part:
+            shutil.move(self.store, part)  # renames; copies where the results lie on another disk
+
+    def _read_record(self) -> dict[str, list[str]] | None:
+        """What a killed job has left: the digests of complete chunks; None if it does not fit or is damaged."""
+        if not self._record.exists():
+            return None
+        record = read_json(self._record)
+        if record["identity"] != self.identity or record["layout"] != layout_digest(self.store):
+            return None
+        for path in self.store.rglob("*.partial"):  # what Zarr was writing when it was killed
+            path.unlink()
+        damage = next(find_damage(zarr.open_group(self.store, mode="r"), record["chunks"]), None)
+        return None if damage else record["chunks"]

@@ -1,0 +1,11 @@
+"""How the logits of the streams become one: a weighted mean."""
+
+import torch
+
+FUSION = {"average": {"spatial": 1.0, "motion": 1.0}, "weighted": {"spatial": 1.0, "motion": 1.5}}
+
+
+def fuse(logits: dict[str, torch.Tensor], fusion: str) -> torch.Tensor:
+    """The weighted mean of the logits (N, K) of each stream, with the weights of a key of FUSION."""
+    weights = FUSION[fusion]
+    return sum(weights[stream] * logits[stream] for stream in logits) / sum(weights[stream] for stream in logits)
