@@ -7,13 +7,18 @@
 #
 # Data flow is in workflow/rules/<stage>.smk, the work itself in the library ethomake/<stage>.
 
+import os
+import platform
 import sys
 from pathlib import Path
 
 from snakemake.utils import min_version
 
 from ethomake import config as project_config
+from ethomake import workplace
 from ethomake.errors import InputError
+from ethomake.labels.splits import write_split
+from ethomake.provenance.code import code_digest
 
 min_version("9.20")
 
@@ -53,6 +58,10 @@ include: "workflow/rules/sequence.smk"
 include: "workflow/rules/ethogram.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/provenance.smk"
+
+
+onstart:
+    keep_splits()
 
 
 rule all:

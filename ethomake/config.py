@@ -60,6 +60,8 @@ class Project:
     settings: dict[str, Any]
     videos: dict[str, Video]
     parts: dict[str, list[str]]  # train, validate, test: sorted names of labelled videos
+    flow_parts: dict[str, list[str]]  # train, validate: the videos of the flow network, labelled or not
+    remembered: dict[str, list[str]]  # the parts with those of an earlier split that are not in the table now
     notes: tuple[str, ...]  # what the user should know, a line each
 
 
@@ -91,8 +93,13 @@ def load_project(
         videos = check_rows(find_videos(settings["videos"]), settings["videos"], settings["behaviors"], found=True)
     else:
         videos = check_rows(read_table(settings["videos"]), settings["videos"], settings["behaviors"])
-    parts, notes = assign_videos(videos, settings, split)
-    return Project(settings, {video.video: video for video in videos}, parts, tuple(notes))
+    previous = read_split(split)
+    parts, notes = assign_videos(videos, settings, previous)
+    names = {video.video: video for video in videos}
+    flow_parts = choose_flow_videos(settings["flow"]["videos"], names, parts, previous.get("flow", {}))
+    present = {name for part in PARTS for name in parts[part]}
+    remembered = {part: sorted({*parts[part], *(set(previous.get(part, ())) - present)}) for part in PARTS}
+    return Project(settings, names, parts, flow_parts, remembered, tuple(notes))
 
 
 # --- config.yaml -----------------------------------------------------------------------------------------------
@@ -579,10 +586,24 @@ def _split_names(cell: str) -> list[str]:
 # --- who trains, validates and tests ---------------------------------------------------------------------------
 
 
+def read_split(path: str | Path) -> dict[str, Any]:
+    """An earlier split as `write_split` left it; empty where there is none.
+
+    Raises:
+        InputError: if the file is no split.
+    """
+    content = read_json(path) if Path(path).is_file() else {}
+    flow = content.get("flow", {}) if isinstance(content, dict) else None
+    lists = [*(content.get(part, []) for part in PARTS), *flow.values()] if isinstance(flow, dict) else [None]
+    if not all(isinstance(names, list) and all(isinstance(name, str) for name in names) for names in lists):
+        raise InputError(f"{path}: not a split (train, validate, test: lists of videos); delete it and run again")
+    return content
+
+
 def assign_videos(
-    videos: list[Video], settings: Mapping[str, Any], split: str | Path
+    videos: list[Video], settings: Mapping[str, Any], previous: Mapping[str, Any]
 ) -> tuple[dict[str, list[str]], list[str]]:
-    """Give every labelled video a part; those of an earlier split at `split` keep theirs.
+    """Give every labelled video a part; those of the `previous` split keep theirs.
 
     Label files are read only where a split has to be made, since this runs again in each job of a cluster.
 
@@ -601,9 +622,6 @@ def assign_videos(
             f"no video has labels, so there is nothing to learn from: {mend} for at least one training and one "
             "validation video"
         )
-    previous = read_json(split) if Path(split).is_file() else {}
-    if not (isinstance(previous, dict) and all(isinstance(previous.get(part, []), list) for part in PARTS)):
-        raise InputError(f"{split}: not a split (train, validate, test: lists of videos); delete it and run again")
     settled = {name for part in PARTS for name in previous.get(part, ())}
     new = any(video.video not in settled for video in labelled)
     positives = {}
@@ -626,11 +644,49 @@ def assign_videos(
         fractions={part: settings["split"][part] for part in PARTS},
         by=settings["split"]["by"],
         seed=settings["seed"],
-        previous=previous or None,
+        previous=previous,
     )
     known = len(positives) == len(labelled)
     notes = check_split(parts, positives, settings["behaviors"] if known else [])
     return parts, notes
+
+
+def choose_flow_videos(
+    wanted: str | list[str],
+    videos: Mapping[str, Video],
+    parts: Mapping[str, list[str]],
+    previous: Mapping[str, list[str]],
+) -> dict[str, list[str]]:
+    """The videos on which the flow network trains and validates; it needs no labels.
+
+    Args:
+        wanted: the key flow.videos: `keep` those of the previous split as long as they are there and do not test,
+            `training` to follow the training videos, or names.
+        videos: all videos by name.
+        parts: who trains, validates and tests with labels.
+        previous: who trained and validated the flow network; may be empty.
+
+    Raises:
+        InputError: if a name is no video of the table, or tests.
+    """
+    if wanted == "training":
+        return {part: parts[part] for part in ("train", "validate")}
+    kept = {
+        part: [name for name in previous.get(part, []) if name in videos and name not in parts["test"]]
+        for part in ("train", "validate")
+    }
+    train = kept["train"] or parts["train"]
+    if wanted != "keep":
+        for name in wanted:
+            if name not in videos:
+                hint = _suggest(name, videos) or "; name videos of the video table"
+                raise InputError(f"config: flow.videos = {_show(name)}: no video of this name{hint}")
+            if name in parts["test"]:
+                reason = "it is a test video, and nothing must be fitted on those; leave it out"
+                raise InputError(f"config: flow.videos = {_show(name)}: {reason}")
+        train = sorted(wanted)
+    validate = kept["validate"] or parts["validate"]
+    return {"train": train, "validate": [name for name in validate if name not in train]}
 
 
 def share_library() -> None:

@@ -99,9 +99,20 @@ def check_split(
     return warnings
 
 
-def write_split(path: str | Path, parts: Mapping[str, Sequence[str]], *, split: str, seed: int) -> None:
-    """Write a split: `{"split", "seed", "train": [...], "validate": [...], "test": [...]}`, names sorted."""
-    write_json(path, {"split": split, "seed": seed} | {name: sorted(parts[name]) for name in PARTS})
+def write_split(
+    path: str | Path,
+    parts: Mapping[str, Sequence[str]],
+    *,
+    split: str,
+    seed: int,
+    flow: Mapping[str, Sequence[str]] | None = None,
+) -> None:
+    """Write a split: `{"split", "seed", "train": [...], "validate": [...], "test": [...], "flow": {...}}`.
+
+    Names are sorted. `flow` has the videos that the flow network trains and validates on.
+    """
+    content = {"split": split, "seed": seed} | {name: sorted(parts[name]) for name in PARTS}
+    write_json(path, content | ({"flow": {name: sorted(flow[name]) for name in PARTS[:2]}} if flow else {}))
 
 
 def _shares(fractions: Mapping[str, float]) -> np.ndarray:

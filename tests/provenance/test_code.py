@@ -88,11 +88,10 @@ def test_a_script_counts_itself(library):
     assert changed(library, before) == {"train_flow"}
 
 
-def test_a_new_label_format_changes_what_reads_label_files(library):
+def test_a_new_label_format_changes_what_reads_foreign_labels(library):
     before = digests(library)
     (library / "ethomake" / "labels" / "formats" / "new.py").write_text("DESCRIPTION = 'new'\n")
-    # splits count the labels of each behavior in the user's own files
-    assert changed(library, before) == {"check_labels", "keep_split"}
+    assert changed(library, before) == {"check_labels"}
 
 
 def test_relative_imports_and_imports_in_functions_count(library):

@@ -53,13 +53,13 @@ def test_every_job_has_its_rule_its_parameters_and_who_did_it():
     export_records("results/provenance.json")
     document = ProvDocument.deserialize("results/provenance.json")
     jobs = {next(iter(job.get_attribute("term:rule"))): job for job in document.get_records(ProvActivity)}
-    assert set(jobs) == {"keep_split", "ingest", "train", "draw"}
+    assert set(jobs) == {"ingest", "train", "draw"}
     assert jobs["draw"].get_attribute("term:parameters") == {'{"colors": {"groom": "red"}}'}
     assert jobs["train"].get_attribute("term:seed") == {3}
     (agent,) = document.get_records(ProvAgent)
     assert label(agent).startswith("ethomake ")
-    assert len(list(document.get_records(ProvAssociation))) == 4
-    assert len(list(document.get_records(ProvGeneration))) == 5
+    assert len(list(document.get_records(ProvAssociation))) == 3
+    assert len(list(document.get_records(ProvGeneration))) == 4
 
 
 @pytest.mark.usefixtures("chain")

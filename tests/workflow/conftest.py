@@ -51,10 +51,11 @@ class Outcome:
 def run_snakemake():
     """`run_snakemake(folder, *arguments, config={...})` runs the workflow in `folder`; gives its Outcome.
 
-    Not through the shell and in this Python, so that it tests what is checked out, whatever is on PATH.
+    Not through the shell and in this Python, so that it tests what is checked out, whatever is on PATH. `checkout`
+    is another copy of the workflow and the library.
     """
 
-    def run(folder, *arguments, config=None, timeout=600):
+    def run(folder, *arguments, config=None, timeout=600, checkout=ROOT):
         folder = Path(folder)
         options = [f"{key}={json.dumps(value)}" for key, value in (config or {}).items()]
         command = [
@@ -62,12 +63,13 @@ def run_snakemake():
             "-m",
             "snakemake",
             "--snakefile",
-            str(ROOT / "Snakefile"),
+            str(checkout / "Snakefile"),
             "--directory",
             str(folder),
         ]
         command += [*arguments, *(["--config", *options] if options else [])]
         environment = os.environ | {"OMP_NUM_THREADS": "1", "XDG_CACHE_HOME": str(folder / ".cache")}
+        environment["PYTHONPATH"] = str(checkout)
         done = subprocess.run(
             command,
             cwd=folder,

@@ -30,13 +30,39 @@ EXCLUSIVE = SETTINGS["exclusive"]
 SEED = SETTINGS["seed"]
 STREAMS = SETTINGS["streams"]["enabled"]
 SPLITS = {"main": PROJECT.parts}
+FLOW_SPLITS = {"main": PROJECT.flow_parts}
+KEPT_SPLITS = {"main": PROJECT.remembered}
 LABELLED = [name for name, video in VIDEOS.items() if video.labels]
+os.environ["ETHOMAKE_RUN"] = f"{platform.node()} {os.getpid()}"  # jobs end when this process is gone
 if workflow.deployment_settings.deployment_method:
     project_config.share_library()  # environments made by Snakemake have everything but ethomake itself
+
+
+def prepare_folder():
+    """See to the folder that Snakemake runs in, before it looks at what is there."""
+    try:
+        if workflow.output_settings.dryrun:
+            workplace.find_records()
+            return
+        workplace.check_results()
+        workplace.keep_records()
+        if workplace.free_stale_lock():
+            print("note: the last run was killed; this one goes on where it was", file=sys.stderr, flush=True)
+        workplace.take_over()
+    except InputError as error:
+        stop(error)
+
+
+def keep_splits():
+    """Write down who trains, validates and tests: known to all jobs through their inputs, read again by the next run."""
+    for split, parts in KEPT_SPLITS.items():
+        write_split(f"results/splits/{split}.json", parts, split=split, seed=SEED, flow=FLOW_SPLITS[split])
+
 
 if workflow.is_main_process:
     for note in PROJECT.notes:
         print(f"note: {note}", file=sys.stderr, flush=True)
+    prepare_folder()
 
 
 wildcard_constraints:
@@ -59,17 +85,23 @@ def part_of(split, part):
     return SPLITS[split][part]
 
 
-def trained_on(wildcards):
-    """Which videos train and which validate: a param, since Snakemake does not see a video move between the two."""
-    return {part: part_of(wildcards.split, part) for part in ("train", "validate")}
+def flow_part(split, part):
+    """Names of the videos that train or validate the flow network in a split."""
+    part_of(split, part)
+    return FLOW_SPLITS[split][part]
 
 
-def part_files(part, pattern):
+def trained_on(part_of):
+    """A param: which videos train and which validate. Snakemake does not see a video move between the two."""
+    return lambda wildcards: {part: part_of(wildcards.split, part) for part in ("train", "validate")}
+
+
+def part_files(part, pattern, part_of=part_of):
     """An input function: the file `pattern` names, of each video of a part."""
     return lambda wildcards: expand(pattern, video=part_of(wildcards.split, part), split=wildcards.split)
 
 
-def stored_frames(part):
+def stored_frames(part, part_of=part_of):
     """An input function: the frame stores of a part. Ancient: video.json, beside them, says when they change."""
     return lambda wildcards: ancient(
         expand("results/ingest/{video}/frames.mjpeg", video=part_of(wildcards.split, part))
@@ -82,14 +114,19 @@ def weights_input(section):
     return [weights] if project_config.is_weights_file(weights) else []
 
 
+def code_of(script):
+    """What a script and the modules it imports do, as a param: an edit of them reruns the rule, a comment does not."""
+    return code_digest(ROOT / "workflow" / "scripts" / f"{script}.py")
+
+
 def without(section, *keys):
     """A section of the settings without the keys that a job does not depend on."""
     return {key: value for key, value in SETTINGS[section].items() if key not in keys}
 
 
-def checkpoint_path(stage, *values):
-    """Where a training keeps its state: no output, so that it outlives a kill; named by what it was made with."""
-    return f"results/.checkpoints/{stage}-{project_config.short_digest(SEED, *values)}"
+def checkpoint_path(stage, split, *values):
+    """Where a job keeps its state: no output, so that it outlives a kill; named by what it was made with."""
+    return f"results/.checkpoints/{stage}-{split}-{project_config.short_digest(SEED, *values)}"
 
 
 def trained_models(split):
@@ -119,8 +156,13 @@ def curves_title(wildcards):
     return title.get(f"results/{wildcards.trained}/curves.svg", wildcards.trained)
 
 
-# What the training of a stream, and of all together, depends on.
-STREAM_SETTINGS = without("streams", "enabled", "joint_epochs", "fusion") | {"reuse": SETTINGS["flow"]["reuse"]}
+def stream_settings(wildcards):
+    """What the training of a stream depends on; how flow is computed matters to the motion stream alone."""
+    settings = without("streams", "enabled", "joint_epochs", "fusion")
+    return settings | ({"reuse": SETTINGS["flow"]["reuse"]} if wildcards.stream == "motion" else {})
+
+
+# What the training of all together depends on.
 JOINT_SETTINGS = without("streams", "enabled", "network", "weights", "epochs")
 
 # For tables and report: whose video it is.

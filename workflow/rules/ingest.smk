@@ -19,6 +19,7 @@ rule ingest_video:
         mem_mb=2000,
         runtime=120,
     params:
+        code=code_of("ingest_video"),
         crop=lambda wildcards: video_of(wildcards).crop,
         settings=SETTINGS["ingest"],
     message:

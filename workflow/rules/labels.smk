@@ -1,4 +1,4 @@
-# Label files of any known form -> our own form, checked against the video; and who trains, validates and tests.
+# Label files of any known form -> our own form, checked against the video.
 
 
 rule check_labels:
@@ -18,6 +18,7 @@ rule check_labels:
         mem_mb=1000,
         runtime=10,
     params:
+        code=code_of("check_labels"),
         behaviors=BEHAVIORS,
         scored=lambda wildcards: video_of(wildcards).scored,
         exclusive=EXCLUSIVE,
@@ -25,30 +26,3 @@ rule check_labels:
         "Checking the labels of {wildcards.video}"
     script:
         "../scripts/check_labels.py"
-
-
-# The parts were assigned when the project was read: the jobs need their videos then. This keeps them for next time.
-localrules:
-    keep_split,
-
-
-rule keep_split:
-    output:
-        "results/splits/{split}.json",
-    log:
-        "logs/splits/{split}.log",
-    benchmark:
-        "benchmarks/jobs/splits/{split}.tsv"
-    conda:
-        "../../envs/video.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
-        runtime=5,
-    params:
-        parts=lambda wildcards: {part: part_of(wildcards.split, part) for part in project_config.PARTS},
-        seed=SEED,
-    message:
-        "Writing down which videos train, validate and test"
-    script:
-        "../scripts/keep_split.py"

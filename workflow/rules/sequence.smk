@@ -29,14 +29,15 @@ rule train_sequence:
         mem_mb=16000,
         runtime=720,
     params:
+        code=code_of("train_sequence"),
         behaviors=BEHAVIORS,
         exclusive=EXCLUSIVE,
         streams=STREAMS,
         settings=SETTINGS["sequence"],
         seed=SEED,
-        videos=trained_on,
+        videos=trained_on(part_of),
         checkpoint=lambda wildcards: checkpoint_path(
-            "sequence", BEHAVIORS, EXCLUSIVE, STREAMS, SETTINGS["sequence"], part_of(wildcards.split, "train")
+            "sequence", wildcards.split, BEHAVIORS, EXCLUSIVE, STREAMS, SETTINGS["sequence"]
         ),
     message:
         "Training the sequence model"
@@ -61,6 +62,8 @@ rule predict_video:
     resources:
         mem_mb=4000,
         runtime=60,
+    params:
+        code=code_of("predict_video"),
     message:
         "Predicting the behaviors in {wildcards.video}"
     script:
@@ -85,6 +88,7 @@ rule fit_thresholds:
         mem_mb=2000,
         runtime=30,
     params:
+        code=code_of("fit_thresholds"),
         behaviors=BEHAVIORS,
         exclusive=EXCLUSIVE,
     message:

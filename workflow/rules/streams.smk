@@ -14,7 +14,6 @@ rule train_stream:
             otherwise=[],
         ),
         weights=weights_input("streams"),
-        split=ancient("results/splits/{split}.json"),
     output:
         weights="results/streams/{split}/{stream}/weights.safetensors",
         history="results/streams/{split}/{stream}/history.csv",
@@ -30,19 +29,20 @@ rule train_stream:
         mem_mb=16000,
         runtime=1440,
     params:
+        code=code_of("train_stream"),
         behaviors=BEHAVIORS,
         exclusive=EXCLUSIVE,
-        settings=STREAM_SETTINGS,
+        settings=stream_settings,
         augmentation=SETTINGS["augmentation"],
         seed=SEED,
-        videos=trained_on,
+        videos=trained_on(part_of),
         checkpoint=lambda wildcards: checkpoint_path(
             f"stream-{wildcards.stream}",
+            wildcards.split,
             BEHAVIORS,
             EXCLUSIVE,
-            STREAM_SETTINGS,
+            stream_settings(wildcards),
             SETTINGS["augmentation"],
-            part_of(wildcards.split, "train"),
         ),
     message:
         "Training the {wildcards.stream} stream"
@@ -60,7 +60,6 @@ rule train_joint:
         flow="results/flow/{split}/weights.safetensors",
         spatial="results/streams/{split}/spatial/weights.safetensors",
         motion="results/streams/{split}/motion/weights.safetensors",
-        split=ancient("results/splits/{split}.json"),
     output:
         flow="results/streams/{split}/joint/flow.safetensors",
         spatial="results/streams/{split}/joint/spatial.safetensors",
@@ -78,14 +77,15 @@ rule train_joint:
         mem_mb=24000,
         runtime=2880,
     params:
+        code=code_of("train_joint"),
         behaviors=BEHAVIORS,
         exclusive=EXCLUSIVE,
         settings=JOINT_SETTINGS,
         augmentation=SETTINGS["augmentation"],
         seed=SEED,
-        videos=trained_on,
+        videos=trained_on(part_of),
         checkpoint=lambda wildcards: checkpoint_path(
-            "joint", BEHAVIORS, EXCLUSIVE, JOINT_SETTINGS, SETTINGS["augmentation"], part_of(wildcards.split, "train")
+            "joint", wildcards.split, BEHAVIORS, EXCLUSIVE, JOINT_SETTINGS, SETTINGS["augmentation"]
         ),
     message:
         "Training flow and both streams together"

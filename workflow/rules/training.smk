@@ -25,6 +25,7 @@ rule draw_curves:
         mem_mb=1000,
         runtime=10,
     params:
+        code=code_of("draw_curves"),
         title=curves_title,
     message:
         "Drawing the learning curves of {wildcards.trained}"

@@ -1,0 +1,109 @@
+"""The folder in which Snakemake runs: what it keeps there, who works in it, and whether it can be written to.
+
+Snakemake remembers in `.snakemake` how each result was made, and locks the folder while it works. Two things of
+that are changed here. The memory lies within `results/`, so that whoever copies the results copies it, too. And a
+lock whose owner was killed is taken away, so that after a crash or a power cut the same command just goes on.
+"""
+
+import json
+import os
+import shutil
+import socket
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from ethomake.errors import InputError
+from ethomake.files import remove, write_json
+
+RESULTS = Path("results")
+RECORDS = RESULTS / ".snakemake" / "metadata"  # what Snakemake remembers of each result
+LINK = Path(".snakemake/metadata")  # where it looks for that
+LOCKS = Path(".snakemake/locks")
+OWNER = Path(".snakemake/owner.json")
+
+
+def check_results() -> None:
+    """Look whether results can be written.
+
+    Raises:
+        InputError: if something else is called `results`, or its folder cannot be written to.
+    """
+    if RESULTS.is_symlink() and not RESULTS.exists():
+        target = os.readlink(RESULTS)
+        raise InputError(f"results: a link to {target}, which is not there; make that folder or remove the link")
+    if RESULTS.exists() and not RESULTS.is_dir():
+        raise InputError(f"results: a file in {Path.cwd()}, but the results go into a folder of this name; rename it")
+    for folder in (RESULTS if RESULTS.exists() else Path(), Path()):
+        if not os.access(folder, os.W_OK | os.X_OK):
+            where = folder.resolve()
+            raise InputError(f"{where}: cannot be written to; change its permissions, or run in a folder of your own")
+
+
+def keep_records() -> None:
+    """Let Snakemake keep its records within `results/`.
+
+    Raises:
+        InputError: if the disk is full or not writable.
+    """
+    try:
+        RECORDS.mkdir(parents=True, exist_ok=True)
+        _link_records()
+    except OSError as error:
+        raise InputError(f"{Path.cwd()}: {error.strerror or error}; nothing can be written here") from None
+
+
+def find_records() -> None:
+    """Let Snakemake read the records within `results/`, if there are any; for a dry run, which makes none."""
+    if RECORDS.is_dir():
+        with suppress(OSError):  # a folder that may only be read
+            _link_records()
+
+
+def _link_records() -> None:
+    if LINK.is_symlink():
+        return
+    # without this folder Snakemake takes the records for those of an old version
+    LINK.with_name("incomplete").mkdir(parents=True, exist_ok=True)
+    if LINK.is_dir():
+        shutil.copytree(LINK, RECORDS, dirs_exist_ok=True)
+        remove(LINK)
+    LINK.symlink_to(Path("..") / RECORDS)
+
+
+def free_stale_lock() -> bool:
+    """Take away the lock of a Snakemake that was killed on this machine; tell whether there was one."""
+    if not any(LOCKS.glob("*")) or not OWNER.is_file() or _alive(_read_owner()) is not False:
+        return False
+    remove(LOCKS)
+    return True
+
+
+def take_over() -> None:
+    """Write down that this process works here, unless one is known that still does."""
+    if _alive(_read_owner()) is not True:
+        process = psutil.Process()
+        write_json(OWNER, {"host": socket.gethostname(), "pid": process.pid, "started": process.create_time()})
+
+
+def _read_owner() -> dict:
+    try:
+        owner = json.loads(OWNER.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return owner if isinstance(owner, dict) else {}
+
+
+def _alive(owner: dict) -> bool | None:
+    """Whether a process still runs; None where that cannot be told from this machine."""
+    if owner.get("host") != socket.gethostname():
+        return None
+    try:
+        process = psutil.Process(owner["pid"])
+        # another process may have its number by now; clocks that are set move the time a little
+        return abs(process.create_time() - owner["started"]) < 5 and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+    except (psutil.Error, KeyError, TypeError):
+        return None
