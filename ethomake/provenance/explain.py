@@ -29,7 +29,6 @@ PLACES = [
     (r"results/summary\.csv", "the summary"),
     (r"results/transitions\..+", "the transitions"),
     (r"results/report\.html", "the report"),
-    (r"results/example/.+", "the example's videos and labels"),
 ]
 PARTS = {"train": "those that train", "validate": "those that validate", "test": "those that test"}
 SHORT = 60  # characters; longer values are not shown

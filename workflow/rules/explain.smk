@@ -47,7 +47,9 @@ def find_reasons(workflow, job):
     """What Snakemake found out about a job."""
     reason, settings = workflow.dag.reason(job), workflow.dag_settings
     asked = job.rule in workflow.dag.forcerules or not settings.forcerun.isdisjoint({job.rule.name, *job.output})
-    asked = asked or settings.forceall or (settings.forcetargets and not workflow.dag.targetfiles.isdisjoint(job.output))
+    asked = (
+        asked or settings.forceall or (settings.forcetargets and not workflow.dag.targetfiles.isdisjoint(job.output))
+    )
     return Findings(
         forced=reason.forced and asked,
         interrupted=reason.forced and not asked,  # so Snakemake does with what it finds incomplete
