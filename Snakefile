@@ -48,6 +48,7 @@ if config.get("example") in ("flies", "simulated"):
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/explain.smk"
 include: "workflow/rules/example.smk"
 include: "workflow/rules/ingest.smk"
 include: "workflow/rules/labels.smk"

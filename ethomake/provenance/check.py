@@ -13,7 +13,6 @@ from ethomake.job import Progress, say
 from ethomake.provenance.record import RECORDS, digest, read_records
 
 MEGABYTE = 2**20
-ASSIGNED = "keep_split"  # its output says who was dealt into which part, which another deal need not repeat
 
 
 @dataclass(frozen=True)
@@ -36,17 +35,15 @@ def check_results(records: Path = RECORDS) -> None:
     if not damages:
         say(f"{sum(len(record['outputs']) for record in found.values())} results are as they were made")
         return
-    kept = [damage for damage in damages if damage.record["rule"] == ASSIGNED]
     for damage in damages:
         say(damage.reason)
-        if damage not in kept:
-            for path in [*damage.record["outputs"], damage.path]:
-                remove(path)
+        for path in [*damage.record["outputs"], damage.path]:
+            remove(path)
     commands = [f"./run snakemake {' '.join(map(shlex.quote, wave))}" for wave in _waves(found, damages)]
-    mends = [f"make them anew with: {' && '.join(commands)}"] if commands else []
-    mends += [f"put {name} back from a copy" for damage in kept for name in damage.record["outputs"]]
-    count = f"{len(damages)} of {len(found)} jobs' results are damaged"
-    raise InputError(f"{count}{' and were removed' if commands else ''}; {'; '.join(mends)}")
+    raise InputError(
+        f"{len(damages)} of {len(found)} jobs' results are damaged and were removed; make them anew with: "
+        + " && ".join(commands)
+    )
 
 
 def _find_damage(found: dict[Path, dict[str, Any]]) -> Iterator[Damage]:
@@ -79,13 +76,13 @@ def _damage_of(path: Path, wanted: str) -> str | None:
 
 
 def _waves(found: dict[Path, dict[str, Any]], damages: list[Damage]) -> list[list[str]]:
-    """An output of each damaged job that can be made anew, those first that others are made from.
+    """An output of each damaged job, those first that others are made from.
 
     Each wave is a run of its own: within one run Snakemake would also make anew what lies between two of them and is
     not damaged.
     """
     maker = {name: path for path, record in found.items() for name in record["outputs"]}
-    damaged = {damage.path for damage in damages if damage.record["rule"] != ASSIGNED}
+    damaged = {damage.path for damage in damages}
     depths: dict[Path, int] = {}
 
     def depth(path: Path) -> int:

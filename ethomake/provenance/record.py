@@ -120,7 +120,9 @@ def write_record(begun: Begun, facts: Mapping[str, Any]) -> None:
         "versions": versions(),
         **facts,
     }
-    write_text(begun.path, json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False, default=_plain) + "\n")
+    write_text(
+        begun.path, json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False, default=_known_to_json) + "\n"
+    )
 
 
 def read_records(folder: Path = RECORDS) -> dict[Path, dict[str, Any]]:
@@ -163,6 +165,11 @@ def digest(path: str | Path) -> str:
     return file_digest(path)
 
 
+def plain(value: Any) -> Any:
+    """A parameter as a record has it: what JSON does not know, as what it knows."""
+    return json.loads(json.dumps(value, default=_known_to_json))
+
+
 def versions() -> dict[str, str]:
     """The versions of Python, ethomake, and of those packages that matter to results and were imported."""
     found = {"python": platform.python_version(), "ethomake": ethomake.__version__}
@@ -198,6 +205,5 @@ def _stamp(path: str | Path) -> tuple[int, int]:
     return status.st_mtime_ns, status.st_size
 
 
-def _plain(value: Any) -> Any:
-    """What JSON does not know, as what it knows."""
+def _known_to_json(value: Any) -> Any:
     return sorted(value) if isinstance(value, set | frozenset) else str(value)

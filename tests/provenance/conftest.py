@@ -38,11 +38,10 @@ def make(tmp_path, monkeypatch):
 
 @pytest.fixture
 def chain(make):
-    """A video and its labels -> frames -> weights -> a figure; and who is in which part."""
+    """A video and its labels -> frames -> weights -> a figure."""
     Path("raw").mkdir()
     Path("raw/a.mp4").write_text("video")
     Path("raw/a.csv").write_text("labels")
-    make("keep_split", [], {"results/splits/main.json": "{}"}, parts={"train": ["a"]})
     make("ingest", ["raw/a.mp4"], {"results/ingest/a/frames.npy": "frames", "results/ingest/a/video.json": "{}"})
     make("train", ["results/ingest/a/video.json", "raw/a.csv"], {"results/weights.safetensors": "weights"}, seed=3)
     make("draw", ["results/weights.safetensors"], {"results/figure.svg": "figure"}, colors={"groom": "red"})

@@ -23,8 +23,8 @@ def records():
 
 def test_results_that_are_as_they_were_made_stay(capsys):
     check_results()
-    assert "5 results are as they were made" in capsys.readouterr().err
-    assert records() == ["draw", "ingest", "keep_split", "train"]
+    assert "4 results are as they were made" in capsys.readouterr().err
+    assert records() == ["draw", "ingest", "train"]
 
 
 def test_a_flipped_byte_is_told_and_all_that_the_job_made_is_removed(capsys):
@@ -32,10 +32,10 @@ def test_a_flipped_byte_is_told_and_all_that_the_job_made_is_removed(capsys):
     with pytest.raises(InputError) as error:
         check_results()
     assert "results/ingest/a/frames.npy: was changed after it was made" in capsys.readouterr().err
-    assert str(error.value).startswith("1 of 4 jobs' results are damaged and were removed; ")
+    assert str(error.value).startswith("1 of 3 jobs' results are damaged and were removed; ")
     assert str(error.value).endswith("make them anew with: ./run snakemake results/ingest/a/frames.npy")
     assert not Path("results/ingest/a/video.json").exists()
-    assert records() == ["draw", "keep_split", "train"]
+    assert records() == ["draw", "train"]
     assert Path("results/weights.safetensors").exists()
 
 
@@ -56,14 +56,6 @@ def test_what_others_are_made_from_comes_first_and_in_a_run_of_its_own():
     assert second == "./run snakemake results/figure.svg"
 
 
-def test_who_is_in_which_part_is_never_removed():
-    Path("results/splits/main.json").write_text("[]")
-    with pytest.raises(InputError, match=r"put results/splits/main\.json back from a copy"):
-        check_results()
-    assert Path("results/splits/main.json").exists()
-    assert "keep_split" in records()
-
-
 def test_feature_stores_are_verified_by_their_own_manifest(monkeypatch):
     Path("results/features/a.zarr").mkdir(parents=True)
     write_json("results/features/a.json", {"content_digest": "sha256:0"})
@@ -78,7 +70,7 @@ def test_feature_stores_are_verified_by_their_own_manifest(monkeypatch):
         raise InputError("results/features/a.zarr: rows 0 to 9 of spatial are damaged")
 
     monkeypatch.setattr(store, "verify", refuse, raising=False)
-    with pytest.raises(InputError, match="1 of 5"):
+    with pytest.raises(InputError, match="1 of 4"):
         check_results()
     assert not Path("results/features/a.zarr").exists()
 

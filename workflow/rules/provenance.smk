@@ -14,3 +14,21 @@ rule check:
         "Comparing all results with what was recorded when they were made"
     script:
         "../scripts/check_results.py"
+
+
+# Its document is a param, no output: it is to be written anew whenever it is asked for.
+rule provenance:
+    log:
+        "logs/provenance.log",
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        document="results/provenance.json",
+    message:
+        "Writing down what was made from what"
+    script:
+        "../scripts/export_provenance.py"

@@ -1,0 +1,208 @@
+"""Why a job runs, in words for somebody who knows videos and labels but not Snakemake."""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ethomake.provenance.record import NOT_PARAMETERS, plain
+
+# What lies where: a pattern of paths, what it is, and whether it is one of many, one a video.
+PLACES = [
+    (r"results/ingest/([^/]+)/.+", "the frames"),
+    (r"results/labels/([^/]+)\.csv", "the labels"),
+    (r"results/features/[^/]+/([^/]+)\.(?:zarr|json)", "the features"),
+    (r"results/sequence/[^/]+/probabilities/([^/]+)\.npy", "the probabilities"),
+    (r"results/predictions/[^/]+/([^/]+)\.csv", "the predictions"),
+    (r"results/bouts/([^/]+)\.csv", "the bouts"),
+    (r"results/ethograms/([^/]+)\.(?:png|svg)", "the ethograms"),
+    (r"results/flow/[^/]+/weights\.safetensors", "the weights of the flow network"),
+    (r"results/streams/[^/]+/spatial/weights\.safetensors", "the weights of the spatial stream"),
+    (r"results/streams/[^/]+/motion/weights\.safetensors", "the weights of the motion stream"),
+    (r"results/streams/[^/]+/joint/.+\.safetensors", "the weights of flow and streams, trained together"),
+    (r"results/sequence/[^/]+/weights\.safetensors", "the weights of the sequence model"),
+    (r"results/sequence/[^/]+/thresholds\.json", "the thresholds"),
+    (r"results/.+/history\.csv", "the course of a training"),
+    (r"results/.+/curves\.(?:png|svg)", "the learning curves"),
+    (r"results/evaluation/.+", "the evaluation"),
+    (r"results/summary\.csv", "the summary"),
+    (r"results/transitions\..+", "the transitions"),
+    (r"results/report\.html", "the report"),
+]
+PARTS = {"train": "those that train", "validate": "those that validate", "test": "those that test"}
+SHORT = 60  # characters; longer values are not shown
+MANY = 4  # as many things are named one by one
+ABSENT = object()
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What Snakemake found out about a job.
+
+    Attributes:
+        forced: the user asked for it.
+        interrupted: it was begun and did not end.
+        missing: outputs that are not there.
+        changed: inputs that have another content than when the outputs were made.
+        remade: inputs that another job makes anew in this run.
+        other_inputs: its inputs are other files than they were.
+        parameters: its parameters, which include the digest of its code, are not what they were.
+        program: its script is newer than its outputs.
+        environment: its conda environment is not what it was.
+    """
+
+    forced: bool = False
+    interrupted: bool = False
+    missing: Sequence[str] = ()
+    changed: Sequence[str] = ()
+    remade: Sequence[str] = ()
+    other_inputs: bool = False
+    parameters: bool = False
+    program: bool = False
+    environment: bool = False
+
+
+def explain(
+    findings: Findings,
+    before: Mapping[str, Any] | None,
+    inputs: Sequence[str],
+    parameters: Mapping[str, Any],
+    modules: Callable[[], Mapping[str, str]],
+) -> str | None:
+    """Why a job runs; None where there is nothing to add to what Snakemake says.
+
+    Args:
+        findings: what Snakemake found out.
+        before: the record of the job, when it last ended well (ethomake.provenance.record).
+        inputs: its inputs now.
+        parameters: its parameters now.
+        modules: gives the digests of its code now, by file.
+    """
+    if findings.interrupted:
+        return "it was interrupted"
+    if findings.missing:
+        return "there is no result yet" if before is None else f"its result is gone: {_name_all(findings.missing)}"
+    reasons = ["you asked for it"] if findings.forced else []
+    if findings.parameters and before is None:
+        reasons.append("its settings or the program have changed")
+    elif findings.parameters:
+        reasons += _parameter_changes(before["parameters"], parameters)
+        if parameters.get("code", before["code"]["digest"]) != before["code"]["digest"]:
+            reasons.append(_program_changes(before["code"]["modules"], modules()))
+    if findings.program:
+        reasons.append("the program has changed")
+    if findings.environment:
+        reasons.append("the conda environment has changed")
+    reasons += [_source_change(path) for path in sorted(findings.changed)]
+    if findings.other_inputs:
+        reasons += _input_changes(before["inputs"], inputs) if before else ["it uses other files than before"]
+    if findings.remade:
+        reasons.append(f"it uses what is made anew: {_name_all(findings.remade)}")
+    return "; ".join(dict.fromkeys(reasons)) or None
+
+
+def name_of(path: str) -> tuple[str, str | None]:
+    """What a file is, in words, and the video it belongs to, if it is one of many."""
+    for pattern, what in PLACES:
+        if match := re.fullmatch(pattern, path):
+            return what, (match[1] if match.groups() else None)
+    return path, None
+
+
+def _name_all(paths: Sequence[str]) -> str:
+    """Files in words, those of one kind together: "the labels of a and b, the thresholds"."""
+    kinds: dict[str, set[str]] = {}
+    for what, video in sorted(map(name_of, paths), key=str):
+        kinds.setdefault(what, set()).update([video] if video else [])
+    names = [f"{what} of {_enumerate(sorted(videos), 'videos')}" if videos else what for what, videos in kinds.items()]
+    return _enumerate(names, "things")
+
+
+def _enumerate(names: Sequence[str], what: str) -> str:
+    """`a`, `a and b`, `a, b and c`; where there are many, the first and how many more, or just how many videos."""
+    if len(names) > MANY:
+        if what == "videos":
+            return f"{len(names)} videos"
+        return f"{', '.join(names[:MANY])} and {len(names) - MANY} more"
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _source_change(path: str) -> str:
+    """That an input has another content; the user's own files are named."""
+    what, video = name_of(path)
+    if what != path:
+        return f"{what}{f' of {video}' if video else ''} have changed"
+    if path.endswith(".csv"):
+        return f"its labels have changed ({path})"
+    return (
+        f"the weights it starts from have changed ({path})" if _is_weights(path) else f"its video has changed ({path})"
+    )
+
+
+def _is_weights(path: str) -> bool:
+    return path.endswith((".safetensors", ".pt", ".pth"))
+
+
+def _input_changes(before: Mapping[str, str], now: Sequence[str]) -> Iterator[str]:
+    """Which videos, or other files, came or went."""
+    for come, names in ((True, set(now) - set(before)), (False, set(before) - set(now))):
+        videos = {video for _, video in map(name_of, names)} - {None}
+        others = sorted(name for name in names if name_of(name)[1] is None)
+        staying = {video for _, video in map(name_of, now if not come else before)}
+        if moved := sorted(videos - staying):
+            was = "was" if len(moved) == 1 else "were"
+            noun = "a video" if len(moved) == 1 else "videos"
+            yield f"{noun} {was} {'added' if come else 'removed'}: {_enumerate(moved, 'more')}"
+        elif videos or others:
+            paths = [name for name in names if name_of(name)[1] in videos] + others
+            yield f"it {'now' if come else 'no longer'} uses {_name_all(sorted(set(paths)))}"
+
+
+def _parameter_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    """A sentence for each setting that is another than it was."""
+    known = {name: value for name, value in now.items() if name not in NOT_PARAMETERS}
+    yield from dict.fromkeys(_differences(dict(before), plain(known), ()))
+
+
+def _differences(before: Any, now: Any, names: tuple[str, ...]) -> Iterator[str]:
+    if isinstance(before, dict) and isinstance(now, dict):
+        for name in sorted({*before, *now}):
+            yield from _differences(before.get(name, ABSENT), now.get(name, ABSENT), (*names, name))
+    elif before != now:
+        yield from _difference(before, now, names)
+
+
+def _difference(before: Any, now: Any, names: tuple[str, ...]) -> Iterator[str]:
+    if names[0] == "videos" and isinstance(before, list) and isinstance(now, list):
+        for verb, moved in (("joined", set(now) - set(before)), ("left", set(before) - set(now))):
+            if moved:
+                yield f"{_enumerate(sorted(moved), 'more')} {verb} {PARTS.get(names[-1], names[-1])}"
+        return
+    if names[0] in ("table", "rows", "subject"):
+        yield "the video table has changed"
+        return
+    name = ".".join(names[1:] if names[0] == "settings" and len(names) > 1 else names)
+    new, old = _show(now), _show(before)
+    if before is ABSENT:
+        yield f"the setting {name} is new" + (f": {new}" if new else "")
+    elif now is ABSENT:
+        yield f"the setting {name} is gone"
+    else:
+        yield f"the setting {name} is {new}, was {old}" if new and old else f"the setting {name} has changed"
+
+
+def _show(value: Any) -> str | None:
+    """A value as config.yaml has it; None where it is too long to be read."""
+    if isinstance(value, str):
+        text = value
+    elif isinstance(value, list) and all(isinstance(each, str) for each in value):
+        text = ", ".join(value)
+    else:
+        text = "none" if value is None else json.dumps(value, ensure_ascii=False, default=str)
+    return text if 0 < len(text) <= SHORT else None
+
+
+def _program_changes(before: Mapping[str, str], now: Mapping[str, str]) -> str:
+    files = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
+    return f"the program has changed ({_enumerate(files, 'files')})" if files else "the program has changed"
