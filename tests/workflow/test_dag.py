@@ -12,8 +12,8 @@ def plan(outcome):
 
 
 def inputs(outcome, message):
-    """The files made by other jobs that a planned job waits for; the job is known by what it says it does."""
-    reason = re.search(rf"^Job \d+: {message}\nReason: (.*)$", outcome.output, re.MULTILINE)[1]
+    """The files made by other jobs that a planned job waits for, as --verbose says; it is known by what it does."""
+    reason = re.search(rf"^Job \d+: {message}\nReason: .*\[(.*)\]$", outcome.output, re.MULTILINE)[1]
     return set(reason.partition("Input files updated by another job: ")[2].split(", "))
 
 
@@ -58,7 +58,7 @@ def test_parts_stay_apart_and_videos_without_labels_are_only_predicted(run_snake
         "video,path,labels,part\na,0.mp4,0.csv,train\nb,1.mp4,1.csv,train\nc,2.mp4,2.csv,validate\nd,3.mp4,3.csv,test\n"
         "new,new.mp4,,\n"
     )
-    outcome = run_snakemake(project, "--dry-run")
+    outcome = run_snakemake(project, "--dry-run", "--verbose")
     jobs = plan(outcome)
     assert jobs["ingest_video"] == jobs["extract_features"] == jobs["predict_video"] == jobs["draw_ethogram"] == 5
     assert jobs["check_labels"] == 4

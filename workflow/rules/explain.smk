@@ -1,5 +1,6 @@
-# Why jobs run, in words: what Snakemake found out, said anew by ethomake.provenance.explain where it tells about jobs.
+# Why jobs run, and why they failed, in words: what Snakemake knows, said anew for people who don't know Snakemake.
 
+import re
 from contextlib import suppress
 
 from snakemake.logging import LogEvent, logger
@@ -11,21 +12,40 @@ from ethomake.provenance.record import record_path
 
 # Snakemake's own summary of the reasons, and its advice how not to run what is outdated.
 SUPERFLUOUS = ("Reasons:\n", "Some jobs were triggered by provenance", "Rules with provenance triggered jobs")
+# What it says around a failure that was told in one line.
+NOISE = (
+    r"(?s)RuleException:\nCalledProcessError.*exit status (1|130)\.$|WorkflowError:\nAt least one job did not complete"
+)
 
 
 def explain_jobs(workflow):
-    """A filter for Snakemake's messages which puts the reason of each job into other words."""
+    """A filter for Snakemake's messages which says why a job runs, and why it failed; --verbose keeps its own words."""
+    verbose = workflow.output_settings.verbose
     jobs = {}
 
+    def find(message):
+        if message.jobid not in jobs:
+            jobs.update({workflow.dag.jobid(job): job for job in workflow.dag.jobs})
+        return jobs[message.jobid]
+
     def filter_message(message):
-        if getattr(message, "event", None) == LogEvent.JOB_INFO:
-            with suppress(Exception):  # Snakemake's own words do, too: no reason to stop a run
-                if message.jobid not in jobs:
-                    jobs.update({workflow.dag.jobid(job): job for job in workflow.dag.jobs})
-                message.reason = explain_job(workflow, jobs[message.jobid]) or message.reason
-        return not str(message.msg).startswith(SUPERFLUOUS)
+        event = getattr(message, "event", None)
+        with suppress(Exception):  # Snakemake's own words do, too: no reason to stop a run
+            if event == LogEvent.JOB_INFO and (words := explain_job(workflow, find(message))):
+                message.reason = f"{words} [{message.reason}]" if verbose else words
+            if event == LogEvent.JOB_ERROR and not verbose and (words := explain_failure(find(message))):
+                message.event, message.msg = None, words
+        return verbose or not (str(message.msg).startswith(SUPERFLUOUS) or re.match(NOISE, str(message.msg)))
 
     return filter_message
+
+
+def explain_failure(job):
+    """Why a job failed, as it said itself in its log; None where it could not."""
+    last = Path(job.log[0]).read_text(encoding="utf-8").rstrip().rpartition("\n")[2]
+    if last.startswith("error: "):
+        return f"{job.message} failed: {last.removeprefix('error: ')} (log: {job.log[0]})"
+    return f"{job.message}: {last}" if last.startswith("stopped; ") else None
 
 
 def explain_job(workflow, job):
