@@ -1,0 +1,111 @@
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ethomake import workplace
+from ethomake.errors import InputError
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def lock(owner=None):
+    Path(".snakemake/locks").mkdir(parents=True)
+    Path(".snakemake/locks/0.output.lock").write_text("results/report.html\n")
+    if owner is not None:
+        Path(".snakemake/owner.json").write_text(json.dumps(owner))
+
+
+def gone():
+    """What the owner file says of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    started = psutil.Process(process.pid).create_time()
+    process.communicate(b"\n")
+    return {"host": socket.gethostname(), "pid": process.pid, "started": started}
+
+
+def test_records_lie_with_the_results_and_travel_with_them(tmp_path):
+    workplace.keep_records()
+    Path(".snakemake/metadata/one").write_text("what Snakemake knows")
+    assert Path("results/.snakemake/metadata/one").read_text() == "what Snakemake knows"
+    Path("results").rename(tmp_path / "elsewhere")
+    (tmp_path / "clone").mkdir()
+    os.chdir(tmp_path / "clone")
+    (tmp_path / "elsewhere").rename("results")
+    workplace.find_records()  # a dry run is the first that happens there
+    assert Path(".snakemake/metadata/one").read_text() == "what Snakemake knows"
+    assert Path(".snakemake/incomplete").is_dir()
+
+
+def test_records_of_an_older_folder_are_taken_along():
+    Path(".snakemake/metadata/@long").mkdir(parents=True)
+    Path(".snakemake/metadata/@long/name").write_text("{}")
+    workplace.keep_records()
+    workplace.keep_records()
+    assert Path("results/.snakemake/metadata/@long/name").read_text() == "{}"
+    assert Path(".snakemake/metadata").is_symlink()
+
+
+def test_a_dry_run_makes_no_results():
+    workplace.find_records()
+    assert not Path("results").exists()
+    assert not Path(".snakemake").exists()
+
+
+def test_a_lock_whose_owner_is_gone_is_taken_away():
+    lock(gone())
+    assert workplace.free_stale_lock()
+    assert not Path(".snakemake/locks").exists()
+    assert not workplace.free_stale_lock()
+
+
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_a_lock_stays_while_its_owner_may_be_at_work(elsewhere):
+    me = {"host": socket.gethostname(), "pid": os.getpid(), "started": psutil.Process().create_time()}
+    lock(gone() | {"host": "another machine"} if elsewhere else me)
+    assert not workplace.free_stale_lock()
+    assert Path(".snakemake/locks/0.output.lock").exists()
+
+
+@pytest.mark.parametrize("owner", [None, [], {"pid": 1}, {"host": socket.gethostname()}])
+def test_a_lock_of_whom_nobody_knows_stays(owner):
+    lock(owner)
+    assert not workplace.free_stale_lock()
+    assert Path(".snakemake/locks").exists()
+
+
+def test_a_process_that_got_the_number_of_one_that_ended_is_not_its_owner():
+    lock({"host": socket.gethostname(), "pid": os.getpid(), "started": psutil.Process().create_time() - 3600})
+    assert workplace.free_stale_lock()
+
+
+def test_who_works_here_is_not_overwritten_while_it_works():
+    Path(".snakemake").mkdir()
+    workplace.take_over()
+    mine = Path(".snakemake/owner.json").read_text()
+    assert json.loads(mine)["pid"] == os.getpid()
+    program = "from ethomake import workplace; workplace.take_over()"
+    environment = os.environ | {"PYTHONPATH": str(Path(workplace.__file__).parents[1])}
+    subprocess.run([sys.executable, "-c", program], check=True, env=environment)
+    assert Path(".snakemake/owner.json").read_text() == mine
+
+
+def test_results_that_are_no_folder_are_refused():
+    Path("results").write_text("")
+    with pytest.raises(InputError, match=r"results: a file in .*rename it"):
+        workplace.check_results()
+    Path("results").unlink()
+    Path("results").symlink_to("nowhere")
+    with pytest.raises(InputError, match="a link to nowhere, which is not there"):
+        workplace.check_results()
+    Path("nowhere").mkdir()
+    workplace.check_results()
