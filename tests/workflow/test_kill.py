@@ -1,0 +1,235 @@
+"""Runs that are killed, stopped, or find their disk full or their files gone, and the runs after them."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+# Every training has epochs enough to be killed between two of them.
+CONFIG = {
+    "example": "simulated",
+    "simulated": {
+        "videos": 4,
+        "seconds": 3,
+        "fps": 20,
+        "size": 64,
+        "train": 1,
+        "validate": 1,
+        "test": 1,
+        "unlabelled": 1,
+    },
+    "ingest": {"image_size": [32, 32]},
+    "flow": {"epochs": 3, "steps": 6, "batch": 4},
+    "streams": {"epochs": 3, "steps": 4, "batch": 4, "joint_epochs": 2},
+    "sequence": {"epochs": 12, "steps": 2, "batch": 2, "window": 30},
+    "evaluation": {"chance_shifts": 5},
+}
+
+# The twelve moments: what a log must say before the dice are thrown, and for how many seconds the run may go on then.
+MOMENTS = [
+    ("logs/example/*.log", "", 1.0),
+    ("logs/ingest/*.log", "", 3.0),
+    ("logs/ingest/*.log", "", 3.0),
+    ("logs/flow/main.log", "", 4.0),
+    ("logs/flow/main.log", "epoch 1:", 0.2),
+    ("logs/streams/main/spatial.log", "epoch 1:", 0.3),
+    ("logs/streams/main/motion.log", "epoch 1:", 0.3),
+    ("logs/streams/main/joint.log", "epoch 1:", 0.3),
+    ("logs/features/main/*.log", "", 5.0),
+    ("logs/sequence/main/train.log", "epoch 1:", 0.2),
+    ("logs/ethograms/*.log", "", 1.0),
+    ("logs/report.log", "", 1.0),
+]
+
+
+@contextmanager
+def running(folder, log="run.txt", extra=()):
+    """Snakemake at work in a process group of its own, its words in a file; killed at the end if it still runs."""
+    options = [f"{key}={json.dumps(value)}" for key, value in CONFIG.items()]
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2", *extra]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(folder / ".cache")}
+    with (folder / log).open("w") as words:
+        process = subprocess.Popen(
+            [*command, "--config", *options],
+            cwd=folder,
+            env=environment,
+            stdout=words,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            yield process
+        finally:
+            end(process, signal.SIGKILL)
+
+
+def end(process, how):
+    """Send a signal to the process and all that it started; wait for it."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, how)
+    return process.wait(timeout=120)
+
+
+def wait_for(process, logs, words):
+    """Wait until one of some logs, written since this run began, says something; tell whether it did."""
+    began = {path: path.stat().st_mtime_ns for path in logs()}
+    while process.poll() is None:
+        for path in logs():
+            if path.stat().st_mtime_ns != began.get(path) and words in path.read_text():
+                return True
+        try:
+            process.wait(timeout=0.02)
+        except subprocess.TimeoutExpired:
+            continue
+    return False
+
+
+def finish(folder):
+    with running(folder) as process:
+        status = process.wait(timeout=600)
+    assert status == 0, (folder / "run.txt").read_text()[-3000:]
+
+
+def contents(folder):
+    """All results by path, without what Snakemake keeps among them."""
+    results = folder / "results"
+    return {
+        path.relative_to(results).as_posix(): path.read_bytes()
+        for path in sorted(results.rglob("*"))
+        if path.is_file() and not path.is_relative_to(results / ".snakemake")
+    }
+
+
+def assert_same(folder, undisturbed):
+    ours, theirs = contents(folder), contents(undisturbed)
+    assert sorted(ours) == sorted(theirs)
+    assert [name for name in theirs if ours[name] != theirs[name]] == []
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    finish(folder)
+    return folder
+
+
+@pytest.mark.slow
+def test_a_second_run_from_scratch_gives_the_same_bytes(undisturbed, tmp_path):
+    finish(tmp_path)
+    assert_same(tmp_path, undisturbed)
+    assert any(name.endswith(".safetensors") for name in contents(tmp_path))
+    assert {name.rpartition(".")[2] for name in contents(tmp_path)} >= {"npy", "csv", "json", "png", "svg", "html"}
+
+
+@pytest.mark.slow
+def test_killed_at_twelve_moments_it_ends_with_the_same_bytes(undisturbed, tmp_path):
+    dice = random.Random(3)
+    resumed = set()
+    for pattern, words, span in MOMENTS:
+        with running(tmp_path) as process:
+            hit = wait_for(process, lambda pattern=pattern: list(tmp_path.glob(pattern)), words)
+            assert hit, f"{pattern} was not there to be killed:\n{(tmp_path / 'run.txt').read_text()[-2000:]}"
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=dice.uniform(0, span))
+            assert end(process, signal.SIGKILL) == -signal.SIGKILL
+        resumed |= going_on(tmp_path)
+    finish(tmp_path)
+    resumed |= going_on(tmp_path)
+    assert resumed >= {"flow", "spatial", "motion", "joint", "sequence"}, "trainings go on where they were killed"
+    assert_same(tmp_path, undisturbed)
+    with running(tmp_path) as process:
+        assert process.wait(timeout=60) == 0
+    assert "Nothing to be done" in (tmp_path / "run.txt").read_text()
+
+
+def going_on(folder):
+    """The trainings of which the last run said that they went on."""
+    lines = (folder / "run.txt").read_text().splitlines()
+    return {line.split(":")[0] for line in lines if "goes on after" in line}
+
+
+def said(folder):
+    return (folder / "run.txt").read_text()
+
+
+def assert_nothing_half_written(folder):
+    assert [name for name in contents(folder) if ".part" in name] == []
+
+
+def assert_no_traceback(folder):
+    assert "Traceback" not in said(folder)
+    assert "Exception" not in said(folder)
+
+
+@pytest.mark.slow
+def test_ctrl_c_is_one_line_and_the_next_run_goes_on(undisturbed, tmp_path):
+    with running(tmp_path) as process:
+        assert wait_for(process, lambda: list(tmp_path.glob("logs/flow/main.log")), "epoch 1:")
+        assert end(process, signal.SIGINT) != 0
+    assert "Training the flow network: stopped; what is done so far is kept: run again to go on" in said(tmp_path)
+    assert_no_traceback(tmp_path)
+    assert_nothing_half_written(tmp_path)
+    finish(tmp_path)
+    assert "flow" in going_on(tmp_path)
+    assert_same(tmp_path, undisturbed)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """`small_disk(options)` makes results/ a disk of its own, or changes it."""
+    disk = tmp_path / "results"
+    disk.mkdir()
+
+    def mount(options, again=True):
+        command = ["mount", "-t", "tmpfs", "-o", f"{'remount,' if again else ''}{options}", "tmpfs", str(disk)]
+        return subprocess.run(command, capture_output=True, text=True)
+
+    done = mount("size=20m", again=False)
+    if done.returncode:
+        pytest.skip(f"no disk of its own can be made here: {done.stderr.strip()}")
+    yield mount
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_one_line_and_nothing_half_written_is_left(undisturbed, tmp_path, small_disk):
+    for megabytes in (1, 20, 90):  # too small for the frames and features of long videos, for a network, for two
+        small_disk(f"size={megabytes}m")
+        with running(tmp_path) as process:
+            assert process.wait(timeout=600) != 0
+        assert "no space left on the disk that holds results/" in said(tmp_path)
+        assert_no_traceback(tmp_path)
+        assert_nothing_half_written(tmp_path)
+    small_disk("size=1g")
+    finish(tmp_path)
+    assert_same(tmp_path, undisturbed)
+
+
+@pytest.mark.slow
+def test_results_that_cannot_be_written_stop_the_run_before_it_begins(tmp_path, small_disk):
+    small_disk("ro")
+    with running(tmp_path) as process:
+        assert process.wait(timeout=60) == 1
+    assert said(tmp_path).splitlines()[-1].startswith(f"error: {tmp_path / 'results'}: cannot be written to")
+    assert_no_traceback(tmp_path)
+
+
+@pytest.mark.slow
+def test_files_that_vanish_while_they_are_needed_are_named_and_made_anew(undisturbed, tmp_path):
+    vanishing = tmp_path / "results/ingest/sim_01/frames.mjpeg"
+    with running(tmp_path) as process:
+        assert wait_for(process, lambda: list(tmp_path.glob("logs/flow/main.log")), "epoch 1:")
+        vanishing.unlink()
+        assert process.wait(timeout=600) != 0
+    assert "results/ingest/sim_01/frames.mjpeg" in said(tmp_path)
+    assert_no_traceback(tmp_path)
+    assert_nothing_half_written(tmp_path)
+    finish(tmp_path)
+    assert_same(tmp_path, undisturbed)
