@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from ethomake.errors import InputError
-from ethomake.features.store import CHUNK, digest_of_all, layout_digest
+from ethomake.features.store import CHUNK, digest_of_all
 from ethomake.features.writer import FeatureWriter
-from ethomake.files import file_digest, write_json
+from ethomake.files import file_digest, write_json, write_whole
 from ethomake.flow.stacks import BLOCK, MARGIN, Block, FlowGenerator, frame_stacks, read_blocks
 from ethomake.ingest.frames import FrameStore
 from ethomake.job import Progress, say
@@ -112,24 +112,22 @@ def extract_features(
         for block in read_blocks(frames, writer.rows):
             writer.append(_describe_block(block, streams, generator, reuse, fusion, facts))
             progress.advance(block.stop - block.start)
-    layout = layout_digest(writer.store)
-    writer.move(store)
-    write_json(
-        output,
-        {
-            "video": name,
-            "frames": len(frames),
-            "streams": list(streams),
-            "behaviors": facts["behaviors"],
-            "exclusive": facts["exclusive"],
-            "arrays": {array: [len(frames), width] for array, (width, _) in sorted(widths.items())},
-            **settings,
-            "content_digest": digest_of_all(writer.chunks),
-            "layout_digest": layout,
-            "chunks": writer.chunks,
-            "made_from": made_from,
-        },
-    )
+    facts = {
+        "video": name,
+        "frames": len(frames),
+        "streams": list(streams),
+        "behaviors": facts["behaviors"],
+        "exclusive": facts["exclusive"],
+        "arrays": {array: [len(frames), width] for array, (width, _) in sorted(widths.items())},
+        **settings,
+        "content_digest": digest_of_all(writer.chunks),
+        "layout_digest": writer.layout,
+        "chunks": writer.chunks,
+        "made_from": made_from,
+    }
+    with write_whole(output) as part:
+        write_json(part, facts)  # on a full disk this fails while the store is still safe in the checkpoint
+        writer.move(store)
     discard(checkpoint)
 
 

@@ -22,18 +22,20 @@ class FeatureWriter:
     Attributes:
         rows: number of rows that are complete.
         chunks: for each array the digests of its complete chunks.
+        layout: digest of the metadata.
     """
 
     def __init__(self, folder: str | Path, frames: int, widths: dict[str, tuple[int, str]], identity: str):
         self.frames, self.widths, self.identity = frames, widths, identity
-        self.store = Path(folder) / "features.zarr"
+        self._store = Path(folder) / "features.zarr"
         self._record = Path(folder) / "complete.json"
         self.chunks: dict[str, list[str]] | None = self._read_record()
         if self.chunks is None:
             remove(folder)
-            create_features(self.store, frames, widths)
+            create_features(self._store, frames, widths)
             self.chunks = {name: [] for name in sorted(widths)}
-        self._group = zarr.open_group(self.store, mode="r+")
+        self.layout = layout_digest(self._store)
+        self._group = zarr.open_group(self._store, mode="r+")
         self._waiting: dict[str, list[np.ndarray]] = {name: [] for name in self.chunks}
         first = next(iter(self.chunks))
         self._step = self._group[first].chunks[0]
@@ -43,7 +45,7 @@ class FeatureWriter:
         """Add the next rows of every array, (n, width); what is added must end where a chunk ends."""
         for name, rows in values.items():
             self._waiting[name].append(rows.astype(self.widths[name][1]))
-        stop = self.rows + sum(len(rows) for rows in self._waiting[name])
+        stop = self.rows + sum(len(rows) for rows in next(iter(self._waiting.values())))
         if stop < min(self.rows + self._step, self.frames):
             return
         for name, parts in self._waiting.items():
@@ -52,22 +54,21 @@ class FeatureWriter:
             self.chunks[name].append(chunk_digest(rows))
             parts.clear()
         self.rows = stop
-        record = {"identity": self.identity, "layout": layout_digest(self.store), "chunks": self.chunks}
-        write_json(self._record, record)
+        write_json(self._record, {"identity": self.identity, "layout": self.layout, "chunks": self.chunks})
 
     def move(self, store: str | Path) -> None:
         """Put the complete store in its place."""
         with write_whole(store) as part:
-            shutil.move(self.store, part)  # renames; copies where the results lie on another disk
+            shutil.move(self._store, part)  # renames; copies where the results lie on another disk
 
     def _read_record(self) -> dict[str, list[str]] | None:
         """What a killed job has left: the digests of complete chunks; None if it does not fit or is damaged."""
         if not self._record.exists():
             return None
         record = read_json(self._record)
-        if record["identity"] != self.identity or record["layout"] != layout_digest(self.store):
+        if record["identity"] != self.identity or record["layout"] != layout_digest(self._store):
             return None
-        for path in self.store.rglob("*.partial"):  # what Zarr was writing when it was killed
+        for path in self._store.rglob("*.partial"):  # what Zarr was writing when it was killed
             path.unlink()
-        damage = next(find_damage(zarr.open_group(self.store, mode="r"), record["chunks"]), None)
+        damage = next(find_damage(zarr.open_group(self._store, mode="r"), record["chunks"]), None)
         return None if damage else record["chunks"]

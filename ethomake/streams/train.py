@@ -75,6 +75,7 @@ def train_stream(
 
     inputs = [path for pair in (*train, *validate) for path in pair]
     given = [flow_weights] if stream == "motion" else []
+    given += [settings["weights"]] if Path(settings["weights"]).is_file() else []
     facts = {
         "stream": stream,
         "network": settings["network"],

@@ -1,3 +1,5 @@
+import errno
+
 import numpy as np
 import pytest
 import torch
@@ -185,6 +187,23 @@ def test_a_killed_extraction_goes_on_after_its_last_complete_chunk(models, video
     assert content_of(tmp_path / "v.zarr") == content_of(tmp_path / "whole.zarr")
     assert (tmp_path / "v.json").read_bytes() == (tmp_path / "whole.json").read_bytes()
     assert not (tmp_path / "v.checkpoint").exists()
+
+
+def test_on_a_full_disk_the_finished_chunks_stay(models, video, tmp_path, described, monkeypatch):
+    _, weights, _ = models
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(extract_module, "write_json", full)
+        with pytest.raises(OSError, match="No space"):
+            extract(video, tmp_path / "v", spatial_weights=weights["spatial_weights"])
+    assert not (tmp_path / "v.zarr").exists()
+    described.clear()
+    extract(video, tmp_path / "v", spatial_weights=weights["spatial_weights"])
+    assert described == []
+    verify(tmp_path / "v.json")
 
 
 def test_chunks_of_other_weights_or_settings_or_damaged_ones_are_not_continued(models, video, tmp_path, described):
