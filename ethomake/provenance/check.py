@@ -71,7 +71,7 @@ def _damage_of(path: Path, wanted: str) -> str | None:
     except FileNotFoundError:
         return f"{path}: is gone"
     except InputError as error:
-        return str(error)
+        return str(error).rpartition(";")[0] or str(error)  # without the mend: that is done here
     return None if now == wanted else f"{path}: was changed after it was made"
 
 

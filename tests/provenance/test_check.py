@@ -56,22 +56,23 @@ def test_what_others_are_made_from_comes_first_and_in_a_run_of_its_own():
     assert second == "./run snakemake results/figure.svg"
 
 
-def test_feature_stores_are_verified_by_their_own_manifest(monkeypatch):
+def test_feature_stores_are_verified_by_their_own_manifest(monkeypatch, capsys):
     Path("results/features/a.zarr").mkdir(parents=True)
     write_json("results/features/a.json", {"content_digest": "sha256:0"})
     outputs = {"results/features/a.zarr": "content-sha256:0"}
     write_json("results/provenance/extract.json", {"rule": "extract", "inputs": {}, "outputs": outputs})
     verified = []
-    monkeypatch.setattr(store, "verify", verified.append, raising=False)
+    monkeypatch.setattr(store, "verify", verified.append)
     check_results()
     assert verified == [Path("results/features/a.json")]
 
     def refuse(manifest):
-        raise InputError("results/features/a.zarr: rows 0 to 9 of spatial are damaged")
+        raise InputError("results/features/a.zarr: rows 0 to 9 of spatial have changed; remove it and run again")
 
-    monkeypatch.setattr(store, "verify", refuse, raising=False)
+    monkeypatch.setattr(store, "verify", refuse)
     with pytest.raises(InputError, match="1 of 4"):
         check_results()
+    assert "rows 0 to 9 of spatial have changed\n" in capsys.readouterr().err
     assert not Path("results/features/a.zarr").exists()
 
 
