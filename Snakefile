@@ -7,8 +7,6 @@
 #
 # Data flow is in workflow/rules/<stage>.smk, the work itself in the library ethomake/<stage>.
 
-import os
-import platform
 import sys
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from ethomake.errors import InputError
 from ethomake.failures import in_words
 from ethomake.labels.splits import write_split
 from ethomake.provenance.code import code_digest
+from ethomake.provenance.versions import version_notes
 
 min_version("9.20")
 
@@ -121,3 +120,7 @@ rule evaluation:
 rule report:
     input:
         "results/report.html",
+
+
+if workflow.is_main_process:
+    tell_versions({rule.name for rule in workflow.rules})

@@ -7,8 +7,8 @@ lock whose owner was killed is taken away, so that after a crash or a power cut 
 
 import json
 import os
+import platform
 import shutil
-import socket
 from contextlib import suppress
 from pathlib import Path
 
@@ -73,11 +73,16 @@ def free_stale_lock() -> bool:
     return True
 
 
+def bind_jobs() -> None:
+    """Let the jobs that this process starts end when it is gone (see `ethomake.job.job`)."""
+    os.environ["ETHOMAKE_RUN"] = f"{platform.node()} {os.getpid()}"
+
+
 def take_over() -> None:
     """Write down that this process works here, unless one is known that still does."""
     if _alive(_read_owner()) is not True:
         process = psutil.Process()
-        write_json(OWNER, {"host": socket.gethostname(), "pid": process.pid, "started": process.create_time()})
+        write_json(OWNER, {"host": platform.node(), "pid": process.pid, "started": process.create_time()})
 
 
 def _read_owner() -> dict:
@@ -90,7 +95,7 @@ def _read_owner() -> dict:
 
 def _alive(owner: dict) -> bool | None:
     """Whether a process still runs; None where that cannot be told from this machine."""
-    if owner.get("host") != socket.gethostname():
+    if owner.get("host") != platform.node():
         return None
     try:
         process = psutil.Process(owner["pid"])

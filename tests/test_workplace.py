@@ -1,6 +1,6 @@
 import json
 import os
-import socket
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -30,7 +30,7 @@ def gone():
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     started = psutil.Process(process.pid).create_time()
     process.communicate(b"\n")
-    return {"host": socket.gethostname(), "pid": process.pid, "started": started}
+    return {"host": platform.node(), "pid": process.pid, "started": started}
 
 
 def test_records_lie_with_the_results_and_travel_with_them(tmp_path):
@@ -70,13 +70,13 @@ def test_a_lock_whose_owner_is_gone_is_taken_away():
 
 @pytest.mark.parametrize("elsewhere", [True, False])
 def test_a_lock_stays_while_its_owner_may_be_at_work(elsewhere):
-    me = {"host": socket.gethostname(), "pid": os.getpid(), "started": psutil.Process().create_time()}
+    me = {"host": platform.node(), "pid": os.getpid(), "started": psutil.Process().create_time()}
     lock(gone() | {"host": "another machine"} if elsewhere else me)
     assert not workplace.free_stale_lock()
     assert Path(".snakemake/locks/0.output.lock").exists()
 
 
-@pytest.mark.parametrize("owner", [None, [], {"pid": 1}, {"host": socket.gethostname()}])
+@pytest.mark.parametrize("owner", [None, [], {"pid": 1}, {"host": platform.node()}])
 def test_a_lock_of_whom_nobody_knows_stays(owner):
     lock(owner)
     assert not workplace.free_stale_lock()
@@ -84,7 +84,7 @@ def test_a_lock_of_whom_nobody_knows_stays(owner):
 
 
 def test_a_process_that_got_the_number_of_one_that_ended_is_not_its_owner():
-    lock({"host": socket.gethostname(), "pid": os.getpid(), "started": psutil.Process().create_time() - 3600})
+    lock({"host": platform.node(), "pid": os.getpid(), "started": psutil.Process().create_time() - 3600})
     assert workplace.free_stale_lock()
 
 

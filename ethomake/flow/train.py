@@ -13,7 +13,7 @@ from ethomake.flow.stacks import FRAMES
 from ethomake.job import say
 from ethomake.training.augment import Augmentation, change_colors, draw_rotations, turn_clips
 from ethomake.training.device import autocast, choose_device, choose_precision, describe, place
-from ethomake.training.frames import FramePool, normalize
+from ethomake.training.frames import FramePool, image_width, normalize
 from ethomake.training.history import write_history
 from ethomake.training.loop import Schedule, Training, Validation, discard, fit, identify, shuffled_batches
 from ethomake.training.weights import load_weights, read_facts, save_weights
@@ -51,7 +51,7 @@ def train_flow(
     schedule = Schedule.of(settings)
     torch.manual_seed(seed)
     model = place(build_flow_network(settings["network"], FRAMES), device)
-    precision = choose_precision(settings["precision"], device, model)
+    precision = choose_precision(settings["precision"], device, model, image_width(train[0]))
     pretrained: frozenset[str] = frozenset()
     given = [settings["weights"]] if settings["weights"] != "none" else []
     if given:

@@ -16,7 +16,7 @@ from ethomake.streams.networks import build_stream
 from ethomake.streams.sources import FrameSource, Labelled, LabelledFrames
 from ethomake.training.augment import Augmentation
 from ethomake.training.device import choose_device, choose_precision, describe, place
-from ethomake.training.frames import normalize
+from ethomake.training.frames import image_width, normalize
 from ethomake.training.history import write_history
 from ethomake.training.loop import Schedule, discard, identify
 from ethomake.training.objective import Objective
@@ -87,7 +87,7 @@ def train_joint(
     model = TwoStream(given, settings["dropout"], settings["fusion"]).to(device)
     for part in PARTS:
         place(getattr(model, part), device)
-    precision = choose_precision(settings["precision"], device, model)
+    precision = choose_precision(settings["precision"], device, model, image_width(train[0][0]))
     learn, check = LabelledFrames(train, behaviors), LabelledFrames(validate, behaviors)
     objective = Objective(learn.labels, exclusive, settings, device)
     changes = Augmentation(**augmentation)

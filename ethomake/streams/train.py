@@ -15,7 +15,7 @@ from ethomake.streams.sources import FrameSource, Labelled, LabelledFrames, Sour
 from ethomake.streams.weights import load_pretrained
 from ethomake.training.augment import Augmentation
 from ethomake.training.device import choose_device, choose_precision, describe, place
-from ethomake.training.frames import FramePool
+from ethomake.training.frames import FramePool, image_width
 from ethomake.training.history import write_history
 from ethomake.training.loop import Schedule, discard, identify
 from ethomake.training.objective import Objective
@@ -67,7 +67,7 @@ def train_stream(
     model = build_stream(settings["network"], stream, outputs, frames=FRAMES, dropout=settings["dropout"])
     pretrained = load_pretrained(model, settings["weights"])
     model = place(model, device)
-    precision = choose_precision(settings["precision"], device, model)
+    precision = choose_precision(settings["precision"], device, model, image_width(train[0][0]))
     objective = Objective(learn.labels, exclusive, settings, device)
     with torch.no_grad():
         model.head[-1].bias.copy_(head_bias(objective.positives, objective.negatives))

@@ -1,5 +1,6 @@
 """Where a job computes, and in which precision: facts of the machine, told at the start of each job."""
 
+import math
 import os
 
 import torch
@@ -28,11 +29,20 @@ def choose_device() -> torch.device:
         raise InputError(f"ETHOMAKE_DEVICE={name}: not a device; write auto, cpu or cuda") from None
 
 
-def choose_precision(name: str, device: torch.device, trained: nn.Module | None = None) -> torch.dtype:
+def choose_precision(
+    name: str, device: torch.device, trained: nn.Module | None = None, width: float = math.inf
+) -> torch.dtype:
     """The type in which convolutions compute; `auto` is bfloat16 where the device has it in hardware.
 
-    Not so where a 3D network is `trained` on the CPU: the backward passes of 3D networks in bfloat16 gave other
-    numbers each time there, NaN among them (torch 2.15); forward passes did not.
+    Not so on the CPU where backward passes in bfloat16 gave other numbers each time, NaN among them (torch 2.15;
+    forward passes did not): in 3D networks, and in strided convolutions of what is one pixel wide, which is what
+    the deepest ones see of images less than 64 pixels wide.
+
+    Args:
+        name: "auto", "float32" or "bfloat16".
+        device: where they compute.
+        trained: the network, if it is to be trained.
+        width: of the images it is trained on, in pixels.
     """
     if name != "auto":
         return PRECISIONS[name]
@@ -40,7 +50,7 @@ def choose_precision(name: str, device: torch.device, trained: nn.Module | None 
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
         native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-        native = native and not (trained is not None and is_volumetric(trained))
+        native = native and not (trained is not None and (is_volumetric(trained) or width < 64))
     return torch.bfloat16 if native else torch.float32
 
 

@@ -10,11 +10,17 @@ import numpy as np
 import torch
 
 from ethomake.errors import InputError
+from ethomake.files import read_json
 from ethomake.ingest.frames import FrameStore
 from ethomake.job import track
 
 T = TypeVar("T")
 MEMORY_BUDGET = 4 * 2**30  # bytes of decoded frames that a training keeps in memory
+
+
+def image_width(manifest: str | Path) -> int:
+    """The width of a video's stored images in pixels; all videos of a project have the same."""
+    return read_json(manifest)["image_size"][1]
 
 
 class FramePool:

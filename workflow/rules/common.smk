@@ -33,7 +33,7 @@ SPLITS = {"main": PROJECT.parts}
 FLOW_SPLITS = {"main": PROJECT.flow_parts}
 KEPT_SPLITS = {"main": PROJECT.remembered}
 LABELLED = [name for name, video in VIDEOS.items() if video.labels]
-os.environ["ETHOMAKE_RUN"] = f"{platform.node()} {os.getpid()}"  # jobs end when this process is gone
+workplace.bind_jobs()
 if workflow.deployment_settings.deployment_method:
     project_config.share_library()  # environments made by Snakemake have everything but ethomake itself
 
@@ -51,6 +51,15 @@ def prepare_folder():
         workplace.take_over()
     except (InputError, OSError) as error:
         stop(in_words(error))
+
+
+def tell_versions(rules):
+    """Say where results were made with other versions of what computes them; that alone makes nothing anew."""
+    try:
+        for note in version_notes(rules=rules):
+            print(f"note: {note}", file=sys.stderr, flush=True)
+    except InputError as error:
+        stop(error)
 
 
 def keep_splits():
@@ -124,9 +133,9 @@ def without(section, *keys):
     return {key: value for key, value in SETTINGS[section].items() if key not in keys}
 
 
-def checkpoint_path(stage, split, *values):
-    """Where a job keeps its state: no output, so that it outlives a kill; named by what it was made with."""
-    return f"results/.checkpoints/{stage}-{split}-{project_config.short_digest(SEED, *values)}"
+def checkpoint_path(stage, split, script, *values):
+    """Where a job keeps its state: no output, so that it outlives a kill; named by settings and code it was made with."""
+    return f"results/.checkpoints/{stage}-{split}-{project_config.short_digest(SEED, code_of(script), *values)}"
 
 
 def trained_models(split):

@@ -28,6 +28,7 @@ rule extract_features:
         checkpoint=lambda wildcards: checkpoint_path(
             "features",
             f"{wildcards.split}+{wildcards.video}",
+            "extract_features",
             SETTINGS["flow"]["reuse"],
             SETTINGS["streams"]["fusion"],
             SETTINGS["streams"]["precision"],

@@ -28,7 +28,7 @@ rule train_flow:
         seed=SEED,
         videos=trained_on(flow_part),
         checkpoint=lambda wildcards: checkpoint_path(
-            "flow", wildcards.split, without("flow", "videos", "reuse"), SETTINGS["augmentation"]
+            "flow", wildcards.split, "train_flow", without("flow", "videos", "reuse"), SETTINGS["augmentation"]
         ),
     message:
         "Training the flow network"

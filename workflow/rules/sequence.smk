@@ -37,7 +37,7 @@ rule train_sequence:
         seed=SEED,
         videos=trained_on(part_of),
         checkpoint=lambda wildcards: checkpoint_path(
-            "sequence", wildcards.split, BEHAVIORS, EXCLUSIVE, STREAMS, SETTINGS["sequence"]
+            "sequence", wildcards.split, "train_sequence", BEHAVIORS, EXCLUSIVE, STREAMS, SETTINGS["sequence"]
         ),
     message:
         "Training the sequence model"

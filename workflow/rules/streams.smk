@@ -39,6 +39,7 @@ rule train_stream:
         checkpoint=lambda wildcards: checkpoint_path(
             f"stream-{wildcards.stream}",
             wildcards.split,
+            "train_stream",
             BEHAVIORS,
             EXCLUSIVE,
             stream_settings(wildcards),
@@ -85,7 +86,7 @@ rule train_joint:
         seed=SEED,
         videos=trained_on(part_of),
         checkpoint=lambda wildcards: checkpoint_path(
-            "joint", wildcards.split, BEHAVIORS, EXCLUSIVE, JOINT_SETTINGS, SETTINGS["augmentation"]
+            "joint", wildcards.split, "train_joint", BEHAVIORS, EXCLUSIVE, JOINT_SETTINGS, SETTINGS["augmentation"]
         ),
     message:
         "Training flow and both streams together"
