@@ -65,6 +65,10 @@ onstart:
     keep_splits()
 
 
+onsuccess:
+    discard_checkpoints()
+
+
 rule all:
     default_target: True
     input:

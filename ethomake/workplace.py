@@ -1,4 +1,4 @@
-"""The folder in which Snakemake runs: what it keeps there, who works in it, and whether it can be written to.
+"""The folder in which Snakemake runs: what is kept there, who works in it, and whether it can be written to.
 
 Snakemake remembers in `.snakemake` how each result was made, and locks the folder while it works. Two things of
 that are changed here. The memory lies within `results/`, so that whoever copies the results copies it, too. And a
@@ -8,6 +8,7 @@ lock whose owner was killed is taken away, so that after a crash or a power cut 
 import json
 import os
 import platform
+import re
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -83,6 +84,21 @@ def take_over() -> None:
     if _alive(_read_owner()) is not True:
         process = psutil.Process()
         write_json(OWNER, {"host": platform.node(), "pid": process.pid, "started": process.create_time()})
+
+
+def discard(checkpoint: str | Path) -> None:
+    """Remove the checkpoint of a job whose results are safe, what lies beside it under its name, and its orphans.
+
+    Orphans are what the same job left under other settings: `flow-main-<another digest>`. The checkpoints of
+    other jobs, which may be running, stay.
+    """
+    checkpoint = Path(checkpoint)
+    job = checkpoint.name.rpartition("-")[0]
+    names = f"({re.escape(checkpoint.name)}|{re.escape(job)}-[0-9a-f]{{16}})"
+    own = re.compile(rf"\.?{names}(\.[a-z]+)?")  # half-written ones begin with a dot and end in .part
+    for path in checkpoint.parent.glob("*"):
+        if own.fullmatch(path.name):
+            remove(path)
 
 
 def _read_owner() -> dict:

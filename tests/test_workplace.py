@@ -109,3 +109,18 @@ def test_results_that_are_no_folder_are_refused():
         workplace.check_results()
     Path("nowhere").mkdir()
     workplace.check_results()
+
+
+def test_only_what_the_job_itself_has_left_is_discarded(tmp_path):
+    one, other = "0123456789abcdef", "fedcba9876543210"
+    own = [f"flow-main-{one}", f".flow-main-{one}.part", f"flow-main-{other}", f".flow-main-{other}.part"]
+    others = [f"flow-main-2-{one}", f"flow-other-{one}", f"stream-flow-main-{one}", f"flow-main-{one}0", "flow-main"]
+    for name in own + others:
+        (tmp_path / name).write_text("")
+    (tmp_path / f"flow-main-{other}.flows").mkdir()
+    (tmp_path / f"flow-main-{other}.flows/train").write_text("")
+    workplace.discard(tmp_path / f"flow-main-{one}")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(others)
+    workplace.discard(
+        tmp_path / "no" / f"flow-main-{one}"
+    )  # a job that was never killed within an epoch may have left nothing

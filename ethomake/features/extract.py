@@ -12,7 +12,7 @@ from torch import nn
 from ethomake.errors import InputError
 from ethomake.features.store import CHUNK, digest_of_all
 from ethomake.features.writer import FeatureWriter
-from ethomake.files import file_digest, write_json, write_whole
+from ethomake.files import file_digest, write_json
 from ethomake.flow.stacks import BLOCK, MARGIN, Block, FlowGenerator, frame_stacks, read_blocks
 from ethomake.ingest.frames import FrameStore
 from ethomake.job import Progress, say
@@ -20,7 +20,7 @@ from ethomake.streams.fusion import fuse
 from ethomake.streams.networks import build_stream
 from ethomake.training.device import autocast, choose_device, choose_precision, describe, place
 from ethomake.training.frames import normalize
-from ethomake.training.loop import discard, identify
+from ethomake.training.loop import identify
 from ethomake.training.losses import probabilities
 from ethomake.training.weights import freeze, load_weights, read_facts
 
@@ -77,8 +77,7 @@ def extract_features(
         manifest: the video's `video.json`.
         store: the Zarr directory to write.
         output: its manifest, written last, with the digests by which `verify` knows damaged chunks.
-        checkpoint: folder in which the store grows until it is complete; a killed job goes on after the last
-            complete chunk there.
+        checkpoint: folder in which the store grows; a killed job goes on after the last complete chunk there.
         flow_weights: needed with `motion_weights`.
         spatial_weights, motion_weights: the trained streams, at least one.
         reuse: compute each pair's flow once (see `ethomake.flow.stacks`).
@@ -112,7 +111,8 @@ def extract_features(
         for block in read_blocks(frames, writer.rows):
             writer.append(_describe_block(block, streams, generator, reuse, fusion, facts))
             progress.advance(block.stop - block.start)
-    facts = {
+    writer.publish(store)
+    content = {
         "video": name,
         "frames": len(frames),
         "streams": list(streams),
@@ -125,10 +125,7 @@ def extract_features(
         "chunks": writer.chunks,
         "made_from": made_from,
     }
-    with write_whole(output) as part:
-        write_json(part, facts)  # on a full disk this fails while the store is still safe in the checkpoint
-        writer.move(store)
-    discard(checkpoint)
+    write_json(output, content)
 
 
 def _describe_block(

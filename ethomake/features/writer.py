@@ -1,5 +1,6 @@
 """A feature store while it is made: it grows chunk by chunk, and goes on growing after a kill."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -56,10 +57,10 @@ class FeatureWriter:
         self.rows = stop
         write_json(self._record, {"identity": self.identity, "layout": self.layout, "chunks": self.chunks})
 
-    def move(self, store: str | Path) -> None:
-        """Put the complete store in its place."""
+    def publish(self, store: str | Path) -> None:
+        """Put the complete store in its place; it stays here, too, which takes no space where links can be made."""
         with write_whole(store) as part:
-            shutil.move(self._store, part)  # renames; copies where the results lie on another disk
+            shutil.copytree(self._store, part, copy_function=_link)
 
     def _read_record(self) -> dict[str, list[str]] | None:
         """What a killed job has left: the digests of complete chunks; None if it does not fit or is damaged."""
@@ -72,3 +73,10 @@ class FeatureWriter:
             path.unlink()
         damage = next(find_damage(zarr.open_group(self._store, mode="r"), record["chunks"]), None)
         return None if damage else record["chunks"]
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another disk, or one that knows no links
+        shutil.copyfile(source, target)

@@ -15,7 +15,7 @@ from ethomake.training.augment import Augmentation, change_colors, draw_rotation
 from ethomake.training.device import autocast, choose_device, choose_precision, describe, place
 from ethomake.training.frames import FramePool, image_width, normalize
 from ethomake.training.history import write_history
-from ethomake.training.loop import Schedule, Training, Validation, discard, fit, identify, shuffled_batches
+from ethomake.training.loop import Schedule, Training, Validation, fit, identify, shuffled_batches
 from ethomake.training.weights import load_weights, read_facts, save_weights
 
 VALIDATION_WINDOWS = 256
@@ -41,7 +41,7 @@ def train_flow(
         settings: the section `flow:` of the config, with `network` resolved.
         augmentation: the section `augmentation:` of the config.
         seed: of the first weights and of all sampling.
-        checkpoint: where the state is kept until the end.
+        checkpoint: where the state is kept; it stays there at the end.
 
     Raises:
         InputError: if given weights do not fit, or the videos' image sizes differ.
@@ -104,7 +104,6 @@ def train_flow(
     }
     save_weights(weights, model, facts)
     write_history(history, rows)
-    discard(checkpoint)
 
 
 def _all_places(pool: FramePool) -> np.ndarray:

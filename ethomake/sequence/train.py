@@ -15,7 +15,7 @@ from ethomake.labels.table import read_labels
 from ethomake.sequence.model import SequenceModel, infer
 from ethomake.training.device import choose_device, describe
 from ethomake.training.history import write_history
-from ethomake.training.loop import Schedule, Training, Validation, discard, fit, identify
+from ethomake.training.loop import Schedule, Training, Validation, fit, identify
 from ethomake.training.losses import UNSCORED
 from ethomake.training.objective import Objective
 from ethomake.training.weights import save_weights
@@ -49,7 +49,7 @@ def train_sequence(
         streams: whose features to take, in this order.
         settings: the section `sequence:` of the config.
         seed: of the first weights and of all sampling.
-        checkpoint: where the state is kept until the end.
+        checkpoint: where the state is kept; it stays there at the end.
 
     Raises:
         InputError: if nothing is labelled, or features and labels do not have the same number of frames.
@@ -121,7 +121,6 @@ def train_sequence(
     }
     save_weights(weights, model, facts)
     write_history(history, rows)
-    discard(checkpoint)
 
 
 def _read(pair: Labelled, behaviors: Sequence[str], streams: Sequence[str]) -> tuple[np.ndarray, torch.Tensor]:

@@ -18,7 +18,7 @@ from ethomake.training.augment import Augmentation
 from ethomake.training.device import choose_device, choose_precision, describe, place
 from ethomake.training.frames import image_width, normalize
 from ethomake.training.history import write_history
-from ethomake.training.loop import Schedule, discard, identify
+from ethomake.training.loop import Schedule, identify
 from ethomake.training.objective import Objective
 from ethomake.training.weights import load_weights, read_facts, save_weights
 
@@ -115,4 +115,3 @@ def train_joint(
     for part in PARTS:
         save_weights(outputs[part], getattr(model, part), model.facts[part])
     write_history(history, rows)
-    discard(checkpoint)

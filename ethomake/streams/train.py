@@ -17,7 +17,7 @@ from ethomake.training.augment import Augmentation
 from ethomake.training.device import choose_device, choose_precision, describe, place
 from ethomake.training.frames import FramePool, image_width
 from ethomake.training.history import write_history
-from ethomake.training.loop import Schedule, discard, identify
+from ethomake.training.loop import Schedule, identify
 from ethomake.training.objective import Objective
 from ethomake.training.weights import save_weights
 
@@ -50,7 +50,7 @@ def train_stream(
             the section `flow:`.
         augmentation: the section `augmentation:` of the config.
         seed: of the first weights and of all sampling.
-        checkpoint: where the state is kept until the end; `<checkpoint>.flows` beside it keeps the optic flow.
+        checkpoint: where the state is kept, and in `<checkpoint>.flows` the optic flow; both stay there at the end.
 
     Raises:
         InputError: if no frame is labelled, or given weights or label tables do not fit.
@@ -115,4 +115,3 @@ def train_stream(
     )
     save_weights(weights, model, facts)
     write_history(history, rows)
-    discard(checkpoint)

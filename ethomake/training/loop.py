@@ -2,7 +2,6 @@
 
 import copy
 import json
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
@@ -14,7 +13,7 @@ import torch
 from torch import nn
 
 from ethomake.errors import InputError
-from ethomake.files import content_digest, file_digest, remove, write_whole
+from ethomake.files import content_digest, file_digest, write_whole
 from ethomake.job import Progress, duration, say
 from ethomake.training.frames import prefetch
 
@@ -48,8 +47,9 @@ class Schedule:
 
 
 def identify(files: Iterable[str | Path], *plain: Any) -> str:
-    """A digest of all that a training depends on: the content of its input files, and plain values."""
-    return content_digest([json.dumps(plain, sort_keys=True), *(file_digest(path) for path in files)])
+    """A digest of all that networks compute from: the content of files, plain values, and the version of torch."""
+    values = json.dumps([torch.__version__, *plain], sort_keys=True)
+    return content_digest([values, *(file_digest(path) for path in files)])
 
 
 def epoch_rng(seed: int, epoch: int) -> np.random.Generator:
@@ -121,8 +121,8 @@ def fit(
     The best epoch is that of the highest validation F1, or, where there is none, of the lowest validation loss,
     or, without validation, the last. The plateau is judged by the same figure. After each epoch, and in it every
     CHECKPOINT_EVERY seconds, the whole state is kept in `checkpoint`; a run that finds one there continues where
-    it was kept and ends with the same weights as a run that was never interrupted. The caller discards it when
-    its outputs are written.
+    it was kept and ends with the same weights as a run that was never interrupted. It stays at the end, so that
+    a job that is killed while it ends loses nothing; `ethomake.workplace.discard` removes it.
 
     Args:
         seed: where all random numbers come from.
@@ -233,21 +233,6 @@ def fit(
         model.load_state_dict(best_state)
     model.eval()
     return history
-
-
-def discard(checkpoint: str | Path) -> None:
-    """Remove the checkpoint of a job that is done, what lies beside it under its name, and its orphans.
-
-    Orphans are what the same job left under other settings: `flow-main-<another digest>`. The checkpoints of
-    other jobs, which may be running, stay.
-    """
-    checkpoint = Path(checkpoint)
-    job = checkpoint.name.rpartition("-")[0]
-    names = f"({re.escape(checkpoint.name)}|{re.escape(job)}-[0-9a-f]{{16}})"
-    own = re.compile(rf"\.?{names}(\.[a-z]+)?")  # half-written ones begin with a dot and end in .part
-    for path in checkpoint.parent.glob("*"):
-        if own.fullmatch(path.name):
-            remove(path)
 
 
 @dataclass

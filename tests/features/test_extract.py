@@ -9,7 +9,7 @@ from ethomake.errors import InputError
 from ethomake.features import extract as extract_module
 from ethomake.features.extract import extract_features
 from ethomake.features.store import open_features, read_inputs, verify
-from ethomake.files import read_json, write_json
+from ethomake.files import read_json, remove, write_json
 from ethomake.flow.networks import build_flow_network
 from ethomake.ingest.frames import FrameStore
 from ethomake.streams.networks import build_stream
@@ -186,7 +186,6 @@ def test_a_killed_extraction_goes_on_after_its_last_complete_chunk(models, video
     assert described == [0, 5, 10, 15, 20][blocks // 2 * 2 :]
     assert content_of(tmp_path / "v.zarr") == content_of(tmp_path / "whole.zarr")
     assert (tmp_path / "v.json").read_bytes() == (tmp_path / "whole.json").read_bytes()
-    assert not (tmp_path / "v.checkpoint").exists()
 
 
 def test_on_a_full_disk_the_finished_chunks_stay(models, video, tmp_path, described, monkeypatch):
@@ -199,10 +198,23 @@ def test_on_a_full_disk_the_finished_chunks_stay(models, video, tmp_path, descri
         patch.setattr(extract_module, "write_json", full)
         with pytest.raises(OSError, match="No space"):
             extract(video, tmp_path / "v", spatial_weights=weights["spatial_weights"])
-    assert not (tmp_path / "v.zarr").exists()
+    assert not (tmp_path / "v.json").exists(), "the manifest is what others believe"
     described.clear()
     extract(video, tmp_path / "v", spatial_weights=weights["spatial_weights"])
     assert described == []
+    verify(tmp_path / "v.json")
+
+
+def test_a_job_that_is_killed_while_it_ends_extracts_nothing_again(models, video, tmp_path, described):
+    _, weights, _ = models
+    extract(video, tmp_path / "v", **weights)
+    whole = content_of(tmp_path / "v.zarr")
+    described.clear()
+    remove(tmp_path / "v.zarr")  # Snakemake removes the outputs of a job that it has not seen end
+    remove(tmp_path / "v.json")
+    extract(video, tmp_path / "v", **weights)
+    assert described == []
+    assert content_of(tmp_path / "v.zarr") == whole
     verify(tmp_path / "v.json")
 
 

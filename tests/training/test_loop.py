@@ -10,7 +10,6 @@ from ethomake.training.loop import (
     Schedule,
     Training,
     Validation,
-    discard,
     epoch_rng,
     fit,
     identify,
@@ -106,24 +105,22 @@ def test_a_run_resumed_from_any_place_ends_with_the_same_weights(tmp_path, monke
     assert calls + 12 == 12 - (calls_until_killed - 1), "nothing that was done is done again"
 
 
+def test_a_job_that_is_killed_while_it_ends_learns_nothing_again(tmp_path):
+    schedule = Schedule(epochs=2, steps=4, batch=16, learning_rate=1e-2)
+    model, again = make_model(), make_model(seed=99)
+    whole = run(model, tmp_path, schedule)
+    calls = []
+    again.register_forward_pre_hook(lambda *_: calls.append(1))
+    assert run(again, tmp_path, schedule) == whole
+    assert calls == []
+    assert torch.equal(flat_parameters(again), flat_parameters(model))
+
+
 def test_within_an_epoch_the_state_is_kept_only_now_and_then(tmp_path, monkeypatch):
     kept = []
     monkeypatch.setattr(loop, "write_whole", lambda path: kept.append(path) or write_whole(path))
     run(make_model(), tmp_path, Schedule(epochs=2, steps=10, batch=16, learning_rate=1e-2))
     assert len(kept) == 2
-
-
-def test_only_what_the_job_itself_has_left_is_discarded(tmp_path):
-    one, other = "0123456789abcdef", "fedcba9876543210"
-    own = [f"flow-main-{one}", f".flow-main-{one}.part", f"flow-main-{other}", f".flow-main-{other}.part"]
-    others = [f"flow-main-2-{one}", f"flow-other-{one}", f"stream-flow-main-{one}", f"flow-main-{one}0", "flow-main"]
-    for name in own + others:
-        (tmp_path / name).write_text("")
-    (tmp_path / f"flow-main-{other}.flows").mkdir()
-    (tmp_path / f"flow-main-{other}.flows/train").write_text("")
-    discard(tmp_path / f"flow-main-{one}")
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(others)
-    discard(tmp_path / "no" / f"flow-main-{one}")  # a job that was never killed within an epoch may have left nothing
 
 
 def test_a_checkpoint_of_other_labels_or_settings_is_not_continued(tmp_path):

@@ -53,6 +53,13 @@ def prepare_folder():
         stop(in_words(error))
 
 
+def discard_checkpoints():
+    """Remove the states that jobs have kept, now that Snakemake knows their results."""
+    for job in workflow.dag.jobs:
+        if "checkpoint" in job.params.keys():
+            workplace.discard(job.params.checkpoint)
+
+
 def tell_versions(rules):
     """Say where results were made with other versions of what computes them; that alone makes nothing anew."""
     try:
