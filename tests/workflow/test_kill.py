@@ -32,21 +32,22 @@ CONFIG = {
     "evaluation": {"chance_shifts": 5},
 }
 
-# The twelve moments: what a log must say before the dice are thrown, and for how many seconds the run may go on then.
-MOMENTS = [
-    ("logs/example/*.log", "", 1.0),
-    ("logs/ingest/*.log", "", 3.0),
-    ("logs/ingest/*.log", "", 3.0),
-    ("logs/flow/main.log", "", 4.0),
-    ("logs/flow/main.log", "epoch 1:", 0.2),
-    ("logs/streams/main/spatial.log", "epoch 1:", 0.3),
-    ("logs/streams/main/motion.log", "epoch 1:", 0.3),
-    ("logs/streams/main/joint.log", "epoch 1:", 0.3),
-    ("logs/features/main/*.log", "", 5.0),
-    ("logs/sequence/main/train.log", "epoch 1:", 0.2),
-    ("logs/ethograms/*.log", "", 1.0),
-    ("logs/report.log", "", 1.0),
-]
+# The twelve moments: what a job's log must say before the dice are thrown, and for how many seconds the run may go on
+# then. In which order they come is up to Snakemake.
+MOMENTS = {
+    ("example/sim_01", ""): 0.3,
+    ("ingest/sim_00", ""): 0.5,
+    ("ingest/sim_03", ""): 1.0,
+    ("flow/main", "epoch 1:"): 0.2,
+    ("streams/main/spatial", "epoch 1:"): 0.2,
+    ("streams/main/motion", "epoch 1:"): 0.2,
+    ("streams/main/joint", "epoch 1:"): 0.2,
+    ("features/main/sim_01", ""): 3.0,
+    ("features/main/sim_02", ""): 1.0,
+    ("sequence/main/train", "epoch 1:"): 0.2,
+    ("ethograms/sim_00", ""): 0.5,
+    ("report", ""): 0.3,
+}
 
 
 @contextmanager
@@ -77,18 +78,17 @@ def end(process, how):
     return process.wait(timeout=120)
 
 
-def wait_for(process, logs, words):
-    """Wait until one of some logs, written since this run began, says something; tell whether it did."""
-    began = {path: path.stat().st_mtime_ns for path in logs()}
+def wait_for(process, folder, moments):
+    """Wait until the log of a job, written since this run began, says something; give the first of the moments."""
+    logs = {moment: folder / f"logs/{moment[0]}.log" for moment in moments}
+    began = {path: path.stat().st_mtime_ns for path in logs.values() if path.exists()}
     while process.poll() is None:
-        for path in logs():
-            if path.stat().st_mtime_ns != began.get(path) and words in path.read_text():
-                return True
-        try:
+        for moment, path in logs.items():
+            if path.exists() and path.stat().st_mtime_ns != began.get(path) and moment[1] in path.read_text():
+                return moment
+        with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=0.02)
-        except subprocess.TimeoutExpired:
-            continue
-    return False
+    raise AssertionError(f"none of {list(moments)} has come:\n{said(folder)[-2000:]}")
 
 
 def finish(folder):
@@ -131,11 +131,10 @@ def test_a_second_run_from_scratch_gives_the_same_bytes(undisturbed, tmp_path):
 @pytest.mark.slow
 def test_killed_at_twelve_moments_it_ends_with_the_same_bytes(undisturbed, tmp_path):
     dice = random.Random(3)
-    resumed = set()
-    for pattern, words, span in MOMENTS:
+    resumed, moments = set(), dict(MOMENTS)
+    while moments:
         with running(tmp_path) as process:
-            hit = wait_for(process, lambda pattern=pattern: list(tmp_path.glob(pattern)), words)
-            assert hit, f"{pattern} was not there to be killed:\n{(tmp_path / 'run.txt').read_text()[-2000:]}"
+            span = moments.pop(wait_for(process, tmp_path, moments))
             with suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=dice.uniform(0, span))
             assert end(process, signal.SIGKILL) == -signal.SIGKILL
@@ -171,7 +170,7 @@ def assert_no_traceback(folder):
 @pytest.mark.slow
 def test_ctrl_c_is_one_line_and_the_next_run_goes_on(undisturbed, tmp_path):
     with running(tmp_path) as process:
-        assert wait_for(process, lambda: list(tmp_path.glob("logs/flow/main.log")), "epoch 1:")
+        wait_for(process, tmp_path, [("flow/main", "epoch 1:")])
         assert end(process, signal.SIGINT) != 0
     assert "Training the flow network: stopped; what is done so far is kept: run again to go on" in said(tmp_path)
     assert_no_traceback(tmp_path)
@@ -225,7 +224,7 @@ def test_results_that_cannot_be_written_stop_the_run_before_it_begins(tmp_path, 
 def test_files_that_vanish_while_they_are_needed_are_named_and_made_anew(undisturbed, tmp_path):
     vanishing = tmp_path / "results/ingest/sim_01/frames.mjpeg"
     with running(tmp_path) as process:
-        assert wait_for(process, lambda: list(tmp_path.glob("logs/flow/main.log")), "epoch 1:")
+        wait_for(process, tmp_path, [("flow/main", "epoch 1:")])
         vanishing.unlink()
         assert process.wait(timeout=600) != 0
     assert "results/ingest/sim_01/frames.mjpeg" in said(tmp_path)
