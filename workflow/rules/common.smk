@@ -29,9 +29,10 @@ BEHAVIORS = SETTINGS["behaviors"]
 EXCLUSIVE = SETTINGS["exclusive"]
 SEED = SETTINGS["seed"]
 STREAMS = SETTINGS["streams"]["enabled"]
+BUNDLE = read_bundle(SETTINGS["models"]) if SETTINGS["models"] != "none" else None
 SPLITS = {"main": PROJECT.parts}
 FLOW_SPLITS = {"main": PROJECT.flow_parts}
-KEPT_SPLITS = {"main": PROJECT.remembered}
+KEPT_SPLITS = {} if BUNDLE else {"main": PROJECT.remembered}
 LABELLED = [name for name, video in VIDEOS.items() if video.labels]
 os.environ["ETHOMAKE_RUN"] = f"{platform.node()} {os.getpid()}"  # jobs end when this process is gone
 if workflow.deployment_settings.deployment_method:
@@ -132,14 +133,16 @@ def checkpoint_path(stage, split, *values):
 def trained_models(split):
     """(name, weights file) of each network that features are extracted with."""
     names = (["flow"] if "motion" in STREAMS else []) + [name for name in ("spatial", "motion") if name in STREAMS]
-    if SETTINGS["streams"]["joint_epochs"]:
+    if SETTINGS["streams"]["joint_epochs"] and not BUNDLE:
         return [(name, f"results/streams/{split}/joint/{name}.safetensors") for name in names]
     folders = {"flow": f"results/flow/{split}"}
     return [(name, f"{folders.get(name, f'results/streams/{split}/{name}')}/weights.safetensors") for name in names]
 
 
 def learning_curves(split):
-    """(title, curves figure) of each training."""
+    """(title, curves figure) of each training; a bundle has none."""
+    if BUNDLE:
+        return []
     curves = [("Flow network", f"results/flow/{split}/curves.svg")] if "motion" in STREAMS else []
     for name in ("spatial", "motion"):
         if name in STREAMS:

@@ -84,6 +84,7 @@ rule write_report:
         thresholds="results/sequence/main/thresholds.json",
         evaluation=EVALUATION,
         curves=[figure for _, figure in learning_curves("main")],
+        bundle=["results/models.json"] if BUNDLE else [],
     output:
         "results/report.html",
     log:
