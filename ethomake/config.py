@@ -676,9 +676,7 @@ def assign_videos(
     return parts, notes
 
 
-def assign_without_training(
-    videos: list[Video], previous: Mapping[str, Any]
-) -> tuple[dict[str, list[str]], list[str]]:
+def assign_without_training(videos: list[Video], previous: Mapping[str, Any]) -> tuple[dict[str, list[str]], list[str]]:
     """Give every labelled video a part where the models come from a bundle: it tests, since nothing is fitted on it.
 
     But for those that the table, or a split that was made here earlier, calls train or validate: the bundle may

@@ -12,6 +12,8 @@ ROLES = {
     "motion": "how it moves, from ten flows",
     "sequence": "the course over time",
 }
+KEYS = ("scored_frames", "positive_frames")
+FEW = 1000  # frames with a behavior; the paper's curves are steep up to some thousands
 
 
 def describe(
@@ -36,8 +38,10 @@ def describe(
         ("Citation", f"The method is that of {PAPER} (https://doi.org/10.7554/eLife.63377)."),
     ]
     title = f"# Behaviors in videos: {', '.join(map(_text, content['behaviors']))}\n\n"
-    made = f"A model bundle made by ethomake {content['ethomake']}. Weights are in safetensors files, which hold no code.\n"
-    return title + made + "".join(f"\n## {name}\n\n{text}\n" for name, text in sections)
+    made = (
+        f"A model bundle made by ethomake {content['ethomake']}. Weights are in safetensors files, which hold no code."
+    )
+    return title + made + "\n" + "".join(f"\n## {name}\n\n{text}\n" for name, text in sections)
 
 
 def _predicts(content: Mapping[str, Any]) -> str:
@@ -54,7 +58,7 @@ def _predicts(content: Mapping[str, Any]) -> str:
 
 def _use() -> str:
     return (
-        "In a folder of your own, with [ethomake](docs/bundle.md of its sources tells more):\n\n"
+        "In a folder of your own, with ethomake (`docs/bundle.md` there tells more):\n\n"
         "1. `config.yaml`: the two lines `example: none` and `models: path/to/this/folder`\n"
         "2. `videos.csv`: a line `video,path`, then a name and a path a video\n"
         "3. `path/to/ethomake/run snakemake`, then open `results/report.html`"
@@ -74,12 +78,9 @@ def _trained_on(content: Mapping[str, Any]) -> str:
     ]
     heads = ["behavior", "training: scored frames", "with it", "validation: scored frames", "with it"]
     return (
-        f"Videos with labels: {train['videos']} to train ({train['frames']:,} frames), {validate['videos']} to validate "
-        f"({validate['frames']:,} frames), {rate} frames a second.\n\n" + _table(heads, rows)
+        f"Videos with labels: {train['videos']} to train ({train['frames']:,} frames), {validate['videos']} to "
+        f"validate ({validate['frames']:,} frames), {rate} frames a second.\n\n" + _table(heads, rows)
     )
-
-
-KEYS = ("scored_frames", "positive_frames")
 
 
 def _scores(metrics: Mapping[str, Any] | None, behaviors: Sequence[str], figures: Sequence[str]) -> str:
@@ -143,9 +144,6 @@ def _limits(content: Mapping[str, Any], metrics: Mapping[str, Any] | None) -> st
         elif level is not None and own["f1"] <= level:
             limits.append(f"{_text(name)}: in the test videos no better than chance.")
     return "\n".join(f"- {limit}" for limit in limits)
-
-
-FEW = 1000  # frames with a behavior; the paper's curves are steep up to some thousands
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> str:

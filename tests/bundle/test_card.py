@@ -1,9 +1,12 @@
 """The model card."""
 
+import json
+
 import pytest
 
 from ethomake.bundle.card import describe
 from ethomake.bundle.write import make_bundle
+from ethomake.ethogram.decide import Rule
 
 
 @pytest.fixture
@@ -41,14 +44,10 @@ def test_without_test_videos_nobody_knows_how_good_it_is(parts, tmp_path):
 
 
 def test_names_cannot_break_the_page(made, parts):
-    import json
-
     content = json.loads((made / "bundle.json").read_text())
     content["behaviors"] = ["a|b", "<i>"]
     for part in content["trained_on"].values():
         part["behaviors"] = dict(zip(content["behaviors"], part["behaviors"].values(), strict=True))
-    from ethomake.ethogram.decide import Rule
-
     text = describe(content, [Rule(None, 0, 0)] * 2, None, [])
     assert "a\\|b, \\<i\\>" in text
     assert "The most probable behavior, or background, is taken" in text

@@ -1,8 +1,11 @@
 """A bundle's files are taken over only when all is right with them."""
 
 import json
+import pickle
 
 import pytest
+from safetensors.torch import load_file, save_file
+from torch import nn
 
 from ethomake.bundle.take import take_models
 from ethomake.errors import InputError
@@ -49,26 +52,14 @@ def test_one_changed_byte_is_found_out(bundle, outputs, name):
 
 
 def test_a_pickle_is_not_loaded(bundle, outputs):
-    import pickle
-
     (bundle / "motion.safetensors").write_bytes(pickle.dumps({"weight": 1}))
     sign(bundle, "motion.safetensors")
     assert "not a safetensors file" in refuse(bundle, outputs)
 
 
-def test_networks_of_other_behaviors_sizes_and_channels(bundle, outputs, parts):
-    from torch import nn
-
-    class Network(nn.Module):
-        """One tensor that no network has."""
-
-        def __init__(self):
-            super().__init__()
-            self.layer = nn.Linear(1, 1)
-
+def test_tensors_of_other_names_and_shapes(bundle, outputs):
     path = bundle / "spatial.safetensors"
-    facts = read_facts(path)
-    save_weights(path, Network(), facts)
+    save_weights(path, nn.Linear(1, 1), read_facts(path))
     sign(bundle, path.name)
     assert "these weights do not fit the network" in refuse(bundle, outputs)
 
@@ -85,8 +76,6 @@ def test_networks_of_other_behaviors_sizes_and_channels(bundle, outputs, parts):
     ],
 )
 def test_networks_that_say_something_else_than_bundle_json(bundle, outputs, name, changed, message):
-    from safetensors.torch import load_file, save_file
-
     path = bundle / f"{name}.safetensors"
     facts = read_facts(path) | changed
     save_file(load_file(path), path, metadata={"ethomake": json.dumps(facts)})

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 import yaml
 
 from ethomake.bundle.write import make_bundle
@@ -26,7 +27,12 @@ def test_bundle_json_says_what_it_needs_and_what_it_learned_from(made):
     assert content["behaviors"] == ["groom", "rear"]
     assert content["image_size"] == [32, 64]
     assert content["channels"]["spatial"]["mean"] == [0.5, 0.5, 0.5]
-    assert content["networks"]["streams" if "streams" in content["networks"] else "motion"] == "mobilenet_v2"
+    assert content["networks"] == {
+        "flow": "tiny_motion_net",
+        "spatial": "mobilenet_v2",
+        "motion": "mobilenet_v2",
+        "sequence": "tgm",
+    }
     assert content["sequence"]["hidden"] == 4
     train = content["trained_on"]["train"]
     assert (train["videos"], train["frames"]) == (2, 20)
@@ -58,9 +64,7 @@ def test_bundle_json_comes_last(parts, tmp_path, monkeypatch):
         raise OSError("full")
 
     monkeypatch.setattr("ethomake.bundle.write.describe", fail)
-    try:
+    with pytest.raises(OSError, match="full"):
         make_bundle(tmp_path / "half", **parts)
-    except OSError:
-        pass
     assert (tmp_path / "half" / "flow.safetensors").exists()
     assert not (tmp_path / "half" / "bundle.json").exists()
