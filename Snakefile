@@ -102,8 +102,8 @@ rule checked_labels:
 rule models:
     input:
         [weights for _, weights in trained_models("main")],
-        "results/sequence/main/weights.safetensors",
-        "results/sequence/main/thresholds.json",
+        SEQUENCE_MODEL.format(split="main"),
+        THRESHOLDS,
         [figure for _, figure in learning_curves("main")],
 
 

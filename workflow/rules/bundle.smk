@@ -1,6 +1,7 @@
 # Trained networks, thresholds and scores -> one folder for other projects; and back, where `models` names such a folder.
 
-MODELS = dict(trained_models("main")) | {"sequence": "results/sequence/main/weights.safetensors"}
+MODELS = dict(trained_models("main")) | {"sequence": SEQUENCE_MODEL.format(split="main")}
+SCORES = [path for path in EVALUATION if path.endswith((".png", "metrics.json", "metrics.csv"))]  # that go into it
 
 
 if BUNDLE:
@@ -10,8 +11,8 @@ if BUNDLE:
             **BUNDLE.files,
         output:
             **MODELS,
-            thresholds="results/sequence/main/thresholds.json",
-            manifest="results/models.json",
+            thresholds=THRESHOLDS,
+            manifest="results/models/bundle.json",
         log:
             "logs/models.log",
         benchmark:
@@ -36,8 +37,8 @@ else:
     rule make_bundle:
         input:
             **MODELS,
-            thresholds="results/sequence/main/thresholds.json",
-            evaluation=[path for path in EVALUATION if path.endswith((".png", "metrics.json", "metrics.csv"))],
+            thresholds=THRESHOLDS,
+            evaluation=SCORES,
             train=expand("results/ingest/{video}/video.json", video=part_of("main", "train")),
             train_labels=expand("results/labels/{video}.csv", video=part_of("main", "train")),
             validate=expand("results/ingest/{video}/video.json", video=part_of("main", "validate")),
@@ -52,11 +53,7 @@ else:
             card="results/bundle/README.md",
             weights=expand("results/bundle/{name}.safetensors", name=MODELS),
             thresholds="results/bundle/thresholds.json",
-            evaluation=[
-                path.replace("results/", "results/bundle/")
-                for path in EVALUATION
-                if path.endswith((".png", "metrics.json", "metrics.csv"))
-            ],
+            evaluation=[path.replace("results/", "results/bundle/", 1) for path in SCORES],
         log:
             "logs/bundle.log",
         benchmark:

@@ -133,10 +133,17 @@ def checkpoint_path(stage, split, *values):
 def trained_models(split):
     """(name, weights file) of each network that features are extracted with."""
     names = (["flow"] if "motion" in STREAMS else []) + [name for name in ("spatial", "motion") if name in STREAMS]
-    if SETTINGS["streams"]["joint_epochs"] and not BUNDLE:
+    if BUNDLE:  # beside what was trained here, so that a training is not lost while a bundle is in use
+        return [(name, f"results/models/{name}.safetensors") for name in names]
+    if SETTINGS["streams"]["joint_epochs"]:
         return [(name, f"results/streams/{split}/joint/{name}.safetensors") for name in names]
     folders = {"flow": f"results/flow/{split}"}
     return [(name, f"{folders.get(name, f'results/streams/{split}/{name}')}/weights.safetensors") for name in names]
+
+
+# What the features pass through next, and how its probabilities are read.
+SEQUENCE_MODEL = f"results/{'models/sequence' if BUNDLE else 'sequence/{split}/weights'}.safetensors"
+THRESHOLDS = f"results/{'models' if BUNDLE else 'sequence/main'}/thresholds.json"
 
 
 def learning_curves(split):

@@ -77,7 +77,7 @@ rule predict_video:
     input:
         features="results/features/{split}/{video}.json",
         store=ancient("results/features/{split}/{video}.zarr"),
-        weights="results/sequence/{split}/weights.safetensors",
+        weights=SEQUENCE_MODEL,
     output:
         "results/sequence/{split}/probabilities/{video}.npy",
     log:
