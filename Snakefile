@@ -14,6 +14,7 @@ from snakemake.utils import min_version
 
 from ethomake import config as project_config
 from ethomake import workplace
+from ethomake.bundle.read import read_bundle
 from ethomake.errors import InputError
 from ethomake.failures import in_words
 from ethomake.labels.splits import write_split
@@ -51,9 +52,17 @@ include: "workflow/rules/explain.smk"
 include: "workflow/rules/example.smk"
 include: "workflow/rules/ingest.smk"
 include: "workflow/rules/labels.smk"
-include: "workflow/rules/training.smk"
-include: "workflow/rules/flow.smk"
-include: "workflow/rules/streams.smk"
+
+
+# With a bundle nothing is trained: its weights and thresholds take the places of those that would be made here.
+if not BUNDLE:
+
+    include: "workflow/rules/training.smk"
+    include: "workflow/rules/flow.smk"
+    include: "workflow/rules/streams.smk"
+
+
+include: "workflow/rules/bundle.smk"
 include: "workflow/rules/features.smk"
 include: "workflow/rules/sequence.smk"
 include: "workflow/rules/ethogram.smk"
@@ -96,9 +105,16 @@ rule checked_labels:
 rule models:
     input:
         [weights for _, weights in trained_models("main")],
-        "results/sequence/main/weights.safetensors",
-        "results/sequence/main/thresholds.json",
+        SEQUENCE_MODEL.format(split="main"),
+        THRESHOLDS,
         [figure for _, figure in learning_curves("main")],
+
+
+rule bundle:
+    input:
+        lambda wildcards: bundle_files(),
+    message:
+        "The bundle is in results/bundle"
 
 
 rule features:

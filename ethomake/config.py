@@ -20,6 +20,8 @@ from typing import Any
 import jsonschema
 import yaml
 
+from ethomake.bundle.fit import adopt, describe_misfits, misfits
+from ethomake.bundle.read import read_bundle
 from ethomake.errors import InputError
 from ethomake.files import content_digest, read_json
 from ethomake.labels.splits import assign_parts, check_split, count_positives
@@ -61,7 +63,7 @@ class Project:
     videos: dict[str, Video]
     parts: dict[str, list[str]]  # train, validate, test: sorted names of labelled videos
     flow_parts: dict[str, list[str]]  # train, validate: the videos of the flow network, labelled or not
-    remembered: dict[str, list[str]]  # the parts with those of an earlier split that are not in the table now
+    remembered: dict[str, list[str]]  # parts, with videos of an earlier split that are gone; empty: nothing is trained
     notes: tuple[str, ...]  # what the user should know, a line each
 
 
@@ -94,8 +96,11 @@ def load_project(
     else:
         videos = check_rows(read_table(settings["videos"]), settings["videos"], settings["behaviors"])
     previous = read_split(split)
-    parts, notes = assign_videos(videos, settings, previous)
     names = {video.video: video for video in videos}
+    if settings["models"] != "none":
+        parts, notes = assign_without_training(videos, previous)
+        return Project(settings, names, parts, {"train": [], "validate": []}, {}, tuple(notes))
+    parts, notes = assign_videos(videos, settings, previous)
     flow_parts = choose_flow_videos(settings["flow"]["videos"], names, parts, previous.get("flow", {}))
     present = {name for part in PARTS for name in parts[part]}
     remembered = {part: sorted({*parts[part], *(set(previous.get(part, ())) - present)}) for part in PARTS}
@@ -199,13 +204,33 @@ def settle(config: Mapping[str, Any]) -> dict[str, Any]:
     errors = sorted(_validator("config").iter_errors(config), key=lambda error: list(map(str, error.path)))
     if errors:
         raise InputError("config: " + _explain_config(errors[0]) + _and_more(len(errors) - 1, "key"))
+    if config.get("models", "none") != "none":
+        config = _adopt_bundle(config)
     settings = _fill(config, schema)
     _check_together(settings)
     for section in ("flow", "streams"):
         if settings[section]["network"] == "auto":
             settings[section]["network"] = PRESETS[settings["preset"]][section]
-    _check_weights(settings)
+    if settings["models"] == "none":
+        _check_weights(settings)
     return settings
+
+
+def _adopt_bundle(config: dict[str, Any]) -> dict[str, Any]:
+    """A config with all that its bundle decides.
+
+    Raises:
+        InputError: if the bundle is damaged, or the config asks for what it is not.
+    """
+    bundle = read_bundle(config["models"])
+    schema = load_schema("config")
+    trained = _coerce(bundle.settings, schema)
+    if error := next(_validator("config").iter_errors(trained), None):
+        raise InputError(f"{bundle.files['settings']}: {_explain_config(error)}; make the bundle again")
+    trained = _fill(trained, schema)
+    if found := list(misfits(config, trained, PRESETS)):
+        raise InputError(describe_misfits(found, bundle.folder))
+    return adopt(config, trained)
 
 
 def _check_together(settings: dict[str, Any]) -> None:
@@ -648,6 +673,26 @@ def assign_videos(
     )
     known = len(positives) == len(labelled)
     notes = check_split(parts, positives, settings["behaviors"] if known else [])
+    return parts, notes
+
+
+def assign_without_training(videos: list[Video], previous: Mapping[str, Any]) -> tuple[dict[str, list[str]], list[str]]:
+    """Give every labelled video a part where the models come from a bundle: it tests, since nothing is fitted on it.
+
+    But for those that the table, or a split that was made here earlier, calls train or validate: the bundle may
+    have been trained on them, and a score on these would say nothing.
+
+    Returns:
+        Sorted names for each of train, validate and test; and notes for the user.
+    """
+    earlier = {name: part for part in PARTS for name in previous.get(part, ())}
+    part_of = {video.video: video.part or earlier.get(video.video, "test") for video in videos if video.labels}
+    parts = {part: sorted(name for name in part_of if part_of[name] == part) for part in PARTS}
+    notes = [] if parts["test"] else ["no test video: what the bundle's models say of these videos is not evaluated"]
+    if apart := [*parts["train"], *parts["validate"]]:
+        shown = ", ".join(apart[:3]) + (f" and {len(apart) - 3} more" if apart[3:] else "")
+        reason = "their part is train or validate; write test there if the bundle was not made from them"
+        notes.append(f"not evaluated: {shown} ({reason})")
     return parts, notes
 
 

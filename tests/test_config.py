@@ -11,6 +11,8 @@ import pytest
 import yaml
 
 from ethomake.config import (
+    Video,
+    assign_without_training,
     check_rows,
     find_config_file,
     find_videos,
@@ -437,3 +439,28 @@ def test_importing_config_is_light():
 def test_digests_tell_values_apart_and_not_their_order():
     assert short_digest({"a": 1, "b": 2}) == short_digest({"b": 2, "a": 1})
     assert short_digest({"a": 1}) != short_digest({"a": 2})
+
+
+# --- where a bundle is applied
+
+
+def test_labelled_videos_test_a_bundle_unless_it_may_know_them():
+    videos = [
+        Video("unlabelled", "u.mp4"),
+        Video("new", "n.mp4", labels="n.csv"),
+        Video("marked", "m.mp4", labels="m.csv", part="train"),
+        Video("learned", "l.mp4", labels="l.csv"),
+        Video("freed", "f.mp4", labels="f.csv", part="test"),
+    ]
+    parts, notes = assign_without_training(videos, {"validate": ["learned"], "train": ["freed", "gone"]})
+    assert parts == {"train": ["marked"], "validate": ["learned"], "test": ["freed", "new"]}
+    assert notes == [
+        "not evaluated: marked, learned (their part is train or validate; write test there if the bundle was not made "
+        "from them)"
+    ]
+
+
+def test_a_bundle_needs_no_labels():
+    parts, notes = assign_without_training([Video("a", "a.mp4")], {})
+    assert parts == {"train": [], "validate": [], "test": []}
+    assert "not evaluated" in notes[0]

@@ -14,11 +14,20 @@ NAMES = {
     "tgm": "temporal Gaussian mixture",
     "tcn": "dilated temporal convolution",
 }
+BUNDLED = (
+    "All networks, thresholds and minima described below were trained and fitted on the videos of another project and "
+    "taken from its bundle as they are."
+)
 PAPER = "Bohnslav et al., DeepEthogram, eLife 2021;10:e63377"
 
 
 def describe_methods(
-    settings: Mapping[str, Any], *, exclusive: bool, parts: Mapping[str, Sequence[str]], frames: int
+    settings: Mapping[str, Any],
+    *,
+    exclusive: bool,
+    parts: Mapping[str, Sequence[str]],
+    frames: int,
+    bundle: bool = False,
 ) -> list[str]:
     """Paragraphs that say what was done; what the settings do not hold is left out.
 
@@ -27,13 +36,15 @@ def describe_methods(
         exclusive: at most one behavior at a time.
         parts: names of the videos of each part: train, validate, test.
         frames: of all videos together.
+        bundle: whether all was trained and fitted elsewhere, on other videos.
     """
     paragraphs = [
         _input(settings.get("ingest", {}), frames),
+        BUNDLED if bundle else "",
         _flow(settings),
         _streams(settings.get("streams", {}), settings.get("augmentation", {}), exclusive),
         _sequence(settings.get("sequence", {})),
-        _decisions(exclusive, parts),
+        _decisions(exclusive, fitted=bundle or bool(parts.get("validate"))),
         _evaluation(settings.get("evaluation", {}), parts),
         f"The method follows {PAPER}.",
     ]
@@ -98,10 +109,10 @@ def _sequence(sequence: Mapping[str, Any]) -> str:
     )
 
 
-def _decisions(exclusive: bool, parts: Mapping[str, Sequence[str]]) -> str:
+def _decisions(exclusive: bool, fitted: bool) -> str:
     if exclusive:
         text = "In each frame the most probable behavior, or background, was taken."
-    elif parts.get("validate"):
+    elif fitted:
         text = (
             "A behavior was taken to be on where its probability reached a threshold: the middle of the range of "
             "thresholds that gave the best F1 on the validation videos."

@@ -87,6 +87,7 @@ def write_report(
     curves: Sequence[tuple[str, str | Path]] | None = None,
     weights: Mapping[str, str | Path] | None = None,
     settings: Mapping[str, Any],
+    bundle: str | Path | None = None,
 ) -> None:
     """Write one self-contained HTML page: no network, no scripts, no date; all that users named is escaped.
 
@@ -103,6 +104,7 @@ def write_report(
         curves: title and figure of each trained stage.
         weights: weights files by name; their digests go into the provenance.
         settings: the config with networks resolved; what it lacks is left out of the methods.
+        bundle: bundle.json of the bundle that the models were taken from; None if they were trained here.
     """
     manifests = {row["video"]: read_json(row["manifest"]) for row in videos}
     metrics = read_json(Path(evaluation) / "metrics.json") if evaluation else None
@@ -129,13 +131,17 @@ def write_report(
     if others or hidden:
         sections.append(("Other ethograms" if metrics else "Ethograms", others + hidden))
     if fitted:
-        sections.append(("Thresholds and shortest bouts", _thresholds(fitted, settings)))
+        sections.append(("Thresholds and shortest bouts", _thresholds(fitted, settings, bundle is not None)))
     if curves:
         sections.append(("Learning curves", _curves(curves)))
+    if bundle:
+        sections.append(("Models", _models(bundle, settings)))
     frames = sum(manifest["frames"] for manifest in manifests.values())
-    text = describe_methods(settings, exclusive=exclusive, parts=parts, frames=frames)
+    text = describe_methods(settings, exclusive=exclusive, parts=parts, frames=frames, bundle=bundle is not None)
     sections.append(("Methods", "".join(f"<p>{escape(paragraph)}</p>" for paragraph in text)))
-    sections.append(("Provenance", _provenance(manifests, metrics, thresholds, weights or {}, settings)))
+    files = {f"weights, {name}": path for name, path in (weights or {}).items()}
+    files |= {"bundle.json of the bundle": bundle} if bundle else {}
+    sections.append(("Provenance", _provenance(manifests, metrics, thresholds, files, settings)))
 
     title = f"Ethograms of {_count(len(videos), 'video')}"
     head = f"<h1>{title}</h1>{_lead(manifests, behaviors, exclusive)}"
@@ -143,7 +149,8 @@ def write_report(
     body = "".join(
         f'<section id="s{n}"><h2>{escape(name)}</h2>{html}</section>' for n, (name, html) in enumerate(sections)
     )
-    care = _care(metrics, fitted, behaviors, manifests, parts)
+    trained = bool(bundle or parts["train"] or parts["validate"])
+    care = _care(metrics, fitted, behaviors, manifests, trained)
     write_text(
         output,
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -192,7 +199,7 @@ def _care(
     fitted: Mapping | None,
     behaviors: Sequence[str],
     manifests: Mapping[str, Mapping],
-    parts: Mapping[str, Sequence[str]],
+    trained: bool,
 ) -> str:
     """What a reader should know before believing a number."""
     notes = []
@@ -206,7 +213,7 @@ def _care(
                 notes.append(f"{name}: no positive frame in the test videos, so it was not tested.")
             elif level is not None and own["f1"] <= level:
                 notes.append(f"{name}: F1 {own['f1']:.2f} is not above chance (95th percentile {level:.2f}).")
-    if fitted and (parts.get("train") or parts.get("validate")):
+    if fitted and trained:
         for name, own in fitted["behaviors"].items():
             if own["threshold"] is not None and own["plateau"] is None:
                 notes.append(f"{name}: no positive frame in the validation videos; its threshold was not fitted.")
@@ -394,7 +401,7 @@ def _transitions(figure: str | Path) -> str:
     )
 
 
-def _thresholds(fitted: Mapping, settings: Mapping[str, Any]) -> str:
+def _thresholds(fitted: Mapping, settings: Mapping[str, Any], elsewhere: bool) -> str:
     heads = ["behavior", "threshold", "as good (from, to)", "F1 on validation", "positive frames", "shortest bout (s)"]
     heads += ["of bouts", "shortest gap (s)", "of gaps"]
     rows = []
@@ -416,7 +423,8 @@ def _thresholds(fitted: Mapping, settings: Mapping[str, Any]) -> str:
     names = [made["video"] for made in fitted["made_from"]]
     if not names:
         return f"<p>There was no validation video with labels: nothing was fitted.{note}</p>" + _table(heads, rows)
-    return f"<p>Fitted on {escape(', '.join(names))}.{note}</p>" + _table(heads, rows)
+    videos = f"{_count(len(names), 'video')} of the bundle's project" if elsewhere else ", ".join(names)
+    return f"<p>Fitted on {escape(videos)}.{note}</p>" + _table(heads, rows)
 
 
 def _curves(curves: Sequence[tuple[str, str | Path]]) -> str:
@@ -424,11 +432,29 @@ def _curves(curves: Sequence[tuple[str, str | Path]]) -> str:
     return f'<div class="pair">{figures}</div>'
 
 
+def _models(bundle: str | Path, settings: Mapping[str, Any]) -> str:
+    content = read_json(bundle)
+    rows = []
+    for name in content["behaviors"]:
+        counts = [content["trained_on"][part]["behaviors"][name]["positive_frames"] for part in ("train", "validate")]
+        rows.append([escape(name), *(f"{count:,}" for count in counts)])
+    train, validate = (content["trained_on"][part]["videos"] for part in ("train", "validate"))
+    lowest, highest = content["frames_per_second"]
+    rate = f"{lowest:.4g}" if lowest == highest else f"{lowest:.4g} to {highest:.4g}"
+    return (
+        f"<p>No network was trained here. Networks, thresholds and shortest bouts come from the bundle "
+        f"<code>{escape(settings['models'])}</code>, made by ethomake {escape(content['ethomake'])} from "
+        f"{_count(train, 'training video')} and {_count(validate, 'validation video')} at {rate} frames a second. "
+        f"SHA-256 of its <code>bundle.json</code>, which has those of its files: {_code(file_digest(bundle))}.</p>"
+        + _table(["behavior", "frames with it, training", "validation"], rows)
+    )
+
+
 def _provenance(
     manifests: Mapping[str, Mapping],
     metrics: Mapping | None,
     thresholds: str | Path | None,
-    weights: Mapping[str, str | Path],
+    files: Mapping[str, str | Path],
     settings: Mapping[str, Any],
 ) -> str:
     rows = []
@@ -439,7 +465,7 @@ def _provenance(
         rows += [(f"{kind} of {made['video']}", made[kind]) for kind in ("labels", "predictions")]
     if thresholds:
         rows.append(("thresholds", file_digest(thresholds)))
-    rows += [(f"weights, {name}", file_digest(path)) for name, path in weights.items()]
+    rows += [(name, file_digest(path)) for name, path in files.items()]
     digests = _table(
         ["content", "SHA-256"], [[escape(name), _code(digest)] for name, digest in rows if digest], words=2
     )

@@ -20,6 +20,7 @@ def check_labels(
     behaviors: Sequence[str],
     scored: Sequence[str] | None = None,
     exclusive: bool = False,
+    models: str | Path | None = None,
 ) -> None:
     """Read labels of any known format, check them against the video, write them in our own form.
 
@@ -30,12 +31,19 @@ def check_labels(
         behaviors: all behaviors of the project, in order.
         scored: the behaviors that were scored in this video (None or empty: all); the others become -1.
         exclusive: whether two behaviors can never be on at once.
+        models: bundle.json of the bundle that is to be tested on these labels.
 
     Raises:
         InputError: if the file is wrong, lacks a scored behavior, has more or fewer rows than the video has
-            frames, or has two behaviors on at once though they exclude each other.
+            frames, or has two behaviors on at once though they exclude each other; or if the bundle was trained on
+            this video.
     """
     video = read_json(manifest)
+    if models and video["frames_digest"] in read_json(models)["seen"]:
+        raise InputError(
+            f"video {video['video']}: the bundle was trained on this very video, so a score on it would say nothing; "
+            "write train into the column part of the video table, or leave its labels empty"
+        )
     table = choose_behaviors(read_any_labels(source), source, behaviors=behaviors, scored=scored)
     values, frames = table.values, video["frames"]
     if len(values) != frames:

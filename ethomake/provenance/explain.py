@@ -29,6 +29,8 @@ PLACES = [
     (r"results/summary\.csv", "the summary"),
     (r"results/transitions\..+", "the transitions"),
     (r"results/report\.html", "the report"),
+    (r"results/models/.+", "what was taken from the bundle"),
+    (r"results/bundle/.+", "the bundle of this project"),
 ]
 PARTS = {"train": "those that train", "validate": "those that validate", "test": "those that test"}
 SHORT = 60  # characters; longer values are not shown

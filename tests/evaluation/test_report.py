@@ -14,6 +14,7 @@ from ethomake.evaluation.evaluate import evaluate
 from ethomake.evaluation.figures import draw_evaluation
 from ethomake.evaluation.methods import describe_methods
 from ethomake.evaluation.report import write_report
+from ethomake.files import file_digest
 from ethomake.labels.table import LabelTable, write_labels
 from ethomake.sequence.thresholds import fit_thresholds
 
@@ -180,6 +181,25 @@ def test_predictions_alone_are_reported(tmp_path):
         assert "No test video with labels" in page.text
         assert "Test videos" not in page.text
         assert len(page.images) == 1
+
+
+def test_models_of_a_bundle_are_told_of(results, tmp_path):
+    folder, rows, behaviors = results
+    counts = {name: {"scored_frames": 5000, "positive_frames": 4321} for name in behaviors}
+    content = {
+        "ethomake": "0.9",
+        "behaviors": behaviors,
+        "frames_per_second": [25.0, 30.0],
+        "trained_on": {part: {"videos": 7, "frames": 5000, "behaviors": counts} for part in ("train", "validate")},
+    }
+    (tmp_path / "bundle.json").write_text(json.dumps(content))
+    settings = SETTINGS | {"models": "../<other>"}
+    page = report(folder, rows, behaviors, settings=settings, bundle=tmp_path / "bundle.json")
+    for text in ("No network was trained here", "../<other>", "7 training videos", "25 to 30 frames", "4,321"):
+        assert text in page.text
+    assert "Fitted on 1 video of the bundle's project" in page.text
+    assert page.text.count(file_digest(tmp_path / "bundle.json").removeprefix("sha256:")) == 2
+    assert "taken from its bundle" in page.text
 
 
 def test_many_behaviors_fit(tmp_path):

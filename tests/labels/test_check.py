@@ -14,7 +14,8 @@ def check(tmp_path):
     def run(text=ROWS, frames=4, damaged=(), **options):
         source, manifest, output = tmp_path / "source.csv", tmp_path / "video.json", tmp_path / "out" / "v.csv"
         source.write_text(text)
-        write_json(manifest, {"video": "v", "frames": frames, "damaged": [list(pair) for pair in damaged]})
+        facts = {"video": "v", "frames": frames, "damaged": [list(pair) for pair in damaged]}
+        write_json(manifest, facts | {"frames_digest": "sha256:v"})
         check_labels(source, manifest, output, **({"behaviors": ["walk", "groom"]} | options))
         return read_labels(output)
 
@@ -64,3 +65,11 @@ def test_exclusive_behaviors_cannot_both_be_on(check):
     with pytest.raises(InputError, match=r"frame 1: walk and groom are on at once"):
         check(both, frames=2, exclusive=True)
     np.testing.assert_array_equal(check(exclusive=True).values, check().values)
+
+
+def test_a_bundle_is_not_tested_on_what_it_was_made_from(check, tmp_path):
+    write_json(tmp_path / "bundle.json", {"seen": ["sha256:w"]})
+    assert len(check(models=tmp_path / "bundle.json").values) == 4
+    write_json(tmp_path / "bundle.json", {"seen": ["sha256:v", "sha256:w"]})
+    with pytest.raises(InputError, match=r"video v: the bundle was trained on this very video.*write train into"):
+        check(models=tmp_path / "bundle.json")

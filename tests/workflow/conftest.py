@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -90,6 +91,17 @@ def finished(run_snakemake, tmp_path_factory):
     folder = tmp_path_factory.mktemp("finished")
     outcome = run_snakemake(folder, "--cores", "2", config={"example": "simulated"} | TINY)
     assert outcome.status == 0, outcome.output[-3000:]
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained(run_snakemake, finished, tmp_path_factory):
+    """The finished folder with the bundle of its models in results/bundle; not to be changed."""
+    folder = tmp_path_factory.mktemp("trained") / "project"
+    shutil.copytree(finished, folder, symlinks=True)
+    outcome = run_snakemake(folder, "bundle", "--cores", "2", config={"example": "simulated"} | TINY)
+    assert outcome.status == 0, outcome.output[-3000:]
+    assert outcome.jobs["make_bundle"] == 1
     return folder
 
 

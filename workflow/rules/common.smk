@@ -29,9 +29,10 @@ BEHAVIORS = SETTINGS["behaviors"]
 EXCLUSIVE = SETTINGS["exclusive"]
 SEED = SETTINGS["seed"]
 STREAMS = SETTINGS["streams"]["enabled"]
+BUNDLE = read_bundle(SETTINGS["models"]) if SETTINGS["models"] != "none" else None
 SPLITS = {"main": PROJECT.parts}
 FLOW_SPLITS = {"main": PROJECT.flow_parts}
-KEPT_SPLITS = {"main": PROJECT.remembered}
+KEPT_SPLITS = {} if BUNDLE else {"main": PROJECT.remembered}
 LABELLED = [name for name, video in VIDEOS.items() if video.labels]
 workplace.bind_jobs()
 if workflow.deployment_settings.deployment_method:
@@ -148,14 +149,23 @@ def checkpoint_path(stage, split, script, *values):
 def trained_models(split):
     """(name, weights file) of each network that features are extracted with."""
     names = (["flow"] if "motion" in STREAMS else []) + [name for name in ("spatial", "motion") if name in STREAMS]
+    if BUNDLE:  # beside what was trained here, so that a training is not lost while a bundle is in use
+        return [(name, f"results/models/{name}.safetensors") for name in names]
     if SETTINGS["streams"]["joint_epochs"]:
         return [(name, f"results/streams/{split}/joint/{name}.safetensors") for name in names]
     folders = {"flow": f"results/flow/{split}"}
     return [(name, f"{folders.get(name, f'results/streams/{split}/{name}')}/weights.safetensors") for name in names]
 
 
+# What the features pass through next, and how its probabilities are read.
+SEQUENCE_MODEL = f"results/{'models/sequence' if BUNDLE else 'sequence/{split}/weights'}.safetensors"
+THRESHOLDS = f"results/{'models' if BUNDLE else 'sequence/main'}/thresholds.json"
+
+
 def learning_curves(split):
-    """(title, curves figure) of each training."""
+    """(title, curves figure) of each training; a bundle has none."""
+    if BUNDLE:
+        return []
     curves = [("Flow network", f"results/flow/{split}/curves.svg")] if "motion" in STREAMS else []
     for name in ("spatial", "motion"):
         if name in STREAMS:

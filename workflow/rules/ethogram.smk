@@ -4,7 +4,7 @@
 rule decide_behaviors:
     input:
         probabilities="results/sequence/main/probabilities/{video}.npy",
-        thresholds="results/sequence/main/thresholds.json",
+        thresholds=THRESHOLDS,
         video="results/ingest/{video}/video.json",
     output:
         predictions="results/predictions/main/{video}.csv",
@@ -34,7 +34,7 @@ rule decide_behaviors:
 rule draw_ethogram:
     input:
         predictions="results/predictions/main/{video}.csv",
-        thresholds="results/sequence/main/thresholds.json",
+        thresholds=THRESHOLDS,
         video="results/ingest/{video}/video.json",
         labels=lambda wildcards: ["results/labels/{video}.csv"] if video_of(wildcards).labels else [],
     output:

@@ -76,14 +76,15 @@ rule draw_evaluation:
 rule write_report:
     input:
         **dict(trained_models("main")),
-        sequence="results/sequence/main/weights.safetensors",
+        sequence=SEQUENCE_MODEL.format(split="main"),
         videos=expand("results/ingest/{video}/video.json", video=VIDEOS),
         ethograms=expand("results/ethograms/{video}.svg", video=VIDEOS),
         summary="results/summary.csv",
         transitions="results/transitions.svg",
-        thresholds="results/sequence/main/thresholds.json",
+        thresholds=THRESHOLDS,
         evaluation=EVALUATION,
         curves=[figure for _, figure in learning_curves("main")],
+        bundle=["results/models/bundle.json"] if BUNDLE else [],
     output:
         "results/report.html",
     log:

@@ -5,6 +5,7 @@ rule check_labels:
     input:
         labels=lambda wildcards: video_of(wildcards).labels,
         manifest="results/ingest/{video}/video.json",
+        models=lambda wildcards: ["results/models/bundle.json"] if BUNDLE and wildcards.video in TEST else [],
     output:
         "results/labels/{video}.csv",
     log:

@@ -1,55 +1,83 @@
 # Features over time -> the final probabilities; and the thresholds, fitted on the validation videos.
 
 
-rule train_sequence:
-    input:
-        train=part_files("train", "results/features/{split}/{video}.json"),
-        train_labels=part_files("train", "results/labels/{video}.csv"),
-        validate=part_files("validate", "results/features/{split}/{video}.json"),
-        validate_labels=part_files("validate", "results/labels/{video}.csv"),
-        stores=lambda wildcards: ancient(
-            expand(
-                "results/features/{split}/{video}.zarr",
-                split=wildcards.split,
-                video=part_of(wildcards.split, "train") + part_of(wildcards.split, "validate"),
-            )
-        ),
-    output:
-        weights="results/sequence/{split}/weights.safetensors",
-        history="results/sequence/{split}/history.csv",
-    log:
-        "logs/sequence/{split}/train.log",
-    benchmark:
-        "benchmarks/jobs/sequence/{split}/train.tsv"
-    conda:
-        "../../envs/learning.yaml"
-    threads: 8
-    resources:
-        gpu=1,
-        mem_mb=16000,
-        runtime=720,
-    params:
-        code=code_of("train_sequence"),
-        behaviors=BEHAVIORS,
-        exclusive=EXCLUSIVE,
-        streams=STREAMS,
-        settings=SETTINGS["sequence"],
-        seed=SEED,
-        videos=trained_on(part_of),
-        checkpoint=lambda wildcards: checkpoint_path(
-            "sequence", wildcards.split, "train_sequence", BEHAVIORS, EXCLUSIVE, STREAMS, SETTINGS["sequence"]
-        ),
-    message:
-        "Training the sequence model"
-    script:
-        "../scripts/train_sequence.py"
+if not BUNDLE:
+
+    rule train_sequence:
+        input:
+            train=part_files("train", "results/features/{split}/{video}.json"),
+            train_labels=part_files("train", "results/labels/{video}.csv"),
+            validate=part_files("validate", "results/features/{split}/{video}.json"),
+            validate_labels=part_files("validate", "results/labels/{video}.csv"),
+            stores=lambda wildcards: ancient(
+                expand(
+                    "results/features/{split}/{video}.zarr",
+                    split=wildcards.split,
+                    video=part_of(wildcards.split, "train") + part_of(wildcards.split, "validate"),
+                )
+            ),
+        output:
+            weights="results/sequence/{split}/weights.safetensors",
+            history="results/sequence/{split}/history.csv",
+        log:
+            "logs/sequence/{split}/train.log",
+        benchmark:
+            "benchmarks/jobs/sequence/{split}/train.tsv"
+        conda:
+            "../../envs/learning.yaml"
+        threads: 8
+        resources:
+            gpu=1,
+            mem_mb=16000,
+            runtime=720,
+        params:
+            code=code_of("train_sequence"),
+            behaviors=BEHAVIORS,
+            exclusive=EXCLUSIVE,
+            streams=STREAMS,
+            settings=SETTINGS["sequence"],
+            seed=SEED,
+            videos=trained_on(part_of),
+            checkpoint=lambda wildcards: checkpoint_path(
+                "sequence", wildcards.split, "train_sequence", BEHAVIORS, EXCLUSIVE, STREAMS, SETTINGS["sequence"]
+            ),
+        message:
+            "Training the sequence model"
+        script:
+            "../scripts/train_sequence.py"
+
+    rule fit_thresholds:
+        input:
+            probabilities=part_files("validate", "results/sequence/{split}/probabilities/{video}.npy"),
+            labels=part_files("validate", "results/labels/{video}.csv"),
+            videos=part_files("validate", "results/ingest/{video}/video.json"),
+        output:
+            "results/sequence/{split}/thresholds.json",
+        log:
+            "logs/sequence/{split}/thresholds.log",
+        benchmark:
+            "benchmarks/jobs/sequence/{split}/thresholds.tsv"
+        conda:
+            "../../envs/figures.yaml"
+        threads: 1
+        resources:
+            mem_mb=2000,
+            runtime=30,
+        params:
+            code=code_of("fit_thresholds"),
+            behaviors=BEHAVIORS,
+            exclusive=EXCLUSIVE,
+        message:
+            "Fitting thresholds and shortest bouts on the validation videos"
+        script:
+            "../scripts/fit_thresholds.py"
 
 
 rule predict_video:
     input:
         features="results/features/{split}/{video}.json",
         store=ancient("results/features/{split}/{video}.zarr"),
-        weights="results/sequence/{split}/weights.safetensors",
+        weights=SEQUENCE_MODEL,
     output:
         "results/sequence/{split}/probabilities/{video}.npy",
     log:
@@ -68,30 +96,3 @@ rule predict_video:
         "Predicting the behaviors in {wildcards.video}"
     script:
         "../scripts/predict_video.py"
-
-
-rule fit_thresholds:
-    input:
-        probabilities=part_files("validate", "results/sequence/{split}/probabilities/{video}.npy"),
-        labels=part_files("validate", "results/labels/{video}.csv"),
-        videos=part_files("validate", "results/ingest/{video}/video.json"),
-    output:
-        "results/sequence/{split}/thresholds.json",
-    log:
-        "logs/sequence/{split}/thresholds.log",
-    benchmark:
-        "benchmarks/jobs/sequence/{split}/thresholds.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=30,
-    params:
-        code=code_of("fit_thresholds"),
-        behaviors=BEHAVIORS,
-        exclusive=EXCLUSIVE,
-    message:
-        "Fitting thresholds and shortest bouts on the validation videos"
-    script:
-        "../scripts/fit_thresholds.py"

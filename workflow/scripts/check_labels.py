@@ -12,4 +12,5 @@ with job(snakemake):
         behaviors=snakemake.params.behaviors,
         scored=snakemake.params.scored,
         exclusive=snakemake.params.exclusive,
+        models=snakemake.input.models[0] if snakemake.input.models else None,
     )

@@ -24,4 +24,5 @@ with job(snakemake):
         curves=list(zip(params.titles, source.curves, strict=True)),
         weights={name: source[name] for name in [*params.models, "sequence"]},
         settings=params.settings,
+        bundle=source.bundle[0] if source.bundle else None,
     )

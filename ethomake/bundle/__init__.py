@@ -1,0 +1,1 @@
+"""A trained project as one folder, which another project applies to its videos without any training."""

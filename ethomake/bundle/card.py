@@ -1,0 +1,161 @@
+"""The model card of a bundle: what it is, how well it does and where not to trust it, for whoever is given it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ethomake.ethogram.decide import Rule
+from ethomake.evaluation.methods import NAMES, PAPER
+
+ROLES = {
+    "flow": "optic flow between frames",
+    "spatial": "what a frame looks like",
+    "motion": "how it moves, from ten flows",
+    "sequence": "the course over time",
+}
+KEYS = ("scored_frames", "positive_frames")
+FEW = 1000  # frames with a behavior; the paper's curves are steep up to some thousands
+
+
+def describe(
+    content: Mapping[str, Any], rules: Sequence[Rule], metrics: Mapping[str, Any] | None, figures: Sequence[str]
+) -> str:
+    """The card in Markdown.
+
+    Args:
+        content: bundle.json.
+        rules: how each behavior is decided.
+        metrics: metrics.json of the test videos; None if there were none.
+        figures: paths of figures within the bundle.
+    """
+    sections = [
+        ("What it predicts", _predicts(content)),
+        ("How to use it", _use()),
+        ("What it was trained on", _trained_on(content)),
+        ("How good it is", _scores(metrics, content["behaviors"], figures)),
+        ("Thresholds", _thresholds(content["behaviors"], rules)),
+        ("Limits", _limits(content, metrics)),
+        ("License", "License of these weights: *(to be filled in by whoever passes this folder on)*"),
+        ("Citation", f"The method is that of {PAPER} (https://doi.org/10.7554/eLife.63377)."),
+    ]
+    title = f"# Behaviors in videos: {', '.join(map(_text, content['behaviors']))}\n\n"
+    made = (
+        f"A model bundle made by ethomake {content['ethomake']}. Weights are in safetensors files, which hold no code."
+    )
+    return title + made + "\n" + "".join(f"\n## {name}\n\n{text}\n" for name, text in sections)
+
+
+def _predicts(content: Mapping[str, Any]) -> str:
+    how = "exactly one, or background, at a time" if content["exclusive"] else "several may be on at once"
+    height, width = content["image_size"]
+    shape = "padded to keep the aspect ratio" if content["keep_aspect"] else "stretched"
+    rows = [[_text(ROLES[name]), NAMES.get(network, network)] for name, network in content["networks"].items()]
+    return (
+        f"For every frame of a video, the probability of each behavior and whether it is on; {how}.\n"
+        f"It sees frames of {width} x {height} pixels (width x height, {shape}).\n\n"
+        + _table(["sees", "network"], rows, words=2)
+    )
+
+
+def _use() -> str:
+    return (
+        "In a folder of your own, with ethomake (`docs/bundle.md` there tells more):\n\n"
+        "1. `config.yaml`: the two lines `example: none` and `models: path/to/this/folder`\n"
+        "2. `videos.csv`: a line `video,path`, then a name and a path a video\n"
+        "3. `path/to/ethomake/run snakemake`, then open `results/report.html`"
+    )
+
+
+def _trained_on(content: Mapping[str, Any]) -> str:
+    lowest, highest = content["frames_per_second"]
+    rate = f"{lowest:.4g}" if lowest == highest else f"{lowest:.4g} to {highest:.4g}"
+    train, validate = (content["trained_on"][part] for part in ("train", "validate"))
+    rows = [
+        [
+            _text(name),
+            *(f"{part['behaviors'][name][key]:,}" for part in (train, validate) for key in KEYS),
+        ]
+        for name in content["behaviors"]
+    ]
+    heads = ["behavior", "training: scored frames", "with it", "validation: scored frames", "with it"]
+    return (
+        f"Videos with labels: {train['videos']} to train ({train['frames']:,} frames), {validate['videos']} to "
+        f"validate ({validate['frames']:,} frames), {rate} frames a second.\n\n" + _table(heads, rows)
+    )
+
+
+def _scores(metrics: Mapping[str, Any] | None, behaviors: Sequence[str], figures: Sequence[str]) -> str:
+    if not metrics or not metrics["videos"]:
+        return "Nobody knows: there were no test videos. Score some of your own before you rely on it."
+    chance = metrics["chance"]
+    rows_of = [(name, metrics["behaviors"][name], chance["behaviors"].get(name, {})) for name in behaviors]
+    rows_of += [("mean", metrics["macro"], chance.get("macro", {}))] if len(behaviors) > 1 else []
+    rows = [
+        [
+            _text(name),
+            f"{own['positive_frames']:,}" if "positive_frames" in own else "",
+            *(_number(own[key]) for key in ("precision", "recall", "f1")),
+            _number(level.get("f1", {}).get("p95")),
+            _number(own["average_precision"]),
+            _number(level.get("average_precision", {}).get("p95")),
+        ]
+        for name, own, level in rows_of
+    ]
+    heads = ["behavior", "frames with it", "precision", "recall", "F1", "F1 by chance", "AP", "AP by chance"]
+    many = f"{len(metrics['videos'])} test videos" if len(metrics["videos"]) > 1 else "one test video"
+    note = (
+        f"On {many}, on which nothing was trained, chosen or fitted. Chance: what 95 % of "
+        f"{chance['shifts']} shifts of the labels in time stay below. AP: average precision. Empty: not defined."
+    )
+    images = "".join(f"\n\n![{name.removeprefix('evaluation/').removesuffix('.png')}]({name})" for name in figures)
+    return f"{note}\n\n" + _table(heads, rows) + images.rstrip("\n")
+
+
+def _thresholds(behaviors: Sequence[str], rules: Sequence[Rule]) -> str:
+    rows = [
+        [
+            _text(name),
+            "" if rule.threshold is None else f"{rule.threshold:.4g}",
+            f"{rule.minimum_bout_s:.4g}",
+            f"{rule.minimum_gap_s:.4g}",
+        ]
+        for name, rule in zip(behaviors, rules, strict=True)
+    ]
+    how = "The most probable behavior, or background, is taken." if rules[0].threshold is None else ""
+    text = "Probabilities from the threshold on count as on; shorter gaps are closed, then shorter bouts removed."
+    return f"{how or text}\n\n" + _table(["behavior", "threshold", "shortest bout (s)", "shortest gap (s)"], rows)
+
+
+def _limits(content: Mapping[str, Any], metrics: Mapping[str, Any] | None) -> str:
+    lowest, highest = content["frames_per_second"]
+    rate = f"{lowest:.4g}" if lowest == highest else f"{lowest:.4g} to {highest:.4g}"
+    limits = [
+        "It knows animals, cameras and light like those it was trained on. On others, score a few videos and compare "
+        "before you rely on it; thresholds suffer first.",
+        f"It learned at {rate} frames a second. At another rate movements look slower or faster to it.",
+        "It says nothing of behaviors that are not named above, and takes them for one of these or for none.",
+    ]
+    train = content["trained_on"]["train"]["behaviors"]
+    if few := [name for name in content["behaviors"] if train[name]["positive_frames"] < FEW]:
+        limits.append(f"Learned from fewer than {FEW:,} frames: {', '.join(map(_text, few))}.")
+    for name in content["behaviors"] if metrics else ():
+        own, level = metrics["behaviors"][name], metrics["chance"]["behaviors"].get(name, {}).get("f1", {}).get("p95")
+        if own["f1"] is None:
+            limits.append(f"{_text(name)}: not tested, no test video shows it.")
+        elif level is not None and own["f1"] <= level:
+            limits.append(f"{_text(name)}: in the test videos no better than chance.")
+    return "\n".join(f"- {limit}" for limit in limits)
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> str:
+    """A table in Markdown; the first `words` columns are text, the others numbers."""
+    rule = ["---" if column < words else "---:" for column in range(len(heads))]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, rule, *rows))
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
+
+
+def _text(name: str) -> str:
+    """A name such that Markdown shows it as it is."""
+    return "".join(f"\\{letter}" if letter in r"\`*_{}[]<>#|~" else letter for letter in name)

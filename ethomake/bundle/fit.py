@@ -1,0 +1,82 @@
+"""The settings of a project that applies a bundle: the bundle's where they belong to its networks, else its own."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+# Another value would need other networks, or would show these networks what they have never seen.
+FITTED = {
+    "ingest": ("image_size", "keep_aspect"),
+    "flow": ("network", "reuse"),
+    "streams": ("enabled", "network", "fusion"),
+    "sequence": ("network", "filters", "filter_length", "layers", "channels", "hidden"),
+}
+# What a project may have in its own way, and what it gets from the bundle where it says nothing.
+OWN = {
+    "ethogram": ("thresholds", "minimum_bout_s", "minimum_gap_s", "colors"),
+    "flow": ("precision",),
+    "streams": ("precision",),
+}
+TRAINED = ("augmentation", "flow", "streams", "sequence")  # schedules and all: what the methods of the report tell of
+
+
+def adopt(given: Mapping[str, Any], trained: Mapping[str, Any]) -> dict[str, Any]:
+    """A project's config with all that a bundle decides.
+
+    Args:
+        given: the config, only what it says itself.
+        trained: the complete settings of the bundle, which fit (see `misfits`).
+    """
+    config = dict(given) | {key: trained[key] for key in ("behaviors", "exclusive", "preset", *TRAINED)}
+    config["ingest"] = dict(given.get("ingest", {})) | {key: trained["ingest"][key] for key in FITTED["ingest"]}
+    for section, keys in OWN.items():
+        own = given.get(section, {})
+        kept = {key: own.get(key, trained[section][key]) for key in keys}
+        config[section] = {**trained[section], **kept} if section in TRAINED else kept
+    return config
+
+
+def misfits(
+    given: Mapping[str, Any], trained: Mapping[str, Any], presets: Mapping[str, Mapping[str, str]]
+) -> Iterator[tuple[str, Any, Any]]:
+    """(key, value in the config, value in the bundle) of each setting that does not fit a bundle.
+
+    What the config does not say, or leaves to be chosen (`network: auto`, no behaviors), fits. Settings of trainings
+    are no matter here.
+    """
+    if given.get("behaviors") and given["behaviors"] != trained["behaviors"]:
+        yield "behaviors", given["behaviors"], trained["behaviors"]
+    if given.get("exclusive", trained["exclusive"]) != trained["exclusive"]:
+        yield "exclusive", given["exclusive"], trained["exclusive"]
+    for section, keys in FITTED.items():
+        if section == "flow" and "motion" not in trained["streams"]["enabled"]:
+            continue
+        own = given.get(section, {})
+        for key in keys:
+            value, right = own.get(key, "auto"), trained[section][key]
+            if value == "auto" and key == "network" and given.get("preset") and section != "sequence":
+                if presets[given["preset"]][section] != right:
+                    yield "preset", given["preset"], f"{section}.network: {right}"
+            elif value != "auto" and _plain(value) != _plain(right):
+                yield f"{section}.{key}", value, right
+
+
+def _plain(value: Any) -> Any:
+    """A value such that equal ones compare equal: streams are enabled in any order."""
+    return sorted(value) if isinstance(value, list) and all(isinstance(each, str) for each in value) else value
+
+
+def describe_misfits(found: list[tuple[str, Any, Any]], folder: str | Path) -> str:
+    """One line for what does not fit: the first with both values, the others by name."""
+    key, value, right = found[0]
+    names = list(dict.fromkeys(name for name, _, _ in found))
+    shown = f"config: {key} = {_show(value)}, but the bundle {folder} has {_show(right)}"
+    if names[1:]:
+        shown += f", and {', '.join(names[1:])} {'do' if names[2:] else 'does'} not fit either"
+    them = "these keys" if names[1:] else "this key"
+    return f"{shown}: remove {them} from the config to take the bundle's, or set models: none to train"
+
+
+def _show(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,135 @@
+"""Read a bundle: what it says of itself, and whether it is whole. Runs while the DAG is built, so nothing heavy."""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from ethomake.errors import InputError
+from ethomake.files import file_digest
+
+FORMAT = 1  # counts up when a program that knows the old form would misread the new one
+MANIFEST = "bundle.json"
+SETTINGS = "config.yaml"
+THRESHOLDS = "thresholds.json"
+SCHEMA = Path(__file__).resolve().parents[2] / "workflow" / "schemas" / "bundle.schema.yaml"
+MEND = "copy the bundle anew, or make it again with `snakemake bundle`"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle that is there and whole, as far as can be told without reading its weights.
+
+    Attributes:
+        folder: where it lies, as the user wrote it.
+        content: bundle.json.
+        settings: config.yaml, with which it was trained; not checked here.
+    """
+
+    folder: Path
+    content: dict[str, Any]
+    settings: dict[str, Any]
+
+    @property
+    def networks(self) -> list[str]:
+        """Its networks, in the order in which a video passes through them."""
+        return network_names(self.content["streams"])
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Paths of the files that a project needs, by what they are."""
+        names = {name: f"{name}.safetensors" for name in self.networks}
+        names |= {"thresholds": THRESHOLDS, "settings": SETTINGS, "manifest": MANIFEST}
+        return {what: str(self.folder / name) for what, name in names.items()}
+
+
+def network_names(streams: list[str]) -> list[str]:
+    """The networks that streams need: with motion, one for the optic flow; and always the sequence model."""
+    return [*(["flow"] if "motion" in streams else []), *streams, "sequence"]
+
+
+def read_bundle(folder: str | Path) -> Bundle:
+    """Read bundle.json and config.yaml, and look whether all files are there in their full length.
+
+    Digests of the weights are not compared here, since that takes as long as reading them; see `take_models`.
+
+    Raises:
+        InputError: if the folder is no bundle, is of a newer format, or lacks something.
+    """
+    folder = Path(folder)
+    where = f"config: models = {json.dumps(str(folder), ensure_ascii=False)}"
+    if "{" in str(folder) or "}" in str(folder):  # Snakemake would read them as wildcards
+        raise InputError(f"{where}: rename the folder: no {{ and }} can be in its path")
+    if not folder.exists():
+        raise InputError(f"{where}: no such folder in {Path.cwd()}; give the path of a bundle, or none")
+    if not folder.is_dir():
+        raise InputError(f"{where}: is a file; give the folder that `snakemake bundle` made, results/bundle say")
+    content = _read_manifest(folder, where)
+    bundle = Bundle(folder, content, {})
+    for path in bundle.files.values():
+        _check_file(Path(path), content["files"])
+    return Bundle(folder, content, _read_settings(folder, content["files"]))
+
+
+def _read_manifest(folder: Path, where: str) -> dict[str, Any]:
+    path = folder / MANIFEST
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        reason = f"there is no {MANIFEST} in it, so it is no bundle, or one that was not finished"
+        raise InputError(f"{where}: {reason}; give the folder that `snakemake bundle` made") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not readable ({' '.join(str(error).split())}); {MEND}") from None
+    number = content.get("format") if isinstance(content, dict) else None
+    if isinstance(number, int) and number > FORMAT:
+        reason = f"made by ethomake {content.get('ethomake', '')} in format {number}, this one reads up to {FORMAT}"
+        raise InputError(f"{where}: {reason}; update ethomake")
+    if error := next(_validator().iter_errors(content), None):
+        key = ".".join(map(str, error.absolute_path))
+        raise InputError(f"{path}: {key + ': ' if key else ''}{error.message[:200]}; {MEND}")
+    return content
+
+
+@cache
+def _validator() -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator(yaml.safe_load(SCHEMA.read_text(encoding="utf-8")))
+
+
+def _check_file(path: Path, recorded: dict[str, dict[str, Any]]) -> None:
+    """Look whether a file of a bundle is recorded, there, and as long as it was."""
+    if path.name == MANIFEST:
+        return
+    if path.name not in recorded:
+        raise InputError(f"{path.parent / MANIFEST}: says nothing of {path.name}, which its networks need; {MEND}")
+    if not path.is_file():
+        raise InputError(f"{path}: is missing in the bundle; {MEND}")
+    found, expected = path.stat().st_size, recorded[path.name]["bytes"]
+    if found != expected:
+        raise InputError(f"{path}: has {found:,} bytes, but had {expected:,} when the bundle was made; {MEND}")
+
+
+def _read_settings(folder: Path, recorded: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    path = folder / SETTINGS
+    check_digest(path, recorded)
+    try:
+        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: not readable ({' '.join(str(error).split())}); {MEND}") from None
+    if not isinstance(settings, dict):
+        raise InputError(f"{path}: no settings in it; {MEND}")
+    return settings
+
+
+def check_digest(path: str | Path, recorded: dict[str, dict[str, Any]]) -> None:
+    """Compare a file of a bundle with the digest in its bundle.json.
+
+    Raises:
+        InputError: if it is another.
+    """
+    path = Path(path)
+    if file_digest(path) != recorded[path.name]["digest"]:
+        raise InputError(f"{path}: damaged or changed since the bundle was made (its digest is another); {MEND}")

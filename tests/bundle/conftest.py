@@ -1,0 +1,125 @@
+"""A small bundle of networks that have learned nothing."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ethomake.bundle.write import make_bundle
+from ethomake.config import settle
+from ethomake.files import write_json
+from ethomake.flow.networks import build_flow_network
+from ethomake.flow.stacks import FRAMES
+from ethomake.labels.table import LabelTable, write_labels
+from ethomake.sequence.model import SequenceModel
+from ethomake.sequence.thresholds import fit_thresholds
+from ethomake.streams.networks import build_stream
+from ethomake.training.weights import save_weights
+
+BEHAVIORS = ["groom", "rear"]
+
+
+@pytest.fixture(scope="session")
+def parts(tmp_path_factory):
+    """What a bundle is made of: `make_bundle(folder, **parts)` makes one."""
+    folder = tmp_path_factory.mktemp("trained")
+    settings = settle(
+        {
+            "behaviors": BEHAVIORS,
+            "videos": "/home/somebody/videos.csv",
+            "ingest": {"image_size": [32, 64]},
+            "streams": {"network": "mobilenet_v2"},
+            "flow": {"reuse": True},
+            "sequence": {"hidden": 4},
+            "ethogram": {"thresholds": {"rear": 0.7}},
+        }
+    )
+    settings["streams"]["weights"] = "/home/somebody/mobilenet.pth"
+    learned = {part: [_write_video(folder, f"{part}{number}", number) for number in (1, 2)] for part in PARTS}
+    fit_thresholds([], folder / "thresholds.json", behaviors=BEHAVIORS, exclusive=False)
+    write_json(folder / "metrics.json", METRICS)
+    (folder / "scores.png").write_bytes(b"a figure")
+    return {
+        "weights": _write_weights(folder, settings),
+        "thresholds": folder / "thresholds.json",
+        "evaluation": [folder / "metrics.json", folder / "scores.png"],
+        "learned": learned,
+        "flow_videos": [_write_video(folder, "unlabelled", 3)[0]],
+        "settings": settings,
+    }
+
+
+PARTS = ("train", "validate")
+SCORES = {"precision": 0.5, "recall": 0.25, "f1": 0.333, "average_precision": 0.4}
+LEVELS = {"f1": {"p95": 0.1}, "average_precision": {"p95": 0.2}}
+METRICS = {
+    "videos": ["test1"],
+    "behaviors": {
+        "groom": SCORES | {"positive_frames": 5},
+        "rear": dict.fromkeys(SCORES) | {"positive_frames": 0},
+    },
+    "macro": SCORES,
+    "chance": {"shifts": 10, "behaviors": {"groom": LEVELS}, "macro": LEVELS},
+}
+
+
+def _write_video(folder: Path, name: str, number: int) -> tuple[Path, Path]:
+    """video.json and labels of a video of ten frames: groom is on in `number` of them, rear never, one is unscored."""
+    write_json(folder / f"{name}.json", {"video": name, "fps": 20.0 + number, "frames_digest": f"sha256:{name}"})
+    values = np.zeros((10, 2), np.int8)
+    values[:number, 0], values[9] = 1, -1
+    write_labels(folder / f"{name}.csv", LabelTable(tuple(BEHAVIORS), values))
+    return folder / f"{name}.json", folder / f"{name}.csv"
+
+
+def _write_weights(folder: Path, settings: dict) -> dict[str, Path]:
+    """A weights file for each network."""
+    channels = {"channel_mean": [0.5, 0.5, 0.5], "channel_std": [0.1, 0.1, 0.1]}
+    same = {"behaviors": BEHAVIORS, "exclusive": False}
+    flow = settings["flow"]["network"]
+    networks = {
+        "flow": (
+            build_flow_network(flow, FRAMES),
+            {"network": flow, "frames": FRAMES, "image_size": [32, 64], **channels},
+        ),
+        "sequence": (
+            SequenceModel("tgm", 1024, 2, settings["sequence"]),
+            {"network": "tgm", "settings": settings["sequence"], "streams": ["spatial", "motion"], "inputs": 1024}
+            | same,
+        ),
+    }
+    for name in ("spatial", "motion"):
+        facts = {"stream": name, "network": "mobilenet_v2", "frames": FRAMES, **same}
+        network = build_stream("mobilenet_v2", name, 2, frames=FRAMES)
+        networks[name] = (network, facts | (channels if name == "spatial" else {}))
+    paths = {name: folder / f"{name}.safetensors" for name in networks}
+    for name, (network, facts) in networks.items():
+        save_weights(paths[name], network, facts)
+    return paths
+
+
+@pytest.fixture(scope="session")
+def made(parts, tmp_path_factory):
+    """The folder of a bundle; not to be changed."""
+    folder = tmp_path_factory.mktemp("made") / "bundle"
+    make_bundle(folder, **parts)
+    return folder
+
+
+@pytest.fixture
+def bundle(made, tmp_path):
+    """The folder of a bundle of one's own."""
+    return Path(shutil.copytree(made, tmp_path / "bundle"))
+
+
+@pytest.fixture
+def rewrite(bundle):
+    """Change bundle.json: `rewrite(format=2)`."""
+
+    def change(**content):
+        path = bundle / "bundle.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | content))
+
+    return change

@@ -1,0 +1,53 @@
+"""The model card."""
+
+import json
+
+import pytest
+
+from ethomake.bundle.card import describe
+from ethomake.bundle.write import make_bundle
+from ethomake.ethogram.decide import Rule
+
+
+@pytest.fixture
+def card(made):
+    return (made / "README.md").read_text()
+
+
+def test_it_says_what_how_good_and_how_to_use_it(card):
+    assert card.startswith("# Behaviors in videos: groom, rear\n")
+    assert "64 x 32 pixels" in card
+    assert "| groom | 18 | 3 | 18 | 3 |" in card
+    assert "| groom | 5 | 0.50 | 0.25 | 0.33 | 0.10 | 0.40 | 0.20 |" in card
+    assert "| rear | 0 |  |  |  |  |  |  |" in card
+    assert "| rear | 0.7 | 0 | 0 |" in card, "the settings replace the fitted threshold"
+    assert "(evaluation/scores.png)" in card
+    assert "models: path/to/this/folder" in card
+    assert "21 to 22 frames a second" in card
+
+
+def test_it_warns(card):
+    assert "rear: not tested" in card
+    assert "Learned from fewer than 1,000 frames: groom, rear" in card
+
+
+def test_every_row_of_a_table_has_all_columns(card):
+    tables = [block.splitlines() for block in card.split("\n\n") if block.startswith("|")]
+    assert len(tables) == 4
+    for table in tables:
+        assert len({row.count("|") for row in table}) == 1
+
+
+def test_without_test_videos_nobody_knows_how_good_it_is(parts, tmp_path):
+    make_bundle(tmp_path / "untested", **parts | {"evaluation": []})
+    assert "Nobody knows: there were no test videos" in (tmp_path / "untested/README.md").read_text()
+
+
+def test_names_cannot_break_the_page(made, parts):
+    content = json.loads((made / "bundle.json").read_text())
+    content["behaviors"] = ["a|b", "<i>"]
+    for part in content["trained_on"].values():
+        part["behaviors"] = dict(zip(content["behaviors"], part["behaviors"].values(), strict=True))
+    text = describe(content, [Rule(None, 0, 0)] * 2, None, [])
+    assert "a\\|b, \\<i\\>" in text
+    assert "The most probable behavior, or background, is taken" in text

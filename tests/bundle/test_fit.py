@@ -1,0 +1,86 @@
+"""Which settings of a project fit a bundle, and what the bundle decides."""
+
+import pytest
+
+from ethomake.bundle.fit import describe_misfits
+from ethomake.config import load_project, settle
+from ethomake.errors import InputError
+
+
+def test_a_config_that_says_nothing_gets_all_from_the_bundle(bundle):
+    settings = settle({"models": str(bundle)})
+    assert settings["behaviors"] == ["groom", "rear"]
+    assert settings["ingest"]["image_size"] == [32, 64]
+    assert settings["streams"]["network"] == "mobilenet_v2"
+    assert settings["flow"]["reuse"] is True
+    assert settings["ethogram"]["thresholds"] == {"rear": 0.7}
+    assert settings["videos"] == "videos.csv"
+
+
+def test_a_project_keeps_what_is_its_own(bundle):
+    own = {"ethogram": {"thresholds": {"groom": 0.2}, "minimum_bout_s": 1}, "streams": {"precision": "float32"}}
+    settings = settle({"models": str(bundle), "seed": 7, "ingest": {"jpeg_quality": 80, "damaged": "mark"}} | own)
+    assert settings["ethogram"]["thresholds"] == {"groom": 0.2}
+    assert settings["ethogram"]["minimum_bout_s"] == 1
+    assert settings["streams"]["precision"] == "float32"
+    assert (settings["seed"], settings["ingest"]["jpeg_quality"], settings["ingest"]["damaged"]) == (7, 80, "mark")
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"behaviors": ["groom", "rear"]},
+        {"behaviors": []},
+        {"exclusive": False},
+        {"streams": {"enabled": ["motion", "spatial"], "network": "mobilenet_v2"}},
+        {"streams": {"network": "auto"}, "flow": {"network": "auto"}},
+        # trainings, and weights to start one from, are no matter
+        {"flow": {"epochs": 1, "weights": "gone.safetensors"}, "streams": {"batch": 1, "dropout": 0.9}},
+        {"augmentation": {"rotation": 180}, "sequence": {"window": 20, "l2": 0}},
+    ],
+)
+def test_what_fits(bundle, config):
+    settle({"models": str(bundle)} | config)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"behaviors": ["rear", "groom"]}, 'config: behaviors = ["rear", "groom"], but'),
+        ({"behaviors": ["groom"]}, 'has ["groom", "rear"]: remove this key from the config'),
+        ({"exclusive": True}, "config: exclusive = true, but"),
+        ({"ingest": {"image_size": [64, 32]}}, "config: ingest.image_size = [64, 32], but"),
+        ({"ingest": {"keep_aspect": False}}, "config: ingest.keep_aspect = false, but"),
+        ({"streams": {"enabled": ["spatial"]}}, 'streams.enabled = ["spatial"], but'),
+        ({"streams": {"network": "resnet50"}}, "streams.network = resnet50, but"),
+        ({"streams": {"fusion": "weighted"}}, "streams.fusion = weighted, but"),
+        ({"flow": {"reuse": False}}, "flow.reuse = false, but"),
+        ({"sequence": {"filters": 9}}, "sequence.filters = 9, but"),
+        ({"preset": "fast"}, "preset = fast, but the bundle"),
+        ({"exclusive": True, "flow": {"reuse": False}}, "and flow.reuse does not fit either: remove these keys"),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_both_values(bundle, config, message):
+    with pytest.raises(InputError) as caught:
+        settle({"models": str(bundle)} | config)
+    assert message in str(caught.value)
+    assert str(bundle) in str(caught.value)
+
+
+def test_a_preset_is_no_matter_where_networks_are_named(bundle):
+    settle({"models": str(bundle), "preset": "fast", "streams": {"network": "mobilenet_v2"}})
+
+
+def test_many_misfits_are_one_line():
+    found = [("a", 1, 2), ("b", "x", "y"), ("c", 1, 2)]
+    assert describe_misfits(found, "there").startswith("config: a = 1, but the bundle there has 2, and b, c do not fit")
+
+
+def test_a_project_without_labels_and_with_training_videos_that_are_gone(bundle, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "new.mp4").write_bytes(b"")
+    (tmp_path / "videos.csv").write_text("video,path\nnew,new.mp4\n")
+    project = load_project({"models": str(bundle), "flow": {"videos": ["gone"]}})
+    assert list(project.videos) == ["new"]
+    assert project.flow_parts == {"train": [], "validate": []}
+    assert project.remembered == {}

@@ -1,0 +1,83 @@
+"""A bundle's files are taken over only when all is right with them."""
+
+import json
+import pickle
+
+import pytest
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from ethomake.bundle.take import take_models
+from ethomake.errors import InputError
+from ethomake.files import file_digest
+from ethomake.training.weights import read_facts, save_weights
+
+NAMES = ("flow", "spatial", "motion", "sequence")
+
+
+@pytest.fixture
+def outputs(tmp_path):
+    paths = {name: tmp_path / f"results/{name}.safetensors" for name in NAMES}
+    return paths | {"thresholds": tmp_path / "results/thresholds.json", "manifest": tmp_path / "results/models.json"}
+
+
+def refuse(bundle, outputs):
+    with pytest.raises(InputError) as caught:
+        take_models(bundle, outputs)
+    assert "\n" not in str(caught.value)
+    assert not any(path.exists() for path in outputs.values()), "nothing is taken"
+    return str(caught.value)
+
+
+def sign(bundle, name):
+    """Put the digest of a changed file into bundle.json."""
+    content = json.loads((bundle / "bundle.json").read_text())
+    content["files"][name] = {"bytes": (bundle / name).stat().st_size, "digest": file_digest(bundle / name)}
+    (bundle / "bundle.json").write_text(json.dumps(content))
+
+
+def test_the_files_arrive_as_they_are(bundle, outputs):
+    take_models(bundle, outputs)
+    for name in NAMES:
+        assert outputs[name].read_bytes() == (bundle / f"{name}.safetensors").read_bytes()
+    assert outputs["manifest"].read_bytes() == (bundle / "bundle.json").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["spatial.safetensors", "thresholds.json"])
+def test_one_changed_byte_is_found_out(bundle, outputs, name):
+    content = bytearray((bundle / name).read_bytes())
+    content[-2] ^= 1
+    (bundle / name).write_bytes(content)
+    assert f"{bundle / name}: damaged or changed" in refuse(bundle, outputs)
+
+
+def test_a_pickle_is_not_loaded(bundle, outputs):
+    (bundle / "motion.safetensors").write_bytes(pickle.dumps({"weight": 1}))
+    sign(bundle, "motion.safetensors")
+    assert "not a safetensors file" in refuse(bundle, outputs)
+
+
+def test_tensors_of_other_names_and_shapes(bundle, outputs):
+    path = bundle / "spatial.safetensors"
+    save_weights(path, nn.Linear(1, 1), read_facts(path))
+    sign(bundle, path.name)
+    assert "these weights do not fit the network" in refuse(bundle, outputs)
+
+
+@pytest.mark.parametrize(
+    ("name", "changed", "message"),
+    [
+        ("spatial", {"behaviors": ["groom", "dig"]}, "was trained for behaviors ['groom', 'dig']"),
+        ("motion", {"stream": "spatial"}, "these weights do not fit the network"),
+        ("flow", {"image_size": [64, 64]}, "was trained for image_size [64, 64], but bundle.json says [32, 64]"),
+        ("sequence", {"streams": ["motion", "spatial"]}, "was trained for streams"),
+        ("sequence", {"inputs": 512}, "these weights do not fit the network"),
+        ("flow", {"network": "none"}, "is not a network of this bundle"),
+    ],
+)
+def test_networks_that_say_something_else_than_bundle_json(bundle, outputs, name, changed, message):
+    path = bundle / f"{name}.safetensors"
+    facts = read_facts(path) | changed
+    save_file(load_file(path), path, metadata={"ethomake": json.dumps(facts)})
+    sign(bundle, path.name)
+    assert message in refuse(bundle, outputs)

@@ -1,0 +1,81 @@
+# Trained networks, thresholds and scores -> one folder for other projects; and back, where `models` names such a folder.
+
+MODELS = dict(trained_models("main")) | {"sequence": SEQUENCE_MODEL.format(split="main")}
+SCORES = [path for path in EVALUATION if path.endswith((".png", "metrics.json", "metrics.csv"))]  # that go into it
+
+
+if BUNDLE:
+
+    rule take_models:
+        input:
+            **BUNDLE.files,
+        output:
+            **MODELS,
+            thresholds=THRESHOLDS,
+            manifest="results/models/bundle.json",
+        log:
+            "logs/models.log",
+        benchmark:
+            "benchmarks/jobs/models.tsv"
+        priority: 1
+        conda:
+            "../../envs/learning.yaml"
+        threads: 1
+        resources:
+            mem_mb=4000,
+            runtime=30,
+        params:
+            code=code_of("take_models"),
+            bundle=str(BUNDLE.folder),
+        message:
+            "Taking the models of the bundle"
+        script:
+            "../scripts/take_models.py"
+
+else:
+
+    rule make_bundle:
+        input:
+            **MODELS,
+            thresholds=THRESHOLDS,
+            evaluation=SCORES,
+            train=expand("results/ingest/{video}/video.json", video=part_of("main", "train")),
+            train_labels=expand("results/labels/{video}.csv", video=part_of("main", "train")),
+            validate=expand("results/ingest/{video}/video.json", video=part_of("main", "validate")),
+            validate_labels=expand("results/labels/{video}.csv", video=part_of("main", "validate")),
+            flow_videos=expand(
+                "results/ingest/{video}/video.json",
+                video=flow_part("main", "train") + flow_part("main", "validate"),
+            ),
+        output:
+            manifest="results/bundle/bundle.json",
+            settings="results/bundle/config.yaml",
+            card="results/bundle/README.md",
+            weights=expand("results/bundle/{name}.safetensors", name=MODELS),
+            thresholds="results/bundle/thresholds.json",
+            evaluation=[path.replace("results/", "results/bundle/", 1) for path in SCORES],
+        log:
+            "logs/bundle.log",
+        benchmark:
+            "benchmarks/jobs/bundle.tsv"
+        conda:
+            "../../envs/learning.yaml"
+        threads: 1
+        resources:
+            mem_mb=2000,
+            runtime=30,
+        params:
+            code=code_of("make_bundle"),
+            models=list(MODELS),
+            settings=SETTINGS,
+        message:
+            "Making a bundle of the trained networks"
+        script:
+            "../scripts/make_bundle.py"
+
+
+def bundle_files():
+    """The files of the bundle that is made here."""
+    if BUNDLE:
+        stop(f"config: models = {BUNDLE.folder}: this project trains nothing to bundle; pass that folder on instead")
+    return list(rules.make_bundle.output)
