@@ -72,10 +72,3 @@ else:
             "Making a bundle of the trained networks"
         script:
             "../scripts/make_bundle.py"
-
-
-def bundle_files():
-    """The files of the bundle that is made here."""
-    if BUNDLE:
-        stop(f"config: models = {BUNDLE.folder}: this project trains nothing to bundle; pass that folder on instead")
-    return list(rules.make_bundle.output)

@@ -54,6 +54,13 @@ def prepare_folder():
         stop(in_words(error))
 
 
+def bundle_files():
+    """The files of the bundle that is made here."""
+    if BUNDLE:
+        stop(f"config: models = {BUNDLE.folder}: this project trains nothing to bundle; pass that folder on instead")
+    return list(rules.make_bundle.output)
+
+
 def discard_checkpoints():
     """Remove the states that jobs have kept, now that Snakemake knows their results."""
     for job in workflow.dag.jobs:
