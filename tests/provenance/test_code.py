@@ -61,7 +61,7 @@ def test_the_modules_are_those_that_python_loads(name):
 def test_an_edit_changes_the_scripts_that_import_the_module_and_no_others(library):
     before = digests(library)
     edit(library / "ethomake" / "sequence" / "networks.py", "SEQUENCE_NETWORKS[name]", "SEQUENCE_NETWORKS.get(name)")
-    assert changed(library, before) == {"train_sequence", "predict_video"}
+    assert changed(library, before) == {"train_sequence", "predict_video", "take_models"}
 
 
 def test_a_comment_a_docstring_and_layout_change_nothing(library):

@@ -26,25 +26,25 @@ CONFIG = {
         "unlabelled": 1,
     },
     "ingest": {"image_size": [32, 32]},
-    "flow": {"epochs": 3, "steps": 6, "batch": 4},
-    "streams": {"epochs": 3, "steps": 4, "batch": 4, "joint_epochs": 2},
-    "sequence": {"epochs": 12, "steps": 2, "batch": 2, "window": 30},
+    "flow": {"epochs": 5, "steps": 6, "batch": 4},
+    "streams": {"epochs": 5, "steps": 4, "batch": 4, "joint_epochs": 5},
+    "sequence": {"epochs": 40, "steps": 2, "batch": 2, "window": 30},
     "evaluation": {"chance_shifts": 5},
 }
 
 # The twelve moments: what a job's log must say before the dice are thrown, and for how many seconds the run may go on
-# then. In which order they come is up to Snakemake.
+# then. In which order they come is up to Snakemake. "epoch 2:" in a log means that epoch 1 is kept.
 MOMENTS = {
     ("example/sim_01", ""): 0.3,
     ("ingest/sim_00", ""): 0.5,
     ("ingest/sim_03", ""): 1.0,
-    ("flow/main", "epoch 1:"): 0.2,
-    ("streams/main/spatial", "epoch 1:"): 0.2,
-    ("streams/main/motion", "epoch 1:"): 0.2,
-    ("streams/main/joint", "epoch 1:"): 0.2,
+    ("flow/main", "epoch 2:"): 0.2,
+    ("streams/main/spatial", "epoch 2:"): 0.2,
+    ("streams/main/motion", "epoch 2:"): 0.2,
+    ("streams/main/joint", "epoch 2:"): 0.2,
     ("features/main/sim_01", ""): 3.0,
     ("features/main/sim_02", ""): 1.0,
-    ("sequence/main/train", "epoch 1:"): 0.2,
+    ("sequence/main/train", "epoch 2:"): 0.2,
     ("ethograms/sim_00", ""): 0.5,
     ("report", ""): 0.3,
 }
@@ -170,7 +170,7 @@ def assert_no_traceback(folder):
 @pytest.mark.slow
 def test_ctrl_c_is_one_line_and_the_next_run_goes_on(undisturbed, tmp_path):
     with running(tmp_path) as process:
-        wait_for(process, tmp_path, [("flow/main", "epoch 1:")])
+        wait_for(process, tmp_path, [("flow/main", "epoch 2:")])
         assert end(process, signal.SIGINT) != 0
     assert "Training the flow network: stopped; what is done so far is kept: run again to go on" in said(tmp_path)
     assert_no_traceback(tmp_path)
@@ -206,7 +206,7 @@ def test_a_full_disk_is_one_line_and_nothing_half_written_is_left(undisturbed, t
         assert "no space left on the disk that holds results/" in said(tmp_path)
         assert_no_traceback(tmp_path)
         assert_nothing_half_written(tmp_path)
-    small_disk("size=1g")
+    small_disk("size=3g")  # states of trainings stay until the run has succeeded
     finish(tmp_path)
     assert_same(tmp_path, undisturbed)
 
@@ -224,7 +224,7 @@ def test_results_that_cannot_be_written_stop_the_run_before_it_begins(tmp_path, 
 def test_files_that_vanish_while_they_are_needed_are_named_and_made_anew(undisturbed, tmp_path):
     vanishing = tmp_path / "results/ingest/sim_01/frames.mjpeg"
     with running(tmp_path) as process:
-        wait_for(process, tmp_path, [("flow/main", "epoch 1:")])
+        wait_for(process, tmp_path, [("flow/main", "epoch 2:")])
         vanishing.unlink()
         assert process.wait(timeout=600) != 0
     assert "results/ingest/sim_01/frames.mjpeg" in said(tmp_path)
