@@ -1,6 +1,9 @@
 # The checked project and what several stages ask of it. No stage's own matters here.
 
+import os
 from functools import cache
+
+from snakemake.io import _IOFile
 
 
 def stop(message):
@@ -103,7 +106,25 @@ def keep_splits():
         write_split(f"results/splits/{split}.json", parts, split=split, seed=SEED, flow=FLOW_SPLITS[split])
 
 
+def read_inputs_once():
+    """Let Snakemake remember checksums: it reads all inputs of a job, weights and frames, again for each output."""
+    read, known = _IOFile.checksum, {}
+
+    async def checksum(file, threshold=None, force=False, algorithm=None):
+        try:
+            status = os.stat(file)
+        except OSError:  # not on this disk: Snakemake's own matter
+            return await read(file, threshold, force, algorithm)
+        key = (str(file), status.st_ino, status.st_mtime_ns, status.st_size, threshold, force, str(algorithm))
+        if key not in known:
+            known[key] = await read(file, threshold, force, algorithm)
+        return known[key]
+
+    _IOFile.checksum = checksum
+
+
 if workflow.is_main_process:
+    read_inputs_once()
     for note in PROJECT.notes:
         print(f"note: {note}", file=sys.stderr, flush=True)
     prepare_folder()
