@@ -48,6 +48,7 @@ class Pack:
 
     @cached_property
     def members(self) -> tuple[Member, ...]:
+        """The jobs, in the order of the videos."""
         return tuple(self._find())
 
     def __reduce__(self):

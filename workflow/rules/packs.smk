@@ -110,28 +110,45 @@ def settings_of(stage, jobs):
     return stand_in
 
 
+def make_only(stage, paths):
+    """Let a rule make just these files. Snakemake would find that out by matching one pattern after another."""
+    stage.is_producer = set(map(str, paths)).__contains__
+
+
+def leave(stage, paths):
+    """Let a rule make what it makes, but for these files: Snakemake would plan a job of it for each of them, too."""
+    others, ask = set(map(str, paths)), stage.is_producer
+    stage.is_producer = lambda path: path not in others and ask(path)
+
+
 for stage in [workflow.get_rule(name) for name in PACKED if workflow.is_rule(name)]:
-    taken = set()
-    for name, split, videos in packs_of(stage):
-        jobs = wildcards_of(stage, split, videos)
-        outputs = list(outputs_of(stage, jobs))
-        taken.update(outputs)
+    packs = [(name, videos, wildcards_of(stage, split, videos)) for name, split, videos in packs_of(stage)]
+    leave(stage, [path for _, _, jobs in packs for path in outputs_of(stage, jobs)])
+    for name, videos, jobs in packs:
 
         rule:
-            name: name
-            input: inputs_of(stage, jobs),
-            output: outputs,
-            log: [str(file) for wildcards in jobs for file in stage.expand_log(wildcards)],
-            benchmark: f"benchmarks/jobs/packs/{name}.tsv"
-            conda: stage.conda_env
+            name:
+                name
+            input:
+                inputs_of(stage, jobs),
+            output:
+                list(outputs_of(stage, jobs)),
+            log:
+                [str(file) for wildcards in jobs for file in stage.expand_log(wildcards)],
+            benchmark:
+                f"benchmarks/jobs/packs/{name}.tsv"
+            conda:
+                stage.conda_env
             threads: stage.resources["_cores"].value
-            resources: **resources_of(stage, jobs),
+            resources:
+                **resources_of(stage, jobs),
             params:
                 pack=pack_of(stage, jobs),
                 settings=settings_of(stage, jobs),
-            message: stage.message.replace("{wildcards.video}", f"{len(videos)} videos from {videos[0]} on")
-            script: "../scripts/run_pack.py"
+            message:
+                stage.message.replace("{wildcards.video}", f"{len(videos)} videos from {videos[0]} on")
+            script:
+                "../scripts/run_pack.py"
 
         PACK_RULES[name] = stage.name
-        workflow.get_rule(name).is_producer = set(map(str, outputs)).__contains__
-    stage.is_producer = lambda path, taken=taken, ask=stage.is_producer: path not in taken and ask(path)
+        make_only(workflow.get_rule(name), outputs_of(stage, jobs))
