@@ -119,7 +119,7 @@ def parameters_as_one(parameters: Sequence[Mapping[str, Any]]) -> dict[str, Any]
         name: value
         if all(each.get(name, ABSENT) == value for each in parameters)
         else {str(number): each.get(name) for number, each in enumerate(parameters)}
-        for name, value in parameters[0].items()
+        for name, value in (parameters[0].items() if parameters else ())
     }
 
 

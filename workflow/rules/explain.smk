@@ -69,16 +69,17 @@ def explain_job(workflow, job):
     """Why a job runs."""
     if not job.output:
         return "it is what you asked for"
-    members = members_of(job)
-    script = ROOT / "workflow" / "scripts" / Path(job.params.pack.script if members else job.rule.script).name
-    records = [record_path(each.log[0]) for each in members or [job]]
+    script = job.params.pack.script if "pack" in job.params.keys() else job.rule.script
+    records = [record_path(log) for log in job.log]  # one, but of a pack as many as it has videos
     before = [read_json(record) for record in records if record.is_file()]
+    findings = find_reasons(workflow, job)
+    changed = members_of(job) or [job] if findings.parameters else []
     return explain(
-        find_reasons(workflow, job),
+        findings,
         as_one(before) if before else None,
         list(job.input),
-        parameters_as_one([dict(each.params.items()) for each in members or [job]]),
-        lambda: module_digests(script),
+        parameters_as_one([dict(each.params.items()) for each in changed]),
+        lambda: module_digests(ROOT / "workflow" / "scripts" / Path(script).name),
     )
 
 
