@@ -1,7 +1,7 @@
 """Training: batches as the loader's thread makes them, beside a plain loop over the video file; and whole steps."""
 
 import io
-import subprocess
+import logging
 from collections.abc import Callable
 from contextlib import redirect_stderr
 from functools import partial
@@ -12,20 +12,20 @@ import imageio_ffmpeg
 import numpy as np
 import torch
 
+from benchmarks.speed.drawn import stored
 from benchmarks.speed.measure import Case
 from ethomake.flow.networks import build_flow_network
 from ethomake.flow.stacks import FRAMES
 from ethomake.flow.train import train_flow
-from ethomake.ingest.ingest import ingest_video
 from ethomake.labels.table import LabelTable, write_labels
 from ethomake.streams.sources import FrameSource, LabelledFrames
 from ethomake.streams.train import train_stream
 from ethomake.training.augment import Augmentation, change_clips, draw_colors, draw_rotations
-from ethomake.training.device import choose_device, choose_precision
+from ethomake.training.device import choose_precision
 from ethomake.training.frames import FramePool
 from ethomake.training.weights import save_weights
 
-SECONDS, RATE = 40, 30  # of the video
+RATE = 30  # frames a second of the drawn video
 BEHAVIORS = ("a", "b", "c", "d")
 GFLOP = {"flow": 25.6, "spatial": 3.6, "motion": 1.3}  # of a sample at 224x224, forward; backward takes twice that
 SCHEDULE = {"learning_rate": 1e-4, "plateau_factor": 0.1, "patience": 3, "minimum_learning_rate": 1e-9}
@@ -39,13 +39,8 @@ STREAM |= {"positive_weight_exponent": 0.25}
 def cases(folder: Path, quick: bool) -> list[Case]:
     """Batches of flow windows and of single frames, and training steps of all three networks."""
     size = 96 if quick else 224
-    folder = folder / "training"
-    folder.mkdir()
-    video = _draw(folder / "drawn.mkv", 10 if quick else SECONDS)
-    manifest = folder / "video.json"
-    files = [folder / "frames.mjpeg", folder / "frames.npy", manifest]
-    ingest_video(video, *files, video="drawn", image_size=(size, size), keep_aspect=False, jpeg_quality=92)
-    count = int(FramePool([manifest], budget=0).lengths[0])
+    count = 300 if quick else 1200  # a keyframe each 250, as files of cameras have them
+    folder = stored(folder, count, size).parent
     labels = np.random.default_rng(0).integers(0, 2, (count, len(BEHAVIORS)), dtype=np.int8)
     write_labels(folder / "labels.csv", LabelTable(BEHAVIORS, labels))
     network = build_flow_network("tiny_motion_net", FRAMES)
@@ -66,9 +61,8 @@ def cases(folder: Path, quick: bool) -> list[Case]:
                 plain=True,
             ),
         ]
-    small = quick or torch.get_num_threads() == 1
     steps = {
-        ("flow", "step"): partial(_steps, _train_flow, folder, 2, 4 if small else 16),
+        ("flow", "step"): partial(_steps, _train_flow, folder, 4, 4),
         ("spatial", "step"): partial(_steps, partial(_train_stream, "spatial", False), folder, 3, 16),
         ("motion", "step, flow kept"): partial(_steps, partial(_train_stream, "motion", True), folder, 6, 16),
         ("motion", "step, plain: flow on the fly"): partial(
@@ -83,14 +77,6 @@ def cases(folder: Path, quick: bool) -> list[Case]:
         stage = f"{network} training"
         out.append(Case(stage, name, make, "sample", plain=on_the_fly, flops=flops, precision=precision))
     return out
-
-
-def _draw(path: Path, seconds: int) -> Path:
-    """A test picture with noise, 640x480, with a keyframe every 250 frames, as cameras' files have them."""
-    source = f"testsrc2=size=640x480:rate={RATE}:duration={seconds},noise=alls=6:allf=t"
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-f", "lavfi", "-i", source]
-    subprocess.run([*command, "-pix_fmt", "yuv420p", "-c:v", "libx264", "-crf", "18", str(path)], check=True)
-    return path
 
 
 def _load(folder: Path, frames: int, batch: int, in_memory: bool) -> Callable[[], int]:
@@ -110,7 +96,9 @@ def _load(folder: Path, frames: int, batch: int, in_memory: bool) -> Callable[[]
 
 def _load_plainly(folder: Path, size: int, frames: int) -> Callable[[], int]:
     """The same clips, with the video opened, sought and decoded by ffmpeg for each; it scales, too."""
+    logging.getLogger("imageio_ffmpeg").setLevel(logging.ERROR)  # it is told that the size is another
     count = len(_labelled(folder))
+    video = folder.parent / f"drawn-{count}.mp4"
     rng = np.random.default_rng(0)
     threads = ["-threads", str(torch.get_num_threads())]
     scale = ["-vf", f"scale={size}:{size}:flags=bilinear", "-frames:v", str(frames), "-fps_mode", "passthrough"]
@@ -119,7 +107,7 @@ def _load_plainly(folder: Path, size: int, frames: int) -> Callable[[], int]:
         for start in rng.integers(0, count - frames, 4):
             seek = ["-ss", f"{start / RATE:.4f}", *threads]
             read = imageio_ffmpeg.read_frames(
-                folder / "drawn.mkv", input_params=seek, output_params=[*scale, *threads], pix_fmt="rgb24"
+                video, input_params=seek, output_params=[*scale, *threads], pix_fmt="rgb24"
             )
             next(read)
             pixels = [np.frombuffer(frame, np.uint8).reshape(size, size, 3) for frame in read]
@@ -139,7 +127,6 @@ def _steps(train: Callable[..., None], folder: Path, steps: int, batch: int) -> 
     name = getattr(train, "args", ("flow",))
     own = folder / f"training {name}"
     own.mkdir(exist_ok=True)
-    choose_device()
 
     def run() -> int:
         (own / "checkpoint").unlink(missing_ok=True)

@@ -26,11 +26,11 @@ from ethomake.training.augment import (
     unit_values,
 )
 from ethomake.training.frames import FramePool, normalize, prefetch
+from ethomake.training.inference import normalize_frames
 from ethomake.training.losses import UNSCORED
 
 Labelled = tuple[str | Path, str | Path]  # a video's video.json and its label table
-BATCH = 16  # windows a forward pass of the flow network
-BLOCK = 4 * BATCH  # windows after which what is done is kept
+BLOCK = 64  # windows after which what is done is kept
 LARGEST_TRACK = 32e9  # bytes of each frame's own flows that are kept on disk at most
 
 
@@ -191,25 +191,37 @@ def _complete_track(track: Path, pool: FramePool, places: np.ndarray, generator:
     bytes_each = FLOWS * 2 * (pool.size[0] // 2) * (pool.size[1] // 2) * 2
     with track.open("r+b" if done else "wb") as file, Progress(len(places) - done, "optic flow", "window") as progress:
         file.seek(done * bytes_each)
-        for block in prefetch(_window_blocks(pool, places[done:])):
-            for clips, inside in block:
-                file.write(window_flows(generator, clips, inside).cpu().numpy().tobytes())
-                progress.advance(len(clips))
-                done += len(clips)
+        blocks = np.split(places[done:], range(BLOCK, len(places) - done, BLOCK))
+        for clips, inside in prefetch(pool.windows(*block.T, FRAMES) for block in blocks if len(block)):
+            for flows in window_flows(generator, clips, inside):
+                file.write(flows.cpu().numpy().tobytes())
+                progress.advance(len(flows))
+            done += len(clips)
             file.flush()
             write_json(record, {"identity": identity, "windows": done})
 
 
-def _window_blocks(pool: FramePool, places: np.ndarray) -> Iterator[list[tuple[torch.Tensor, torch.Tensor]]]:
-    """The frames of windows, in blocks of batches; each frame of a block is decoded once."""
-    for start in range(0, len(places), BLOCK):
-        clips, inside = pool.windows(*places[start : start + BLOCK].T, FRAMES)
-        yield list(zip(clips.split(BATCH), inside.split(BATCH), strict=True))
+def window_flows(generator: FlowGenerator, clips: torch.Tensor, inside: torch.Tensor) -> Iterator[torch.Tensor]:
+    """The flows of windows of frames, as extraction has them, in batches.
 
+    Args:
+        clips: uint8 (N, 11, 3, H, W).
+        inside: bool (N, 11).
 
-def window_flows(generator: FlowGenerator, clips: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
-    """The flows of windows of frames, uint8 (N, 11, 3, H, W), as float16 (N, 20, h, w)."""
-    return generator(unit_values(clips.to(generator.device)), inside.to(generator.device)).half()
+    Returns:
+        float16 (n, 20, h, w) on the generator's device, one batch after another.
+    """
+    facts = generator.facts
+
+    @torch.no_grad()
+    def flows(items: range) -> torch.Tensor:
+        batch = slice(items.start, items.stop)
+        frames = clips[batch].flatten(0, 1).to(generator.device, non_blocking=True)
+        outside = np.flatnonzero(~inside[batch].numpy()).tolist()
+        normal = normalize_frames(frames, outside, facts["channel_mean"], facts["channel_std"], generator.precision)
+        return generator.network(normal.view(clips[batch].shape))[0].half()
+
+    return generator.batches.run(flows, len(clips))
 
 
 class WindowSource(FrameSource):

@@ -1,4 +1,5 @@
 import dataclasses
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -22,7 +23,6 @@ class KilledError(Exception):
 
 @pytest.fixture
 def videos(write_store, write_table, monkeypatch):
-    monkeypatch.setattr(sources, "BATCH", 2)
     monkeypatch.setattr(sources, "BLOCK", 4)
     rng = np.random.default_rng(0)
     return [
@@ -38,7 +38,9 @@ def generator(tmp_path):
     torch.nn.init.normal_(network.predict2.weight, std=0.2)
     facts = {"network": "tiny_motion_net", "frames": 11, "channel_mean": [0.3] * 3, "channel_std": [0.2] * 3}
     save_weights(tmp_path / "flow", network, facts)
-    return FlowGenerator.load(tmp_path / "flow", torch.device("cpu"), torch.float32)
+    made = FlowGenerator.load(tmp_path / "flow", torch.device("cpu"), torch.float32)
+    made.batches.size = 2
+    return made
 
 
 @pytest.fixture
@@ -51,10 +53,11 @@ def computed(monkeypatch):
     batches = Computed()
 
     def watched(generator, clips, inside):
-        if len(batches) == batches.limit:
-            raise KilledError
-        batches.append(len(clips))
-        return window_flows(generator, clips, inside)
+        for flows in window_flows(generator, clips, inside):
+            if len(batches) == batches.limit:
+                raise KilledError
+            batches.append(len(flows))
+            yield flows
 
     monkeypatch.setattr(sources, "window_flows", watched)
     return batches
@@ -86,10 +89,11 @@ def test_a_track_of_other_weights_precision_videos_order_or_labels_is_not_believ
     tmp_path, videos, generator, computed, write_table
 ):
     make_track(videos, generator, tmp_path / "track")
+    halves = dataclasses.replace(generator, network=deepcopy(generator.network).bfloat16(), precision=torch.bfloat16)
     fewer = [(videos[0][0], write_table("fewer", ["a"], np.arange(45)[:, None] // 20 - 1)), videos[1]]
     others = [
         (videos, dataclasses.replace(generator, digest="sha256:other"), 11),
-        (videos, dataclasses.replace(generator, precision=torch.bfloat16), 11),
+        (videos, halves, 11),
         (videos[::-1], generator, 11),
         (videos[:1], generator, 6),
         (fewer, generator, 9),
@@ -112,11 +116,11 @@ def test_a_track_holds_the_flow_of_extraction_at_labelled_frames_and_no_more(
     assert sum(computed) == (6 + 5 if shared else 34)
     (got,) = source.change(*source.load(np.arange(34), None))
     own = [
-        torch.cat([frame_stacks(generator, block, reuse=shared) for block in read_blocks(FrameStore(path))])
+        torch.cat([next(frame_stacks(generator, block, shared, 640)) for block in read_blocks(FrameStore(path))])
         for path, _ in videos
     ]
     expected = torch.cat([own[0][[0, 1, 23, 44]], own[1]]).float()
-    assert torch.allclose(got, expected, atol=1e-2)
+    assert torch.allclose(got, expected, atol=1e-3, rtol=1e-3)  # a digit of float16: batches fall otherwise
     assert expected.abs().mean() > 0.1
 
 
