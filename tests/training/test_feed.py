@@ -1,8 +1,10 @@
 import threading
 
+import numpy as np
 import pytest
 import torch
 
+from ethomake.training.augment import Augmentation, change_clips, draw_colors, draw_rotations
 from ethomake.training.feed import Waits, feed
 
 CPU, META = torch.device("cpu"), torch.device("meta")  # meta stands for a GPU: tensors move there, without values
@@ -56,3 +58,19 @@ def test_the_share_of_waiting_is_that_of_the_gaps_between_steps(monkeypatch):
 
 def test_nothing_waits_where_nothing_was_done():
     assert Waits(CPU).share == 0
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_nothing_waits_for_a_copy_or_a_change():
+    gpu, rng = torch.device("cuda"), np.random.default_rng(0)
+    clips = torch.randint(0, 256, (4, 3, 3, 32, 32), dtype=torch.uint8)
+    batch = clips, draw_colors(Augmentation(), 4, rng), draw_rotations(Augmentation(), 4, rng)
+    waits = Waits(gpu)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for changed in feed([batch] * 5, lambda batch: change_clips(*batch), gpu, waits.begin):
+            waits.end()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert torch.allclose(changed.cpu(), change_clips(*batch), atol=1e-4)
+    assert 0 <= waits.share <= 1
