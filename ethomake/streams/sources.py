@@ -25,8 +25,7 @@ from ethomake.training.augment import (
     draw_rotations,
     unit_values,
 )
-from ethomake.training.frames import FramePool, normalize, prefetch
-from ethomake.training.inference import normalize_frames
+from ethomake.training.frames import FramePool, normalize, normalize_frames, prefetch
 from ethomake.training.losses import UNSCORED
 
 Labelled = tuple[str | Path, str | Path]  # a video's video.json and its label table

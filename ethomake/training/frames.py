@@ -131,6 +131,25 @@ def normalize(clips: torch.Tensor, inside: torch.Tensor, mean: Sequence[float], 
     return (clips * (inside / std)).add_(inside * (-mean / std))  # two passes over the clips
 
 
+def normalize_frames(
+    frames: torch.Tensor, outside: Sequence[int], mean: Sequence[float], std: Sequence[float], precision: torch.dtype
+) -> torch.Tensor:
+    """The same for stored frames, uint8 (T, 3, H, W).
+
+    Args:
+        outside: which of them lie outside their video.
+        precision: of what is given back.
+    """
+    mean, std = (
+        _channels(tuple(255 * float(value) for value in values), torch.float32, frames.device)[0, 0]
+        for values in (mean, std)
+    )
+    normal = frames.float().sub_(mean).div_(std)
+    if len(outside):
+        normal[list(outside)] = 0
+    return normal.to(precision)
+
+
 @cache
 def _channels(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> torch.Tensor:
     """A value for each channel, (1, 1, 3, 1, 1): sent to the device once, as each time it would wait for that."""

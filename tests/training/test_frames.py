@@ -5,7 +5,7 @@ import torch
 from ethomake.errors import InputError
 from ethomake.ingest.frames import FrameStore
 from ethomake.training import frames
-from ethomake.training.frames import FramePool, normalize, pooled_statistics, prefetch
+from ethomake.training.frames import FramePool, normalize, normalize_frames, pooled_statistics, prefetch
 
 
 def grey(values, size=32):
@@ -94,3 +94,14 @@ def test_prefetch_can_be_left_early():
     items = prefetch(iter(range(1000)))
     assert next(items) == 0
     items.close()
+
+
+def test_stored_frames_are_normalized_as_in_training():
+    frames = torch.randint(0, 256, (5, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    mean, std = [0.5, 0.4, 0.3], [0.2, 0.3, 0.25]
+    inside = torch.tensor([False, True, True, True, False])
+    wanted = normalize(frames[None].float() / 255, inside[None], mean, std)[0]
+    got = normalize_frames(frames, [0, 4], mean, std, torch.float32)
+    assert torch.allclose(got, wanted, atol=1e-5)
+    assert not got[[0, 4]].any()
+    assert normalize_frames(frames, [], mean, std, torch.bfloat16).dtype == torch.bfloat16
