@@ -1,0 +1,1 @@
+"""How fast each stage is, beside the plain way to do the same: `./run python -m benchmarks.speed`."""
