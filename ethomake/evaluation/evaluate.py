@@ -146,7 +146,7 @@ def evaluate(
     per_video = [
         _null([video.name, name, *_cells(numbers)])
         for video in videos
-        for name, numbers in _named_rows(_evaluate_frames([video], behaviors))
+        for name, numbers in _named_rows(whole if len(videos) == 1 else _evaluate_frames([video], behaviors))
     ]
     write_table(per_video_csv, ["video", *columns], per_video)
     labels, decisions, probabilities = _pool(videos, len(behaviors))

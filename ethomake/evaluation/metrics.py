@@ -79,7 +79,7 @@ class Ranking:
 
 def rank(probabilities: np.ndarray) -> Ranking:
     """Rank the frames of one behavior, (N,)."""
-    order = np.argsort(-probabilities, kind="stable")
+    order = np.argsort(-probabilities)  # in any order within a step: only whole steps are counted
     ordered = probabilities[order]
     steps = np.append(np.flatnonzero(np.diff(ordered)), len(ordered) - 1) if len(ordered) else np.zeros(0, int)
     return Ranking(order, steps, ordered[steps])

@@ -26,9 +26,11 @@ class SequenceModel(nn.Module):
 
     def standardize_with(self, features: Sequence[np.ndarray]) -> None:
         """Take mean and standard deviation from the training videos' features, each (T, D)."""
-        rows = sum(len(part) for part in features)
-        mean = sum(part.sum(0, dtype=np.float64) for part in features) / rows
-        variance = sum(((part - mean) ** 2).sum(0) for part in features) / rows
+        # In pieces: the differences are float64, four times as large as the features.
+        pieces = [part[start : start + CHUNK] for part in features for start in range(0, len(part), CHUNK)]
+        rows = sum(len(piece) for piece in pieces)
+        mean = sum(piece.sum(0, dtype=np.float64) for piece in pieces) / rows
+        variance = sum(((piece - mean) ** 2).sum(0) for piece in pieces) / rows
         self.mean.copy_(torch.from_numpy(mean))
         self.std.copy_(torch.from_numpy(np.sqrt(variance)).clamp(min=1e-3))
 
