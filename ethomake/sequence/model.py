@@ -36,7 +36,7 @@ class SequenceModel(nn.Module):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Logits (B, T, K) of features (B, T, D); past the ends of T the standardized features are zero."""
-        return self.network((features - self.mean) / self.std)
+        return self.network((features - self.mean).div_(self.std))
 
 
 def load_sequence_model(weights: str | Path, device: torch.device) -> tuple[SequenceModel, dict[str, Any]]:

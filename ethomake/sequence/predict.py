@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import zarr
 
 from ethomake.errors import InputError
 from ethomake.features.store import FeatureReader, open_features
@@ -27,6 +28,7 @@ def predict_video(features: str | Path, weights: str | Path, output: str | Path)
     Raises:
         InputError: if the features are not of the kind that the model was trained on.
     """
+    zarr.config.set({"threading.max_workers": 1})  # each of its threads would keep the memory of some chunks
     device = choose_device()
     model, facts = load_sequence_model(weights, device)
     say(f"probabilities of {Path(features).stem}: {describe(device, torch.float32)}")
