@@ -31,11 +31,13 @@ ROOT = Path(__file__).resolve().parents[1]
 SCHEMAS = ROOT / "workflow" / "schemas"
 PARTS = ("train", "validate", "test")
 
-# The networks of the three presets (DeepEthogram's fast, medium and slow; eLife 2021;10:e63377).
+# What `auto` means. DeepEthogram's fast, medium and slow (eLife 2021;10:e63377) compute each frame's own ten flows;
+# swift is fast with each flow computed once.
 PRESETS = {
-    "fast": {"flow": "tiny_motion_net", "streams": "resnet18"},
-    "medium": {"flow": "motion_net", "streams": "resnet50"},
-    "slow": {"flow": "tiny_motion_net_3d", "streams": "resnet3d_34"},
+    "swift": {"flow": {"network": "tiny_motion_net", "reuse": True}, "streams": {"network": "resnet18"}},
+    "fast": {"flow": {"network": "tiny_motion_net", "reuse": False}, "streams": {"network": "resnet18"}},
+    "medium": {"flow": {"network": "motion_net", "reuse": False}, "streams": {"network": "resnet50"}},
+    "slow": {"flow": {"network": "tiny_motion_net_3d", "reuse": False}, "streams": {"network": "resnet3d_34"}},
 }
 # Columns and rows of our tables; a behavior of such a name could not be told from them.
 RESERVED_NAMES = ("background", "frame", "time_s", "human", "macro", "micro")
@@ -194,7 +196,7 @@ def _check_twice(node: yaml.Node, path: str | Path, section: str = "") -> None:
 
 
 def settle(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Check `config` against its schema, fill in the defaults and resolve the preset into networks.
+    """Check `config` against its schema, fill in the defaults and resolve the preset.
 
     Raises:
         InputError: for unknown keys, wrong types, values out of range and combinations that cannot be.
@@ -208,9 +210,8 @@ def settle(config: Mapping[str, Any]) -> dict[str, Any]:
         config = _adopt_bundle(config)
     settings = _fill(config, schema)
     _check_together(settings)
-    for section in ("flow", "streams"):
-        if settings[section]["network"] == "auto":
-            settings[section]["network"] = PRESETS[settings["preset"]][section]
+    for section, choices in PRESETS[settings["preset"]].items():
+        settings[section] |= {key: value for key, value in choices.items() if settings[section][key] == "auto"}
     if settings["models"] == "none":
         _check_weights(settings)
     return settings

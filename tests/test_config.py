@@ -51,7 +51,7 @@ def test_config_as_shipped_states_the_defaults():
     shipped = yaml.safe_load((ROOT / "config.yaml").read_text())
     assert shipped.pop("example") == "flies"
     expected = settle(BASE) | {"behaviors": []}
-    expected["flow"]["network"] = expected["streams"]["network"] = "auto"
+    expected["flow"]["network"] = expected["flow"]["reuse"] = expected["streams"]["network"] = "auto"
     expected.pop("example")
     assert shipped == expected
 
@@ -75,16 +75,19 @@ def test_examples_settle(name, side):
 
 
 @pytest.mark.parametrize(
-    ("preset", "flow", "streams"),
+    ("preset", "flow", "reuse", "streams"),
     [
-        ("fast", "tiny_motion_net", "resnet18"),
-        ("medium", "motion_net", "resnet50"),
-        ("slow", "tiny_motion_net_3d", "resnet3d_34"),
+        ("swift", "tiny_motion_net", True, "resnet18"),
+        ("fast", "tiny_motion_net", False, "resnet18"),
+        ("medium", "motion_net", False, "resnet50"),
+        ("slow", "tiny_motion_net_3d", False, "resnet3d_34"),
     ],
 )
-def test_presets_name_the_networks(preset, flow, streams):
+def test_presets_name_the_networks_and_how_flow_is_computed(preset, flow, reuse, streams):
     settings = settle({**BASE, "preset": preset})
     assert (settings["flow"]["network"], settings["streams"]["network"]) == (flow, streams)
+    assert settings["flow"]["reuse"] is reuse
+    assert settle({**BASE, "preset": preset, "flow": {"reuse": not reuse}})["flow"]["reuse"] is not reuse
     own = settle({**BASE, "preset": preset, "streams": {"network": "mobilenet_v2"}})
     assert (own["flow"]["network"], own["streams"]["network"]) == (flow, "mobilenet_v2")
 
@@ -125,7 +128,7 @@ def test_settling_twice_changes_nothing_and_leaves_the_input_alone():
         ({"sequence": {"l2": float("inf")}}, ['sequence.l2 = "inf"', "a number"]),
         ({"ethogram": {"minimum_bout_s": float("nan")}}, ['ethogram.minimum_bout_s = "nan"', "must be auto, seconds"]),
         ({"flow": 3}, ["flow = 3", "a section of keys"]),
-        ({"preset": "fsat"}, ['preset = "fsat"', "fast, medium, slow", "did you mean fast?"]),
+        ({"preset": "fsat"}, ['preset = "fsat"', "swift, fast, medium, slow", "did you mean fast?"]),
         ({"ingest": {"image_size": [100, 96]}}, ["ingest.image_size[0] = 100", "multiple of 32"]),
         ({"ingest": {"image_size": [96]}}, ["ingest.image_size = [96]", "[height, width]"]),
         ({"augmentation": {"hue": 0.6}}, ["augmentation.hue = 0.6", "at most 0.5"]),

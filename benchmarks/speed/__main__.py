@@ -19,7 +19,7 @@ from benchmarks import speed
 from benchmarks.speed.measure import matrix_peak, measure, table
 from ethomake.training.device import choose_device, describe
 
-TOOLS = ("__main__", "measure")
+TOOLS = ("__main__", "drawn", "measure")
 
 
 def main() -> None:

@@ -38,7 +38,7 @@ def adopt(given: Mapping[str, Any], trained: Mapping[str, Any]) -> dict[str, Any
 
 
 def misfits(
-    given: Mapping[str, Any], trained: Mapping[str, Any], presets: Mapping[str, Mapping[str, str]]
+    given: Mapping[str, Any], trained: Mapping[str, Any], presets: Mapping[str, Mapping[str, Mapping[str, Any]]]
 ) -> Iterator[tuple[str, Any, Any]]:
     """(key, value in the config, value in the bundle) of each setting that does not fit a bundle.
 
@@ -55,9 +55,9 @@ def misfits(
         own = given.get(section, {})
         for key in keys:
             value, right = own.get(key, "auto"), trained[section][key]
-            if value == "auto" and key == "network" and given.get("preset") and section != "sequence":
-                if presets[given["preset"]][section] != right:
-                    yield "preset", given["preset"], f"{section}.network: {right}"
+            if value == "auto" and given.get("preset") and key in presets[given["preset"]].get(section, ()):
+                if presets[given["preset"]][section][key] != right:
+                    yield "preset", given["preset"], f"{section}.{key}: {_show(right)}"
             elif value != "auto" and _plain(value) != _plain(right):
                 yield f"{section}.{key}", value, right
 

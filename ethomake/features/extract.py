@@ -1,7 +1,12 @@
-"""Extract the features of a video: one pass over its frames, both streams, to a Zarr store."""
+"""Extract the features of a video: one pass over its frames, both streams, to a Zarr store.
+
+Frames are decoded in a thread while networks compute. On a GPU each frame is sent to it once, and windows are made
+there; results come back while the next block is computed.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +16,7 @@ from torch import nn
 
 from ethomake.errors import InputError
 from ethomake.features.store import CHUNK, digest_of_all
+from ethomake.features.transfer import fetched_from, sent_to
 from ethomake.features.writer import FeatureWriter
 from ethomake.files import file_digest, write_json
 from ethomake.flow.stacks import BLOCK, MARGIN, Block, FlowGenerator, frame_stacks, read_blocks
@@ -18,24 +24,37 @@ from ethomake.ingest.frames import FrameStore
 from ethomake.job import Progress, say
 from ethomake.streams.fusion import fuse
 from ethomake.streams.networks import build_stream
-from ethomake.training.device import autocast, choose_device, choose_precision, describe, place
-from ethomake.training.frames import normalize
+from ethomake.training.device import choose_device, choose_precision, describe
+from ethomake.training.frames import prefetch
+from ethomake.training.inference import Batches, for_inference, normalize_frames
 from ethomake.training.loop import identify
 from ethomake.training.losses import probabilities
 from ethomake.training.weights import freeze, load_weights, read_facts
 
-BATCH = 32
+ON_CPU = 16  # frames a forward pass on the processor
+ON_GPU = 320  # frames a forward pass on a GPU, if its memory has room for them
 assert CHUNK % BLOCK == 0, "chunks are written whole, so blocks must fill them"
 
 
 @dataclass(frozen=True)
 class Stream:
-    """A trained stream, frozen, on its device."""
+    """A trained stream, frozen, on its device.
+
+    Attributes:
+        network: gives 512 features (and logits, which are not used: see `head`).
+        head: from features to logits, in float32 whatever the precision.
+        facts: what is saved with its weights.
+        needs: frames around (and with) the frame in question that it sees.
+        batches: how many frames it takes at once.
+    """
 
     network: nn.Module
+    head: nn.Module
+    needs: int
     facts: dict[str, Any]
     device: torch.device
     precision: torch.dtype
+    batches: Batches
 
     @classmethod
     def load(cls, weights: str | Path, device: torch.device, precision: torch.dtype) -> "Stream":
@@ -44,14 +63,15 @@ class Stream:
         outputs = len(facts["behaviors"]) + facts["exclusive"]
         network = build_stream(facts["network"], facts["stream"], outputs, frames=facts["frames"], dropout=0.0)
         load_weights(weights, network)
-        return cls(freeze(place(network, device)), facts, device, precision)
+        folded = for_inference(network, device, precision)
+        head = freeze(network.head.to(device))
+        return cls(folded, head, network.needs, facts, device, precision, Batches(device, ON_CPU, ON_GPU))
 
     @torch.no_grad()
     def __call__(self, inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Features (N, 512) and logits (N, K), float32 on the CPU."""
-        with autocast(self.device, self.precision):
-            features, logits = self.network(inputs.to(self.device))
-        return features.float().cpu(), logits.float().cpu()
+        """Features (N, 512) and logits (N, K), float32 on the stream's device."""
+        features = self.network(inputs.to(self.precision))[0].float()
+        return features, self.head(features)
 
 
 def extract_features(
@@ -108,9 +128,9 @@ def extract_features(
     if writer.rows:
         say(f"features of {name}: goes on after frame {writer.rows} of {len(frames)}")
     with Progress(len(frames) - writer.rows, f"features of {name}", "frame") as progress:
-        for block in read_blocks(frames, writer.rows):
-            writer.append(_describe_block(block, streams, generator, reuse, fusion, facts))
-            progress.advance(block.stop - block.start)
+        for rows in describe_frames(frames, streams, generator, reuse=reuse, fusion=fusion, first=writer.rows):
+            writer.append(rows)
+            progress.advance(len(rows["probabilities"]))
     writer.publish(store)
     content = {
         "video": name,
@@ -128,36 +148,70 @@ def extract_features(
     write_json(output, content)
 
 
+def describe_frames(
+    frames: FrameStore,
+    streams: dict[str, Stream],
+    generator: FlowGenerator | None,
+    *,
+    reuse: bool,
+    fusion: str,
+    first: int = 0,
+) -> Iterator[dict[str, np.ndarray]]:
+    """The arrays of the frames of a video, block by block; the arguments are those of `extract_features`.
+
+    Args:
+        first: the frame to begin with, where a block begins.
+    """
+    facts = _common_facts(streams)
+    device = next(iter(streams.values())).device
+    blocks = prefetch(sent_to(device, read_blocks(frames, first, device)), depth=1)
+    described = (_describe_block(block, streams, generator, reuse, fusion, facts["exclusive"]) for block in blocks)
+    yield from fetched_from(device, described)
+
+
 def _describe_block(
     block: Block,
     streams: dict[str, Stream],
     generator: FlowGenerator | None,
     reuse: bool,
     fusion: str,
-    facts: dict[str, Any],
-) -> dict[str, np.ndarray]:
-    """All arrays of one block of frames."""
-    out: dict[str, np.ndarray] = {}
+    exclusive: bool,
+) -> dict[str, torch.Tensor]:
+    """All arrays of one block of frames, on the device."""
+    out: dict[str, torch.Tensor] = {}
     logits: dict[str, torch.Tensor] = {}
     for name, stream in streams.items():
-        if name == "motion":
-            stacks = frame_stacks(generator, block, reuse)
-            parts = [stream(part.float()) for part in stacks.split(BATCH)]
-        else:
-            parts = [stream(inputs) for inputs in _spatial_inputs(block, stream)]
+        parts = _motion(block, stream, generator, reuse) if name == "motion" else _spatial(block, stream)
         features, logits[name] = (torch.cat(part) for part in zip(*parts, strict=True))
-        out[name], out[f"logits_{name}"] = features.numpy(), logits[name].numpy()
-    out["probabilities"] = probabilities(fuse(logits, fusion), facts["exclusive"]).numpy()
+        out[name], out[f"logits_{name}"] = features.half(), logits[name]
+    out["probabilities"] = probabilities(fuse(logits, fusion), exclusive)
     return out
 
 
-def _spatial_inputs(block: Block, stream: Stream) -> Iterator[torch.Tensor]:
-    """The spatial stream's inputs for each frame of a block, in batches."""
-    count = stream.network.needs
-    for batch in torch.arange(block.stop - block.start).split(BATCH):
-        rows = MARGIN + batch[:, None] + torch.arange(count) - count // 2
-        clips, inside = block.frames[rows].to(stream.device), block.inside[rows].to(stream.device)
-        yield normalize(clips.float() / 255, inside, stream.facts["channel_mean"], stream.facts["channel_std"])
+def _motion(block: Block, stream: Stream, generator: FlowGenerator, reuse: bool) -> Iterator[tuple[torch.Tensor, ...]]:
+    """Features and logits of the frames of a block from their stacks of optic flow, in batches."""
+    for stacks in frame_stacks(generator, block, reuse, stream.batches.size):
+        yield from stream.batches.run(partial(_see_stacks, stream, stacks), len(stacks))
+
+
+def _see_stacks(stream: Stream, stacks: torch.Tensor, items: range) -> tuple[torch.Tensor, torch.Tensor]:
+    return stream(stacks[items.start : items.stop])
+
+
+def _spatial(block: Block, stream: Stream) -> Iterator[tuple[torch.Tensor, ...]]:
+    """Features and logits of the frames of a block from what they look like, in batches."""
+    return stream.batches.run(lambda items: stream(_clips(block, stream, items)), block.stop - block.start)
+
+
+def _clips(block: Block, stream: Stream, items: range) -> torch.Tensor:
+    """The spatial stream's input for some frames of a block: (N, frames it needs, 3, H, W)."""
+    first = MARGIN + items.start - stream.needs // 2
+    frames = block.frames[first : first + len(items) + stream.needs - 1].to(stream.device, non_blocking=True)
+    outside = [row for row in range(len(frames)) if not block.inside[first + row]]
+    normal = normalize_frames(
+        frames, outside, stream.facts["channel_mean"], stream.facts["channel_std"], stream.precision
+    )
+    return normal.unfold(0, stream.needs, 1).movedim(-1, 1)
 
 
 def _common_facts(streams: dict[str, Stream]) -> dict[str, Any]:

@@ -18,26 +18,34 @@ from torch import nn
 from ethomake.files import file_digest
 from ethomake.flow.networks import build_flow_network
 from ethomake.ingest.frames import FrameStore
-from ethomake.training.device import autocast, place
 from ethomake.training.frames import normalize
-from ethomake.training.weights import freeze, load_weights, read_facts
+from ethomake.training.inference import Batches, for_inference, normalize_frames
+from ethomake.training.weights import load_weights, read_facts
 
 FRAMES = 11  # of a window
 FLOWS = FRAMES - 1
 MARGIN = FLOWS  # frames read on each side of a block, so that its windows are complete
 BLOCK = 640  # frames of a block, a multiple of FLOWS
-BATCH = 16  # windows a forward pass: more only spills the processor's caches
+ON_CPU = 4  # windows a forward pass on the processor: more only spill its caches
+ON_GPU = 128  # windows a forward pass on a GPU, if its memory has room for them
 
 
 @dataclass(frozen=True)
 class FlowGenerator:
-    """A trained flow network, frozen, with all that its input and output need; `digest` is that of its weights."""
+    """A trained flow network, frozen, with all that its input and output need.
+
+    Attributes:
+        facts: what is saved with its weights.
+        digest: of the weights file.
+        batches: how many windows it takes at once.
+    """
 
     network: nn.Module
     facts: dict[str, Any]
     device: torch.device
     precision: torch.dtype
     digest: str
+    batches: Batches
 
     @classmethod
     def load(cls, weights: str | Path, device: torch.device, precision: torch.dtype) -> "FlowGenerator":
@@ -45,7 +53,8 @@ class FlowGenerator:
         facts = read_facts(weights)
         network = build_flow_network(facts["network"], facts["frames"])
         load_weights(weights, network)
-        return cls(freeze(place(network, device)), facts, device, precision, file_digest(weights))
+        network = for_inference(network, device, precision)
+        return cls(network, facts, device, precision, file_digest(weights), Batches(device, ON_CPU, ON_GPU))
 
     @torch.no_grad()
     def __call__(self, clips: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
@@ -59,8 +68,7 @@ class FlowGenerator:
             float32 (N, 20, H/2, W/2), channels dx0, dy0, dx1, ...
         """
         normal = normalize(clips, inside, self.facts["channel_mean"], self.facts["channel_std"])
-        with autocast(self.device, self.precision):
-            return self.network(normal)[0].float()
+        return self.network(normal.to(self.precision))[0].float()
 
 
 @dataclass(frozen=True)
@@ -80,17 +88,41 @@ class Block:
     inside: torch.Tensor
 
 
-def read_blocks(store: FrameStore, first: int = 0) -> Iterator[Block]:
+def read_blocks(store: FrameStore, first: int = 0, device: torch.device | str = "cpu") -> Iterator[Block]:
     """Read a video to its end, every frame (but for the margins) once.
 
     Args:
         first: the frame to begin with, where a block begins: a multiple of BLOCK.
+        device: where frames are decoded, if it can.
     """
     for start in range(first, len(store), BLOCK):
         stop = min(start + BLOCK, len(store))
         wanted = np.arange(start - MARGIN, stop + MARGIN + 1)
         inside = torch.from_numpy((wanted >= 0) & (wanted < len(store)))
-        yield Block(start, stop, store.read(wanted.clip(0, len(store) - 1)), inside)
+        yield Block(start, stop, store.read(wanted.clip(0, len(store) - 1), device), inside)
+
+
+def window_flows(generator: FlowGenerator, block: Block, firsts: range) -> Iterator[torch.Tensor]:
+    """The flows of windows of a block in batches, float16 (n, 20, H/2, W/2) on the generator's device.
+
+    Each frame is normalized once a batch, not once for each window that it is in.
+
+    Args:
+        firsts: row in `block.frames` of each window's first frame; rows past the end stand for the last one.
+    """
+    end, facts = len(block.frames), generator.facts
+
+    @torch.no_grad()
+    def flows(items: range) -> torch.Tensor:
+        start, stop = firsts[items.start], min(firsts[items.stop - 1] + FRAMES, end)
+        frames = block.frames[start:stop].to(generator.device, non_blocking=True)
+        outside = [row for row in range(stop - start) if not block.inside[start + row]]
+        normal = normalize_frames(frames, outside, facts["channel_mean"], facts["channel_std"], generator.precision)
+        rows = torch.tensor(firsts[items.start : items.stop])[:, None] - start + torch.arange(FRAMES)
+        windows = normal[rows.clamp(max=stop - start - 1).to(normal.device)]
+        return generator.network(windows)[0].half()
+
+    return generator.batches.run(flows, len(firsts))
 
 
 def pair_flows(generator: FlowGenerator, block: Block) -> torch.Tensor:
@@ -101,33 +133,26 @@ def pair_flows(generator: FlowGenerator, block: Block) -> torch.Tensor:
         pair start - 5, the last that of pair stop + 3.
     """
     n = block.stop - block.start
-    count = -(-n // FLOWS) + 2
-    firsts = torch.arange(count) * FLOWS  # the first window begins MARGIN frames before the block
-    flows = _in_batches(generator, block, firsts)
+    count = -(-n // FLOWS) + 2  # the first window begins MARGIN frames before the block
+    flows = torch.cat(list(window_flows(generator, block, range(0, count * FLOWS, FLOWS))))
     pairs = flows.reshape(-1, 2, *flows.shape[-2:])
     return pairs[MARGIN - FLOWS // 2 :][: n + FLOWS - 1]
 
 
-def frame_stacks(generator: FlowGenerator, block: Block, reuse: bool) -> torch.Tensor:
-    """The stack of ten flows of each frame of a block, float16 (n, 20, H/2, W/2)."""
-    if not reuse:
-        firsts = torch.arange(block.stop - block.start) + MARGIN - FRAMES // 2
-        return _in_batches(generator, block, firsts)
-    pairs = pair_flows(generator, block)
-    return stack_pairs(pairs, np.arange(block.stop - block.start))
+def frame_stacks(generator: FlowGenerator, block: Block, reuse: bool, batch: int) -> Iterator[torch.Tensor]:
+    """The stacks of ten flows of the frames of a block, float16 (up to `batch`, 20, H/2, W/2), one after another."""
+    rows = range(block.stop - block.start)
+    pairs = pair_flows(generator, block) if reuse else None
+    for start in range(0, len(rows), batch):
+        part = rows[start : start + batch]
+        if pairs is not None:
+            yield stack_pairs(pairs, part)
+        else:
+            first = MARGIN - FRAMES // 2
+            yield torch.cat(list(window_flows(generator, block, range(first + part.start, first + part.stop))))
 
 
 def stack_pairs(pairs: torch.Tensor, first: Sequence[int] | np.ndarray) -> torch.Tensor:
     """Gather stacks out of a track of pairs: rows first..first+9 of `pairs` (P, 2, h, w), as (N, 20, h, w)."""
     rows = torch.as_tensor(np.asarray(first)[:, None] + np.arange(FLOWS))
     return pairs[rows.to(pairs.device)].flatten(1, 2)
-
-
-def _in_batches(generator: FlowGenerator, block: Block, firsts: torch.Tensor) -> torch.Tensor:
-    frames = block.frames.to(generator.device)
-    inside = block.inside.to(generator.device)
-    out = []
-    for batch in firsts.split(BATCH):
-        rows = (batch[:, None] + torch.arange(FRAMES)).clamp(max=len(frames) - 1).to(frames.device)
-        out.append(generator(frames[rows].float() / 255, inside[rows]).half())
-    return torch.cat(out)

@@ -8,6 +8,7 @@ measurement: benchmarks/frame_store.py.
 import hashlib
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from io import BufferedWriter
 from pathlib import Path
 from typing import Any
@@ -66,11 +67,21 @@ class FrameStore:
         """
         return bytes(self._bytes(index))
 
-    def read(self, indices: Sequence[int] | np.ndarray | torch.Tensor) -> torch.Tensor:
-        """The frames `indices`, in the order given, repeats allowed: torch.uint8 (n, 3, H, W), RGB."""
+    def read(
+        self, indices: Sequence[int] | np.ndarray | torch.Tensor, device: torch.device | str = "cpu"
+    ) -> torch.Tensor:
+        """The frames `indices`, in the order given, repeats allowed: torch.uint8 (n, 3, H, W), RGB.
+
+        Args:
+            device: a CUDA device decodes by itself, within two grey levels or so of the CPU, where torchvision was
+                built for that; else frames come from the CPU and lie there.
+        """
         if len(indices) == 0:
             return torch.empty((0, 3, self.height, self.width), dtype=torch.uint8)
         jpegs = [torch.frombuffer(self._bytes(int(index)), dtype=torch.uint8) for index in indices]
+        if torch.device(device).type == "cuda":
+            with suppress(RuntimeError):
+                return torch.stack(decode_jpeg(jpegs, mode=ImageReadMode.RGB, device=device))
         return torch.stack(decode_jpeg(jpegs, mode=ImageReadMode.RGB))
 
     def verify(self) -> None:

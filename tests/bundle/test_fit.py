@@ -56,7 +56,8 @@ def test_what_fits(bundle, config):
         ({"streams": {"fusion": "weighted"}}, "streams.fusion = weighted, but"),
         ({"flow": {"reuse": False}}, "flow.reuse = false, but"),
         ({"sequence": {"filters": 9}}, "sequence.filters = 9, but"),
-        ({"preset": "fast"}, "preset = fast, but the bundle"),
+        ({"preset": "swift"}, "preset = swift, but the bundle"),
+        ({"preset": "fast", "streams": {"network": "mobilenet_v2"}}, "has flow.reuse: true"),
         ({"exclusive": True, "flow": {"reuse": False}}, "and flow.reuse does not fit either: remove these keys"),
     ],
 )
@@ -68,7 +69,7 @@ def test_what_does_not_fit_is_refused_with_both_values(bundle, config, message):
 
 
 def test_a_preset_is_no_matter_where_networks_are_named(bundle):
-    settle({"models": str(bundle), "preset": "fast", "streams": {"network": "mobilenet_v2"}})
+    settle({"models": str(bundle), "preset": "swift", "streams": {"network": "mobilenet_v2"}})
 
 
 def test_many_misfits_are_one_line():

@@ -5,6 +5,7 @@ import pytest
 import torch
 import zarr
 
+from ethomake.config import PRESETS
 from ethomake.errors import InputError
 from ethomake.features import extract as extract_module
 from ethomake.features.extract import extract_features
@@ -17,6 +18,7 @@ from ethomake.training.weights import save_weights
 
 BEHAVIORS = ["walk", "rest"]
 COUNT = 23
+TOLERANCE = 0.01  # of probabilities, between precisions; docs/performance.md states it
 
 
 class KilledError(Exception):
@@ -312,3 +314,64 @@ def test_gpu_and_cpu_agree(models, video, tmp_path, monkeypatch):
         extract(video, tmp_path / f"{device}", **weights, precision="float32")
         probabilities[device] = zarr.open_group(tmp_path / f"{device}.zarr", mode="r")["probabilities"][:]
     assert np.allclose(probabilities["cpu"], probabilities["cuda"], atol=1e-3)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("reuse", [False, True])
+def test_gpu_in_its_own_precision_is_close_to_float32_on_the_cpu(models, video, tmp_path, monkeypatch, reuse):
+    _, weights, _ = models
+    probabilities = {}
+    for device, precision in (("cpu", "float32"), ("cuda", "auto")):
+        monkeypatch.setenv("ETHOMAKE_DEVICE", device)
+        extract(video, tmp_path / device, **weights, reuse=reuse, precision=precision)
+        probabilities[device] = zarr.open_group(tmp_path / f"{device}.zarr", mode="r")["probabilities"][:]
+    assert np.abs(probabilities["cpu"] - probabilities["cuda"]).max() < TOLERANCE
+
+
+@pytest.mark.gpu
+def test_a_gpu_with_little_memory_takes_fewer_frames_at_once(models, video, tmp_path, monkeypatch):
+    _, weights, _ = models
+    monkeypatch.setenv("ETHOMAKE_DEVICE", "cuda")
+    extract(video, tmp_path / "much", **weights)
+    call, limit = extract_module.Stream.__call__, 4
+
+    def call_with_little(stream, inputs):
+        if len(inputs) > limit:
+            raise torch.OutOfMemoryError
+        return call(stream, inputs)
+
+    monkeypatch.setattr(extract_module.Stream, "__call__", call_with_little)
+    extract(video, tmp_path / "little", **weights)
+    much, little = (zarr.open_group(tmp_path / f"{name}.zarr", mode="r")["spatial"][:] for name in ("much", "little"))
+    assert np.allclose(much, little, atol=0.05, rtol=0.05)
+
+
+@pytest.mark.gpu
+def test_frames_decoded_on_the_device_are_nearly_those_of_the_cpu(video):
+    store = FrameStore(video)
+    frames = store.read([3, 0, 3], "cuda").cpu().int()
+    assert (frames - store.read([3, 0, 3]).int()).abs().max() <= 3
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_bfloat16_changes_probabilities_by_less_than_the_tolerance(write_store, tmp_path, preset):
+    """The largest difference of any probability; heads are scaled so that these go from nearly 0 to nearly 1."""
+    torch.manual_seed(0)
+    choice, statistics = PRESETS[preset], {"channel_mean": [0.5, 0.4, 0.3], "channel_std": [0.2, 0.3, 0.25]}
+    networks = {"flow": build_flow_network(choice["flow"]["network"])}
+    networks |= {kind: build_stream(choice["streams"]["network"], kind, 2) for kind in ("spatial", "motion")}
+    facts = {"behaviors": BEHAVIORS, "exclusive": False, "frames": 11} | statistics
+    for name, network in networks.items():
+        own = {"network": choice["flow" if name == "flow" else "streams"]["network"], "stream": name}
+        if name != "flow":
+            torch.nn.init.normal_(network.head[-1].weight, std=0.2)
+        save_weights(tmp_path / name, network.eval(), facts | own)
+    smooth = np.random.default_rng(0).integers(0, 255, (15, 4, 4, 3)).astype(np.uint8)
+    video = write_store("v", smooth.repeat(16, axis=1).repeat(16, axis=2))
+    weights = {f"{name}_weights": tmp_path / name for name in networks}
+    found = {}
+    for precision in ("float32", "bfloat16"):
+        extract(video, tmp_path / precision, **weights, reuse=choice["flow"]["reuse"], precision=precision)
+        found[precision] = zarr.open_group(tmp_path / f"{precision}.zarr", mode="r")["probabilities"][:]
+    assert np.ptp(found["float32"]) > 0.05, "probabilities that tell frames apart"
+    assert np.abs(found["float32"] - found["bfloat16"]).max() < TOLERANCE

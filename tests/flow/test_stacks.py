@@ -3,23 +3,28 @@ import pytest
 import torch
 
 from ethomake.flow import stacks
-from ethomake.flow.stacks import MARGIN, frame_stacks, pair_flows, read_blocks, stack_pairs
+from ethomake.flow.stacks import MARGIN, FlowGenerator, frame_stacks, pair_flows, read_blocks, stack_pairs
 from ethomake.ingest.frames import FrameStore
+from ethomake.training.inference import Batches
 
 
-class Differences:
+class Differences(torch.nn.Module):
     """Stands for a flow network: the "flow" of a pair is the step in grey level, which tells which pair it is."""
 
-    device = torch.device("cpu")
-
     def __init__(self):
+        super().__init__()
         self.windows = 0
 
-    def __call__(self, clips, inside):
-        self.windows += len(clips)
-        level = (clips.mean((2, 3, 4)) * 255).round() * inside
+    def forward(self, windows):
+        self.windows += len(windows)
+        level = (windows.mean((2, 3, 4)) * 255).round()
         steps = level[:, 1:] - level[:, :-1]
-        return steps.repeat_interleave(2, 1)[:, :, None, None].expand(-1, -1, 16, 16)
+        return [steps.repeat_interleave(2, 1)[:, :, None, None].expand(-1, -1, 16, 16)]
+
+
+def generator(network=None):
+    device, plain = torch.device("cpu"), {"channel_mean": [0.0] * 3, "channel_std": [1.0] * 3}
+    return FlowGenerator(network or Differences(), plain, device, torch.float32, "", Batches(device, 4, 0))
 
 
 def levels(count):
@@ -49,7 +54,8 @@ def expected(count):
 @pytest.mark.parametrize("count", [1, 7, 11, 20, 53])
 def test_each_frame_has_the_flows_of_the_pairs_around_it(store, monkeypatch, reuse, count):
     monkeypatch.setattr(stacks, "BLOCK", 20)
-    got = torch.cat([frame_stacks(Differences(), block, reuse) for block in read_blocks(store(count))])
+    blocks = read_blocks(store(count))
+    got = torch.cat([part for block in blocks for part in frame_stacks(generator(), block, reuse, batch=7)])
     assert got.shape == (count, 20, 16, 16)
     assert np.array_equal(got[:, ::2, 0, 0].numpy(), expected(count))
     assert torch.equal(got[:, ::2], got[:, 1::2])
@@ -58,7 +64,7 @@ def test_each_frame_has_the_flows_of_the_pairs_around_it(store, monkeypatch, reu
 def test_reuse_computes_each_flow_about_once(store):
     counter = Differences()
     for block in read_blocks(store(600)):
-        frame_stacks(counter, block, reuse=True)
+        list(frame_stacks(generator(counter), block, reuse=True, batch=16))
     assert counter.windows <= 600 / 10 + 3
 
 
@@ -66,7 +72,7 @@ def test_a_track_of_pairs_gives_the_same_stacks(store, monkeypatch):
     monkeypatch.setattr(stacks, "BLOCK", 20)
     track = torch.zeros(53 + 9, 2, 16, 16, dtype=torch.half)
     for block in read_blocks(store(53)):
-        pairs = pair_flows(Differences(), block)
+        pairs = pair_flows(generator(), block)
         track[block.start : block.start + len(pairs)] = pairs
     assert np.array_equal(stack_pairs(track, np.arange(53))[:, ::2, 0, 0].numpy(), expected(53))
 

@@ -83,7 +83,7 @@ def test_a_track_of_other_weights_precision_videos_or_order_is_not_believed(tmp_
     make_track(videos, generator, tmp_path / "track")
     others = [
         (videos, dataclasses.replace(generator, digest="sha256:other")),
-        (videos, dataclasses.replace(generator, precision=torch.bfloat16)),
+        (videos, dataclasses.replace(generator, network=generator.network.bfloat16(), precision=torch.bfloat16)),
         (videos[::-1], generator),
         (videos[:1], generator),
     ]

@@ -1,0 +1,79 @@
+"""Frozen networks as they compute fastest: what extraction and the training of the motion stream share."""
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+import torch
+from torch import nn
+from torch.fx.experimental.optimization import fuse
+
+from ethomake.job import say
+from ethomake.training.device import place
+from ethomake.training.weights import freeze
+
+T = TypeVar("T")
+
+
+def for_inference(network: nn.Module, device: torch.device, precision: torch.dtype) -> nn.Module:
+    """A frozen copy of a network, in one precision, with every BatchNorm folded into the convolution before it.
+
+    In bfloat16 its features differ by less than 1 % from those in float32, and a processor that has it in hardware
+    needs a third of the time. Networks that torch.fx cannot trace stay as they are but for the precision.
+    """
+    try:
+        folded = fuse(network.eval())
+    except (torch.fx.proxy.TraceError, TypeError, ValueError):
+        folded = copy.deepcopy(network.eval())
+    return freeze(place(folded.to(precision), device))
+
+
+def normalize_frames(
+    frames: torch.Tensor, outside: Sequence[int], mean: Sequence[float], std: Sequence[float], precision: torch.dtype
+) -> torch.Tensor:
+    """Zero mean and unit variance by channel, as `ethomake.training.frames.normalize` has it, for stored frames.
+
+    Args:
+        frames: uint8 (T, 3, H, W).
+        outside: which of them lie outside their video; they become the mean image, which is zero.
+        mean, std: of each channel, of values 0..1.
+    """
+    shift = torch.tensor(mean, dtype=torch.float32, device=frames.device).mul_(255).view(3, 1, 1)
+    scale = torch.tensor(std, dtype=torch.float32, device=frames.device).mul_(255).reciprocal_().view(3, 1, 1)
+    normal = frames.float().sub_(shift).mul_(scale)
+    if len(outside):
+        normal[list(outside)] = 0
+    return normal.to(precision)
+
+
+class Batches:
+    """How many items a network takes at once: on a GPU as many as its memory has room for, else what fits the caches.
+
+    A GPU starts with `on_gpu`; each time its memory is not enough the number is halved, and stays so.
+    """
+
+    def __init__(self, device: torch.device, on_cpu: int, on_gpu: int):
+        self.size = on_gpu if device.type == "cuda" else on_cpu
+
+    def run(self, function: Callable[[range], T], count: int) -> Iterator[T]:
+        """What `function` gives for one range of items after another, until all `count` are done.
+
+        Raises:
+            torch.OutOfMemoryError: if not even one item fits.
+        """
+        done = 0
+        while done < count:
+            items = range(done, min(done + self.size, count))
+            try:
+                result = function(items)
+            except torch.OutOfMemoryError:
+                if self.size == 1:
+                    raise
+                result = None
+            if result is None:  # outside of the handler, which keeps what lies in the memory alive
+                self.size = (len(items) + 1) // 2
+                say(f"the memory of the GPU is not enough for {len(items)} at once; going on with {self.size}")
+                torch.cuda.empty_cache()
+                continue
+            yield result
+            done = items.stop
