@@ -140,11 +140,9 @@ def normalize_frames(
         outside: which of them lie outside their video.
         precision: of what is given back.
     """
-    mean, std = (
-        _channels(tuple(255 * float(value) for value in values), torch.float32, frames.device)[0, 0]
-        for values in (mean, std)
-    )
-    normal = frames.float().sub_(mean).div_(std)
+    mean, std = (tuple(255 * float(value) for value in values) for values in (mean, std))
+    normal = frames.float().sub_(_channels(mean, torch.float32, frames.device)[0])
+    normal.div_(_channels(std, torch.float32, frames.device)[0])
     if len(outside):
         normal[list(outside)] = 0
     return normal.to(precision)
