@@ -1,6 +1,8 @@
 """Fixtures for all tests: one thread, no GPU unless a test is about one."""
 
 import os
+import sys
+import threading
 from contextlib import contextmanager
 
 import pytest
@@ -43,6 +45,35 @@ def kill_training(monkeypatch):
                 yield
 
     return kill
+
+
+@pytest.fixture
+def values_read(monkeypatch):
+    """Each place of the library where the main thread reads a tensor's value, or makes a tensor of plain values.
+
+    On a GPU, either would wait for what it has to do. What is not seen is what torch itself does inside.
+    """
+    import torch
+
+    places = []
+
+    def watch(owner, name):
+        original = getattr(owner, name)
+
+        def watched(*given, **options):
+            caller = sys._getframe(1)
+            library = caller.f_globals["__name__"].startswith("ethomake.")
+            if library and threading.current_thread() is threading.main_thread():
+                places.append(f"{caller.f_globals['__name__']}:{caller.f_lineno} {name}")
+            return original(*given, **options)
+
+        monkeypatch.setattr(owner, name, watched)
+
+    for name in ("item", "tolist", "numpy", "cpu", "__float__", "__int__", "__bool__", "__array__"):
+        watch(torch.Tensor, name)
+    for name in ("tensor", "as_tensor", "from_numpy"):
+        watch(torch, name)
+    return places
 
 
 @pytest.fixture

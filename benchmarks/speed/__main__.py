@@ -11,12 +11,13 @@ import argparse
 import importlib
 import pkgutil
 import tempfile
+from itertools import groupby
 from pathlib import Path
 
 import torch
 
 from benchmarks import speed
-from benchmarks.speed.measure import matrix_peak, measure, table
+from benchmarks.speed.measure import compare, table
 from ethomake.training.device import choose_device, describe
 
 TOOLS = ("__main__", "drawn", "measure")
@@ -33,14 +34,14 @@ def main() -> None:
     arguments = parser.parse_args()
     if unknown := [name for name in arguments.stages if name not in stages]:
         parser.error(f"there is no stage {unknown[0]}; choose of {', '.join(stages)}")
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
         modules = [importlib.import_module(f"benchmarks.speed.{name}") for name in arguments.stages or stages]
         cases = [case for module in modules for case in module.cases(Path(folder), arguments.quick)]
-        timings = measure(cases, arguments.rounds, arguments.threads)
-    peaks = {precision: matrix_peak(precision) for precision in (torch.float32, torch.bfloat16)}
-    rates = ", ".join(f"{str(each).removeprefix('torch.')} {peak / 1e9:.0f}" for each, peak in peaks.items())
-    print(f"\n{describe(choose_device(), torch.float32)} for each; matrix products of one thread, GFLOP/s: {rates}\n")
-    print(table(cases, timings, peaks))
+        for _, together in groupby(cases, key=lambda case: case.stage):
+            rows += compare(list(together), arguments.rounds, arguments.threads)
+    print(f"\n{describe(choose_device(), torch.float32).partition(' with')[0]}, threads: {arguments.threads}\n")
+    print(table(rows))
 
 
 if __name__ == "__main__":

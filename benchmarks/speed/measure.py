@@ -2,17 +2,20 @@
 
 import gc
 import multiprocessing
+import re
 import resource
 import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 import torch
 
-HEADS = ("stage", "what", "a second", "CPU-ms each", "peak MB", "of peak", "x plain")
+HEADS = ("stage", "what", "a second", "CPU-ms each", "peak MB", "of peak", "x plain: CPU", "wall")
 SIDE = 2048  # rows and columns of the matrices whose product is the machine's measured peak
+PRECISIONS = (torch.float32, torch.bfloat16)
 
 
 @dataclass(frozen=True)
@@ -45,17 +48,27 @@ class Timing:
 
     wall: float  # seconds
     cpu: float  # seconds, of children, too
-    peak: float  # megabytes
+    peak: float  # megabytes, of the process itself
+
+
+def compare(cases: Sequence[Case], rounds: int, threads: int) -> list[list[str]]:
+    """Rows of the table for the cases of one stage, and with them, in turns, the matrix products that are the peak.
+
+    Args:
+        rounds: how often each is timed.
+        threads: that each may use; matrix products have one.
+    """
+    products = [Case("matrix product", str(precision), _Product(precision)) for precision in PRECISIONS]
+    timings = measure([*cases, *products], rounds, threads)
+    peaks = dict(zip(PRECISIONS, (1 / timing.cpu for timing in timings[len(cases) :]), strict=True))
+    plain = next((timing for case, timing in zip(cases, timings, strict=False) if case.plain), None)
+    return [_row(case, timing, plain, peaks) for case, timing in zip(cases, timings, strict=False)]
 
 
 def measure(cases: Sequence[Case], rounds: int, threads: int) -> list[Timing]:
     """Run the cases in turns, `rounds` times, after each has run once to warm up.
 
     Only one of them works at a time, so what else the machine does hits all of them alike.
-
-    Args:
-        rounds: how often each is timed.
-        threads: that each may use.
     """
     context = multiprocessing.get_context("spawn")
     workers = []
@@ -75,34 +88,13 @@ def measure(cases: Sequence[Case], rounds: int, threads: int) -> list[Timing]:
         pipe.send("stop")
         process.join()
     return [
-        Timing(
-            *(statistics.median(column) for column in list(zip(*kept, strict=True))[:2]), peak=max(kept, key=_last)[2]
-        )
-        for kept in samples
+        Timing(statistics.median(walls), statistics.median(cpus), max(peaks))
+        for walls, cpus, peaks in (zip(*kept, strict=True) for kept in samples)
     ]
 
 
-def table(cases: Sequence[Case], timings: Sequence[Timing], peaks: dict[torch.dtype, float]) -> str:
-    """The results in Markdown, a row a case.
-
-    Args:
-        peaks: floating-point operations in a CPU second of the best matrix product, by precision.
-    """
-    plain = {case.stage: timing for case, timing in zip(cases, timings, strict=True) if case.plain}
-    rows = []
-    for case, timing in zip(cases, timings, strict=True):
-        base = plain.get(case.stage)
-        rows.append(
-            [
-                case.stage,
-                case.name,
-                f"{1 / timing.wall:,.1f} {case.unit}s",
-                f"{timing.cpu * 1000:,.2f}",
-                f"{timing.peak:,.0f}",
-                f"{case.flops / timing.cpu / peaks[case.precision]:.0%}" if case.flops else "",
-                f"{base.cpu / timing.cpu:.1f} CPU, {base.wall / timing.wall:.1f} wall" if base else "",
-            ]
-        )
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """The rows in Markdown."""
     widths = [max(len(row[column]) for row in [HEADS, *rows]) for column in range(len(HEADS))]
     lines = [HEADS, ["-" * width for width in widths], *rows]
     return "\n".join(
@@ -110,10 +102,17 @@ def table(cases: Sequence[Case], timings: Sequence[Timing], peaks: dict[torch.dt
     )
 
 
-def matrix_peak(precision: torch.dtype) -> float:
-    """Floating-point operations in a CPU second of a large matrix product on one thread: the machine's peak."""
-    timing = measure([Case("", "", _Product(precision))], rounds=9, threads=1)[0]
-    return 1 / timing.cpu
+def _row(case: Case, timing: Timing, plain: Timing | None, peaks: dict[torch.dtype, float]) -> list[str]:
+    return [
+        case.stage,
+        case.name,
+        f"{1 / timing.wall:,.4g} {case.unit}s",
+        f"{timing.cpu * 1000:,.3g}",
+        f"{timing.peak:,.0f}",
+        f"{case.flops / timing.cpu / peaks[case.precision]:.0%}" if case.flops else "",
+        f"{plain.cpu / timing.cpu:.2f}" if plain else "",
+        f"{plain.wall / timing.wall:.2f}" if plain else "",
+    ]
 
 
 @dataclass(frozen=True)
@@ -121,6 +120,7 @@ class _Product:
     precision: torch.dtype
 
     def __call__(self) -> Callable[[], int]:
+        torch.set_num_threads(1)
         a = torch.randn(SIDE, SIDE).to(self.precision)
 
         def multiply() -> int:
@@ -160,9 +160,11 @@ def _cpu() -> float:
 
 
 def _peak() -> float:
-    """The most memory that this process, or a child of it, ever had, in megabytes."""
-    return max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
+    """The most memory that this process ever had, in megabytes.
 
-
-def _last(sample: tuple[float, float, float]) -> float:
-    return sample[-1]
+    Where the system tells (Linux), from this process's own start: children inherit `ru_maxrss` from their parents.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        return int(re.search(r"VmHWM:\s+(\d+) kB", status.read_text())[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -122,7 +122,7 @@ def _draw_rows(
             axes.axhspan(y, y + height, color="#f5f6f8", linewidth=0, zorder=0)
             _draw_bouts(axes, values == 1, edges, y, height, color)
             if (values < 0).any():
-                spans = [(edges[start], edges[stop] - edges[start]) for start, stop in find_bouts(values < 0)]
+                spans = _unscored_spans(values < 0, edges)
                 axes.broken_barh(
                     *(spans, (y, height)), facecolor=UNSCORED, edgecolor="#c3c8cf", hatch="/////", linewidth=0
                 )
@@ -153,6 +153,15 @@ def _draw_bouts(axes: Axes, on: np.ndarray, edges: np.ndarray, y: float, height:
     axes.imshow(
         *(image,), extent=(edges[0], edges[-1], y + height, y), aspect="auto", interpolation="nearest", zorder=1
     )
+
+
+def _unscored_spans(unscored: np.ndarray, edges: np.ndarray) -> list[tuple[float, float]]:
+    """Where nothing was scored, start and length; of many such places the parts of the axis that are mostly so."""
+    places = find_bouts(unscored)
+    if len(places) >= MANY_BOUTS:
+        places = find_bouts(share_of_time(unscored, edges, COLUMNS) > 0.5)
+        edges = np.linspace(edges[0], edges[-1], COLUMNS + 1)
+    return [(edges[start], edges[stop] - edges[start]) for start, stop in places]
 
 
 def share_of_time(on: np.ndarray, edges: np.ndarray, columns: int) -> np.ndarray:

@@ -4,12 +4,15 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from ethomake.errors import InputError
-from ethomake.files import write_text
+from ethomake.files import write_text, write_whole
+
+ROWS = 16384  # of a predictions file that are text or Python's numbers at a time
 
 BOUT_COLUMNS = (
     "video",
@@ -98,16 +101,20 @@ def write_predictions(path: str | Path, behaviors: Sequence[str], predictions: P
     header = io.StringIO()
     csv.writer(header, lineterminator="\n").writerow(prediction_columns(behaviors))
     background = ~predictions.decisions.any(axis=1)
-    columns = (
-        range(len(predictions.times)),
-        predictions.times.tolist(),
-        *predictions.probabilities.T.tolist(),
-        *predictions.decisions.T.tolist(),
-        background.tolist(),
-    )
     k = len(behaviors)
     row = "%d,%.6f" + ",%.6f" * k + ",%d" * (k + 1) + "\n"
-    write_text(path, header.getvalue() + "".join(row % values for values in zip(*columns, strict=True)))
+    with write_whole(path) as part, part.open("w", encoding="utf-8", newline="\n") as file:
+        file.write(header.getvalue())
+        for start in range(0, len(background), ROWS):
+            rows = slice(start, min(start + ROWS, len(background)))
+            columns = (
+                range(rows.start, rows.stop),
+                predictions.times[rows].tolist(),
+                *predictions.probabilities[rows].T.tolist(),
+                *predictions.decisions[rows].T.tolist(),
+                background[rows].tolist(),
+            )
+            file.write("".join(row % values for values in zip(*columns, strict=True)))
 
 
 def read_predictions(path: str | Path, behaviors: Sequence[str]) -> Predictions:
@@ -121,11 +128,17 @@ def read_predictions(path: str | Path, behaviors: Sequence[str]) -> Predictions:
             header = next(csv.reader(file), [])
             if header != prediction_columns(behaviors):
                 raise InputError(f"{path}: its behaviors are not those of the config; delete it and run again")
-            values = np.loadtxt(file, delimiter=",", ndmin=2, dtype=np.float64)
+            k = len(behaviors)
+            times, probabilities = [np.zeros(0)], [np.zeros((0, k))]
+            decisions = [np.zeros((0, k), np.int8)]
+            while lines := list(islice(file, ROWS)):
+                values = np.loadtxt(lines, delimiter=",", ndmin=2, dtype=np.float64)
+                times.append(values[:, 1].copy())
+                probabilities.append(values[:, 2 : 2 + k].copy())
+                decisions.append(values[:, 2 + k : 2 + 2 * k].astype(np.int8))
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file; run the step that makes it first") from None
-    k = len(behaviors)
-    return Predictions(values[:, 1], values[:, 2 : 2 + k], values[:, 2 + k : 2 + 2 * k].astype(np.int8))
+    return Predictions(np.concatenate(times), np.concatenate(probabilities), np.concatenate(decisions))
 
 
 def write_bouts(path: str | Path, bouts: Sequence[Bout]) -> None:

@@ -1,6 +1,6 @@
 """The evaluation of the test videos, on which nothing was fitted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,16 @@ from ethomake.ethogram.tables import read_predictions, write_table
 from ethomake.evaluation.chance import METRICS as CHANCE_METRICS
 from ethomake.evaluation.chance import Video, shifted_metrics, summarize_shifts
 from ethomake.evaluation.metrics import (
+    BINS,
     METRICS,
     Counts,
     behavior_metrics,
+    calibration,
     confusion_matrix,
     count_frames,
     macro_metrics,
     micro_metrics,
+    precision_recall_curve,
 )
 from ethomake.files import file_digest, read_json, write_json
 from ethomake.job import say
@@ -33,6 +36,11 @@ BOUT_COLUMNS = (
     *("human_time_share", "model_time_share", "human_bouts", "model_bouts"),
     *("human_mean_duration_s", "model_mean_duration_s"),
 )
+CURVE_COLUMNS = ("behavior", "threshold", "recall", "precision")
+CALIBRATION_COLUMNS = ("behavior", "from", "to", "mean_probability", "labelled_share", "frames")
+
+POINTS = 1000
+"""Of a curve, at most about so many: more than a figure can show."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +91,8 @@ def evaluate(
     metrics_json: str | Path,
     metrics_csv: str | Path,
     per_video_csv: str | Path,
+    precision_recall_csv: str | Path,
+    calibration_csv: str | Path,
     confusion_csv: str | Path,
     bout_statistics_csv: str | Path,
     *,
@@ -100,6 +110,8 @@ def evaluate(
         metrics_json: everything, with chance and provenance.
         metrics_csv: a row a behavior, then background, macro and micro.
         per_video_csv: the same rows for each video, without chance.
+        precision_recall_csv: precision and recall of each behavior at falling thresholds; none without a positive.
+        calibration_csv: how often a behavior was labelled, in ten bins of its probability.
         confusion_csv: matrix of the behaviors scored in any test video, human in rows, model in columns; see
             `confusion_matrix`.
         bout_statistics_csv: time share, number and mean duration of bouts, human and model, of each video.
@@ -134,10 +146,12 @@ def evaluate(
     per_video = [
         _null([video.name, name, *_cells(numbers)])
         for video in videos
-        for name, numbers in _named_rows(_evaluate_frames([video], behaviors))
+        for name, numbers in _named_rows(whole if len(videos) == 1 else _evaluate_frames([video], behaviors))
     ]
     write_table(per_video_csv, ["video", *columns], per_video)
-    labels, decisions, _ = _pool(videos, len(behaviors))
+    labels, decisions, probabilities = _pool(videos, len(behaviors))
+    write_table(precision_recall_csv, CURVE_COLUMNS, _curves(labels, probabilities, behaviors))
+    write_table(calibration_csv, CALIBRATION_COLUMNS, _calibrations(labels, probabilities, behaviors))
     known = (labels >= 0).any(axis=0)  # a behavior that no test video is scored for would leave no frame to count
     names = [*(name for name, scored in zip(behaviors, known, strict=True) if scored), BACKGROUND]
     matrix = confusion_matrix(labels[:, known], decisions[:, known])
@@ -186,6 +200,29 @@ def _named_rows(content: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]
 
 def _cells(numbers: Mapping[str, Any]) -> list[Any]:
     return [numbers.get(name) for name in ("frames", "positive_frames", *METRICS, *COUNTS)]
+
+
+def _curves(labels: np.ndarray, probabilities: np.ndarray, behaviors: Sequence[str]) -> Iterator[list[Any]]:
+    for k, name in enumerate(behaviors):
+        threshold, recall, precision = precision_recall_curve(probabilities[:, k], labels[:, k])
+        for point in thin(recall):
+            yield [name, threshold[point], recall[point], precision[point]]
+
+
+def thin(values: np.ndarray, most: int = POINTS) -> np.ndarray:
+    """Positions of at most about `most` of `values` (N,), from 0 to 1 and rising: at even steps of each and of N."""
+    if len(values) <= most:
+        return np.arange(len(values))
+    even = np.linspace(0, len(values) - 1, most // 2).astype(int)
+    steps = np.searchsorted(values, np.linspace(0, 1, most // 2)).clip(max=len(values) - 1)
+    return np.union1d(even, steps)
+
+
+def _calibrations(labels: np.ndarray, probabilities: np.ndarray, behaviors: Sequence[str]) -> Iterator[list[Any]]:
+    for k, name in enumerate(behaviors):
+        bins = zip(*calibration(probabilities[:, k], labels[:, k]), strict=True)
+        for number, (mean, share, frames) in enumerate(bins):
+            yield _null([name, number / BINS, (number + 1) / BINS, float(mean), float(share), int(frames)])
 
 
 def _evaluate_chance(videos: Sequence[TestVideo], behaviors: Sequence[str], shifts: int, seed: int) -> dict[str, Any]:

@@ -21,19 +21,16 @@ from ethomake.drawing import (
     style,
 )
 from ethomake.ethogram.tables import read_table
-from ethomake.evaluation.evaluate import Files, TestVideo, read_test_video
-from ethomake.evaluation.metrics import precision_recall_curve
 from ethomake.files import read_json
 
 FIGURES = ("scores", "precision_recall", "calibration", "confusion", "bout_statistics")
 """Names of the figures; each is written as PNG and SVG."""
 
-BINS = 10
-
 
 def draw_evaluation(
-    test: Sequence[Files],
     metrics: str | Path,
+    precision_recall: str | Path,
+    calibration: str | Path,
     confusion: str | Path,
     bout_statistics: str | Path,
     folder: str | Path,
@@ -41,33 +38,35 @@ def draw_evaluation(
     behaviors: Sequence[str],
     colors: Mapping[str, str],
 ) -> None:
-    """Draw all `FIGURES` as PNG and SVG into `folder`.
+    """Draw all `FIGURES` as PNG and SVG into `folder`, from what `evaluate` wrote.
 
     Args:
-        test: predictions CSV, labels CSV and video.json of each test video.
         metrics: metrics.json.
+        precision_recall: precision_recall.csv.
+        calibration: calibration.csv.
         confusion: confusion.csv.
         bout_statistics: bout_statistics.csv.
         folder: where the figures go.
         behaviors: names, in order.
         colors: of behaviors, "#rrggbb"; others take the palette's.
     """
-    videos = [read_test_video(files, behaviors) for files in test]
     chosen = pick_colors(behaviors, colors)
     numbers = read_json(metrics)
     rows = read_table(confusion, ["human"])
     matrix = np.array([[float(row[name]) for name in row if name != "human"] for row in rows])
     statistics = read_table(bout_statistics, ["video", "behavior"])
+    curves = read_table(precision_recall, ["behavior", "recall", "precision"])
+    bins = read_table(calibration, ["behavior", "mean_probability", "labelled_share", "frames"])
     drawings: dict[str, Callable[[], Figure]] = {
         "scores": lambda: _draw_scores(numbers, behaviors, chosen),
-        "precision_recall": lambda: _draw_curves(videos, numbers, behaviors, chosen),
-        "calibration": lambda: _draw_calibration(videos, behaviors, chosen),
+        "precision_recall": lambda: _draw_curves(curves, numbers, behaviors, chosen),
+        "calibration": lambda: _draw_calibration(bins, behaviors, chosen),
         "confusion": lambda: _draw_confusion(matrix, [row["human"] for row in rows]),
         "bout_statistics": lambda: _draw_bouts(statistics, behaviors, chosen),
     }
     for name in FIGURES:
         with style():
-            figure = drawings[name]() if videos else _draw_nothing()
+            figure = drawings[name]() if numbers["videos"] else _draw_nothing()
             save_figure(figure, Path(folder) / f"{name}.png", Path(folder) / f"{name}.svg")
 
 
@@ -142,8 +141,14 @@ def _unit_square(axes: Axes, title: str, *, left: bool, bottom: bool, x: str, y:
         axes.set_xlabel(x)
 
 
+def _columns(rows: Sequence[Mapping[str, str]], behavior: str, *names: str) -> list[np.ndarray]:
+    """The numbers of a behavior's rows, a column a name; rows with an empty cell are left out."""
+    own = [[row[name] for name in names] for row in rows if row["behavior"] == behavior]
+    return list(np.array([cells for cells in own if all(cells)], float).reshape(-1, len(names)).T)
+
+
 def _draw_curves(
-    videos: Sequence[TestVideo], numbers: Mapping, behaviors: Sequence[str], colors: Sequence[str]
+    rows: Sequence[Mapping[str, str]], numbers: Mapping, behaviors: Sequence[str], colors: Sequence[str]
 ) -> Figure:
     """Precision against recall at every threshold; a dot where the decisions lie."""
     figure, panels = _grid(len(behaviors), 2.3, 2.4)
@@ -152,16 +157,14 @@ def _draw_curves(
         _unit_square(
             axes, name, left=outer[k][0], bottom=outer[k][1], x="recall", y="precision"
         )  # fmt: skip
-        labels = np.concatenate([video.labels[:, k] for video in videos])
-        probabilities = np.concatenate([video.probabilities[:, k] for video in videos])
-        recall, precision = precision_recall_curve(probabilities, labels)
+        recall, precision = _columns(rows, name, "recall", "precision")
         own = numbers["behaviors"][name]
         if not recall.size:
             axes.text(0.5, 0.5, "no positive frame", ha="center", va="center", fontsize=8, color=MUTED)
             continue
         base = own["positive_frames"] / own["frames"]
         axes.axhline(base, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)))
-        recall, precision = _thin(np.append(0, recall), np.append(precision[0], precision))
+        recall, precision = np.append(0, recall), np.append(precision[0], precision)
         axes.plot(recall, precision, color=color, linewidth=1.6, drawstyle="steps-pre", clip_on=False)
         if own["recall"] is not None and own["precision"] is not None:
             axes.plot(
@@ -189,46 +192,22 @@ def _edges_of_grid(panels: Sequence[Axes]) -> list[tuple[bool, bool]]:
     return [(i % columns == 0, i + columns >= len(panels)) for i in range(len(panels))]
 
 
-def _thin(x: np.ndarray, y: np.ndarray, most: int = 1000) -> tuple[np.ndarray, np.ndarray]:
-    """At most about `most` points of a curve: those at even steps of x and of position."""
-    if len(x) <= most:
-        return x, y
-    even = np.linspace(0, len(x) - 1, most // 2).astype(int)
-    steps = np.searchsorted(x, np.linspace(0, 1, most // 2)).clip(max=len(x) - 1)
-    keep = np.union1d(even, steps)
-    return x[keep], y[keep]
-
-
-def _draw_calibration(videos: Sequence[TestVideo], behaviors: Sequence[str], colors: Sequence[str]) -> Figure:
+def _draw_calibration(rows: Sequence[Mapping[str, str]], behaviors: Sequence[str], colors: Sequence[str]) -> Figure:
     """How often a behavior is really on where the model gives it a certain probability."""
     figure, panels = _grid(len(behaviors), 2.3, 2.4)
     outer = _edges_of_grid(panels)
     for k, (axes, name, color) in enumerate(zip(panels, behaviors, colors, strict=True)):
         _unit_square(axes, name, left=outer[k][0], bottom=outer[k][1], x="probability", y="share labelled")
         axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)))
-        labels = np.concatenate([video.labels[:, k] for video in videos])
-        probabilities = np.concatenate([video.probabilities[:, k] for video in videos])
-        mean, share, frames = calibration(probabilities, labels)
-        seen = frames > 0
-        if seen.any():
-            axes.plot(mean[seen], share[seen], color=color, linewidth=1.2)
-            sizes = 8 + 70 * np.sqrt(frames[seen] / frames.sum())
+        mean, share, frames = _columns(rows, name, "mean_probability", "labelled_share", "frames")
+        if frames.size:
+            axes.plot(mean, share, color=color, linewidth=1.2)
+            sizes = 8 + 70 * np.sqrt(frames / frames.sum())
             axes.scatter(
-                *(mean[seen], share[seen]), s=sizes, color=color, edgecolor="white", linewidth=0.6, zorder=3,
+                *(mean, share), s=sizes, color=color, edgecolor="white", linewidth=0.6, zorder=3,
                 clip_on=False,
             )  # fmt: skip
     return figure
-
-
-def calibration(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Ten equal bins of probability: mean probability, share labelled 1 (NaN if empty), frames; (10,) each."""
-    scored = labels >= 0
-    probabilities, positive = probabilities[scored], labels[scored] == 1
-    place = np.minimum((probabilities * BINS).astype(int), BINS - 1)
-    frames = np.bincount(place, minlength=BINS)
-    sums = [np.bincount(place, weights=values, minlength=BINS) for values in (probabilities, positive)]
-    mean, share = (np.divide(s, frames, out=np.full(BINS, np.nan), where=frames > 0) for s in sums)
-    return mean, share, frames
 
 
 def _draw_confusion(counts: np.ndarray, names: Sequence[str]) -> Figure:

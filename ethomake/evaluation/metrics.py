@@ -11,6 +11,9 @@ import numpy as np
 
 from ethomake.labels.table import background
 
+BINS = 10
+"""Of probability, by which calibration is counted."""
+
 METRICS = ("precision", "recall", "f1", "average_precision", "auroc", "accuracy", "kappa")
 
 
@@ -76,7 +79,7 @@ class Ranking:
 
 def rank(probabilities: np.ndarray) -> Ranking:
     """Rank the frames of one behavior, (N,)."""
-    order = np.argsort(-probabilities, kind="stable")
+    order = np.argsort(-probabilities)  # in any order within a step: only whole steps are counted
     ordered = probabilities[order]
     steps = np.append(np.flatnonzero(np.diff(ordered)), len(ordered) - 1) if len(ordered) else np.zeros(0, int)
     return Ranking(order, steps, ordered[steps])
@@ -113,13 +116,27 @@ def auroc(ranking: Ranking, labels: np.ndarray) -> float:
     return float((np.diff(misses, prepend=0) * above).sum() / hits[-1] / misses[-1])
 
 
-def precision_recall_curve(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Recall and precision at each threshold, from the highest to the lowest: float64 (S,) each; (N,) arguments."""
+def precision_recall_curve(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Thresholds from the highest to the lowest, recall and precision at each: float64 (S,) each; (N,) arguments.
+
+    Nothing where no scored frame is positive.
+    """
     scored = labels >= 0
-    hits, misses = ranked_counts(rank(probabilities[scored]), labels[scored])
+    ranking = rank(probabilities[scored])
+    hits, misses = ranked_counts(ranking, labels[scored])
     if not hits.size or hits[-1] == 0:
-        return np.zeros(0), np.zeros(0)
-    return hits / hits[-1], hits / (hits + misses)
+        return np.zeros(0), np.zeros(0), np.zeros(0)
+    return ranking.probabilities, hits / hits[-1], hits / (hits + misses)
+
+
+def calibration(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Ten equal bins of probability: mean probability, share labelled 1 (NaN if empty), frames; (10,) each."""
+    scored = labels >= 0
+    probabilities, positive = probabilities[scored], labels[scored] == 1
+    place = np.minimum((probabilities * BINS).astype(int), BINS - 1)
+    frames = np.bincount(place, minlength=BINS)
+    sums = [np.bincount(place, weights=values, minlength=BINS) for values in (probabilities, positive)]
+    return divide(sums[0], frames), divide(sums[1], frames), frames
 
 
 def behavior_metrics(

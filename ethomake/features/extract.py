@@ -25,8 +25,8 @@ from ethomake.job import Progress, say
 from ethomake.streams.fusion import fuse
 from ethomake.streams.networks import build_stream
 from ethomake.training.device import choose_device, choose_precision, describe
-from ethomake.training.frames import prefetch
-from ethomake.training.inference import Batches, for_inference, normalize_frames
+from ethomake.training.frames import normalize_frames, prefetch
+from ethomake.training.inference import Batches, for_inference
 from ethomake.training.loop import identify
 from ethomake.training.losses import probabilities
 from ethomake.training.weights import freeze, load_weights, read_facts

@@ -59,24 +59,68 @@ def open_features(manifest: str | Path) -> tuple[dict[str, Any], zarr.Group]:
     return facts, group
 
 
-def read_inputs(manifest: str | Path, streams: list[str] | None = None) -> np.ndarray:
-    """The features of the streams side by side, what the sequence model takes: float16 (T, 512 a stream).
+class FeatureReader:
+    """The features of the streams side by side, what the sequence model takes, read as rows are asked for.
+
+    `reader[start:stop]` gives float16 (stop - start, 512 a stream). The chunks that the last rows came from are kept,
+    so whoever goes through the video in windows that overlap reads each chunk once.
 
     Args:
         manifest: the manifest beside the store.
         streams: which streams and in which order; by default all, in the order of the manifest.
+
+    Raises:
+        InputError: if a stream is missing; where rows are read, if they are damaged or are not numbers.
     """
-    facts, group = open_features(manifest)
-    names = facts["streams"] if streams is None else streams
-    if missing := [name for name in names if name not in facts["arrays"]]:
-        raise InputError(f"{manifest}: has no features of the stream {missing[0]}; extract the features again")
-    try:
-        features = np.concatenate([group[name][:] for name in names], axis=1)
-    except DAMAGE as error:
-        raise InputError(f"{group.store_path}: damaged ({error}); remove it and run again") from None
-    if not np.isfinite(features).all():
-        row = int(np.flatnonzero(~np.isfinite(features).all(axis=1))[0])
-        raise InputError(f"{manifest}: the features of frame {row} are not numbers; extract the features again")
+
+    def __init__(self, manifest: str | Path, streams: list[str] | None = None):
+        facts, self._group = open_features(manifest)
+        names = facts["streams"] if streams is None else streams
+        if missing := [name for name in names if name not in facts["arrays"]]:
+            raise InputError(f"{manifest}: has no features of the stream {missing[0]}; extract the features again")
+        self._manifest = manifest
+        self._arrays = [self._group[name] for name in names]
+        self._step = max(1, self._arrays[0].chunks[0])
+        self._chunks: dict[int, list[np.ndarray]] = {}  # by first row, one of each stream
+        self.shape = (self._arrays[0].shape[0], sum(array.shape[1] for array in self._arrays))
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        start, stop, _ = rows.indices(len(self))
+        begins = range(start - start % self._step, max(stop, start + 1), self._step)
+        self._chunks = {begin: self._chunks[begin] for begin in begins if begin in self._chunks}
+        for begin in begins:
+            if begin not in self._chunks:
+                self._chunks[begin] = self._read(begin)
+        return np.block(
+            [
+                [values[max(0, start - begin) : max(0, stop - begin)] for values in self._chunks[begin]]
+                for begin in begins
+            ]
+        )
+
+    def _read(self, begin: int) -> list[np.ndarray]:
+        """The chunk of each stream whose first row is `begin`."""
+        try:
+            chunk = [array[begin : begin + self._step] for array in self._arrays]
+        except DAMAGE as error:
+            raise InputError(f"{self._group.store_path}: damaged ({error}); remove it and run again") from None
+        if not all((right := np.isfinite(values).all(axis=1)).all() for values in chunk):
+            row = begin + int(right.argmin())
+            raise InputError(
+                f"{self._manifest}: the features of frame {row} are not numbers; extract the features again"
+            )
+        return chunk
+
+
+def read_inputs(manifest: str | Path, streams: list[str] | None = None) -> np.ndarray:
+    """All rows of a `FeatureReader`: float16 (T, 512 a stream)."""
+    reader = FeatureReader(manifest, streams)
+    features = np.empty(reader.shape, np.float16)
+    for start in range(0, len(reader), CHUNK):
+        features[start : start + CHUNK] = reader[start : start + CHUNK]
     return features
 
 

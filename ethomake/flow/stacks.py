@@ -18,8 +18,8 @@ from torch import nn
 from ethomake.files import file_digest
 from ethomake.flow.networks import build_flow_network
 from ethomake.ingest.frames import FrameStore
-from ethomake.training.frames import normalize
-from ethomake.training.inference import Batches, for_inference, normalize_frames
+from ethomake.training.frames import normalize, normalize_frames
+from ethomake.training.inference import Batches, for_inference
 from ethomake.training.weights import load_weights, read_facts
 
 FRAMES = 11  # of a window

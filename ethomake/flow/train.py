@@ -11,11 +11,11 @@ from ethomake.flow.loss import flow_loss
 from ethomake.flow.networks import build_flow_network
 from ethomake.flow.stacks import FRAMES
 from ethomake.job import say
-from ethomake.training.augment import Augmentation, change_colors, draw_rotations, turn_clips
+from ethomake.training.augment import Augmentation, change_clips, draw_colors, draw_rotations, unit_values
 from ethomake.training.device import autocast, choose_device, choose_precision, describe, place
 from ethomake.training.frames import FramePool, image_width, normalize
 from ethomake.training.history import write_history
-from ethomake.training.loop import Schedule, Training, Validation, fit, identify, shuffled_batches
+from ethomake.training.loop import Schedule, Training, Validation, as_it_is, fit, identify, shuffled_batches
 from ethomake.training.weights import load_weights, read_facts, save_weights
 
 VALIDATION_WINDOWS = 256
@@ -65,19 +65,24 @@ def train_flow(
     places = _all_places(pool)
     say(f"flow: {settings['network']}, {len(places)} frames to learn from, {describe(device, precision)}")
 
-    def load(chosen: np.ndarray, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    def load(chosen: np.ndarray, rng: np.random.Generator) -> tuple[torch.Tensor, ...]:
+        n = len(chosen)
         clips, inside = pool.windows(*places[chosen].T, FRAMES)
-        clips = change_colors(clips.float() / 255, changes, rng)
-        return turn_clips(clips, draw_rotations(changes, len(clips), rng)), inside
+        return clips, inside, draw_colors(changes, n, rng), draw_rotations(changes, n, rng)
+
+    def prepare(batch: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, torch.Tensor]:
+        clips, inside, colors, rotations = batch
+        return change_clips(clips, colors, rotations), inside
 
     def loss(batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
-        clips, inside = (part.to(device, non_blocking=True) for part in batch)
+        clips, inside = batch
         with autocast(device, precision):
             flows = model(normalize(clips, inside, mean, std))
         return flow_loss(clips, [flow.float() for flow in flows], settings)
 
     def weigh(example: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
-        return torch.tensor([[float(loss(example)) * len(example[0]), len(example[0])]], dtype=torch.float64)
+        mean = loss(example).double()
+        return torch.stack([mean, torch.ones_like(mean)])[None] * len(example[0])
 
     def mean_loss(weighed: torch.Tensor) -> tuple[float, None]:
         total, count = weighed.sum(0).tolist()
@@ -86,8 +91,8 @@ def train_flow(
     rows = fit(
         model,
         schedule,
-        Training(lambda rng: shuffled_batches(len(places), schedule, rng), load, loss),
-        Validation(_validation_clips(validate, schedule.batch), _as_floats, weigh, mean_loss),
+        Training(lambda rng: shuffled_batches(len(places), schedule, rng), load, loss, prepare),
+        Validation(_validation_clips(validate, schedule.batch), as_it_is, weigh, mean_loss, _as_floats),
         seed=seed,
         checkpoint=checkpoint,
         identity=identify([*train, *validate, *given], settings, augmentation, seed),
@@ -117,7 +122,7 @@ def _all_places(pool: FramePool) -> np.ndarray:
 
 def _as_floats(windows: tuple[torch.Tensor, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
     clips, inside = windows
-    return clips.float() / 255, inside
+    return unit_values(clips), inside
 
 
 def _validation_clips(manifests: Sequence[str | Path], batch: int) -> list[tuple[torch.Tensor, torch.Tensor]]:

@@ -5,24 +5,28 @@ a decode that stops at the first error and give one frame a packet; else `diagno
 Most codecs have no checksums: junk inside of a packet that still decodes is not noticed by anybody, but moves nothing.
 """
 
+import fcntl
 import re
 import subprocess
 import tempfile
-from collections import Counter
+from array import array
 from collections.abc import Iterator
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from ethomake.errors import InputError
-from ethomake.ingest.probe import Source, input_arguments
+from ethomake.ingest.probe import Source, input_arguments, log_lines
 from ethomake.ingest.times import UNKNOWN
 
 # Within 0.5 grey levels of exact arithmetic, and the same bytes on every thread count (ffmpeg's default is neither).
 _SCALING = "bilinear+accurate_rnd+full_chroma_int+full_chroma_inp"
 _EXPLODE = ("-err_detect", "crccheck+explode")
+_PIPE = 1 << 20  # bytes: frames that ffmpeg can be ahead of us; the most that Linux gives to everybody
 
 
 class Damage(Exception):  # noqa: N818
@@ -88,6 +92,7 @@ class FrameStream:
                 (Path(scratch) / "log.txt").open("w+b") as log,
                 subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, bufsize=0) as process,
             ):
+                _widen(process.stdout)
                 try:
                     while _read_full(process.stdout, buffer):
                         count += 1
@@ -95,19 +100,21 @@ class FrameStream:
                     failed = process.wait() != 0
                 finally:
                     process.kill()  # where the reader gave up
-                log.seek(0)
-                messages = log.read().decode("utf-8", "replace")
+                if self.strict:
+                    self._check(count, failed, log)
             self.ticks = _read_stamps(stamps, self.source.time_base)
-        if self.strict:
-            self._check(count, failed, messages)
         if len(self.ticks) != count:
             raise RuntimeError(f"{self.source.path.name}: {count} frames but {len(self.ticks)} time stamps")
 
-    def _check(self, count: int, failed: bool, messages: str) -> None:
-        broken = re.search(r"\[error\] (.*CRC mismatch.*)", messages)
+    def _check(self, count: int, failed: bool, log: BinaryIO) -> None:
+        broken, error = "", ""  # the first of each
+        for line in log_lines(log):
+            if not broken and (match := re.search(r"\[error\] (.*CRC mismatch.*)", line)):
+                broken = match.group(1)
+            if not error and (match := re.match(r"\[(?!out|vost|in#).*\[error\] (.*)", line)):
+                error = match.group(1)
         if failed or broken:
-            errors = re.findall(r"^\[(?!out|vost|in#)[^\n]*\[error\] ([^\n]*)", messages, re.M)
-            raise Damage(broken.group(1) if broken else errors[0] if errors else "decoding failed")
+            raise Damage(broken or error or "decoding failed")
         if count != self.source.packets:
             raise Damage(f"{count} frames came out of {self.source.packets} packets")
 
@@ -147,7 +154,7 @@ def diagnose(source: Source, damage: str) -> Diagnosis:
     stamps = source.ticks[order]
     if len(ticks) == 0:
         raise InputError(f"{source.path}: damaged ({damage}): no frame can be decoded; re-encode or leave it out")
-    if not set(ticks.tolist()) <= set(stamps.tolist()):
+    if not np.isin(ticks, stamps).all():
         raise InputError(unplaceable + "its frames and packets do not match by time; re-encode it")
     if source.counted and not source.key.all() and ticks[0] != stamps[0]:
         raise InputError(unplaceable + "its packets are not in the order in which they are shown; re-encode it")
@@ -155,10 +162,11 @@ def diagnose(source: Source, damage: str) -> Diagnosis:
         raise InputError(unplaceable + "its frames come out of order; re-encode it")
 
     bad = source.corrupt.copy()
-    came, expected = Counter(ticks.tolist()), Counter(stamps.tolist())
-    strange = {tick for tick, count in expected.items() if came[tick] != count} | suspects
-    bad[[packet for packet in order if source.ticks[packet] in strange]] = True
-    decoded = sum(min(count, expected[tick]) for tick, count in came.items() if tick not in suspects)
+    expected, counts = np.unique(stamps, return_counts=True)
+    came = np.bincount(np.searchsorted(expected, ticks), minlength=len(expected))  # as often, of those expected
+    suspect = np.isin(expected, suspects)
+    bad[order[np.isin(stamps, expected[(came != counts) | suspect])]] = True
+    decoded = int(np.minimum(came, counts)[~suspect].sum())
 
     if source.packets_lost and source.counted:
         raise InputError(unplaceable + "nothing tells where the lost frames were; re-encode it")
@@ -190,9 +198,9 @@ def diagnose(source: Source, damage: str) -> Diagnosis:
 def marked_frames(source: Source, view: View, diagnosis: Diagnosis) -> Iterator[np.ndarray | None]:
     """All frames of a damaged file in their places, None where a frame is not good."""
     stream = FrameStream(source, view, strict=False)
-    frames, index = iter(stream), iter(diagnosis.index.tolist())
+    frames, index = iter(stream), iter(diagnosis.index)
     frame, at = next(frames, None), next(index, None)
-    for position, good in enumerate(diagnosis.good.tolist()):
+    for position, good in enumerate(diagnosis.good):
         while at is not None and at < position:
             frame, at = next(frames, None), next(index, None)
         yield frame if good and at == position else None
@@ -212,6 +220,12 @@ def _decode_command(source: Source, stamps: Path, *, strict: bool, threads: int)
     ]
 
 
+def _widen(pipe: BinaryIO) -> None:
+    """Let a pipe hold several frames, so that ffmpeg need not wait while one of them is encoded; Linux only."""
+    with suppress(OSError, AttributeError):  # a user may have only so many bytes in pipes: then it stays as it is
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE)
+
+
 def _read_full(pipe, buffer: bytearray) -> bool:
     """Fill the buffer; False at the end (ffmpeg writes whole frames)."""
     view = memoryview(buffer)
@@ -226,22 +240,26 @@ def _read_full(pipe, buffer: bytearray) -> bool:
 
 def _read_stamps(path: Path, time_base: Fraction) -> np.ndarray:
     """Presentation times of the frames that came out, int64, in ticks of `time_base`."""
-    ticks = []
-    for line in path.read_text().splitlines() if path.exists() else ():
-        tick, base = line.split()
-        if tick in ("NOPTS", "nan") or int(tick) == UNKNOWN:
-            ticks.append(UNKNOWN)
-        else:
-            ticks.append(round(int(tick) * Fraction(base) / time_base))
+    ticks, known, ratio = array("q"), "", Fraction(1)
+    with path.open() if path.exists() else nullcontext(()) as lines:
+        for line in lines:
+            tick, base = line.split()
+            if base != known:
+                known, ratio = base, Fraction(base) / time_base
+                ratio = ratio.numerator if ratio.denominator == 1 else ratio  # nearly always 1; fractions are slow
+            if tick in ("NOPTS", "nan") or int(tick) == UNKNOWN:
+                ticks.append(UNKNOWN)
+            else:
+                ticks.append(round(int(tick) * ratio))
     return np.array(ticks, dtype=np.int64)
 
 
-def _decode_leniently(source: Source) -> tuple[np.ndarray, set[int]]:
+def _decode_leniently(source: Source) -> tuple[np.ndarray, list[int]]:
     """Times of all frames that a lenient decode gives, and of those among them that the decoder calls corrupt."""
     with tempfile.TemporaryDirectory(prefix="ethomake-") as scratch:
         stamps = Path(scratch) / "stamps.txt"
         command = _decode_command(source, stamps, strict=False, threads=1)
-        suspects, warned = set(), False
+        suspects, warned = [], False
         command = [*command[:1], "-debug_ts", *command[1:], "-f", "null", "-"]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
             for raw in process.stderr:
@@ -249,7 +267,7 @@ def _decode_leniently(source: Source) -> tuple[np.ndarray, set[int]]:
                 if "corrupt decoded frame" in line or "CRC mismatch" in line:
                     warned = True
                 elif warned and (stamp := re.search(r"decoder -> pts:(-?\d+)", line)):
-                    suspects.add(int(stamp.group(1)))
+                    suspects.append(int(stamp.group(1)))
                     warned = False
         return _read_stamps(stamps, source.time_base), suspects
 

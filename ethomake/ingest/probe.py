@@ -7,9 +7,15 @@ Nothing is taken from a header that can be counted. The packet table comes from 
 import re
 import struct
 import subprocess
+import tempfile
+from array import array
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import dropwhile
 from pathlib import Path
+from typing import BinaryIO
 
 import imageio_ffmpeg
 import numpy as np
@@ -76,21 +82,16 @@ def probe(path: str | Path) -> Source:
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the video file is empty (0 bytes); copy it again")
     copy = ("-c", "copy", "-copyinkf", "-copypriorss", "1", "-f", "framecrc", "-")
-    table, log = _ffmpeg([*input_arguments(path), *copy])
-    lines = [line for line in table.splitlines() if line and not line.startswith("#")]
-    if not lines:
-        raise InputError(f"{path}: {_why_unreadable(log)}")
-    time_base = Fraction(re.search(r"^#tb 0: (\d+/\d+)", table, re.M).group(1))
-    rows = [_packet(line) for line in lines]
-    dts, ticks = (np.array([row[i] for row in rows], dtype=np.int64) for i in (0, 1))
-    flags = np.array([row[2] for row in rows])
+    with _ffmpeg([*input_arguments(path), *copy]) as (table, log):
+        time_base, dts, ticks, flags = _packets(table)
+        if not len(flags):
+            raise InputError(f"{path}: {_why_unreadable(log_lines(log))}")
+        codec, pixel_format, rate = _describe(log_lines(log))
+        tail_lost = _complaint(_TAIL, log_lines(log))
+        packets_lost = _complaint(_SKIPPED, log_lines(log))
     shown = (flags & _DISCARD) == 0
-    codec, pixel_format, rate = _describe(log)
     height, width = _displayed_size(path)
 
-    errors = [line for line in log.splitlines() if "[error]" in line or "[warning]" in line]
-    tail_lost = next((_bare(line) for line in errors if _TAIL.search(line)), "")
-    packets_lost = next((_bare(line) for line in errors if _SKIPPED.search(line)), "")
     corrupt = (flags & _CORRUPT) != 0
     if corrupt.any():
         if corrupt[-1] and corrupt.sum() == 1:
@@ -121,9 +122,43 @@ def probe(path: str | Path) -> Source:
     )
 
 
-def _ffmpeg(command: list[str]) -> tuple[str, str]:
-    done = subprocess.run(command, capture_output=True, check=False)
-    return done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
+@contextmanager
+def _ffmpeg(command: list[str]) -> Iterator[tuple[Iterable[str], BinaryIO]]:
+    """Run a command; gives the lines of its output as they come and, complete after the last of them, its log.
+
+    Neither is ever in memory as a whole: both can have a line for every packet.
+    """
+    with tempfile.TemporaryFile() as log, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log) as process:
+
+        def table() -> Iterator[str]:
+            for line in process.stdout:
+                yield line.decode("utf-8", "replace").rstrip("\n")
+            process.wait()
+
+        try:
+            yield table(), log
+        finally:
+            process.kill()  # where the reader gave up
+
+
+def log_lines(log: BinaryIO) -> Iterator[str]:
+    """The lines of a log from its beginning."""
+    log.seek(0)
+    for line in log:
+        yield line.decode("utf-8", "replace").rstrip("\n")
+
+
+def _packets(table: Iterable[str]) -> tuple[Fraction, np.ndarray, np.ndarray, np.ndarray]:
+    """Time base, decoding times, presentation times and flags of the packets in a table of framecrc."""
+    time_base = Fraction(0)
+    dts, pts, flags = array("q"), array("q"), array("i")
+    for line in table:
+        if line.startswith("#tb 0: "):
+            time_base = Fraction(line[7:])
+        elif line and not line.startswith("#"):
+            for column, value in zip((dts, pts, flags), _packet(line), strict=True):
+                column.append(value)
+    return time_base, *(np.array(column) for column in (dts, pts, flags))
 
 
 def _packet(line: str) -> tuple[int, int, int]:
@@ -139,20 +174,27 @@ def _bare(line: str) -> str:
     return re.sub(r"^(\[[^\]]*\]\s*)+", "", line).strip().rstrip(".")
 
 
-def _why_unreadable(log: str) -> str:
-    if "matches no streams" in log:
+def _complaint(pattern: re.Pattern, log: Iterable[str]) -> str:
+    """The first warning or error in a log in which the pattern is found, or ""."""
+    lines = (line for line in log if "[error]" in line or "[warning]" in line)
+    return next((_bare(line) for line in lines if pattern.search(line)), "")
+
+
+def _why_unreadable(log: Iterable[str]) -> str:
+    lines = list(log)
+    if any("matches no streams" in line for line in lines):
         return "there is no video in this file; give a video file"
-    errors = [_bare(line) for line in log.splitlines() if "[error]" in line or "[fatal]" in line]
+    errors = [_bare(line) for line in lines if "[error]" in line or "[fatal]" in line]
     if any("moov atom not found" in line for line in errors):
         return "it is no MP4, or its end is missing (moov atom not found); copy it again or repair it elsewhere"
     reason = errors[0] if errors else "no packets"
     return f"ffmpeg finds no video in it ({reason}); give a video file, or re-encode it"
 
 
-def _describe(log: str) -> tuple[str, str, float]:
+def _describe(log: Iterable[str]) -> tuple[str, str, float]:
     """Codec, pixel format and nominal frames a second, from what ffmpeg tells about the stream it copies."""
-    output = log[log.index("Output #0") :]
-    text = re.search(r"Video: (.*)", output).group(1)
+    output = dropwhile(lambda line: "Output #0" not in line, log)
+    text = next(match.group(1) for line in output if (match := re.search(r"Video: (.*)", line)))
     fields = [field.strip() for field in re.sub(r"\([^()]*\)", "", re.sub(r"\([^()]*\)", "", text)).split(",")]
     rate = re.search(r"([\d.]+)(k?) fps", text) or re.search(r"([\d.]+)(k?) tbr", text)
     value = float(rate.group(1)) * (1000 if rate.group(2) else 1) if rate else 0.0
@@ -161,14 +203,14 @@ def _describe(log: str) -> tuple[str, str, float]:
 
 def _displayed_size(path: Path) -> tuple[int, int]:
     """Height and width of the first frame that can be decoded, turned as the file asks for."""
-    table, log = _ffmpeg([*input_arguments(path), *("-frames:v", "1", "-c:v", "rawvideo", "-f", "framecrc", "-")])
-    size = re.search(r"^#dimensions 0: (\d+)x(\d+)", table, re.M)
-    if not size:
-        errors = [_bare(line) for line in log.splitlines() if "[error]" in line]
-        raise InputError(
-            f"{path}: no frame can be decoded ({errors[0] if errors else 'no reason given'}); re-encode it"
-        )
-    return int(size.group(2)), int(size.group(1))
+    one = ("-frames:v", "1", "-c:v", "rawvideo", "-f", "framecrc", "-")
+    with _ffmpeg([*input_arguments(path), *one]) as (table, log):
+        sizes = [size.groups() for line in table if (size := re.match(r"#dimensions 0: (\d+)x(\d+)", line))]
+        if not sizes:
+            error = next((_bare(line) for line in log_lines(log) if "[error]" in line), "no reason given")
+            raise InputError(f"{path}: no frame can be decoded ({error}); re-encode it")
+    width, height = map(int, sizes[0])
+    return height, width
 
 
 def _avi_header(path: Path) -> tuple[int | None, bool]:

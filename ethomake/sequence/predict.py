@@ -2,19 +2,23 @@
 
 from pathlib import Path
 
+import numpy as np
 import torch
+import zarr
 
 from ethomake.errors import InputError
-from ethomake.features.store import open_features, read_inputs
-from ethomake.files import write_npy
+from ethomake.features.store import FeatureReader, open_features
+from ethomake.files import write_whole
 from ethomake.job import say
-from ethomake.sequence.model import infer, load_sequence_model
+from ethomake.sequence.model import infer_in_pieces, load_sequence_model
 from ethomake.training.device import choose_device, describe
 from ethomake.training.losses import probabilities
 
 
 def predict_video(features: str | Path, weights: str | Path, output: str | Path) -> None:
     """Write the probability of each behavior in each frame of a video, float32 (T, K), as .npy.
+
+    Features are read and probabilities written piece by piece: memory does not grow with the video.
 
     Args:
         features: the manifest of the video's features.
@@ -24,10 +28,15 @@ def predict_video(features: str | Path, weights: str | Path, output: str | Path)
     Raises:
         InputError: if the features are not of the kind that the model was trained on.
     """
+    zarr.config.set({"threading.max_workers": 1})  # each of its threads would keep the memory of some chunks
     device = choose_device()
     model, facts = load_sequence_model(weights, device)
     say(f"probabilities of {Path(features).stem}: {describe(device, torch.float32)}")
     if open_features(features)[0]["behaviors"] != facts["behaviors"]:
         raise InputError(f"{features}: was made for other behaviors than {weights}; extract the features again")
-    values = read_inputs(features, facts["streams"])
-    write_npy(output, probabilities(infer(model, values), facts["exclusive"]).numpy())
+    rows = FeatureReader(features, facts["streams"])
+    header = {"descr": "<f4", "fortran_order": False, "shape": (len(rows), len(facts["behaviors"]))}
+    with write_whole(output) as part, part.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for logits in infer_in_pieces(model, rows):
+            file.write(probabilities(logits, facts["exclusive"]).numpy().astype("<f4").tobytes())

@@ -30,7 +30,7 @@ def fit_classifier(
     """Train `model` on labelled frames and leave it in the state of its best epoch.
 
     Args:
-        classify: the logits (N, K) of what a source has loaded and what now lies on the device.
+        classify: the logits (N, K) of what a source has loaded and changed and what now lies on the device.
         learn: where the inputs of the frames to train on come from.
         check: where those of the frames that judge the epochs come from; None if there are none.
         options: `seed`, `checkpoint`, `identity`, `label` and `pretrained`, as for `fit`.
@@ -41,14 +41,14 @@ def fit_classifier(
 
     def logits(source: Source, loaded: Loaded) -> torch.Tensor:
         with autocast(device, precision):
-            return classify(source, tuple(part.to(device, non_blocking=True) for part in loaded)).float()
+            return classify(source, loaded).float()
 
     def load(chosen: np.ndarray, rng: np.random.Generator) -> tuple[Loaded, torch.Tensor]:
         return learn.load(chosen, rng), learn.labelled.labels[chosen]
 
     def loss(batch: tuple[Loaded, torch.Tensor]) -> torch.Tensor:
         loaded, labels = batch
-        return objective.loss(logits(learn, loaded), labels.to(device))
+        return objective.loss(logits(learn, loaded), labels)
 
     judges = validation_choice(len(check.labelled), schedule) if check else np.zeros(0, int)
     validation = Validation(
@@ -56,8 +56,14 @@ def fit_classifier(
         load=lambda chosen: check.load(chosen, None),
         predict=lambda loaded: logits(check, loaded),
         judge=lambda outputs: objective.judge(outputs, check.labelled.labels[judges]),
+        prepare=lambda loaded: check.change(*loaded),
     )
-    training = Training(lambda rng: shuffled_batches(len(learn.labelled), schedule, rng), load, loss)
+    training = Training(
+        lambda rng: shuffled_batches(len(learn.labelled), schedule, rng),
+        load,
+        loss,
+        lambda batch: (learn.change(*batch[0]), batch[1]),
+    )
     return fit(model, schedule, training, validation, **options)
 
 

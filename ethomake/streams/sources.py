@@ -1,10 +1,11 @@
 """Where the inputs of a stream come from: frames, optic flow computed beforehand, or optic flow on the fly.
 
-A source works in two steps. `load` gathers and augments a batch on the CPU, in the loader's thread; `prepare` turns
-that into the network's input on the device.
+A source works in three steps. `load` gathers a batch and draws how it is to be changed, in the loader's thread;
+`change` does so, on the GPU or else still in the thread; `prepare` turns that into the network's input.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Protocol
 
@@ -13,15 +14,23 @@ import torch
 
 from ethomake.errors import InputError
 from ethomake.files import content_digest, read_json, write_json
-from ethomake.flow.stacks import FLOWS, FRAMES, FlowGenerator, pair_flows, read_blocks
-from ethomake.ingest.frames import FrameStore
+from ethomake.flow.stacks import FLOWS, FRAMES, FlowGenerator
 from ethomake.job import Progress, say
 from ethomake.labels.table import read_labels
-from ethomake.training.augment import Augmentation, change_colors, draw_rotations, turn_clips, turn_flow
-from ethomake.training.frames import FramePool, normalize
+from ethomake.training.augment import (
+    Augmentation,
+    change_clips,
+    change_flows,
+    draw_colors,
+    draw_rotations,
+    unit_values,
+)
+from ethomake.training.frames import FramePool, normalize, normalize_frames, prefetch
 from ethomake.training.losses import UNSCORED
 
 Labelled = tuple[str | Path, str | Path]  # a video's video.json and its label table
+BLOCK = 64  # windows after which what is done is kept
+LARGEST_TRACK = 32e9  # bytes of each frame's own flows that are kept on disk at most
 
 
 class LabelledFrames:
@@ -49,6 +58,12 @@ class LabelledFrames:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def only(self, chosen: np.ndarray) -> "LabelledFrames":
+        """Some of the labelled frames."""
+        some = copy(self)
+        some.videos, some.frames, some.labels = self.videos[chosen], self.frames[chosen], self.labels[chosen]
+        return some
+
 
 class Source(Protocol):
     """Makes a stream's inputs for labelled frames, augmented where random numbers are given."""
@@ -56,11 +71,15 @@ class Source(Protocol):
     labelled: LabelledFrames
 
     def load(self, chosen: np.ndarray, rng: np.random.Generator | None) -> tuple[torch.Tensor, ...]:
-        """Gather a batch on the CPU."""
+        """Gather a batch on the CPU, and draw what is to be changed."""
         ...
 
-    def prepare(self, *loaded: torch.Tensor) -> torch.Tensor:
-        """Turn what `load` gave, on the device, into the input of the network."""
+    def change(self, *loaded: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Augment what `load` gave, wherever it lies."""
+        ...
+
+    def prepare(self, *changed: torch.Tensor) -> torch.Tensor:
+        """Turn what `change` gave, on the device, into the input of the network."""
         ...
 
 
@@ -73,13 +92,16 @@ class FrameSource:
         self.pool = FramePool(labelled.manifests)
 
     def load(self, chosen: np.ndarray, rng: np.random.Generator | None) -> tuple[torch.Tensor, ...]:
-        """Clips 0..1 (N, count, 3, H, W), and whether each frame lies inside its video (N, count)."""
-        clips, inside = self.pool.windows(self.labelled.videos[chosen], self.labelled.frames[chosen], self.count)
-        clips = clips.float() / 255
-        if rng is not None:
-            clips = change_colors(clips, self.augmentation, rng)
-            clips = turn_clips(clips, draw_rotations(self.augmentation, len(clips), rng))
-        return clips, inside
+        """Clips, uint8 (N, count, 3, H, W); whether each frame lies inside its video (N, count); changes."""
+        windows = self.pool.windows(self.labelled.videos[chosen], self.labelled.frames[chosen], self.count)
+        if rng is None:
+            return windows
+        n = len(chosen)
+        return *windows, draw_colors(self.augmentation, n, rng), draw_rotations(self.augmentation, n, rng)
+
+    def change(self, clips: torch.Tensor, inside: torch.Tensor, *changes: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Clips 0..1, float32 (N, count, 3, H, W), and `inside` as it is."""
+        return change_clips(clips, *changes) if changes else unit_values(clips), inside
 
     def prepare(self, clips: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
         """Normalized clips (N, count, 3, H, W)."""
@@ -87,70 +109,118 @@ class FrameSource:
 
 
 class TrackSource:
-    """Stacks out of optic flow that was computed once for each video and kept in a file.
+    """Stacks out of optic flow that was computed once and is kept in a file.
 
-    Flips and rotations turn the flow itself; changes of color have no effect on it. Where a killed job has left
-    the file, only what is missing is computed.
+    Flips and rotations turn the flow itself; changes of color have no effect on it. Only windows that a labelled
+    frame needs go through the flow network. Where a killed job has left the file, only what is missing is computed.
 
     Args:
         track: path of the file to keep the flow in, float16; how far it is complete stands in `<track>.json`.
+        shared: the windows lie end to end, where extraction with `reuse` has them, and neighboring frames share
+            their flows; else each frame has the ten flows of its own window.
     """
 
     def __init__(
-        self, labelled: LabelledFrames, generator: FlowGenerator, augmentation: Augmentation, track: str | Path
+        self,
+        labelled: LabelledFrames,
+        generator: FlowGenerator,
+        augmentation: Augmentation,
+        track: str | Path,
+        shared: bool = True,
     ):
         self.labelled, self.augmentation = labelled, augmentation
-        pool = FramePool(labelled.manifests, budget=0)
-        rows = pool.lengths + FLOWS - 1
-        self.first = np.cumsum(rows) - rows
-        shape = (int(rows.sum()), 2, pool.size[0] // 2, pool.size[1] // 2)
-        track = Path(track)
-        _complete_track(track, pool.stores, self.first, generator)
+        places, self.rows = shared_windows(labelled) if shared else own_windows(labelled)
+        pool, track = FramePool(labelled.manifests, budget=0), Path(track)
+        _complete_track(track, pool, places, generator)
+        shape = (len(places) * FLOWS, 2, pool.size[0] // 2, pool.size[1] // 2)
         self.pairs = np.memmap(track, np.float16, "r", shape=shape)
 
     def load(self, chosen: np.ndarray, rng: np.random.Generator | None) -> tuple[torch.Tensor, ...]:
+        """Flow stacks, float16 (N, 20, h, w), and changes."""
+        stacks = torch.from_numpy(self.pairs[self.rows[chosen]]).flatten(1, 2)
+        return (stacks,) if rng is None else (stacks, draw_rotations(self.augmentation, len(stacks), rng))
+
+    def change(self, stacks: torch.Tensor, *changes: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Flow stacks, float32 (N, 20, h, w)."""
-        rows = self.first[self.labelled.videos[chosen]] + self.labelled.frames[chosen]
-        stacks = torch.from_numpy(self.pairs[rows[:, None] + np.arange(FLOWS)]).float().flatten(1, 2)
-        if rng is not None:
-            stacks = turn_flow(stacks, draw_rotations(self.augmentation, len(stacks), rng))
-        return (stacks,)
+        return (change_flows(stacks, *changes) if changes else stacks.float(),)
 
     def prepare(self, stacks: torch.Tensor) -> torch.Tensor:
         """The stacks as they are."""
         return stacks
 
 
-def _complete_track(
-    track: Path, stores: Sequence[FrameStore], first_rows: np.ndarray, generator: FlowGenerator
-) -> None:
-    """Write the flow of all pairs of some videos, float16 (rows, 2, h, w), block by block.
+def own_windows(labelled: LabelledFrames) -> tuple[np.ndarray, np.ndarray]:
+    """A window around each labelled frame.
+
+    Returns:
+        (video, middle frame) of each window, (W, 2), and where each labelled frame's flows are among those of all
+        windows, ten of each, (N, 10).
+    """
+    return np.stack([labelled.videos, labelled.frames], 1), np.arange(len(labelled) * FLOWS).reshape(-1, FLOWS)
+
+
+def shared_windows(labelled: LabelledFrames) -> tuple[np.ndarray, np.ndarray]:
+    """The windows that hold the pairs t-5..t+4 of the labelled frames t, out of windows that lie end to end.
+
+    They begin at multiples of ten frames, as in `ethomake.flow.stacks`. Returns the same as `own_windows`.
+    """
+    pairs = labelled.frames[:, None] + np.arange(FLOWS) - FLOWS // 2
+    videos = np.broadcast_to(labelled.videos[:, None], pairs.shape)
+    windows = np.stack([videos, pairs // FLOWS], -1).reshape(-1, 2)
+    distinct, which = np.unique(windows, axis=0, return_inverse=True)
+    return distinct * [1, FLOWS] + [0, FRAMES // 2], which.reshape(pairs.shape) * FLOWS + pairs % FLOWS
+
+
+def _complete_track(track: Path, pool: FramePool, places: np.ndarray, generator: FlowGenerator) -> None:
+    """Write the flows of windows, float16 (W, 20, h, w), block by block.
 
     Args:
-        first_rows: where each video begins in the track.
+        places: (video, middle frame) of each window, (W, 2).
     """
-    made_with = f"{generator.digest} {generator.precision}"
-    identity = content_digest([made_with, *(store.manifest["frames_digest"] for store in stores)])
+    frames = [store.manifest["frames_digest"] for store in pool.stores]
+    identity = content_digest([f"{generator.digest} {generator.precision}", *frames, places])
     record = Path(f"{track}.json")
-    done = 0  # frames whose blocks are complete
+    done = 0  # windows whose flows are complete
     if track.exists() and record.exists():
         kept = read_json(record)
-        done = kept["frames"] if kept["identity"] == identity else 0
+        done = kept["windows"] if kept["identity"] == identity else 0
     track.parent.mkdir(parents=True, exist_ok=True)
-    total = sum(len(store) for store in stores)
     if done:
-        say(f"optic flow: goes on after frame {done} of {total}")
-    with track.open("r+b" if done else "wb") as file, Progress(total - done, "optic flow", "frame") as progress:
-        before = 0  # frames of the videos before
-        for store, first_row in zip(stores, first_rows, strict=True):
-            for block in read_blocks(store, max(0, done - before)):
-                pairs = pair_flows(generator, block).cpu().numpy()
-                file.seek((int(first_row) + block.start) * pairs[0].nbytes)
-                file.write(pairs.tobytes())
-                file.flush()
-                write_json(record, {"identity": identity, "frames": before + block.stop})
-                progress.advance(block.stop - block.start)
-            before += len(store)
+        say(f"optic flow: goes on after window {done} of {len(places)}")
+    bytes_each = FLOWS * 2 * (pool.size[0] // 2) * (pool.size[1] // 2) * 2
+    with track.open("r+b" if done else "wb") as file, Progress(len(places) - done, "optic flow", "window") as progress:
+        file.seek(done * bytes_each)
+        blocks = np.split(places[done:], range(BLOCK, len(places) - done, BLOCK))
+        for clips, inside in prefetch(pool.windows(*block.T, FRAMES) for block in blocks if len(block)):
+            for flows in window_flows(generator, clips, inside):
+                file.write(flows.cpu().numpy().tobytes())
+                progress.advance(len(flows))
+            done += len(clips)
+            file.flush()
+            write_json(record, {"identity": identity, "windows": done})
+
+
+def window_flows(generator: FlowGenerator, clips: torch.Tensor, inside: torch.Tensor) -> Iterator[torch.Tensor]:
+    """The flows of windows of frames, as extraction has them, in batches.
+
+    Args:
+        clips: uint8 (N, 11, 3, H, W).
+        inside: bool (N, 11).
+
+    Returns:
+        float16 (n, 20, h, w) on the generator's device, one batch after another.
+    """
+    facts = generator.facts
+
+    @torch.no_grad()
+    def flows(items: range) -> torch.Tensor:
+        batch = slice(items.start, items.stop)
+        frames = clips[batch].flatten(0, 1).to(generator.device, non_blocking=True)
+        outside = np.flatnonzero(~inside[batch].numpy()).tolist()
+        normal = normalize_frames(frames, outside, facts["channel_mean"], facts["channel_std"], generator.precision)
+        return generator.network(normal.view(clips[batch].shape))[0].half()
+
+    return generator.batches.run(flows, len(clips))
 
 
 class WindowSource(FrameSource):
@@ -163,3 +233,35 @@ class WindowSource(FrameSource):
     def prepare(self, clips: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
         """Flow stacks, float32 (N, 20, H/2, W/2)."""
         return self.generator(clips, inside)
+
+
+def flow_source(
+    labelled: LabelledFrames,
+    generator: FlowGenerator,
+    augmentation: Augmentation,
+    track: str | Path,
+    *,
+    shared: bool,
+    samples: int,
+) -> Source:
+    """Stacks for the motion stream, from a track or on the fly: whichever takes the flow network fewer windows.
+
+    The choice follows from the experiment alone, so that a resumed training makes the same, and so does any machine.
+
+    Args:
+        shared: neighboring frames share their flows, which needs a track.
+        samples: how many the training draws in all of its epochs, at most.
+    """
+    if shared:
+        return TrackSource(labelled, generator, augmentation, track)
+    height, width = read_json(labelled.manifests[0])["image_size"]
+    size = len(labelled) * FLOWS * 2 * (height // 2) * (width // 2) * 2
+    name = f"optic flow to {Path(track).name}"
+    if samples <= len(labelled):
+        say(f"{name}: computed on the fly for {samples} samples, no more than there are labelled frames")
+    elif size > LARGEST_TRACK:
+        say(f"{name}: computed on the fly for {samples} samples; to keep it would take {size / 1e9:.0f} GB")
+    else:
+        say(f"{name}: computed once for {len(labelled)} frames and kept, rather than for up to {samples} samples")
+        return TrackSource(labelled, generator, augmentation, track, shared=False)
+    return WindowSource(labelled, generator, augmentation)

@@ -9,15 +9,15 @@ import torch
 from ethomake.errors import InputError
 from ethomake.flow.stacks import FRAMES, FlowGenerator
 from ethomake.job import say
-from ethomake.streams.classifier import fit_classifier
+from ethomake.streams.classifier import fit_classifier, validation_choice
 from ethomake.streams.networks import build_stream, head_bias
-from ethomake.streams.sources import FrameSource, Labelled, LabelledFrames, Source, TrackSource, WindowSource
+from ethomake.streams.sources import FrameSource, Labelled, LabelledFrames, Source, flow_source
 from ethomake.streams.weights import load_pretrained
 from ethomake.training.augment import Augmentation
 from ethomake.training.device import choose_device, choose_precision, describe, place
 from ethomake.training.frames import FramePool, image_width
 from ethomake.training.history import write_history
-from ethomake.training.loop import Schedule, identify
+from ethomake.training.loop import Schedule, epoch_samples, identify
 from ethomake.training.objective import Objective
 from ethomake.training.weights import save_weights
 
@@ -59,6 +59,7 @@ def train_stream(
     schedule = Schedule.of(settings)
     changes = Augmentation(**augmentation)
     learn, check = LabelledFrames(train, behaviors), LabelledFrames(validate, behaviors)
+    check = check.only(validation_choice(len(check), schedule))
     if not len(learn):
         raise InputError("no frame of the training videos is labelled; label some or move a labelled video to train")
 
@@ -94,9 +95,9 @@ def train_stream(
     def source(part: str, labelled: LabelledFrames) -> Source:
         if stream == "spatial":
             return FrameSource(labelled, model.needs, changes, mean, std)
-        if settings["reuse"]:
-            return TrackSource(labelled, generator, changes, Path(f"{checkpoint}.flows") / part)
-        return WindowSource(labelled, generator, changes)
+        track = Path(f"{checkpoint}.flows") / part
+        samples = schedule.epochs * epoch_samples(len(labelled), schedule)
+        return flow_source(labelled, generator, changes, track, shared=settings["reuse"], samples=samples)
 
     rows = fit_classifier(
         model,

@@ -1,11 +1,14 @@
-"""Random changes of the training clips, the same for every frame of a clip."""
+"""Random changes of the training clips, the same for every frame of a clip.
 
+What is changed is drawn on the CPU, as two small matrices a clip; they are applied wherever the clips lie.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch.nn import functional
-from torchvision.transforms import v2
 
 GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601 luma
 
@@ -39,6 +42,73 @@ def draw_rotations(augmentation: Augmentation, n: int, rng: np.random.Generator)
     return torch.from_numpy(rotation * flips[:, None, :]).float()
 
 
+def draw_colors(augmentation: Augmentation, n: int, rng: np.random.Generator) -> torch.Tensor:
+    """Draw random changes of color: float32 (n, 3, 4), each a matrix of the channels beside what of the mean is added.
+
+    Brightness, contrast about the clip's mean, saturation about the luma, hue and grey, in this order, are all
+    affine in red, green and blue; hue turns colors about the grey axis.
+    """
+    a = augmentation
+    # every clip takes the same number of random numbers, whatever is switched on
+    chance, grey = rng.random((2, n, 1, 1))
+    brightness, contrast, saturation, hue = rng.uniform(-1, 1, (4, n, 1, 1)) * (chance < a.color_probability)
+    brightness, contrast = 1 + brightness * a.brightness, 1 + contrast * a.contrast
+    saturation = 1 + saturation * a.saturation
+    luma = np.tile(GREY, (3, 1))
+    matrix = _turn_hue(hue * a.hue) @ (saturation * np.eye(3) + (1 - saturation) * luma) * (contrast * brightness)
+    matrix = np.where(grey < a.greyscale, luma @ matrix, matrix)
+    # grey stays the grey it is in all that follows contrast
+    mean = np.broadcast_to((1 - contrast) * brightness, (n, 3, 1))
+    return torch.from_numpy(np.concatenate([matrix, mean], axis=2)).float()
+
+
+def _turn_hue(turns: np.ndarray) -> np.ndarray:
+    """The rotation of (red, green, blue) about grey by so many turns of the color wheel, from red toward green."""
+    angle = 2 * np.pi * turns
+    across = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / np.sqrt(3)
+    return np.cos(angle) * np.eye(3) + (1 - np.cos(angle)) / 3 + np.sin(angle) * across
+
+
+def change_clips(clips: torch.Tensor, colors: torch.Tensor, rotations: torch.Tensor) -> torch.Tensor:
+    """Turn clips and change their colors.
+
+    Args:
+        clips: uint8 (N, frames, 3, H, W).
+        colors: (N, 3, 4), as from `draw_colors`.
+        rotations: (N, 2, 2), as from `draw_rotations`.
+
+    Returns:
+        Values 0..1, float32 (N, frames, 3, H, W).
+    """
+
+    def change(clips: torch.Tensor, colors: torch.Tensor, rotations: torch.Tensor) -> torch.Tensor:
+        return change_colors(turn_clips(unit_values(clips), rotations), colors)
+
+    return _clip_by_clip(change, clips, colors, rotations)
+
+
+def change_flows(stacks: torch.Tensor, rotations: torch.Tensor) -> torch.Tensor:
+    """Turn stacks of flow, float16 (N, 20, h, w), by `rotations` as from `draw_rotations`; gives float32."""
+    return _clip_by_clip(lambda stacks, rotations: turn_flow(stacks.float(), rotations), stacks, rotations)
+
+
+def unit_values(clips: torch.Tensor) -> torch.Tensor:
+    """Values 0..255, uint8, as float32 0..1."""
+    return clips.float().div_(255)
+
+
+def _clip_by_clip(change: Callable[..., torch.Tensor], *parts: torch.Tensor) -> torch.Tensor:
+    """On a CPU, `change` one clip after another: what is made on the way stays in the caches; on a GPU all at once."""
+    if parts[0].device.type != "cpu":
+        return change(*parts)
+    out = None
+    for i in range(len(parts[0])):
+        changed = change(*(part[i : i + 1] for part in parts))
+        out = changed.new_empty((len(parts[0]), *changed.shape[1:])) if out is None else out
+        out[i] = changed[0]
+    return out
+
+
 def turn_clips(clips: torch.Tensor, rotations: torch.Tensor) -> torch.Tensor:
     """Flip and rotate each clip about its middle; what comes into view at the corners is mirrored content.
 
@@ -50,10 +120,10 @@ def turn_clips(clips: torch.Tensor, rotations: torch.Tensor) -> torch.Tensor:
     flat = clips.reshape(n, -1, height, width)
     # grid_sample wants, for each new place, the old place: the inverse (= transpose) of the rotation. Its
     # coordinates run from -1 to 1 along each side, so other than square images need the ratio of the sides.
-    ratio = torch.tensor([[1.0, height / width], [width / height, 1.0]], device=clips.device)
-    inverse = rotations.to(clips.device).transpose(1, 2) * ratio
-    theta = torch.cat([inverse, torch.zeros(n, 2, 1, device=clips.device)], dim=2)
-    grid = functional.affine_grid(theta, list(flat.shape), align_corners=False).to(flat.dtype)
+    theta = functional.pad(rotations.to(clips).transpose(1, 2), (0, 1))
+    theta[:, 0, 1] *= height / width
+    theta[:, 1, 0] *= width / height
+    grid = functional.affine_grid(theta, list(flat.shape), align_corners=False)
     return functional.grid_sample(flat, grid, padding_mode="reflection", align_corners=False).reshape(clips.shape)
 
 
@@ -68,33 +138,15 @@ def turn_flow(flow: torch.Tensor, rotations: torch.Tensor) -> torch.Tensor:
     return torch.einsum("nij,nsjhw->nsihw", rotations.to(flow), turned).reshape(flow.shape)
 
 
-def change_colors(clips: torch.Tensor, augmentation: Augmentation, rng: np.random.Generator) -> torch.Tensor:
-    """Change brightness, contrast, saturation and hue of some clips, and make some grey.
+def change_colors(clips: torch.Tensor, colors: torch.Tensor) -> torch.Tensor:
+    """Apply changes of color, each to all frames of its clip.
 
     Args:
         clips: values 0..1, float (N, frames, 3, H, W).
+        colors: (N, 3, 4), as from `draw_colors`.
     """
-    a = augmentation
-    out = clips.clone()
-    for i in range(len(clips)):
-        # every clip takes the same number of random numbers, whatever is switched on
-        chance, grey = rng.random(2)
-        brightness, contrast, saturation, hue = rng.uniform(-1, 1, 4)
-        if chance < a.color_probability:
-            out[i] = (out[i] * (1 + brightness * a.brightness)).clamp(0, 1)
-            if a.contrast:
-                middle = out[i].mean()
-                out[i] = ((out[i] - middle) * (1 + contrast * a.contrast) + middle).clamp(0, 1)
-            if a.saturation:
-                luma = _luma(out[i])
-                out[i] = ((out[i] - luma) * (1 + saturation * a.saturation) + luma).clamp(0, 1)
-            if a.hue:
-                out[i] = v2.functional.adjust_hue(out[i], float(hue * a.hue))
-        if grey < a.greyscale:
-            out[i] = _luma(out[i])
-    return out
-
-
-def _luma(images: torch.Tensor) -> torch.Tensor:
-    weights = torch.tensor(GREY, dtype=images.dtype, device=images.device).view(3, 1, 1)
-    return (images * weights).sum(dim=-3, keepdim=True)
+    colors = colors.to(clips)
+    matrices, of_mean = colors[:, None, :, :3], colors[:, None, :, 3, None, None]
+    changed = torch.matmul(matrices, clips.flatten(3)).view(clips.shape)
+    added = of_mean * clips.mean((1, 2, 3, 4), keepdim=True)
+    return changed.add_(added).clamp_(0, 1)

@@ -1,6 +1,8 @@
 """The frames of several videos as one pool, out of which a training takes windows."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from queue import Queue
 from threading import Thread
@@ -12,10 +14,11 @@ import torch
 from ethomake.errors import InputError
 from ethomake.files import read_json
 from ethomake.ingest.frames import FrameStore
-from ethomake.job import track
+from ethomake.job import Progress
 
 T = TypeVar("T")
 MEMORY_BUDGET = 4 * 2**30  # bytes of decoded frames that a training keeps in memory
+BLOCK = 256  # frames decoded at a time
 
 
 def image_width(manifest: str | Path) -> int:
@@ -26,8 +29,8 @@ def image_width(manifest: str | Path) -> int:
 class FramePool:
     """Frames of several videos; `windows` gathers the frames around any frame of any video.
 
-    Where all decoded frames fit into `budget` bytes they are decoded once and kept; otherwise every window is
-    read from the frame stores, which stay open.
+    Where all decoded frames fit into `budget` bytes they are decoded once and kept; otherwise the frames of a batch
+    of windows are read from the frame stores, which stay open, each frame once.
 
     Args:
         manifests: paths of the videos' `video.json`; all videos must have the same image size.
@@ -47,9 +50,16 @@ class FramePool:
         self.size = sizes.pop()
         self.lengths = np.array([len(store) for store in self.stores])
         self.mean, self.std = pooled_statistics([store.manifest for store in self.stores])
-        self.decoded: list[torch.Tensor] | None = None
-        if self.lengths.sum() * 3 * self.size[0] * self.size[1] <= budget:
-            self.decoded = [_decode(store) for store in track(self.stores, len(self.stores), "frames", "video")]
+        self.first = np.cumsum(self.lengths) - self.lengths  # frames of the videos before
+        self.threads = torch.get_num_threads()
+        self.decoded: torch.Tensor | None = None
+        total = int(self.lengths.sum())
+        if total * 3 * self.size[0] * self.size[1] <= budget:
+            self.decoded = torch.empty((total, 3, *self.size), dtype=torch.uint8)
+            with Progress(total, "decoding", "frame") as progress:
+                for rows in np.split(np.arange(total), range(BLOCK, total, BLOCK)):
+                    self.decoded[rows[0] : rows[-1] + 1] = self._decode(rows)
+                    progress.advance(len(rows))
 
     def windows(self, videos: np.ndarray, frames: np.ndarray, count: int) -> tuple[torch.Tensor, torch.Tensor]:
         """The `count` frames around each given frame (count odd; the given frame is the middle one).
@@ -66,16 +76,30 @@ class FramePool:
         wanted = np.asarray(frames)[:, None] + offsets
         inside = (wanted >= 0) & (wanted < self.lengths[videos][:, None])
         wanted = wanted.clip(0, self.lengths[videos][:, None] - 1)
-        out = torch.empty((len(wanted), count, 3, *self.size), dtype=torch.uint8)
-        for i, (video, indices) in enumerate(zip(videos, wanted, strict=True)):
-            out[i] = self.decoded[video][indices] if self.decoded else self.stores[video].read(indices)
-        return out, torch.from_numpy(inside)
+        rows = (self.first[videos][:, None] + wanted).reshape(-1)
+        if self.decoded is None:
+            distinct, places = np.unique(rows, return_inverse=True)
+            frames, places = self._decode(distinct), torch.from_numpy(places)
+        else:
+            frames, places = self.decoded, torch.from_numpy(rows)
+        # five times as fast as to index
+        return frames.index_select(0, places).view(*wanted.shape, 3, *self.size), torch.from_numpy(inside)
 
+    def _decode(self, rows: np.ndarray) -> torch.Tensor:
+        """Frames by their number in the pool, ascending, uint8 (n, 3, H, W)."""
+        videos = np.searchsorted(self.first, rows, side="right") - 1
+        parts = [part for part in np.array_split(np.arange(len(rows)), self.threads) if len(part)]
 
-def _decode(store: FrameStore) -> torch.Tensor:
-    """All frames of a store, uint8 (T, 3, H, W), read in blocks."""
-    blocks = [np.arange(start, min(start + 256, len(store))) for start in range(0, len(store), 256)]
-    return torch.cat([store.read(block) for block in blocks])
+        def read(part: np.ndarray) -> list[torch.Tensor]:
+            mine = videos[part]
+            return [self.stores[v].read(rows[part][mine == v] - self.first[v]) for v in np.unique(mine)]
+
+        if len(parts) == 1:
+            return torch.cat(read(parts[0]))
+        for video in np.unique(videos):
+            self.stores[video].jpeg(0)  # opens the file, before several threads would
+        with ThreadPoolExecutor(self.threads) as pool:
+            return torch.cat([frames for part in pool.map(read, parts) for frames in part])
 
 
 def pooled_statistics(manifests: Sequence[dict]) -> tuple[np.ndarray, np.ndarray]:
@@ -102,10 +126,32 @@ def normalize(clips: torch.Tensor, inside: torch.Tensor, mean: Sequence[float], 
         clips: float values 0..1, (N, frames, 3, H, W).
         inside: bool (N, frames).
     """
-    shape = (1, 1, 3, 1, 1)
-    mean = torch.as_tensor(mean, dtype=clips.dtype, device=clips.device).view(shape)
-    std = torch.as_tensor(std, dtype=clips.dtype, device=clips.device).view(shape)
-    return (clips - mean) / std * inside.to(clips)[:, :, None, None, None]
+    mean, std = (_channels(tuple(map(float, values)), clips.dtype, clips.device) for values in (mean, std))
+    inside = inside.to(clips)[:, :, None, None, None]
+    return (clips * (inside / std)).add_(inside * (-mean / std))  # two passes over the clips
+
+
+def normalize_frames(
+    frames: torch.Tensor, outside: Sequence[int], mean: Sequence[float], std: Sequence[float], precision: torch.dtype
+) -> torch.Tensor:
+    """The same for stored frames, uint8 (T, 3, H, W).
+
+    Args:
+        outside: which of them lie outside their video.
+        precision: of what is given back.
+    """
+    mean, std = (tuple(255 * float(value) for value in values) for values in (mean, std))
+    normal = frames.float().sub_(_channels(mean, torch.float32, frames.device)[0])
+    normal.div_(_channels(std, torch.float32, frames.device)[0])
+    if len(outside):
+        normal[list(outside)] = 0
+    return normal.to(precision)
+
+
+@cache
+def _channels(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    """A value for each channel, (1, 1, 3, 1, 1): sent to the device once, as each time it would wait for that."""
+    return torch.tensor(values, dtype=dtype, device=device).view(1, 1, 3, 1, 1)
 
 
 def prefetch(items: Iterable[T], depth: int = 2) -> Iterator[T]:

@@ -1,7 +1,7 @@
 """Frozen networks as they compute fastest: what extraction and the training of the motion stream share."""
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import torch
@@ -26,24 +26,6 @@ def for_inference(network: nn.Module, device: torch.device, precision: torch.dty
     except (torch.fx.proxy.TraceError, TypeError, ValueError):
         folded = copy.deepcopy(network.eval())
     return freeze(place(folded.to(precision), device))
-
-
-def normalize_frames(
-    frames: torch.Tensor, outside: Sequence[int], mean: Sequence[float], std: Sequence[float], precision: torch.dtype
-) -> torch.Tensor:
-    """Zero mean and unit variance by channel, as `ethomake.training.frames.normalize` has it, for stored frames.
-
-    Args:
-        frames: uint8 (T, 3, H, W).
-        outside: which of them lie outside their video; they become the mean image, which is zero.
-        mean, std: of each channel, of values 0..1.
-    """
-    shift = torch.tensor(mean, dtype=torch.float32, device=frames.device).mul_(255).view(3, 1, 1)
-    scale = torch.tensor(std, dtype=torch.float32, device=frames.device).mul_(255).reciprocal_().view(3, 1, 1)
-    normal = frames.float().sub_(shift).mul_(scale)
-    if len(outside):
-        normal[list(outside)] = 0
-    return normal.to(precision)
 
 
 class Batches:

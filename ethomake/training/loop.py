@@ -15,9 +15,10 @@ from torch import nn
 from ethomake.errors import InputError
 from ethomake.files import content_digest, file_digest, write_whole
 from ethomake.job import Progress, duration, say
-from ethomake.training.frames import prefetch
+from ethomake.training.feed import Waits, feed
 
 CHECKPOINT_EVERY = 60.0  # seconds of work that are lost at most when a training is killed
+WAITS_WORTH_TELLING = 0.1  # of the time of an epoch's steps
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,17 @@ def shuffled_batches(n: int, schedule: Schedule, rng: np.random.Generator) -> li
 
     With fewer samples than one batch, one batch of all of them.
     """
-    order = rng.permutation(n)
-    batch = min(schedule.batch, n)
-    return [order[step * batch : (step + 1) * batch] for step in range(min(schedule.steps, n // batch))]
+    return np.split(rng.permutation(n)[: epoch_samples(n, schedule)], max(1, min(schedule.steps, n // schedule.batch)))
+
+
+def epoch_samples(n: int, schedule: Schedule) -> int:
+    """How many of n samples one epoch learns from."""
+    return min(schedule.steps, n // schedule.batch) * schedule.batch or n
+
+
+def as_it_is(batch: Any) -> Any:
+    """No change."""
+    return batch
 
 
 @dataclass(frozen=True)
@@ -79,12 +88,14 @@ class Training:
     Attributes:
         plan: one epoch's batches, as what `load` understands (sample numbers), from that epoch's random numbers.
         load: makes a batch from its entry of the plan and its step's random numbers; runs in a thread of its own.
-        loss: the loss of a batch, a scalar tensor.
+        loss: the loss of a batch on the model's device, a scalar tensor; to read its value would make a GPU wait.
+        prepare: changes a batch where the model is: on the device, or, where that is a CPU, in the loader's thread.
     """
 
     plan: Callable[[np.random.Generator], Sequence[np.ndarray]]
     load: Callable[[np.ndarray, np.random.Generator], Any]
     loss: Callable[[Any], torch.Tensor]
+    prepare: Callable[[Any], Any] = as_it_is
 
 
 @dataclass(frozen=True)
@@ -94,14 +105,16 @@ class Validation:
     Attributes:
         parts: what `load` understands (sample numbers); without any there is no validation.
         load: makes a batch of a part; runs in a thread of its own.
-        predict: outputs of a batch, (n, ...); called with the model in eval mode.
+        predict: outputs of a batch on the model's device, (n, ...); called with the model in eval mode.
         judge: loss and F1 out of the outputs of all parts, one after another on the CPU; F1 may be None.
+        prepare: as in Training.
     """
 
     parts: Sequence[Any]
     load: Callable[[Any], Any]
     predict: Callable[[Any], torch.Tensor]
     judge: Callable[[torch.Tensor], tuple[float, float | None]]
+    prepare: Callable[[Any], Any] = as_it_is
 
 
 def fit(
@@ -138,6 +151,7 @@ def fit(
         InputError: if the loss is no longer a number, or the checkpoint cannot be read.
     """
     parameters = [p for p in model.parameters() if p.requires_grad]
+    device = parameters[0].device
     optimizer = torch.optim.Adam(parameters, lr=schedule.learning_rate)
     # An absolute threshold: a relative one takes an F1 that stays the same, which is negative here, for progress.
     plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
@@ -170,7 +184,7 @@ def fit(
             "history": history,
             "best": best,
             "best_state": best_state,
-            "part": {"steps": part.steps, "loss": float(part.loss), "outputs": part.outputs},
+            "part": {"steps": part.steps, "loss": float(part.loss), "outputs": _on_cpu(part.outputs)},
         }
         with write_whole(checkpoint) as path:
             torch.save(content, path)
@@ -184,10 +198,11 @@ def fit(
         epoch = len(history) + 1
         rate = optimizer.param_groups[0]["lr"]
         plan = training.plan(epoch_rng(seed, epoch))
-        begun, started = part.steps, time.monotonic()
+        begun, started, waits = part.steps, time.monotonic(), Waits(device)
         model.train()
         with Progress(len(plan) - begun, f"{label} {epoch}/{schedule.epochs}", "step", estimate=False) as progress:
-            for torch_seed, batch in prefetch(_load(training, plan, seed, epoch, begun)):
+            items = _load(training, plan, seed, epoch, begun)
+            for torch_seed, batch in feed(items, lambda one: (one[0], training.prepare(one[1])), device, waits.begin):
                 torch.manual_seed(torch_seed)  # dropout
                 optimizer.zero_grad(set_to_none=True)
                 value = training.loss(batch)
@@ -197,15 +212,18 @@ def fit(
                 part.add(value.detach())
                 progress.advance()
                 keep_if_due()
+                waits.end()
                 if epoch == 1 and begun == 0 and part.steps == min(3, len(plan)):
                     left = (time.monotonic() - started) / part.steps * len(plan) * schedule.epochs
                     say(f"{label}: {schedule.epochs} epochs of {len(plan)} steps take at most about {duration(left)}")
         model.eval()
         with torch.no_grad():
-            for batch in prefetch(validation.load(entry) for entry in validation.parts[len(part.outputs) :]):
-                part.outputs.append(validation.predict(batch).cpu())
+            items = (validation.load(entry) for entry in validation.parts[len(part.outputs) :])
+            for batch in feed(items, validation.prepare, device):
+                part.outputs.append(validation.predict(batch))
                 keep_if_due()
-            validation_loss, validation_f1 = validation.judge(torch.cat(part.outputs)) if part.outputs else (None, None)
+            outputs = _on_cpu(part.outputs)
+            validation_loss, validation_f1 = validation.judge(torch.cat(outputs)) if outputs else (None, None)
         train_loss = float(part.loss) / max(part.steps, 1)
         if not np.isfinite([train_loss, validation_loss or 0.0]).all():
             raise InputError(
@@ -226,7 +244,7 @@ def fit(
                 "validation_f1": validation_f1,
             }
         )
-        say(f"{label}: epoch {epoch}: " + _in_words(history[-1]))
+        say(f"{label}: epoch {epoch}: " + _in_words(history[-1], waits.share))
         part = _Part()
         keep()
     if best_state is not None:
@@ -298,10 +316,16 @@ def _read_checkpoint(path: Path, identity: str, label: str) -> dict | None:
     return state
 
 
-def _in_words(row: dict) -> str:
+def _on_cpu(outputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    return [output.cpu() for output in outputs]
+
+
+def _in_words(row: dict, waited: float) -> str:
     parts = [f"training loss {row['train_loss']:.4f}"]
     if row["validation_loss"] is not None:
         parts.append(f"validation loss {row['validation_loss']:.4f}")
     if row["validation_f1"] is not None:
         parts.append(f"validation F1 {row['validation_f1']:.3f}")
+    if waited > WAITS_WORTH_TELLING:
+        parts.append(f"waited for batches {waited:.0%} of the time")
     return ", ".join(parts)

@@ -75,6 +75,16 @@ def test_long_traces_keep_their_peaks():
     assert abs(times[high[:, 0].argmax()] - 777.7) < 2
 
 
+def test_the_figure_of_a_long_video_does_not_grow_with_it(tmp_path):
+    """Bouts, and places that were not scored, change every few frames: neither gets a path of its own."""
+    write_files(tmp_path, frames=20_000)
+    labels = np.where(np.arange(20_000)[:, None] % [7, 5] < 3, -1, 1)
+    write_labels(tmp_path / "l.csv", LabelTable(BEHAVIORS, labels.astype(np.int8)))
+    _, svg = draw(tmp_path, "long", labels=tmp_path / "l.csv")
+    assert svg.count(b"<path") + svg.count(b"<use") < 2000
+    assert len(svg) < 600_000
+
+
 def test_short_traces_are_shown_frame_by_frame():
     values = np.random.default_rng(0).random((900, 2))
     assert envelope(values, np.arange(901.0), 500)[1] is values

@@ -6,13 +6,14 @@ import pytest
 from sklearn import metrics as reference
 
 from ethomake.errors import InputError
-from ethomake.ethogram.tables import Predictions, write_predictions
-from ethomake.evaluation.evaluate import evaluate
-from ethomake.evaluation.figures import FIGURES, calibration, draw_evaluation
+from ethomake.ethogram.tables import Predictions, read_predictions, write_predictions
+from ethomake.evaluation.evaluate import evaluate, thin
+from ethomake.evaluation.figures import FIGURES, draw_evaluation
 from ethomake.labels.table import LabelTable, write_labels
 
 BEHAVIORS = ("walk", "rest", "never")
-TABLES = ("metrics.json", "metrics.csv", "per_video.csv", "confusion.csv", "bout_statistics.csv")
+DRAWN = ("metrics.json", "precision_recall.csv", "calibration.csv", "confusion.csv", "bout_statistics.csv")
+TABLES = ("metrics.json", "metrics.csv", "per_video.csv", *DRAWN[1:])
 
 
 def write_video(folder, name, seed, frames=240):
@@ -99,8 +100,7 @@ def test_without_test_videos_everything_is_written_and_empty(tmp_path, capsys):
     assert tables["per_video"] == []
     assert "no test video" in capsys.readouterr().err
     out = tmp_path / "out"
-    inputs = [out / name for name in ("metrics.json", "confusion.csv", "bout_statistics.csv")]
-    draw_evaluation([], *inputs, out, behaviors=BEHAVIORS, colors={})
+    draw_evaluation(*(out / name for name in DRAWN), out, behaviors=BEHAVIORS, colors={})
     assert all((out / f"{name}.svg").stat().st_size for name in FIGURES)
 
 
@@ -108,10 +108,10 @@ def test_figures_are_the_same_bytes_again(tmp_path):
     files = [write_video(tmp_path, "a", 0)[0]]
     out = tmp_path / "out"
     run(out, files)
-    inputs = [out / name for name in ("metrics.json", "confusion.csv", "bout_statistics.csv")]
+    inputs = [out / name for name in DRAWN]
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
-        draw_evaluation(files, *inputs, tmp_path / folder, behaviors=BEHAVIORS, colors={"walk": "#123456"})
+        draw_evaluation(*inputs, tmp_path / folder, behaviors=BEHAVIORS, colors={"walk": "#123456"})
     for name in FIGURES:
         for suffix in ("png", "svg"):
             one, two = ((tmp_path / folder / f"{name}.{suffix}").read_bytes() for folder in ("one", "two"))
@@ -119,12 +119,35 @@ def test_figures_are_the_same_bytes_again(tmp_path):
     assert b"#123456" in (tmp_path / "one" / "scores.svg").read_bytes()
 
 
-def test_calibration_counts_bins():
-    probabilities = np.array([0.05, 0.15, 0.15, 1.0, 0.95])
-    mean, share, frames = calibration(probabilities, np.array([0, 1, 0, 1, -1]))
-    assert frames.tolist() == [1, 2, 0, 0, 0, 0, 0, 0, 0, 1]
-    assert share[[0, 1, 9]].tolist() == [0, 0.5, 1]
-    assert mean[9] == 1
+def test_curves_are_those_of_scikit_learn(tmp_path):
+    files, labels, _ = write_video(tmp_path, "a", 0)
+    _, tables = run(tmp_path / "out", [files])
+    probabilities = read_predictions(files[0], BEHAVIORS).probabilities
+    rows = [row for row in tables["precision_recall"] if row["behavior"] == "walk"]
+    precision, recall, thresholds = reference.precision_recall_curve(labels[20:, 0], probabilities[20:, 0])
+    for name, expected in (("precision", precision[:-1]), ("recall", recall[:-1]), ("threshold", thresholds)):
+        assert [float(row[name]) for row in rows] == pytest.approx(expected[::-1], abs=1e-5)
+    assert "never" not in {row["behavior"] for row in tables["precision_recall"]}
+
+
+def test_long_curves_keep_their_ends_and_have_no_wide_gaps():
+    recall = np.sort(np.random.default_rng(0).beta(0.1, 3, 100_000))
+    kept = thin(recall, 1000)
+    assert len(kept) <= 1000
+    assert (kept[0], kept[-1]) == (0, 99_999)
+    assert np.diff(kept).max() <= 201
+    assert np.diff(recall[kept])[recall[kept][1:] < 0.5].max() < 0.01
+    assert thin(recall[:900]).tolist() == list(range(900))
+
+
+def test_calibration_table_counts_scored_frames(tmp_path):
+    files, labels, _ = write_video(tmp_path, "a", 0)
+    _, tables = run(tmp_path / "out", [files])
+    rows = [row for row in tables["calibration"] if row["behavior"] == "walk"]
+    assert [(row["from"], row["to"]) for row in rows[:2]] == [("0", "0.1"), ("0.1", "0.2")]
+    assert sum(int(row["frames"]) for row in rows) == 220
+    on = sum(int(row["frames"]) * float(row["labelled_share"]) for row in rows if row["frames"] != "0")
+    assert on == pytest.approx((labels[20:, 0] == 1).sum(), abs=1e-2)
 
 
 def test_files_that_do_not_fit_are_refused(tmp_path):
@@ -142,11 +165,6 @@ def test_confusion_leaves_out_a_behavior_that_is_scored_nowhere(tmp_path):
     assert [row["human"] for row in tables["confusion"]] == ["walk", "never", "background"]
     counted = sum(float(row[name]) for row in tables["confusion"] for name in ("walk", "never", "background"))
     assert counted == 220  # the first 20 frames are not scored for walking
-    draw_evaluation(
-        [files],
-        *(tmp_path / "out" / t for t in TABLES if t not in ("metrics.csv", "per_video.csv")),
-        tmp_path / "figures",
-        behaviors=BEHAVIORS,
-        colors={},
-    )
+    inputs = [tmp_path / "out" / name for name in DRAWN]
+    draw_evaluation(*inputs, tmp_path / "figures", behaviors=BEHAVIORS, colors={})
     assert content["behaviors"]["rest"]["f1"] is None

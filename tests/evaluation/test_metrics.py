@@ -8,6 +8,7 @@ from ethomake.evaluation.metrics import (
     METRICS,
     average_precision,
     behavior_metrics,
+    calibration,
     confusion_matrix,
     count_frames,
     macro_metrics,
@@ -129,10 +130,19 @@ def test_average_precision_of_masked_labels_in_one_ranking():
 def test_precision_recall_curve_agrees_with_scikit_learn():
     labels, _, probabilities = sample(steps=20)
     scored = labels[:, 1] >= 0
-    precision, recall, _ = reference.precision_recall_curve(labels[scored, 1], probabilities[scored, 1])
-    found_recall, found_precision = precision_recall_curve(probabilities[:, 1], labels[:, 1])
+    precision, recall, thresholds = reference.precision_recall_curve(labels[scored, 1], probabilities[scored, 1])
+    found_thresholds, found_recall, found_precision = precision_recall_curve(probabilities[:, 1], labels[:, 1])
+    assert found_thresholds == pytest.approx(thresholds[::-1])
     assert found_recall == pytest.approx(recall[:-1][::-1])
     assert found_precision == pytest.approx(precision[:-1][::-1])
+
+
+def test_calibration_counts_bins():
+    probabilities = np.array([0.05, 0.15, 0.15, 1.0, 0.95])
+    mean, share, frames = calibration(probabilities, np.array([0, 1, 0, 1, -1]))
+    assert frames.tolist() == [1, 2, 0, 0, 0, 0, 0, 0, 0, 1]
+    assert share[[0, 1, 9]].tolist() == [0, 0.5, 1]
+    assert mean[9] == 1
 
 
 def test_confusion_of_exclusive_behaviors_is_the_usual_one():

@@ -99,12 +99,10 @@ def make_results(folder, behaviors, parts, frames=90):
         for row in rows
         if row["part"] == "test"
     ]
-    tables = [
-        folder / name
-        for name in ("metrics.json", "metrics.csv", "per_video.csv", "confusion.csv", "bout_statistics.csv")
-    ]
+    names = ("metrics", "per_video", "precision_recall", "calibration", "confusion", "bout_statistics")
+    tables = [folder / "metrics.json", *(folder / f"{name}.csv" for name in names)]
     evaluate(test, *tables, behaviors=behaviors, chance_shifts=4, seed=0)
-    draw_evaluation(test, tables[0], tables[3], tables[4], folder, behaviors=behaviors, colors={})
+    draw_evaluation(tables[0], *tables[3:], folder, behaviors=behaviors, colors={})
     return rows
 
 

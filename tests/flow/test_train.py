@@ -80,6 +80,17 @@ def test_a_killed_training_ends_with_the_same_bytes(tmp_path, video, kill_traini
     assert (tmp_path / "b/history.csv").read_bytes() == (tmp_path / "a/history.csv").read_bytes()
 
 
+def test_steps_never_make_a_gpu_wait(tmp_path, video, values_read):
+    path, check = video("v"), video("w", 30)
+    values_read.clear()
+    train(tmp_path / "a", [path], [check], steps=1)
+    in_one_step = values_read.copy()
+    assert in_one_step, "an epoch's losses are read at its end"
+    values_read.clear()
+    train(tmp_path / "b", [path], [check], steps=4)
+    assert values_read == in_one_step
+
+
 def test_training_goes_on_from_given_weights(tmp_path, video):
     path = video("v")
     first = train(tmp_path / "a", [path], epochs=4, steps=8)

@@ -1,5 +1,8 @@
 import hashlib
 import json
+import subprocess
+import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -179,6 +182,64 @@ def test_a_killed_ingest_leaves_no_manifest(intact, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         ingest(intact, tmp_path / "new")
     assert list((tmp_path / "new").iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def draw_long(tmp_path_factory, remux):
+    """draw_long(count) -> path of a new video of so many tiny frames."""
+
+    def draw_long(count: int) -> Path:
+        path = tmp_path_factory.mktemp("long") / f"{count}.mp4"
+        lavfi = ("-f", "lavfi", "-i", "testsrc2=size=64x64:rate=30")
+        remux(*lavfi, "-frames:v", count, "-c:v", "mpeg4", "-q:v", "5", "-g", "30", path)
+        return path
+
+    return draw_long
+
+
+def dent(path: Path) -> Path:
+    """A copy in which some frames are damaged."""
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 400] = bytes(400)
+    dented = path.with_name(f"dented{path.name}")
+    dented.write_bytes(data)
+    return dented
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_frame_more_costs_its_index_and_its_time_stamp(damaged, draw_long, tmp_path):
+    """The most that Python and NumPy have at a time: a list or a text of all frames would show."""
+    counts, peaks = (300, 3300), []
+    videos = [dent(draw_long(count)) if damaged else draw_long(count) for count in counts]
+    ingest(videos[0], tmp_path / "first", image_size=(64, 64), damaged="mark")  # modules that are imported when needed
+    for video in videos:
+        tracemalloc.start()
+        path = ingest(video, tmp_path / video.stem, image_size=(64, 64), damaged="mark")
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert bool(json.loads(path.read_text())["damaged"]) == damaged
+    assert peaks[1] - peaks[0] < 130 * (counts[1] - counts[0])  # bytes: a dozen numbers of 8 and some to spare
+
+
+PEAK = """
+import sys
+from pathlib import Path
+from ethomake.ingest.ingest import ingest_video
+files = [Path(sys.argv[2]) / name for name in ("frames.mjpeg", "frames.npy", "video.json")]
+ingest_video(sys.argv[1], *files, video="v", image_size=(64, 64))
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell the peak of a process")
+def test_memory_does_not_grow_with_the_video(draw_long, tmp_path):
+    def peak(count: int) -> int:
+        """Kilobytes. Not ru_maxrss: a process inherits that of the one that started it."""
+        command = [sys.executable, "-c", PEAK, str(draw_long(count)), str(tmp_path)]
+        return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+    assert peak(100_000) - peak(300) < 16_000
 
 
 def test_the_three_files_must_be_a_store(intact, tmp_path):

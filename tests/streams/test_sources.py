@@ -1,18 +1,20 @@
 import dataclasses
+from copy import deepcopy
 
 import numpy as np
 import pytest
 import torch
 
-from ethomake.flow import stacks
 from ethomake.flow.networks import build_flow_network
-from ethomake.flow.stacks import FlowGenerator, pair_flows
+from ethomake.flow.stacks import FlowGenerator, frame_stacks, read_blocks
+from ethomake.ingest.frames import FrameStore
 from ethomake.streams import sources
-from ethomake.streams.sources import LabelledFrames, TrackSource
-from ethomake.training.augment import Augmentation
+from ethomake.streams.sources import LabelledFrames, TrackSource, WindowSource, flow_source, window_flows
+from ethomake.training.augment import Augmentation, turn_flow
 from ethomake.training.weights import save_weights
 
-BLOCKS = [0, 20, 40, 0, 20]  # where the blocks of two videos of 45 and 30 frames begin
+# Windows end to end over videos of 45 and 30 frames begin at -10, 0, ..., 40 and -10, 0, ..., 30; in batches of two:
+BATCHES = [2, 2, 2, 2, 2, 1]
 
 
 class KilledError(Exception):
@@ -21,7 +23,7 @@ class KilledError(Exception):
 
 @pytest.fixture
 def videos(write_store, write_table, monkeypatch):
-    monkeypatch.setattr(stacks, "BLOCK", 20)
+    monkeypatch.setattr(sources, "BLOCK", 4)
     rng = np.random.default_rng(0)
     return [
         (write_store(name, rng.integers(0, 255, (count, 32, 32, 3))), write_table(name, ["a"], np.zeros((count, 1))))
@@ -36,58 +38,126 @@ def generator(tmp_path):
     torch.nn.init.normal_(network.predict2.weight, std=0.2)
     facts = {"network": "tiny_motion_net", "frames": 11, "channel_mean": [0.3] * 3, "channel_std": [0.2] * 3}
     save_weights(tmp_path / "flow", network, facts)
-    return FlowGenerator.load(tmp_path / "flow", torch.device("cpu"), torch.float32)
+    made = FlowGenerator.load(tmp_path / "flow", torch.device("cpu"), torch.float32)
+    made.batches.size = 2
+    return made
 
 
 @pytest.fixture
 def computed(monkeypatch):
-    """Where the blocks begin whose flow was computed; with `limit` a job that is killed in the midst of one."""
+    """How many windows each batch had whose flow was computed; with `limit` a job that is killed in the midst."""
 
     class Computed(list):
         limit = 100
 
-    blocks = Computed()
+    batches = Computed()
 
-    def watched(generator, block):
-        if len(blocks) == blocks.limit:
-            raise KilledError
-        blocks.append(block.start)
-        return pair_flows(generator, block)
+    def watched(generator, clips, inside):
+        for flows in window_flows(generator, clips, inside):
+            if len(batches) == batches.limit:
+                raise KilledError
+            batches.append(len(flows))
+            yield flows
 
-    monkeypatch.setattr(sources, "pair_flows", watched)
-    return blocks
+    monkeypatch.setattr(sources, "window_flows", watched)
+    return batches
 
 
-def make_track(videos, generator, path):
-    TrackSource(LabelledFrames(videos, ["a"]), generator, Augmentation(), path)
+def make_track(videos, generator, path, **options):
+    TrackSource(LabelledFrames(videos, ["a"]), generator, Augmentation(), path, **options)
     return path.read_bytes()
 
 
-@pytest.mark.parametrize("complete", range(6))
+@pytest.mark.parametrize("complete", range(7))
 def test_a_killed_track_goes_on_after_its_last_complete_block(tmp_path, videos, generator, computed, complete):
     whole = make_track(videos, generator, tmp_path / "a/train")
     computed.clear()
     computed.limit = complete
-    if complete < len(BLOCKS):
+    if complete < len(BATCHES):
         with pytest.raises(KilledError):
             make_track(videos, generator, tmp_path / "b/train")
     else:
         make_track(videos, generator, tmp_path / "b/train")
-    assert computed == BLOCKS[:complete]
+    assert computed == BATCHES[:complete]
     computed.limit = 100
     assert make_track(videos, generator, tmp_path / "b/train") == whole
-    assert computed == BLOCKS
+    again = complete % 2 if complete < len(BATCHES) else 0  # a block has two batches
+    assert len(computed) == len(BATCHES) + again
 
 
-def test_a_track_of_other_weights_precision_videos_or_order_is_not_believed(tmp_path, videos, generator, computed):
+def test_a_track_of_other_weights_precision_videos_order_or_labels_is_not_believed(
+    tmp_path, videos, generator, computed, write_table
+):
     make_track(videos, generator, tmp_path / "track")
+    halves = dataclasses.replace(generator, network=deepcopy(generator.network).bfloat16(), precision=torch.bfloat16)
+    fewer = [(videos[0][0], write_table("fewer", ["a"], np.arange(45)[:, None] // 20 - 1)), videos[1]]
     others = [
-        (videos, dataclasses.replace(generator, digest="sha256:other")),
-        (videos, dataclasses.replace(generator, network=generator.network.bfloat16(), precision=torch.bfloat16)),
-        (videos[::-1], generator),
-        (videos[:1], generator),
+        (videos, dataclasses.replace(generator, digest="sha256:other"), 11),
+        (videos, halves, 11),
+        (videos[::-1], generator, 11),
+        (videos[:1], generator, 6),
+        (fewer, generator, 9),
     ]
-    for given, made_with in others:
+    for given, made_with, windows in others:
         computed.clear()
         make_track(given, made_with, tmp_path / "track")
-        assert len(computed) == (5 if len(given) == 2 else 3)
+        assert sum(computed) == windows
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_track_holds_the_flow_of_extraction_at_labelled_frames_and_no_more(
+    tmp_path, videos, generator, computed, write_table, shared
+):
+    values = np.full((45, 1), -1)
+    values[[0, 1, 23, 44]] = 0
+    labelled = LabelledFrames([(videos[0][0], write_table("some", ["a"], values)), videos[1]], ["a"])
+    source = TrackSource(labelled, generator, Augmentation(), tmp_path / "track", shared)
+    # shared: pairs -5..5, 18..27 and 39..48 of the first video, -5..33 of the second
+    assert sum(computed) == (6 + 5 if shared else 34)
+    (got,) = source.change(*source.load(np.arange(34), None))
+    own = [
+        torch.cat([next(frame_stacks(generator, block, shared, 640)) for block in read_blocks(FrameStore(path))])
+        for path, _ in videos
+    ]
+    expected = torch.cat([own[0][[0, 1, 23, 44]], own[1]]).float()
+    assert torch.allclose(got, expected, atol=1e-3, rtol=1e-3)  # a digit of float16: batches fall otherwise
+    assert expected.abs().mean() > 0.1
+
+
+def test_stacks_of_a_track_turn_as_flow_does(tmp_path, videos, generator):
+    source = TrackSource(LabelledFrames(videos, ["a"]), generator, Augmentation(rotation=90), tmp_path / "track")
+    chosen = np.array([3, 60])
+    stacks, rotations = source.load(chosen, np.random.default_rng(0))
+    assert torch.equal(stacks, source.load(chosen, None)[0])
+    assert stacks.dtype == torch.float16
+    (turned,) = source.change(stacks, rotations)
+    assert torch.allclose(turned, turn_flow(stacks.float(), rotations), atol=1e-5)
+    assert not torch.allclose(turned, stacks.float(), atol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("shared", "samples", "largest", "kind", "why"),
+    [
+        (True, 1, 0, TrackSource, ""),
+        (False, 76, 1e9, TrackSource, "computed once for 75 frames and kept, rather than for up to 76 samples"),
+        (False, 75, 1e9, WindowSource, "on the fly for 75 samples, no more than there are labelled frames"),
+        (False, 10**6, 1e5, WindowSource, "on the fly for 1000000 samples; to keep it would take"),
+    ],
+)
+def test_flow_is_kept_where_that_is_cheaper_and_there_is_room(
+    tmp_path, videos, generator, monkeypatch, capsys, shared, samples, largest, kind, why
+):
+    monkeypatch.setattr(sources, "LARGEST_TRACK", largest)
+    labelled = LabelledFrames(videos, ["a"])
+    options = {"shared": shared, "samples": samples}
+    source = flow_source(labelled, generator, Augmentation(), tmp_path / "train", **options)
+    assert type(source) is kind
+    assert why in capsys.readouterr().err
+    if kind is TrackSource:
+        assert len(source.pairs) == (110 if shared else 750)
+
+
+def test_some_of_the_labelled_frames(videos):
+    labelled = LabelledFrames(videos, ["a"])
+    some = labelled.only(np.array([2, 50]))
+    assert (some.videos.tolist(), some.frames.tolist(), len(some), len(labelled)) == ([0, 1], [2, 5], 2, 75)

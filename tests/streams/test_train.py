@@ -85,12 +85,12 @@ def test_the_spatial_stream_learns_what_a_frame_shows(tmp_path, videos):
     assert (facts["stream"], facts["behaviors"]) == ("spatial", ["bright", "half"])
 
 
-@pytest.mark.parametrize("reuse", [True, False])
-def test_the_motion_stream_leaves_the_flow_network_as_it_is(tmp_path, videos, flow_weights, reuse, monkeypatch):
+@pytest.mark.parametrize(("reuse", "epochs"), [(True, 1), (False, 1), (False, 3)])  # track, on the fly, own windows
+def test_the_motion_stream_leaves_the_flow_network_as_it_is(tmp_path, videos, flow_weights, reuse, epochs, monkeypatch):
     used = []
     load = FlowGenerator.load
     monkeypatch.setattr(FlowGenerator, "load", lambda *given: used.append(load(*given)) or used[-1])
-    weights = train(tmp_path / "a", "motion", videos, flow_weights, reuse=reuse, epochs=1)
+    weights = train(tmp_path / "a", "motion", videos, flow_weights, reuse=reuse, epochs=epochs)
     assert read_facts(weights)["stream"] == "motion"
     as_given = load(flow_weights, torch.device("cpu"), torch.float32).network
     assert len(used) == 1
@@ -102,14 +102,29 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path, videos, flow_weights):
     assert a.read_bytes() == b.read_bytes()
 
 
-@pytest.mark.parametrize("stream", ["spatial", "motion"])
-def test_a_killed_training_ends_with_the_same_bytes(tmp_path, videos, flow_weights, kill_training, stream):
-    options = {"flow_weights": flow_weights, "epochs": 1, "steps": 3}
+@pytest.mark.parametrize(
+    ("stream", "reuse", "epochs"),
+    [("spatial", True, 1), ("motion", True, 1), ("motion", False, 1), ("motion", False, 2)],
+)
+def test_a_killed_training_ends_with_the_same_bytes(
+    tmp_path, videos, flow_weights, kill_training, stream, reuse, epochs
+):
+    options = {"flow_weights": flow_weights, "reuse": reuse, "epochs": epochs, "steps": 3, "batch": 20}
     whole = train(tmp_path / "a", stream, videos, **options)
     with kill_training(step=2):
         train(tmp_path / "b", stream, videos, **options)
     assert train(tmp_path / "b", stream, videos, **options).read_bytes() == whole.read_bytes()
     assert not list((tmp_path / "b").glob("*.part*"))
+
+
+@pytest.mark.parametrize(("stream", "reuse", "exclusive"), [("spatial", True, True), ("motion", True, False)])
+def test_steps_never_make_a_gpu_wait(tmp_path, videos, flow_weights, values_read, stream, reuse, exclusive):
+    options = {"flow_weights": flow_weights, "exclusive": exclusive, "reuse": reuse, "epochs": 1}
+    train(tmp_path / "a", stream, videos, steps=5, **options)
+    in_five_steps = values_read.copy()
+    values_read.clear()
+    train(tmp_path / "b", stream, videos, steps=10, **options)
+    assert values_read == in_five_steps
 
 
 def test_exclusive_behaviors_have_an_output_for_background(tmp_path, write_store, write_table):
@@ -143,7 +158,7 @@ def test_a_track_gives_the_stacks_that_extraction_gives(tmp_path, videos, flow_w
     labelled = LabelledFrames(videos, ["bright", "half"])
     source = TrackSource(labelled, generator, Augmentation(**NO_CHANGE), tmp_path / "track")
     chosen = np.array([3, 45, 119])  # frame 3 of the first video, 5 of the second, 39 of the third
-    (got,) = source.load(chosen, None)
+    (got,) = source.change(*source.load(chosen, None))
     for row, video, frame in zip(got, (0, 1, 2), (3, 5, 39), strict=True):
         block = next(read_blocks(FrameStore(videos[video][0])))
         assert torch.equal(row, next(frame_stacks(generator, block, True, 640))[frame].float())
@@ -155,7 +170,7 @@ def test_flow_on_the_fly_is_that_of_the_window(videos, flow_weights):
 
     generator = FlowGenerator.load(flow_weights, torch.device("cpu"), torch.float32)
     source = WindowSource(LabelledFrames(videos, ["bright", "half"]), generator, Augmentation(**NO_CHANGE))
-    got = source.prepare(*source.load(np.array([0, 17]), None))
+    got = source.prepare(*source.change(*source.load(np.array([0, 17]), None)))
     block = next(read_blocks(FrameStore(videos[0][0])))
     assert torch.allclose(got, next(frame_stacks(generator, block, False, 640))[[0, 17]].float(), atol=1e-2)
 

@@ -1,28 +1,55 @@
 import numpy as np
 import pytest
 import torch
+from torchvision.transforms.v2 import functional as torchvision
 
-from ethomake.training.augment import Augmentation, change_colors, draw_rotations, turn_clips, turn_flow
+from ethomake.training.augment import (
+    Augmentation,
+    change_clips,
+    change_colors,
+    change_flows,
+    draw_colors,
+    draw_rotations,
+    turn_clips,
+    turn_flow,
+)
 
 NONE = Augmentation(0, 0, 0, 0, 0, 0, 0, 0, 0)
+ONE_COLOR_CHANGE = {"color_probability": 1, "brightness": 0, "contrast": 0, "saturation": 0, "hue": 0, "greyscale": 0}
 QUARTER = torch.tensor([[[0.0, -1.0], [1.0, 0.0]]])  # x -> y: clockwise on a screen, whose y points down
+
+
+def pictures(n, frames, low=0, high=256):
+    """Clips of random colors that change from place to place."""
+    generator = torch.Generator().manual_seed(0)
+    coarse = torch.randint(low, high, (n, frames, 3, 4, 4), generator=generator, dtype=torch.uint8)
+    return coarse.repeat_interleave(4, -1).repeat_interleave(4, -2)
 
 
 def test_every_frame_of_a_clip_is_changed_alike():
     strong = Augmentation(0.5, 0.5, 180, 1, 0.5, 0.5, 0.5, 0.3, 0.3)
-    frame = torch.rand(6, 1, 3, 16, 16)
+    frame = pictures(6, 1)
     clips = frame.expand(-1, 4, -1, -1, -1)
     rng = np.random.default_rng(0)
-    out = turn_clips(change_colors(clips, strong, rng), draw_rotations(strong, 6, rng))
+    out = change_clips(clips, draw_colors(strong, 6, rng), draw_rotations(strong, 6, rng))
     assert torch.equal(out[:, :1].expand_as(out), out)
-    assert not torch.allclose(out, clips)
+    assert ((out - clips / 255).abs().mean((1, 2, 3, 4)) > 0.05).all()
 
 
 def test_nothing_changes_when_all_is_off():
-    clips = torch.rand(3, 2, 3, 8, 8)
+    clips = pictures(3, 2)
     rng = np.random.default_rng(0)
-    out = turn_clips(change_colors(clips, NONE, rng), draw_rotations(NONE, 3, rng))
-    assert torch.allclose(out, clips, atol=1e-5)
+    out = change_clips(clips, draw_colors(NONE, 3, rng), draw_rotations(NONE, 3, rng))
+    assert torch.allclose(out, clips / 255, atol=1e-5)
+
+
+def test_clips_are_changed_one_by_one_as_they_are_together():
+    clips, rng = pictures(5, 3), np.random.default_rng(0)
+    colors, rotations = draw_colors(Augmentation(), 5, rng), draw_rotations(Augmentation(), 5, rng)
+    together = change_colors(turn_clips(clips / 255, rotations), colors)
+    assert torch.allclose(change_clips(clips, colors, rotations), together, atol=1e-5)
+    stacks = torch.randn(5, 20, 16, 16).half()
+    assert torch.allclose(change_flows(stacks, rotations), turn_flow(stacks.float(), rotations), atol=1e-4)
 
 
 def test_flips_are_exact():
@@ -69,8 +96,82 @@ def test_the_drawn_angles_and_flips_follow_the_settings():
     assert 0.4 < (torch.linalg.det(flipped) < 0).float().mean() < 0.6
 
 
+def drawn_numbers(n):
+    """The numbers from -1 to 1 that decide about brightness, contrast, saturation and hue, (4, n)."""
+    rng = np.random.default_rng(0)
+    rng.random((2, n))
+    return rng.uniform(-1, 1, (4, n))
+
+
+@pytest.mark.parametrize(
+    ("kind", "reference"),
+    [
+        ("brightness", torchvision.adjust_brightness),
+        ("contrast", lambda clip, factor: (clip - clip.mean()) * factor + clip.mean()),
+        ("saturation", torchvision.adjust_saturation),
+    ],
+)
+def test_colors_change_as_in_a_plain_loop_with_torchvision(kind, reference):
+    clips = pictures(20, 2, 90, 160) / 255  # far from black and white, where torchvision clips
+    colors = draw_colors(Augmentation(**ONE_COLOR_CHANGE | {kind: 0.3}), 20, np.random.default_rng(0))
+    factors = 1 + 0.3 * drawn_numbers(20)[["brightness", "contrast", "saturation"].index(kind)]
+    expected = torch.stack([reference(clip, float(factor)) for clip, factor in zip(clips, factors, strict=True)])
+    assert torch.allclose(change_colors(clips, colors), expected, atol=2e-4)  # torchvision's luma has four digits
+
+
+def test_hues_turn_as_those_of_torchvision_do():
+    colors = draw_colors(Augmentation(**ONE_COLOR_CHANGE | {"hue": 0.1}), 50, np.random.default_rng(0))
+    palette = torch.tensor([[0.6, 0.4, 0.4], [0.5, 0.6, 0.4], [0.4, 0.45, 0.6]]).T.reshape(1, 3, 1, 3)
+    clips = palette.expand(50, 1, 3, 1, 3).contiguous()
+    turned = change_colors(clips, colors)
+    for clip, got, turn in zip(clips, turned, 0.1 * drawn_numbers(50)[3], strict=True):
+        expected = torchvision.adjust_hue(clip, float(turn))
+        away = (hues(got) - hues(expected) + 0.5) % 1 - 0.5
+        assert away.abs().max() < 0.01
+    assert torch.allclose(turned.mean(2), clips.mean(2), atol=1e-5)
+    assert torch.allclose(change_colors(clips.new_full((50, 1, 3, 1, 1), 0.3), colors), torch.tensor(0.3), atol=1e-5)
+
+
+def hues(clip):
+    """Hue in turns of the color wheel, 0 red, 1/3 green: (frames, 3, H, W) to (frames, H, W)."""
+    red, green, blue = clip.unbind(1)
+    return torch.atan2(3**0.5 * (green - blue), 2 * red - green - blue) / (2 * np.pi)
+
+
+def test_all_changes_together_are_those_one_after_another():
+    settings = {
+        "color_probability": 1,
+        "brightness": 0.2,
+        "contrast": 0.2,
+        "saturation": 0.3,
+        "hue": 0.1,
+        "greyscale": 0,
+    }
+    clips = pictures(10, 2, 100, 150) / 255
+    one_by_one = clips
+    for kind in ("brightness", "contrast", "saturation", "hue"):
+        single = Augmentation(**ONE_COLOR_CHANGE | {kind: settings[kind]})
+        one_by_one = change_colors(one_by_one, draw_colors(single, 10, np.random.default_rng(0)))
+    together = change_colors(clips, draw_colors(Augmentation(**settings), 10, np.random.default_rng(0)))
+    assert torch.allclose(together, one_by_one, atol=1e-5)
+
+
+def test_values_stay_between_black_and_white():
+    strong = Augmentation(color_probability=1, brightness=0.9, contrast=0.9, saturation=0.9, hue=0.5, greyscale=0)
+    out = change_colors(pictures(50, 1) / 255, draw_colors(strong, 50, np.random.default_rng(0)))
+    assert (out.min(), out.max()) == (0, 1)
+
+
+def test_as_many_clips_change_as_the_settings_say():
+    colors = draw_colors(Augmentation(color_probability=0.3, greyscale=0.2), 1000, np.random.default_rng(0))
+    grey = (colors[:, 0] == colors[:, 1]).all(1)
+    assert 0.15 < grey.float().mean() < 0.25
+    as_they_are = (colors[~grey, :, :3] == torch.eye(3)).all((1, 2))
+    assert 0.65 < as_they_are.float().mean() < 0.75
+
+
 def test_grey_has_three_equal_channels():
     clips = torch.rand(2, 2, 3, 4, 4)
-    grey = change_colors(clips, Augmentation(0, 0, 0, 0, 0, 0, 0, 0, 1), np.random.default_rng(0))
+    grey = change_colors(clips, draw_colors(Augmentation(0, 0, 0, 0, 0, 0, 0, 0, 1), 2, np.random.default_rng(0)))
     assert torch.equal(grey[:, :, 0], grey[:, :, 2])
     assert torch.allclose(grey[:, :, 0], clips[:, :, 0] * 0.299 + clips[:, :, 1] * 0.587 + clips[:, :, 2] * 0.114)

@@ -6,8 +6,7 @@ from torch import nn
 
 from ethomake.flow.networks import FLOW_NETWORKS, build_flow_network
 from ethomake.streams.networks import STREAM_NETWORKS, build_stream
-from ethomake.training.frames import normalize
-from ethomake.training.inference import Batches, for_inference, normalize_frames
+from ethomake.training.inference import Batches, for_inference
 
 CPU = torch.device("cpu")
 
@@ -79,17 +78,6 @@ def test_a_frozen_network_stays_frozen():
     frozen.train()
     frozen(torch.randn(2, 1, 3, 32, 32))
     assert all(torch.equal(value, before[name]) for name, value in frozen.state_dict().items())
-
-
-def test_stored_frames_are_normalized_as_in_training():
-    frames = torch.randint(0, 256, (5, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    mean, std = [0.5, 0.4, 0.3], [0.2, 0.3, 0.25]
-    inside = torch.tensor([False, True, True, True, False])
-    wanted = normalize(frames[None].float() / 255, inside[None], mean, std)[0]
-    got = normalize_frames(frames, [0, 4], mean, std, torch.float32)
-    assert torch.allclose(got, wanted, atol=1e-5)
-    assert not got[[0, 4]].any()
-    assert normalize_frames(frames, [], mean, std, torch.bfloat16).dtype == torch.bfloat16
 
 
 def test_batches_are_halved_until_they_fit_and_stay_so():

@@ -11,6 +11,7 @@ from ethomake.training.loop import (
     Training,
     Validation,
     epoch_rng,
+    epoch_samples,
     fit,
     identify,
     shuffled_batches,
@@ -130,6 +131,33 @@ def test_a_checkpoint_of_other_labels_or_settings_is_not_continued(tmp_path):
     assert run(make_model(), tmp_path / "b", schedule) == whole
 
 
+@pytest.mark.parametrize(("share", "told"), [(0.05, False), (0.234, True)])
+def test_waiting_for_batches_is_told_where_it_is_worth_it(tmp_path, monkeypatch, capsys, share, told):
+    monkeypatch.setattr(loop.Waits, "share", share)
+    run(make_model(), tmp_path, Schedule(epochs=1, steps=2, batch=16))
+    assert ("waited for batches 23% of the time" in capsys.readouterr().err) == told
+
+
+def test_batches_are_prepared_before_they_are_learned_and_judged(tmp_path):
+    model, schedule = make_model(), Schedule(epochs=1, steps=2, batch=16)
+    learned, judged = [], []
+    training = Training(
+        lambda rng: shuffled_batches(64, schedule, rng),
+        lambda chosen, rng: chosen,
+        lambda batch: learned.append(batch.shape) or model(batch).mean(),
+        lambda chosen: X[chosen],
+    )
+    validation = Validation(
+        [slice(0, 20)],
+        lambda part: part,
+        lambda batch: judged.append(batch.shape) or model(batch),
+        lambda _: (0, None),
+        lambda part: X[part],
+    )
+    fit(model, schedule, training, validation, seed=0, checkpoint=tmp_path / "c", identity="a", label="test")
+    assert (learned, judged) == ([(16, 1)] * 2, [(20, 1)])
+
+
 def test_identity_follows_files_and_values(tmp_path):
     file = tmp_path / "labels.csv"
     file.write_text("1")
@@ -188,6 +216,9 @@ def test_batches_cover_samples_at_most_once_and_are_full():
     assert [len(batch) for batch in batches] == [10, 10, 10]
     assert len(np.unique(np.concatenate(batches))) == 30
     assert [len(batch) for batch in shuffled_batches(4, schedule, epoch_rng(0, 1))] == [4]
+    few = Schedule(epochs=1, steps=2, batch=10)
+    assert [len(batch) for batch in shuffled_batches(37, few, epoch_rng(0, 1))] == [10, 10]
+    assert [epoch_samples(37, schedule), epoch_samples(4, schedule), epoch_samples(37, few)] == [30, 4, 20]
 
 
 def test_epochs_draw_different_numbers_and_the_same_epoch_the_same():

@@ -247,6 +247,7 @@ REPORT_ROWS = [{"video": name, "part": PART_OF.get(name, ""), **SUBJECTS[name]} 
 # What the evaluation makes; nothing where no video tests.
 TEST = PROJECT.parts["test"]
 EVALUATION_FIGURES = ["scores", "precision_recall", "confusion", "calibration", "bout_statistics"]
-EVALUATION_TABLES = ["metrics.json", "metrics.csv", "per_video.csv", "confusion.csv", "bout_statistics.csv"]
+EVALUATION_TABLES = ["metrics.json", "metrics.csv", "per_video.csv", "precision_recall.csv", "calibration.csv"]
+EVALUATION_TABLES += ["confusion.csv", "bout_statistics.csv"]
 EVALUATION_FILES = EVALUATION_TABLES + [f"{name}.{kind}" for name in EVALUATION_FIGURES for kind in ("png", "svg")]
 EVALUATION = expand("results/evaluation/{file}", file=EVALUATION_FILES) if TEST else []

@@ -15,6 +15,8 @@ rule evaluate:
             labels={"table": "metrics"},
         ),
         per_video_csv="results/evaluation/per_video.csv",
+        precision_recall_csv="results/evaluation/precision_recall.csv",
+        calibration_csv="results/evaluation/calibration.csv",
         confusion_csv="results/evaluation/confusion.csv",
         bout_statistics_csv="results/evaluation/bout_statistics.csv",
     log:
@@ -40,10 +42,9 @@ rule evaluate:
 
 rule draw_evaluation:
     input:
-        predictions=expand("results/predictions/main/{video}.csv", video=TEST),
-        labels=expand("results/labels/{video}.csv", video=TEST),
-        videos=expand("results/ingest/{video}/video.json", video=TEST),
         metrics="results/evaluation/metrics.json",
+        precision_recall="results/evaluation/precision_recall.csv",
+        calibration="results/evaluation/calibration.csv",
         confusion="results/evaluation/confusion.csv",
         bout_statistics="results/evaluation/bout_statistics.csv",
     output:

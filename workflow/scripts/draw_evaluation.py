@@ -8,8 +8,9 @@ with job(snakemake):
     from ethomake.evaluation.figures import draw_evaluation
 
     draw_evaluation(
-        list(zip(snakemake.input.predictions, snakemake.input.labels, snakemake.input.videos, strict=True)),
         snakemake.input.metrics,
+        snakemake.input.precision_recall,
+        snakemake.input.calibration,
         snakemake.input.confusion,
         snakemake.input.bout_statistics,
         Path(snakemake.output.png[0]).parent,

@@ -10,6 +10,8 @@ with job(snakemake):
         snakemake.output.metrics_json,
         snakemake.output.metrics_csv,
         snakemake.output.per_video_csv,
+        snakemake.output.precision_recall_csv,
+        snakemake.output.calibration_csv,
         snakemake.output.confusion_csv,
         snakemake.output.bout_statistics_csv,
         behaviors=snakemake.params.behaviors,

@@ -1,0 +1,62 @@
+"""Ingest beside `ffmpeg -f null` with the same filters, threads and thread flags: the same decode, nothing kept.
+
+Both read the same noisy videos to 224x224. What ingest does besides: it looks at the packets first, takes the frames
+through a pipe, adds up their statistics, and writes them as JPEGs with their digest. `--threads 2` is what the
+workflow gives it.
+"""
+
+import subprocess
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import imageio_ffmpeg
+import torch
+
+from benchmarks.speed.drawn import draw
+from benchmarks.speed.measure import Case
+from ethomake.ingest.decode import View, content_box
+from ethomake.ingest.frames import FRAMES, INDEX, MANIFEST
+from ethomake.ingest.ingest import ingest_video
+
+IMAGE = (224, 224)
+LENGTHS = {(480, 640): 1500, (1024, 1280): 500}  # frames that are timed, by height and width
+
+
+def cases(folder: Path, quick: bool) -> list[Case]:
+    """Each size of video, plain and ours."""
+    found = []
+    for (height, width), frames in LENGTHS.items():
+        if quick and height > 480:
+            continue
+        frames = 150 if quick else frames
+        video = draw(folder / f"ingest-{frames}-{width}x{height}.mp4", frames, width, height)
+        stage = f"ingest, {width}x{height}"
+        found.append(Case(stage, "ffmpeg -f null", partial(plain, video, (height, width), frames), plain=True))
+        found.append(Case(stage, "ethomake", partial(ours, video, frames)))
+    return found
+
+
+def plain(video: Path, size: tuple[int, int], frames: int) -> Callable[[], int]:
+    """Decode and scale, and drop what comes out."""
+    filters = View(None, IMAGE, content_box(size, IMAGE, keep_aspect=True)).filters
+    threads = str(torch.get_num_threads())
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "error", "-threads", threads, "-i", str(video)]
+    command += ["-fps_mode", "passthrough", "-filter_threads", threads, "-vf", filters, "-f", "null", "-"]
+
+    def decode() -> int:
+        subprocess.run(command, check=True)
+        return frames
+
+    return decode
+
+
+def ours(video: Path, frames: int) -> Callable[[], int]:
+    """Leave a frame store."""
+    files = [video.with_suffix("") / name for name in (FRAMES, INDEX, MANIFEST)]
+
+    def ingest() -> int:
+        ingest_video(video, *files, video=video.stem, image_size=IMAGE)
+        return frames
+
+    return ingest
