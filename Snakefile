@@ -69,6 +69,7 @@ include: "workflow/rules/sequence.smk"
 include: "workflow/rules/ethogram.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/provenance.smk"
+include: "workflow/rules/packing.smk"
 include: "workflow/rules/packs.smk"
 
 
