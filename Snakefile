@@ -18,6 +18,7 @@ from ethomake.bundle.read import read_bundle
 from ethomake.errors import InputError
 from ethomake.failures import in_words
 from ethomake.labels.splits import write_split
+from ethomake.packs import Member, Pack, plan_packs, read_packs, write_packs
 from ethomake.provenance.code import code_digest
 from ethomake.provenance.versions import version_notes
 
@@ -68,6 +69,8 @@ include: "workflow/rules/sequence.smk"
 include: "workflow/rules/ethogram.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/provenance.smk"
+include: "workflow/rules/packing.smk"
+include: "workflow/rules/packs.smk"
 
 
 onstart:

@@ -10,6 +10,7 @@ import os
 import platform
 import re
 import shutil
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -86,19 +87,20 @@ def take_over() -> None:
         write_json(OWNER, {"host": platform.node(), "pid": process.pid, "started": process.create_time()})
 
 
-def discard(checkpoint: str | Path) -> None:
-    """Remove the checkpoint of a job whose results are safe, what lies beside it under its name, and its orphans.
+def discard(checkpoints: Iterable[str | Path]) -> None:
+    """Remove the checkpoints of jobs whose results are safe, what lies beside them under their names, and orphans.
 
-    Orphans are what the same job left under other settings: `flow-main-<another digest>`. The checkpoints of
+    Orphans are what the same jobs left under other settings: `flow-main-<another digest>`. The checkpoints of
     other jobs, which may be running, stay.
     """
-    checkpoint = Path(checkpoint)
-    job = checkpoint.name.rpartition("-")[0]
-    names = f"({re.escape(checkpoint.name)}|{re.escape(job)}-[0-9a-f]{{16}})"
-    own = re.compile(rf"\.?{names}(\.[a-z]+)?")  # half-written ones begin with a dot and end in .part
-    for path in checkpoint.parent.glob("*"):
-        if own.fullmatch(path.name):
-            remove(path)
+    jobs: dict[Path, set[str]] = {}
+    for checkpoint in map(Path, checkpoints):
+        jobs.setdefault(checkpoint.parent, set()).add(checkpoint.name.rpartition("-")[0])
+    own = re.compile(r"\.?(.+)-[0-9a-f]{16}(\.[a-z]+)?")  # half-written ones begin with a dot and end in .part
+    for folder, names in jobs.items():
+        for path in folder.glob("*"):
+            if (match := own.fullmatch(path.name)) and match[1] in names:
+                remove(path)
 
 
 def _read_owner() -> dict:

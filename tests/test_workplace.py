@@ -119,8 +119,8 @@ def test_only_what_the_job_itself_has_left_is_discarded(tmp_path):
         (tmp_path / name).write_text("")
     (tmp_path / f"flow-main-{other}.flows").mkdir()
     (tmp_path / f"flow-main-{other}.flows/train").write_text("")
-    workplace.discard(tmp_path / f"flow-main-{one}")
+    workplace.discard([tmp_path / f"flow-main-{one}"])
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(others)
     workplace.discard(
-        tmp_path / "no" / f"flow-main-{one}"
+        [tmp_path / "no" / f"flow-main-{one}"]
     )  # a job that was never killed within an epoch may have left nothing

@@ -104,6 +104,25 @@ def explain(
     return "; ".join(dict.fromkeys(reasons)) or None
 
 
+def as_one(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The records of jobs with the same script as if they were that of one job: what `explain` needs of them."""
+    return {
+        "inputs": {path: digest for record in records for path, digest in record["inputs"].items()},
+        "parameters": parameters_as_one([record["parameters"] for record in records]),
+        "code": records[0]["code"],
+    }
+
+
+def parameters_as_one(parameters: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The parameters of several jobs as those of one; where they differ, the jobs' values by number."""
+    return {
+        name: value
+        if all(each.get(name, ABSENT) == value for each in parameters)
+        else {str(number): each.get(name) for number, each in enumerate(parameters)}
+        for name, value in (parameters[0].items() if parameters else ())
+    }
+
+
 def name_of(path: str) -> tuple[str, str | None]:
     """What a file is, in words, and the video it belongs to, if it is one of many."""
     for pattern, what in PLACES:

@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -116,7 +117,7 @@ def write_record(begun: Begun, facts: Mapping[str, Any]) -> None:
         "parameters": parameters,
         "seed": parameters.get("seed"),
         "code": begun.code,
-        "checkout": checkout(code.LIBRARY.parent),
+        "checkout": _own_checkout(),
         "versions": versions(),
         **facts,
     }
@@ -162,6 +163,12 @@ def digest(path: str | Path) -> str:
         return "folder-" + content_digest(
             f"{each.relative_to(path).as_posix()}\n{file_digest(each)}\n" for each in files
         )
+    return _digest_of_file(path.absolute(), *_stamp(path))
+
+
+@cache
+def _digest_of_file(path: Path, time: int, size: int) -> str:
+    """The jobs of a pack share files, such as weights: each is read once, unless it was changed."""
     return file_digest(path)
 
 
@@ -177,8 +184,18 @@ def versions() -> dict[str, str]:
         if module in sys.modules:
             found[package] = importlib.metadata.version(package)
     if "imageio_ffmpeg" in sys.modules:
-        found["ffmpeg"] = sys.modules["imageio_ffmpeg"].get_ffmpeg_version()
+        found["ffmpeg"] = _ffmpeg_version()
     return found
+
+
+@cache
+def _own_checkout() -> dict[str, Any] | None:
+    return checkout(code.LIBRARY.parent)
+
+
+@cache
+def _ffmpeg_version() -> str:
+    return sys.modules["imageio_ffmpeg"].get_ffmpeg_version()
 
 
 def checkout(folder: Path) -> dict[str, Any] | None:

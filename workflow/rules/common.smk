@@ -1,5 +1,10 @@
 # The checked project and what several stages ask of it. No stage's own matters here.
 
+import os
+from functools import cache
+
+from snakemake.io import _IOFile
+
 
 def stop(message):
     """End with one line and status 1, before any job: the user's mistake is no matter for a traceback."""
@@ -22,6 +27,17 @@ def load_project():
         stop(error)
 
 
+def find_packs():
+    """Which videos share their jobs; none where there are few. Those that were done already stay as they were."""
+    try:
+        earlier = read_packs()
+        paths = {name: video.path for name, video in VIDEOS.items()}
+        done = [name for name in VIDEOS if Path(f"results/ingest/{name}/video.json").is_file()]
+        return plan_packs(paths, PART_OF, earlier, done)
+    except InputError as error:
+        stop(error)
+
+
 PROJECT = load_project()
 SETTINGS = PROJECT.settings
 VIDEOS = PROJECT.videos  # by name, in the table's order
@@ -34,6 +50,8 @@ SPLITS = {"main": PROJECT.parts}
 FLOW_SPLITS = {"main": PROJECT.flow_parts}
 KEPT_SPLITS = {} if BUNDLE else {"main": PROJECT.remembered}
 LABELLED = [name for name, video in VIDEOS.items() if video.labels]
+PART_OF = {name: part for part, names in PROJECT.parts.items() for name in names}
+PACKS = find_packs()
 workplace.bind_jobs()
 if workflow.deployment_settings.deployment_method:
     project_config.share_library()  # environments made by Snakemake have everything but ethomake itself
@@ -63,9 +81,8 @@ def bundle_files():
 
 def discard_checkpoints():
     """Remove the states that jobs have kept, now that Snakemake knows their results."""
-    for job in workflow.dag.jobs:
-        if "checkpoint" in job.params.keys():
-            workplace.discard(job.params.checkpoint)
+    jobs = [each for job in workflow.dag.jobs for each in members_of(job) or [job]]
+    workplace.discard(job.params.checkpoint for job in jobs if "checkpoint" in job.params.keys())
 
 
 def tell_versions(rules):
@@ -77,13 +94,37 @@ def tell_versions(rules):
         stop(error)
 
 
+def members_of(job):
+    """The jobs of single videos that a job does; only that of a pack has some."""
+    return job.params.pack.members if "pack" in job.params.keys() else ()
+
+
 def keep_splits():
-    """Write down who trains, validates and tests: known to all jobs through their inputs, read again by the next run."""
+    """Write down who trains, validates and tests, and who shares jobs: read again by the next run, and by jobs."""
+    write_packs(PACKS)
     for split, parts in KEPT_SPLITS.items():
         write_split(f"results/splits/{split}.json", parts, split=split, seed=SEED, flow=FLOW_SPLITS[split])
 
 
+def read_inputs_once():
+    """Let Snakemake remember checksums: it reads all inputs of a job, weights and frames, again for each output."""
+    read, known = _IOFile.checksum, {}
+
+    async def checksum(file, threshold=None, force=False, algorithm=None):
+        try:
+            status = os.stat(file)
+        except OSError:  # not on this disk: Snakemake's own matter
+            return await read(file, threshold, force, algorithm)
+        key = (str(file), status.st_ino, status.st_mtime_ns, status.st_size, threshold, force, str(algorithm))
+        if key not in known:
+            known[key] = await read(file, threshold, force, algorithm)
+        return known[key]
+
+    _IOFile.checksum = checksum
+
+
 if workflow.is_main_process:
+    read_inputs_once()
     for note in PROJECT.notes:
         print(f"note: {note}", file=sys.stderr, flush=True)
     prepare_folder()
@@ -138,6 +179,7 @@ def weights_input(section):
     return [weights] if project_config.is_weights_file(weights) else []
 
 
+@cache
 def code_of(script):
     """What a script and the modules it imports do, as a param: an edit of them reruns the rule, a comment does not."""
     return code_digest(ROOT / "workflow" / "scripts" / f"{script}.py")
@@ -200,7 +242,6 @@ JOINT_SETTINGS = without("streams", "enabled", "network", "weights", "epochs")
 
 # For tables and report: whose video it is.
 SUBJECTS = {name: {"subject": video.subject, "group": video.group} for name, video in VIDEOS.items()}
-PART_OF = {name: part for part, names in PROJECT.parts.items() for name in names}
 REPORT_ROWS = [{"video": name, "part": PART_OF.get(name, ""), **SUBJECTS[name]} for name in VIDEOS]
 
 # What the evaluation makes; nothing where no video tests.

@@ -4,10 +4,11 @@ import re
 from contextlib import suppress
 
 from snakemake.logging import LogEvent, logger
+from tabulate import tabulate
 
 from ethomake.files import read_json
 from ethomake.provenance.code import module_digests
-from ethomake.provenance.explain import Findings, explain
+from ethomake.provenance.explain import Findings, as_one, explain, parameters_as_one
 from ethomake.provenance.record import record_path
 
 # Snakemake's own summary of the reasons, and its advice how not to run what is outdated.
@@ -31,6 +32,8 @@ def explain_jobs(workflow):
     def filter_message(message):
         event = getattr(message, "event", None)
         with suppress(Exception):  # Snakemake's own words do, too: no reason to stop a run
+            if event == LogEvent.RUN_INFO and not verbose:
+                message.msg = count_jobs(message.stats)
             if event == LogEvent.JOB_INFO and (words := explain_job(workflow, find(message))):
                 message.reason = f"{words} [{message.reason}]" if verbose else words
             if event == LogEvent.JOB_ERROR and not verbose and (words := explain_failure(find(message))):
@@ -40,26 +43,43 @@ def explain_jobs(workflow):
     return filter_message
 
 
+def count_jobs(numbers):
+    """Snakemake's table of jobs, where jobs of packs count as those of the rule that they stand for."""
+    together = {}
+    for name, number in numbers.items():
+        stage = PACK_RULES.get(name, name)
+        together[stage] = together.get(stage, 0) + number
+    rows = [{"job": name, "count": number} for name, number in together.items()]
+    return f"Job stats:\n{tabulate(rows, headers='keys')}\n"
+
+
 def explain_failure(job):
     """Why a job failed, as it said itself in its log; None where it could not."""
-    last = Path(job.log[0]).read_text(encoding="utf-8").rstrip().rpartition("\n")[2]
-    if last.startswith("error: "):
-        return f"{job.message} failed: {last.removeprefix('error: ')} (log: {job.log[0]})"
-    return f"{job.message}: {last}" if last.startswith("stopped; ") else None
+    for each in members_of(job) or [job]:
+        log = Path(each.log[0])
+        last = log.read_text(encoding="utf-8").rstrip().rpartition("\n")[2] if log.is_file() else ""
+        if last.startswith("error: "):
+            return f"{each.message} failed: {last.removeprefix('error: ')} (log: {log})"
+        if last.startswith("stopped; "):
+            return f"{each.message}: {last}"
+    return None
 
 
 def explain_job(workflow, job):
     """Why a job runs."""
     if not job.output:
         return "it is what you asked for"
-    record = record_path(job.log[0])
-    script = ROOT / "workflow" / "scripts" / Path(job.rule.script).name
+    script = job.params.pack.script if "pack" in job.params.keys() else job.rule.script
+    records = [record_path(log) for log in job.log]  # one, but of a pack as many as it has videos
+    before = [read_json(record) for record in records if record.is_file()]
+    findings = find_reasons(workflow, job)
+    changed = members_of(job) or [job] if findings.parameters else []
     return explain(
-        find_reasons(workflow, job),
-        read_json(record) if record.is_file() else None,
+        findings,
+        as_one(before) if before else None,
         list(job.input),
-        dict(job.params.items()),
-        lambda: module_digests(script),
+        parameters_as_one([dict(each.params.items()) for each in changed]),
+        lambda: module_digests(ROOT / "workflow" / "scripts" / Path(script).name),
     )
 
 

@@ -1,0 +1,145 @@
+"""Packs: in a project of many short videos, one job does for a pack of them what it else does for one.
+
+Starting a job (Python, torch, matplotlib) costs some seconds of processor time, as much as the work on a short clip.
+What a video is in stays the same for ever: were it dealt out anew, results would count as outdated.
+"""
+
+import os
+import runpy
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+from ethomake.errors import InputError
+from ethomake.files import read_json, remove, write_json
+
+FILE = Path("results/packs.json")
+FROM = 100  # videos; smaller projects have a job for each video
+SIZE = 32  # videos a pack, at most
+MEGABYTES = 64  # of video files a pack, at most: long videos stay alone, and run side by side
+
+
+@dataclass(frozen=True)
+class Member:
+    """The job of one video, as its script knows it."""
+
+    rule: str
+    message: str
+    log: Sequence[str]
+    input: Sequence[str]
+    output: Sequence[str]
+    params: Mapping[str, Any]
+    wildcards: Mapping[str, str]
+    threads: int = 1
+
+
+class Pack:
+    """Jobs that one process does, one after another.
+
+    Args:
+        script: the script of each.
+        find: gives them; asked when they are needed: for the DAG of a large project they are too many.
+    """
+
+    def __init__(self, script: str, find: Callable[[], Iterable[Member]]):
+        self.script, self._find = script, find
+
+    @cached_property
+    def members(self) -> tuple[Member, ...]:
+        """The jobs, in the order of the videos."""
+        return tuple(self._find())
+
+    def __reduce__(self):
+        return Pack, (self.script, partial(tuple, self.members))
+
+
+def run_pack(pack: Pack, threads: int) -> None:
+    """Do all jobs of a pack, each as if it were alone: with its own log and its own record."""
+    for member in pack.members:  # else a failure could be looked for in the log of an earlier run
+        remove(member.log[0])
+    for member in pack.members:
+        globals_of_script = {"snakemake": replace(member, threads=threads)}
+        runpy.run_path(pack.script, init_globals=globals_of_script, run_name="__main__")
+
+
+def limits() -> tuple[int, int]:
+    """From how many videos on there are packs, and of how many; ETHOMAKE_PACKS_FROM and ETHOMAKE_PACK_SIZE say else.
+
+    Raises:
+        InputError: if these variables of the environment are no numbers from 1 on.
+    """
+    found = []
+    for name, default in (("ETHOMAKE_PACKS_FROM", FROM), ("ETHOMAKE_PACK_SIZE", SIZE)):
+        text = os.environ.get(name, str(default))
+        if not text.isdecimal() or int(text) < 1:
+            raise InputError(f"environment variable {name} = '{text}': must be a whole number from 1 on, or not set")
+        found.append(int(text))
+    return found[0], found[1]
+
+
+def read_packs(path: str | Path = FILE) -> list[list[str]]:
+    """The packs of an earlier run; none where there was none.
+
+    Raises:
+        InputError: if the file is damaged.
+    """
+    packs = read_json(path) if Path(path).is_file() else []
+    if not isinstance(packs, list) or not all(
+        isinstance(names, list) and all(isinstance(name, str) for name in names) for names in packs
+    ):
+        raise InputError(f"{path}: not a list of lists of videos; delete it and run again")
+    return packs
+
+
+def write_packs(packs: Sequence[Sequence[str]], path: str | Path = FILE) -> None:
+    """Write down who is with whom; nothing where there are no packs."""
+    if packs:
+        write_json(path, packs)
+
+
+def plan_packs(
+    videos: Mapping[str, str | Path],
+    kinds: Mapping[str, str],
+    earlier: Sequence[Sequence[str]] = (),
+    alone: Iterable[str] = (),
+) -> list[list[str]]:
+    """Who is with whom. Earlier packs stay; other videos get new ones, in the order of the table.
+
+    Args:
+        videos: the path of each video; what is not there yet counts as short.
+        kinds: what must not be mixed: the part of each video. A new raw file of a test video then retrains nothing.
+        earlier: the packs of an earlier run, with videos that may be gone.
+        alone: videos that were done before there were packs; each stays a pack of its own.
+
+    Returns:
+        Lists of names, also of those that are gone; empty for a small project.
+    """
+    start, size = limits()
+    if len(videos) < start and not earlier:
+        return []
+    packs = [list(names) for names in earlier]
+    known = {name for names in packs for name in names}
+    alone = set(alone)
+    packs += [[name] for name in videos if name in alone - known]
+    known |= alone
+    open_packs: dict[str, tuple[list[str], float]] = {}  # by kind: the last pack and its megabytes
+    for name, path in videos.items():
+        if name in known:
+            continue
+        kind, size_of_video = kinds.get(name, ""), _megabytes(path)
+        pack, filled = open_packs.get(kind, ([], 0.0))
+        if not pack or len(pack) == size or filled + size_of_video > MEGABYTES:
+            pack, filled = [], 0.0
+            packs.append(pack)
+        pack.append(name)
+        open_packs[kind] = pack, filled + size_of_video
+    return packs
+
+
+def _megabytes(path: str | Path) -> float:
+    try:
+        return os.stat(path).st_size / 1e6
+    except OSError:
+        return 0.0

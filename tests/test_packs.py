@@ -1,0 +1,112 @@
+"""Who is with whom, and that the jobs of a pack are done as if each were alone."""
+
+import pickle
+
+import pytest
+
+from ethomake.errors import InputError
+from ethomake.packs import Member, Pack, plan_packs, read_packs, run_pack, write_packs
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    monkeypatch.setenv("ETHOMAKE_PACKS_FROM", "4")
+    monkeypatch.setenv("ETHOMAKE_PACK_SIZE", "2")
+
+
+def names(letters):
+    return {name: f"{name}.mp4" for name in letters}
+
+
+def test_a_small_project_has_none():
+    assert plan_packs(names("abc"), {}) == []
+    assert plan_packs(names("abcd"), {}) == [["a", "b"], ["c", "d"]]
+
+
+def test_parts_are_not_mixed():
+    parts = {"a": "train", "b": "test", "c": "train", "e": "train"}
+    assert plan_packs(names("abcde"), parts) == [["a", "c"], ["b"], ["d"], ["e"]]
+
+
+def test_who_is_new_joins_no_earlier_pack_and_who_is_gone_keeps_its_place():
+    earlier = plan_packs(names("abcde"), {})
+    assert earlier == [["a", "b"], ["c", "d"], ["e"]]
+    assert plan_packs(names("fabdehg"), {}, earlier) == [["a", "b"], ["c", "d"], ["e"], ["f", "h"], ["g"]]
+    assert plan_packs(names("a"), {}, earlier) == earlier
+
+
+def test_what_was_done_alone_before_stays_alone():
+    first = plan_packs(names("abcde"), {}, alone=["a", "b", "c"])
+    assert first == [["a"], ["b"], ["c"], ["d", "e"]]
+    assert plan_packs(names("abcde"), {}, first, alone="abcde") == first
+
+
+def test_long_videos_are_alone(tmp_path):
+    paths = {name: tmp_path / name for name in "abcd"}
+    for name, megabytes in {"a": 10, "b": 10, "c": 60, "d": 10}.items():
+        with paths[name].open("wb") as file:
+            file.truncate(megabytes * 10**6)  # takes no space
+    assert plan_packs(paths, {}) == [["a", "b"], ["c"], ["d"]]
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "many", ""])
+def test_limits_that_are_no_numbers_are_refused(monkeypatch, text):
+    monkeypatch.setenv("ETHOMAKE_PACK_SIZE", text)
+    with pytest.raises(InputError, match=f"ETHOMAKE_PACK_SIZE = '{text}': must be a whole number from 1 on"):
+        plan_packs(names("abcd"), {})
+
+
+def test_they_are_remembered(tmp_path):
+    assert read_packs(tmp_path / "packs.json") == []
+    write_packs([], tmp_path / "packs.json")
+    assert not (tmp_path / "packs.json").exists(), "a small project has no such file"
+    write_packs([["a", "b"], ["c"]], tmp_path / "packs.json")
+    assert read_packs(tmp_path / "packs.json") == [["a", "b"], ["c"]]
+    (tmp_path / "packs.json").write_text('{"a": 1}')
+    with pytest.raises(InputError, match="not a list of lists of videos; delete it"):
+        read_packs(tmp_path / "packs.json")
+
+
+@pytest.fixture
+def pack(tmp_path):
+    """Jobs of three videos that write down what they are told; that of video b fails where a file says so."""
+    script = tmp_path / "note.py"
+    script.write_text(
+        "from pathlib import Path\n"
+        "import sys\n"
+        "if snakemake.wildcards['video'] in Path(snakemake.input[0]).read_text():\n"
+        "    sys.exit(1)\n"
+        "print(__name__, sys.modules['__main__'].__file__ == __file__, snakemake.threads)\n"
+        "Path(snakemake.output[0]).write_text(snakemake.params['word'])\n"
+    )
+    (tmp_path / "fails").write_text("")
+    members = [
+        Member(
+            "note",
+            f"Noting {video}",
+            [str(tmp_path / f"{video}.log")],
+            [str(tmp_path / "fails")],
+            [str(tmp_path / f"{video}.txt")],
+            {"word": video * 3},
+            {"video": video},
+        )
+        for video in "abc"
+    ]
+    return Pack(str(script), lambda: members)
+
+
+def test_each_job_is_done_as_if_it_were_alone(pack, tmp_path, capsys):
+    run_pack(pickle.loads(pickle.dumps(pack)), threads=3)
+    assert [(tmp_path / f"{video}.txt").read_text() for video in "abc"] == ["aaa", "bbb", "ccc"]
+    assert capsys.readouterr().out.splitlines() == ["__main__ True 3"] * 3
+
+
+def test_a_failure_ends_the_pack_and_no_log_of_an_earlier_run_stays(pack, tmp_path):
+    (tmp_path / "fails").write_text("b")
+    (tmp_path / "c.log").write_text("error: of another time")
+    with pytest.raises(SystemExit) as ended:
+        run_pack(pack, threads=1)
+    assert ended.value.code == 1
+    assert (tmp_path / "a.txt").exists()
+    assert not (tmp_path / "c.txt").exists()
+    assert not (tmp_path / "c.log").exists()

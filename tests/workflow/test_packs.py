@@ -1,0 +1,94 @@
+"""Many short videos: packs of them share jobs, with the same results as if they did not."""
+
+import json
+import shutil
+
+import pytest
+
+from .conftest import TINY
+
+
+def contents(folder):
+    """All results by path, without what Snakemake keeps among them and who is with whom."""
+    results = folder / "results"
+    return {
+        path.relative_to(results).as_posix(): path.read_bytes()
+        for path in sorted(results.rglob("*"))
+        if path.is_file() and not path.is_relative_to(results / ".snakemake") and path.name != "packs.json"
+    }
+
+
+@pytest.fixture(scope="module")
+def packed(run_snakemake, finished, tmp_path_factory):
+    """The finished folder, in which the jobs of two videos were then done anew, as those of a pack; and the Outcome."""
+    folder = tmp_path_factory.mktemp("packed") / "project"
+    shutil.copytree(finished, folder, symlinks=True)
+    (folder / "results/packs.json").write_text(json.dumps([["sim_00"], ["sim_01"], ["sim_02", "sim_03"]]))
+    config = {"example": "simulated"} | TINY
+    return folder, config, run_snakemake(folder, "--cores", "2", config=config)
+
+
+def test_a_pack_gives_the_same_bytes_and_records_as_its_videos_alone(packed, finished):
+    folder, _, outcome = packed
+    assert outcome.status == 0, outcome.output[-3000:]
+    stages = ("ingest_video", "extract_features", "predict_video", "decide_behaviors", "draw_ethogram")
+    assert [outcome.jobs[stage] for stage in stages] == [1] * 5
+    assert "train_stream" not in outcome.jobs
+    ours, theirs = contents(folder), contents(finished)
+    assert sorted(ours) == sorted(theirs)
+    assert [name for name in theirs if ours[name] != theirs[name]] == []
+    assert "features of sim_03" in (folder / "logs/features/main/sim_03.log").read_text()
+
+
+def test_then_there_is_nothing_to_do_and_a_new_video_makes_only_its_own_jobs(packed, run_snakemake):
+    folder, config, _ = packed
+    assert "Nothing to be done" in run_snakemake(folder, "--cores", "2", config=config).output
+    config = config | {"simulated": config["simulated"] | {"videos": 5, "unlabelled": 2}}
+    jobs = run_snakemake(folder, "--dry-run", config=config).jobs
+    own = ("draw_video", "ingest_video", "extract_features", "predict_video", "decide_behaviors", "draw_ethogram")
+    follow = ("summarize_bouts", "count_transitions", "write_report")
+    assert {name: number for name, number in jobs.items() if name not in ("all", "total")} == {
+        name: 1 for name in own + follow
+    }
+
+
+def test_a_dry_run_says_why_a_pack_runs(packed, run_snakemake):
+    folder, config, _ = packed
+    config = config | {"ethogram": {"minimum_bout_s": 0.4}}
+    output = run_snakemake(folder, "--dry-run", config=config).output
+    reasons = [line for line in output.splitlines() if line.startswith("Reason: ")]
+    assert reasons.count("Reason: the setting minimum_bout_s is 0.4, was auto") == 3  # the pack, and two alone
+    assert "Deciding which behaviors are on in 2 videos from sim_02 on" in output
+
+
+def test_a_failure_names_the_video(packed, run_snakemake, tmp_path):
+    folder, config, _ = packed
+    work = tmp_path / "project"
+    shutil.copytree(folder, work, symlinks=True)
+    shutil.rmtree(work / "results/ingest/sim_03")
+    (work / "results/example/simulated/sim_03.mp4").write_bytes(b"no video")
+    outcome = run_snakemake(work, "--cores", "2", "frames", config=config)
+    assert outcome.status != 0
+    assert "Reading the frames of sim_03 failed: " in outcome.output
+    assert "(log: logs/ingest/sim_03.log)" in outcome.output
+    assert "Traceback" not in outcome.output
+
+
+def test_several_hundred_videos_have_their_packs_and_a_new_one_is_alone(run_snakemake, project):
+    rows = ["video,path,labels,part"]
+    parts = ["train"] * 40 + ["validate"] * 35 + ["test"] * 35
+    for number in range(300):
+        (project / f"v{number}.mp4").write_bytes(b"")
+        part = parts[number] if number < len(parts) else ""
+        rows.append(f"v{number},v{number}.mp4,{f'{number % 5}.csv' if part else ''},{part}")
+    (project / "videos.csv").write_text("\n".join(rows) + "\n")
+    outcome = run_snakemake(project, "--dry-run")
+    assert outcome.status == 0, outcome.output[-2000:]
+    packs = 2 + 2 + 2 + 6  # of 32 at most: train, validate, test, and those without labels
+    for stage in ("ingest_video", "extract_features", "predict_video", "decide_behaviors", "draw_ethogram"):
+        assert outcome.jobs[stage] == packs
+    assert outcome.jobs["check_labels"] == 6
+    one = run_snakemake(project, "--dry-run", "results/ingest/v299/video.json")
+    assert one.jobs["ingest_video"] == one.jobs["total"] == 1
+    unknown = run_snakemake(project, "--dry-run", "results/ethograms/nobody.png")
+    assert "error: nobody: no video of this name in the video table" in unknown.output

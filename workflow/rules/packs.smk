@@ -1,0 +1,35 @@
+# Many short videos: one job does for a pack of them what a rule does for each of them, and starts only once.
+# Each of the rules below is one of the rules above for the videos of a pack: same files, script and settings.
+
+
+for stage in [workflow.get_rule(name) for name in PACKED if workflow.is_rule(name)]:
+    packs = [(name, videos, wildcards_of(stage, split, videos)) for name, split, videos in packs_of(stage)]
+    leave(stage, [path for _, _, jobs in packs for path in outputs_of(stage, jobs)])
+    for name, videos, jobs in packs:
+
+        rule:
+            name:
+                name
+            input:
+                inputs_of(stage, jobs),
+            output:
+                list(outputs_of(stage, jobs)),
+            log:
+                [str(file) for wildcards in jobs for file in stage.expand_log(wildcards)],
+            benchmark:
+                f"benchmarks/jobs/packs/{name}.tsv"
+            conda:
+                stage.conda_env
+            threads: stage.resources["_cores"].value
+            resources:
+                **resources_of(stage, jobs),
+            params:
+                pack=pack_of(stage, jobs),
+                settings=settings_of(stage, jobs),
+            message:
+                stage.message.replace("{wildcards.video}", f"{len(videos)} videos from {videos[0]} on")
+            script:
+                "../scripts/run_pack.py"
+
+        PACK_RULES[name] = stage.name
+        make_only(workflow.get_rule(name), outputs_of(stage, jobs))
