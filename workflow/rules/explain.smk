@@ -4,7 +4,6 @@ import re
 from contextlib import suppress
 
 from snakemake.logging import LogEvent, logger
-from tabulate import tabulate
 
 from ethomake.files import read_json
 from ethomake.provenance.code import module_digests
@@ -49,8 +48,9 @@ def count_jobs(numbers):
     for name, number in numbers.items():
         stage = PACK_RULES.get(name, name)
         together[stage] = together.get(stage, 0) + number
-    rows = [{"job": name, "count": number} for name, number in together.items()]
-    return f"Job stats:\n{tabulate(rows, headers='keys')}\n"
+    width = max(map(len, together))
+    lines = [f"{'job':{width}}    count", f"{'-' * width}  -------"]
+    return "\n".join(["Job stats:", *lines, *(f"{name:{width}}  {number:7}" for name, number in together.items())]) + "\n"
 
 
 def explain_failure(job):
