@@ -50,7 +50,9 @@ def count_jobs(numbers):
         together[stage] = together.get(stage, 0) + number
     width = max(map(len, together))
     lines = [f"{'job':{width}}    count", f"{'-' * width}  -------"]
-    return "\n".join(["Job stats:", *lines, *(f"{name:{width}}  {number:7}" for name, number in together.items())]) + "\n"
+    return (
+        "\n".join(["Job stats:", *lines, *(f"{name:{width}}  {number:7}" for name, number in together.items())]) + "\n"
+    )
 
 
 def explain_failure(job):
