@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,8 @@ def running(folder, log="run.txt", extra=()):
             stdout=words,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            # whoever starts the tests in the background lets them ignore Ctrl-C
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
         )
         try:
             yield process
