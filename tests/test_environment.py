@@ -99,6 +99,8 @@ def foreign_modules(script):
 def test_environments_hold_what_their_scripts_import():
     lacking = {}
     for rules in sorted((ROOT / "workflow" / "rules").glob("*.smk")):
+        if rules.name == "packs.smk":  # runs the scripts of the other rules, in their environments
+            continue
         pairs = re.findall(r'envs/([\w.]+)".*?scripts/([\w.]+)"', rules.read_text(), re.DOTALL)
         assert len(pairs) == rules.read_text().count("    script:\n")
         for environment, script in pairs:

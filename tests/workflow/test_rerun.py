@@ -174,7 +174,7 @@ def a_setting_of_the_flow_network(project):
 
 
 def how_flow_is_computed(project):
-    project.configure(flow__reuse=True)
+    project.configure(flow__reuse=False)
 
 
 def how_often_chance_is_drawn(project):
