@@ -124,7 +124,9 @@ def replicate(model: nn.Module) -> nn.Module:
             module.forward = partial(_normalize, module)
     if on_gpu:
         model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
-    warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)  # its heir came with torch 2.15
+    warnings.filterwarnings(
+        "ignore", "`broadcast_buffers` is deprecated", FutureWarning
+    )  # its heir came with torch 2.15
     return DistributedDataParallel(model, broadcast_buffers=False, find_unused_parameters=True)
 
 
