@@ -10,7 +10,6 @@ from ethomake.errors import InputError
 from ethomake.files import file_digest, read_json, write_json
 from ethomake.provenance.record import begin_record, checkout, digest, record_path, write_record
 
-
 FILES = {"log": "logs/count/mouse.log", "input": "raw/labels.csv", "output": "results/mouse.csv"}
 
 
