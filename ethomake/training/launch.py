@@ -24,7 +24,7 @@ from ethomake.errors import InputError
 from ethomake.files import read_json, write_json
 from ethomake.job import bound_to, remember, remembered, say
 from ethomake.training import parallel
-from ethomake.training.device import choose_device
+from ethomake.training.gpus import claim_gpus, count_gpus, names_of
 
 LIBRARY = Path(__file__).resolve().parents[2]
 START = """
@@ -39,11 +39,11 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)  # that
 
 def processes_for(gpus: int) -> int:
     """How many processes train in a job that was given so many GPUs: one for each that it sees, or one without any."""
-    there = torch.cuda.device_count() if choose_device() == torch.device("cuda") else 0
+    there = count_gpus()
     processes = max(1, min(gpus, there))
     if processes < gpus:
-        where = f"{'one process' if processes == 1 else f'{processes} processes'}, on the {'GPU' if there else 'CPU'}"
-        say(f"{gpus} GPUs were asked for, but this job sees {there or 'none'}: it trains in {where}")
+        number = "one process" if processes == 1 else f"{processes} processes"
+        say(f"{gpus} GPUs were asked for, but this job has {there or 'none'} to choose from: it trains in {number}")
     return processes
 
 
@@ -65,10 +65,11 @@ def launch(function: Callable[..., None], processes: int, *given: Any, **options
     if processes == 1:
         function(*given, **options)
         return
-    on_gpu = choose_device() == torch.device("cuda") and torch.cuda.device_count() >= processes
+    on_gpu = count_gpus() >= processes
+    visible = {"CUDA_VISIBLE_DEVICES": names_of(claim_gpus(processes))} if on_gpu else {}
     say(f"training in {processes} processes, {'each with a GPU of its own' if on_gpu else 'on the CPU'}")
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # we tell what matters
-    with TemporaryDirectory(prefix="ethomake-") as name, _our_signals():
+    with TemporaryDirectory(prefix="ethomake-") as name, _our_signals(), _environment(visible):
         folder = Path(name)
         task = {"module": function.__module__, "function": function.__qualname__, "given": given, "options": options}
         (folder / "task.json").write_text(json.dumps({**task, "on_gpu": on_gpu, "parent": os.getpid()}, default=str))
@@ -139,6 +140,18 @@ def _our_signals() -> Iterator[None]:
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    """Variables for the processes that are started, not for this one."""
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _end_by(number: signal.Signals) -> None:

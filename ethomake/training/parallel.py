@@ -124,9 +124,8 @@ def replicate(model: nn.Module) -> nn.Module:
             module.forward = partial(_normalize, module)
     if on_gpu:
         model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
-    warnings.filterwarnings(
-        "ignore", "`broadcast_buffers` is deprecated", FutureWarning
-    )  # its heir came with torch 2.15
+    # the heir of `broadcast_buffers` came with torch 2.15
+    warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
     return DistributedDataParallel(model, broadcast_buffers=False, find_unused_parameters=True)
 
 

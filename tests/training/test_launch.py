@@ -98,7 +98,7 @@ def test_a_defect_in_one_process_keeps_its_traceback(task):
 
 
 def test_the_last_words_of_a_process_that_crashed_are_told():
-    with pytest.raises(RuntimeError, match="process 1 of 2 ended with status -6: .*what a library says last"):
+    with pytest.raises(RuntimeError, match=r"process 1 of 2 ended with status -6: .*what a library says last"):
         launch(abort, 2)
 
 
@@ -141,9 +141,9 @@ def test_processes_do_not_outlive_their_job(tmp_path, how):
         (1, 0, 1, ""),
         (1, 4, 1, ""),
         (2, 2, 2, ""),
-        (2, 0, 1, "2 GPUs were asked for, but this job sees none: it trains in one process, on the CPU\n"),
-        (4, 1, 1, "4 GPUs were asked for, but this job sees 1: it trains in one process, on the GPU\n"),
-        (4, 2, 2, "4 GPUs were asked for, but this job sees 2: it trains in 2 processes, on the GPU\n"),
+        (2, 0, 1, "2 GPUs were asked for, but this job has none to choose from: it trains in one process\n"),
+        (4, 1, 1, "4 GPUs were asked for, but this job has 1 to choose from: it trains in one process\n"),
+        (4, 2, 2, "4 GPUs were asked for, but this job has 2 to choose from: it trains in 2 processes\n"),
     ],
 )
 def test_a_process_for_each_gpu_that_is_asked_for_and_there(monkeypatch, capsys, gpus, there, processes, told):
