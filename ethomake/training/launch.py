@@ -7,6 +7,7 @@ import pickle
 import platform
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException, Std
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
@@ -34,7 +36,7 @@ sys.path.insert(0, sys.argv[1])
 from ethomake.training.launch import work
 work(sys.argv[2])
 """
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)  # that torch takes over and never gives back
+SIGNALS = (signal.SIGTERM, signal.SIGINT)  # that end this process, and with it those that it has started
 
 
 def processes_for(gpus: int) -> int:
@@ -66,10 +68,9 @@ def launch(function: Callable[..., None], processes: int, *given: Any, **options
         function(*given, **options)
         return
     on_gpu = count_gpus() >= processes
-    visible = {"CUDA_VISIBLE_DEVICES": names_of(claim_gpus(processes))} if on_gpu else {}
+    seen = {"CUDA_VISIBLE_DEVICES": names_of(claim_gpus(processes))} if on_gpu else {"ETHOMAKE_DEVICE": "cpu"}
     say(f"training in {processes} processes, {'each with a GPU of its own' if on_gpu else 'on the CPU'}")
-    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # we tell what matters
-    with TemporaryDirectory(prefix="ethomake-") as name, _our_signals(), _environment(visible):
+    with TemporaryDirectory(prefix="ethomake-") as name, _environment(seen), _signals() as ours:
         folder = Path(name)
         task = {"module": function.__module__, "function": function.__qualname__, "given": given, "options": options}
         (folder / "task.json").write_text(json.dumps({**task, "on_gpu": on_gpu, "parent": os.getpid()}, default=str))
@@ -85,6 +86,7 @@ def launch(function: Callable[..., None], processes: int, *given: Any, **options
             max_restarts=0,
             logs_specs=DefaultLogsSpecs(str(folder / "said"), Std.ALL, Std.ALL, {0}),
             log_line_prefix_template="${role_name}",  # none; without a template there would be one
+            signals_to_handle=ours,
         )
         try:
             elastic_launch(config, sys.executable)("-P", "-c", START, str(LIBRARY), name)
@@ -112,44 +114,61 @@ def work(name: str) -> None:
             parallel.leave()
         except Exception as error:
             error.add_note(f"In process {number + 1}: {traceback.format_exc()}")
-            (folder / f"error-{number}").write_bytes(pickle.dumps(error))
+            lost = isinstance(error, dist.DistError) or "gloo/transport" in str(error)
+            (folder / f"{'lost' if lost else 'error'}-{number}").write_bytes(pickle.dumps(error))
             sys.exit(1)
 
 
 def _cause(failures: dict[int, ProcessFailure], folder: Path, processes: int) -> Exception:
-    """Why the processes have ended: because one was killed, else what was raised first; the others fail of that."""
-    for number, failure in failures.items():
-        if failure.exitcode in (-signal.SIGKILL, -signal.SIGTERM):
-            return InputError(
-                f"process {number + 1} of {processes} was killed: there may not have been enough memory for all; "
-                "what is done so far is kept: run again to go on"
-            )
-    if errors := sorted(folder.glob("error-*"), key=lambda path: path.stat().st_mtime_ns):
-        return pickle.loads(errors[0].read_bytes())
-    number, failure = min(failures.items())
-    said = "".join(path.read_text(errors="replace") for path in folder.glob(f"said/*/*/{number}/stderr.log"))
-    return RuntimeError(f"process {number + 1} of {processes} ended with status {failure.exitcode}: {said[-2000:]}")
+    """Why the processes have ended: one has failed; of that the others lose their connection, or they are ended."""
+    if errors := _raised(folder, "error"):
+        return errors[0]
+    others = {number: each.exitcode for number, each in failures.items() if each.exitcode != -signal.SIGTERM}
+    if not others:
+        return InputError("the processes were ended from outside; what is done so far is kept: run again to go on")
+    number = min(others, key=others.get)  # who fell to a signal has its number, negative; who lost connection has 1
+    name = f"process {number + 1} of {processes}"
+    if others[number] == -signal.SIGKILL:
+        return InputError(
+            f"{name} was killed: there may not have been enough memory for all; what is done so far is kept: run "
+            "again to go on"
+        )
+    if others[number] == 1 and (lost := _raised(folder, "lost")):
+        return lost[0]
+    logs = folder.glob(f"said/*/*/{number}/stderr.log")
+    said = "".join(path.read_text(encoding="utf-8", errors="replace") for path in logs)
+    return RuntimeError(f"{name} ended with status {others[number]}: {said[-2000:]}")
+
+
+def _raised(folder: Path, kind: str) -> list[Exception]:
+    """What processes have raised, in the order of time."""
+    paths = sorted(folder.glob(f"{kind}-*"), key=lambda path: path.stat().st_mtime_ns)
+    return [pickle.loads(path.read_bytes()) for path in paths]
 
 
 @contextmanager
-def _our_signals() -> Iterator[None]:
-    """Leave the handlers of signals as they were."""
+def _signals() -> Iterator[str]:
+    """The names of signals that torch is to take over, which it never gives back; those that are ignored stay so."""
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    handlers = {number: handler for number, handler in handlers.items() if handler not in (signal.SIG_IGN, None)}
     try:
-        yield
+        yield ",".join(number.name for number in handlers)
     finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+        if threading.current_thread() is threading.main_thread():  # else torch has left them alone
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
 
 
 @contextmanager
 def _environment(variables: dict[str, str]) -> Iterator[None]:
-    """Variables for the processes that are started, not for this one."""
+    """Variables for the processes that are started; in this one torch does not log, as we tell what matters."""
     before = dict(os.environ)
     os.environ.update(variables)
+    logging.disable(logging.ERROR)
     try:
         yield
     finally:
+        logging.disable(logging.NOTSET)
         os.environ.clear()
         os.environ.update(before)
 
