@@ -4,11 +4,11 @@ import fcntl
 import os
 import re
 from pathlib import Path
-from tempfile import gettempdir
 from typing import TextIO
 
 import torch
 
+LOCKS = Path("/tmp")  # not where Snakemake says, as each job must look in the same place
 _held: dict[int, TextIO] = {}  # the locks of this process, by the number of the GPU
 
 
@@ -39,7 +39,7 @@ def names_of(numbers: list[int]) -> str:
 
 def _lock(number: int) -> TextIO | None:
     """A file that is locked as long as it is open; None where another process holds it."""
-    folder = Path(gettempdir()) / f"ethomake-{os.getuid()}"
+    folder = LOCKS / f"ethomake-{os.getuid()}"
     folder.mkdir(exist_ok=True)
     file = (folder / f"gpu-{re.sub(r'[^A-Za-z0-9-]', '_', names_of([number]))}.lock").open("w")
     try:

@@ -11,7 +11,7 @@ def machine(tmp_path, monkeypatch):
     """A machine with so many GPUs, as torch tells it."""
     monkeypatch.setenv("ETHOMAKE_DEVICE", "auto")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    monkeypatch.setattr(gpus, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(gpus, "LOCKS", tmp_path)
 
     def make(count):
         monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
