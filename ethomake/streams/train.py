@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from ethomake.errors import InputError
+from ethomake.files import remove
 from ethomake.flow.stacks import FRAMES, FlowGenerator
 from ethomake.job import say
 from ethomake.streams.classifier import fit_classifier, validation_choice
@@ -37,6 +38,7 @@ def train_stream(
     augmentation: dict[str, float],
     seed: int,
     checkpoint: str | Path,
+    scratch: str | Path | None = None,
 ) -> None:
     """Train the spatial or the motion stream on labelled frames and write its weights and learning history.
 
@@ -52,6 +54,8 @@ def train_stream(
         augmentation: the section `augmentation:` of the config.
         seed: of the first weights and of all sampling.
         checkpoint: where the state is kept, and in `<checkpoint>.flows` the optic flow; both stay there at the end.
+        scratch: a folder for the optic flow instead, which is removed at the end; a training that goes on where this
+            folder is not computes it again.
 
     Raises:
         InputError: if no frame is labelled, or given weights or label tables do not fit.
@@ -95,10 +99,12 @@ def train_stream(
     else:
         generator = FlowGenerator.load(flow_weights, device, precision)
 
+    flows = Path(scratch or f"{checkpoint}.flows")
+
     def source(part: str, labelled: LabelledFrames) -> Source:
         if stream == "spatial":
             return FrameSource(labelled, model.needs, changes, mean, std)
-        track = Path(f"{checkpoint}.flows") / part
+        track = flows / part
         samples = schedule.epochs * epoch_samples(len(labelled), schedule)
         return flow_source(labelled, generator, changes, track, shared=settings["reuse"], samples=samples)
 
@@ -120,3 +126,5 @@ def train_stream(
     if parallel.is_first():
         save_weights(weights, model, facts)
         write_history(history, rows)
+        if scratch is not None:
+            remove(flows)

@@ -48,7 +48,7 @@ def videos(write_store, write_table):
     return pairs
 
 
-def train(folder, stream, videos, flow_weights=None, exclusive=False, **changes):
+def train(folder, stream, videos, flow_weights=None, exclusive=False, scratch=None, **changes):
     folder.mkdir(exist_ok=True)
     train_stream(
         stream,
@@ -63,6 +63,7 @@ def train(folder, stream, videos, flow_weights=None, exclusive=False, **changes)
         augmentation=NO_CHANGE,
         seed=0,
         checkpoint=folder / "checkpoint",
+        scratch=scratch,
     )
     return folder / "weights.safetensors"
 
@@ -104,6 +105,18 @@ def test_a_killed_training_ends_with_the_same_bytes(
         train(tmp_path / "b", stream, videos, **options)
     assert train(tmp_path / "b", stream, videos, **options).read_bytes() == whole.read_bytes()
     assert not list((tmp_path / "b").glob("*.part*"))
+
+
+def test_optic_flow_may_lie_on_a_scratch_disk(tmp_path, videos, flow_weights, kill_training):
+    whole = train(tmp_path / "a", "motion", videos, flow_weights, epochs=1)
+    assert sorted(path.name for path in (tmp_path / "a/checkpoint.flows").glob("*.json"))
+    options = {"flow_weights": flow_weights, "epochs": 1, "scratch": tmp_path / "scratch/flows"}
+    with kill_training(step=2):
+        train(tmp_path / "b", "motion", videos, **options)
+    assert (tmp_path / "scratch/flows").is_dir()
+    assert train(tmp_path / "b", "motion", videos, **options).read_bytes() == whole.read_bytes()
+    assert not list((tmp_path / "scratch").iterdir())
+    assert not list((tmp_path / "b").glob("*.flows"))
 
 
 @pytest.mark.parametrize(("stream", "reuse", "exclusive"), [("spatial", True, True), ("motion", True, False)])

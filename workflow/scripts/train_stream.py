@@ -3,6 +3,7 @@
 from ethomake.job import job
 
 with job(snakemake):
+    from ethomake.files import scratch_folder
     from ethomake.streams.train import train_stream
     from ethomake.training.launch import launch, processes_for
 
@@ -21,4 +22,5 @@ with job(snakemake):
         augmentation=snakemake.params.augmentation,
         seed=snakemake.params.seed,
         checkpoint=snakemake.params.checkpoint,
+        scratch=scratch_folder(snakemake.resources.tmpdir, snakemake.params.checkpoint),
     )
