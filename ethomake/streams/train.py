@@ -14,6 +14,7 @@ from ethomake.streams.classifier import fit_classifier, validation_choice
 from ethomake.streams.networks import build_stream, head_bias
 from ethomake.streams.sources import FrameSource, Labelled, LabelledFrames, Source, flow_source
 from ethomake.streams.weights import load_pretrained
+from ethomake.training import parallel
 from ethomake.training.augment import Augmentation
 from ethomake.training.device import choose_device, choose_precision, describe, place
 from ethomake.training.frames import FramePool, image_width
@@ -70,12 +71,14 @@ def train_stream(
     torch.manual_seed(seed)
     outputs = len(behaviors) + exclusive
     model = build_stream(settings["network"], stream, outputs, frames=FRAMES, dropout=settings["dropout"])
-    pretrained = load_pretrained(model, settings["weights"])
+    with parallel.first_alone():  # it may fetch them
+        pretrained = load_pretrained(model, settings["weights"])
     model = place(model, device)
     precision = choose_precision(settings["precision"], device, model, image_width(train[0][0]))
     objective = Objective(learn.labels, exclusive, settings, device)
     with torch.no_grad():
         model.head[-1].bias.copy_(head_bias(objective.positives, objective.negatives))
+    network = parallel.replicate(model)
     say(f"{stream}: {settings['network']}, {len(learn)} labelled frames, {describe(device, precision)}")
 
     inputs = [path for pair in (*train, *validate) for path in pair]
@@ -109,7 +112,7 @@ def train_stream(
         model,
         schedule,
         objective,
-        lambda source, loaded: model(source.prepare(*loaded))[1],
+        lambda source, loaded: network(source.prepare(*loaded))[1],
         source("train", learn),
         source("validate", check) if len(check) else None,
         device=device,
@@ -120,7 +123,8 @@ def train_stream(
         label=stream,
         pretrained=pretrained,
     )
-    save_weights(weights, model, facts)
-    write_history(history, rows)
-    if scratch is not None:
-        remove(flows)
+    if parallel.is_first():
+        save_weights(weights, model, facts)
+        write_history(history, rows)
+        if scratch is not None:
+            remove(flows)

@@ -3,14 +3,13 @@ import pytest
 import torch
 
 from ethomake.errors import InputError
-from ethomake.flow.networks import build_flow_network
 from ethomake.flow.stacks import FlowGenerator
 from ethomake.streams.joint import train_joint
 from ethomake.streams.sources import LabelledFrames, TrackSource, WindowSource
 from ethomake.streams.train import train_stream
 from ethomake.training.augment import Augmentation
 from ethomake.training.history import read_history
-from ethomake.training.weights import flat_parameters, read_facts, save_weights
+from ethomake.training.weights import flat_parameters, read_facts
 
 SETTINGS = {
     "network": "resnet18",
@@ -47,16 +46,6 @@ def videos(write_store, write_table):
         labels = np.stack([bright, np.where(np.arange(40) < 20, ~bright, -1)], 1)
         pairs.append((write_store(name, frames), write_table(name, ["bright", "half"], labels)))
     return pairs
-
-
-@pytest.fixture
-def flow_weights(tmp_path):
-    torch.manual_seed(0)
-    network = build_flow_network("tiny_motion_net")
-    torch.nn.init.normal_(network.predict2.weight, std=0.2)
-    facts = {"network": "tiny_motion_net", "frames": 11, "channel_mean": [0.3] * 3, "channel_std": [0.2] * 3}
-    save_weights(tmp_path / "flow", network, facts)
-    return tmp_path / "flow"
 
 
 def train(folder, stream, videos, flow_weights=None, exclusive=False, scratch=None, **changes):
