@@ -14,7 +14,7 @@ from ethomake.config import PRESETS, settle
 from ethomake.resources import Experiment, memory_to_ask, minutes_to_ask, need, seconds_to_take
 
 HEADS = ("job", "number", "memory, MB", "limit, min", "GPU-hours", "core-hours")
-THREADS = 8  # of the jobs that use a GPU
+ON_GPU = {"train_flow": 8, "train_stream": 8, "train_joint": 8, "extract_features": 8, "train_sequence": 4}  # cores
 RATE, FRAME = 30, 0.008  # frames a second, and MB a frame, of videos that are still to come
 SHARES = {"train": 0.6, "validate": 0.2, "test": 0.2}
 
@@ -150,17 +150,8 @@ def main() -> None:
     )
     x = plan(given.videos, given.minutes, given.rate, given.splits, settings)
     jobs = list(jobs_of(x))
-    on_gpu = {rule for rule, each in jobs if need(x, rule, each).gpu_seconds}
-    print(
-        table(
-            price(
-                x,
-                jobs,
-                lambda rule: THREADS if rule in on_gpu else 1,
-                lambda rule: int(rule in on_gpu and not given.no_gpu),
-            )
-        )
-    )
+    threads = {rule: ON_GPU.get(rule, 2 if rule == "ingest_video" else 1) for rule, _ in jobs}
+    print(table(price(x, jobs, threads.get, lambda rule: int(rule in ON_GPU and not given.no_gpu))))
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ FLOW_CHECKS = 256  # windows that judge an epoch of flow training
 FRAMES_KEPT = 2**32 / 1e6  # decoded frames that a training keeps in memory; where they are more, it keeps none
 LARGEST_TRACK = 32_000  # flow that the training of a motion stream keeps on disk, if each frame has its own
 
-WORKSPACE = 150  # of convolutions
+WORKSPACE = 250  # of convolutions
 TRAINED, FROZEN = 28, 8  # bytes a parameter: with gradient, Adam, best epoch and start; or with a folded copy
 IN_FLIGHT = 5  # batches that a training has: one is made, two wait, one is handed over, one is learned from
 SEQUENCE_HELD = 8  # batches of features that a sequence model holds for its backward pass
@@ -50,7 +50,7 @@ START, START_TORCH = 2, 8  # seconds of a core until the work begins
 DECODE = 0.0014  # seconds for a stored frame of 224x224, until it is part of a batch
 A_STEP = 0.012  # seconds a step and million parameters: Adam, L2-SP
 LAUNCH = 0.03  # seconds a step on a GPU, beside the arithmetic; a guess
-SEQUENCE_FRAME = 0.0005  # seconds to learn from a frame of features
+SEQUENCE_FRAME = 0.00015  # seconds to learn from a frame of features
 READ_FRAME, READ_MEGABYTE = 0.006, 1.0  # seconds to decode and store; large pictures and noisy ones have large files
 CELL = 2e-6  # seconds to read or write a cell of a table
 SHIFTED_CELL = 5e-8  # seconds to compare it with labels shifted in time
@@ -85,7 +85,7 @@ class Network:
 NETWORKS = {
     "tiny_motion_net": Network(2.0, 25.6, 200, 35),
     "motion_net": Network(45.9, 44.4, 230, 50),
-    "tiny_motion_net_3d": Network(0.4, 62.0, 240, 100),
+    "tiny_motion_net_3d": Network(0.4, 62.0, 270, 100),
     "spatial resnet18": Network(11.2, 3.6, 22, 12),
     "motion resnet18": Network(11.2, 1.3, 8, 5),
     "spatial resnet50": Network(24.6, 8.2, 100, 20),

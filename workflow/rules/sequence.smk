@@ -25,7 +25,7 @@ if not BUNDLE:
             "benchmarks/jobs/sequence/{split}/train.tsv"
         conda:
             "../../envs/learning.yaml"
-        threads: 8
+        threads: 4
         resources:
             gpu=1,
             mem_mb=memory_of("train_sequence"),
