@@ -50,12 +50,12 @@ START, START_TORCH = 2, 8  # seconds of a core until the work begins
 DECODE = 0.0014  # seconds for a stored frame of 224x224, until it is part of a batch
 A_STEP = 0.012  # seconds a step and million parameters: Adam, L2-SP
 LAUNCH = 0.03  # seconds a step on a GPU, beside the arithmetic; a guess
-SEQUENCE_FRAME = 0.00015  # seconds to learn from a frame of features
+SEQUENCE_FRAME = 0.0002  # seconds to learn from a frame of features
 READ_FRAME, READ_MEGABYTE = 0.006, 1.0  # seconds to decode and store; large pictures and noisy ones have large files
 CELL = 2e-6  # seconds to read or write a cell of a table
 SHIFTED_CELL = 5e-8  # seconds to compare it with labels shifted in time
 FIGURE = 3  # seconds to draw one
-DRAW_FRAME = 0.02  # seconds to draw a frame of the simulated example
+DRAW_FRAME = 0.003  # seconds to draw a frame of the simulated example
 
 # From a core of the machine on which all was measured to what is asked for.
 MODEST = 2.5  # other machines may take so many times as long
@@ -195,7 +195,7 @@ def learn_stream(x: Experiment, split: str, stream: str) -> Need:
     samples, checks, kept = _labelled_frames(x, split)
     clip, flow = (WINDOW if streams["network"] == "resnet3d_34" else 1), Need()
     if stream == "motion":
-        clip, flow = _flow(x, samples, checks)
+        clip, flow = _flow(x, split, samples, checks)
         kept = kept if clip == WINDOW else 0.0
     networks = [NETWORKS[f"{stream} {streams['network']}"]]
     return _with_torch(_learn(x, networks, streams, streams["epochs"], samples, checks, clip, kept) + flow)
@@ -273,7 +273,7 @@ def _labelled_frames(x: Experiment, split: str) -> tuple[int, int, float]:
     return samples, min(checks, streams["steps"] * streams["batch"]), sum(map(x.in_memory, parts))
 
 
-def _flow(x: Experiment, samples: int, checks: int) -> tuple[float, Need]:
+def _flow(x: Experiment, split: str, samples: int, checks: int) -> tuple[float, Need]:
     """The flow that a motion stream sees: how many images it takes to make that of a sample, and the rest it needs.
 
     As `ethomake.streams.sources.flow_source` decides, it is computed once and kept, or for each sample anew.
@@ -281,7 +281,10 @@ def _flow(x: Experiment, samples: int, checks: int) -> tuple[float, Need]:
     flow, streams = x.settings["flow"], x.settings["streams"]
     network, batch = NETWORKS[flow["network"]], min(streams["batch"], samples)
     drawn = streams["epochs"] * _steps(streams, samples) * batch
-    windows = (samples + checks) / FLOWS if flow["reuse"] else samples + checks
+    if flow["reuse"]:  # where frames judge that lie apart, each may need two windows of its own
+        windows = (samples + min(2 * FLOWS * checks, x.total(x.splits[split]["validate"]))) / FLOWS
+    else:
+        windows = samples + checks
     track = windows * FLOWS * x.image / 3
     if not flow["reuse"] and (drawn <= samples or track > LARGEST_TRACK):
         return WINDOW, _pass(x, network, drawn + streams["epochs"] * checks, batch)
