@@ -19,7 +19,7 @@ from typing import Any
 # Memory is in MB of 1e6 bytes. What a process has before it works: Python and NumPy; with matplotlib; with torch as it
 # comes for GPUs, whose libraries a processor loads, too. What CUDA adds is not measured.
 PLAIN, FIGURES, TORCH, CUDA = 110, 190, 900, 2000
-SNAKEMAKE, SNAKEMAKE_A_VIDEO = 300, 0.1  # of the two Snakemakes that stand around a job on a cluster
+SNAKEMAKE, SNAKEMAKE_A_VIDEO = 300, 0.15  # of the two Snakemakes around a job on a cluster: 135 each, 290 with 2,000 videos
 FFMPEG = 300  # while it decodes
 CELL_MEMORY = 150e-6  # of a table while it is read: a frame of a column
 PREDICTING = 150  # chunks of features, and what a sequence model makes of a piece of them
@@ -48,7 +48,7 @@ CORE, GPU = 85, 7000
 AS_LONG = 3.5  # to learn from a sample takes so many forward passes
 START, START_TORCH = 2, 8  # seconds of a core until the work begins
 DECODE = 0.0014  # seconds for a stored frame of 224x224, until it is part of a batch
-A_STEP = 0.012  # seconds a step and million parameters: Adam, L2-SP
+A_STEP = 0.02  # seconds a step and million parameters: Adam, L2-SP
 LAUNCH = 0.03  # seconds a step on a GPU, beside the arithmetic; a guess
 SEQUENCE_FRAME = 0.0002  # seconds to learn from a frame of features
 READ_FRAME, READ_MEGABYTE = 0.006, 1.0  # seconds to decode and store; large pictures and noisy ones have large files

@@ -1,6 +1,6 @@
 """What the jobs of the whole workflow ask for, beside what they use; and the target that prints what it costs."""
 
-import json
+import ast
 import re
 import threading
 from contextlib import contextmanager, suppress
@@ -68,7 +68,7 @@ def asked(folder):
     for path in (folder / "benchmarks/jobs").rglob("*.tsv"):
         head, *lines = path.read_text().splitlines()
         row = dict(zip(head.split("\t"), lines[-1].split("\t"), strict=True))
-        resources = json.loads(row["resources"])
+        resources = ast.literal_eval(row["resources"])
         pair = (resources["mem_mb"], resources["runtime"])
         found[row["rule_name"]] = [max(each) for each in zip(found.get(row["rule_name"], (0, 0)), pair, strict=True)]
     return found
@@ -93,9 +93,10 @@ def test_no_job_uses_more_than_it_asks_for_and_none_asks_for_three_times_as_much
     assert len(wanted) >= 17 + larger
     for rule, (memory, minutes) in wanted.items():
         most, seconds = used[rule]
-        assert most + SNAKEMAKE <= memory, rule
-        assert memory <= 3 * (most + SNAKEMAKE), rule
-        assert seconds <= 60 * minutes, rule
+        print(f"{rule}: used {most:.0f} MB and {seconds:.1f} s, asked for {memory} MB and {minutes} min")
+    wrong = {rule for rule, (memory, _) in wanted.items() if not 1 <= memory / (used[rule][0] + SNAKEMAKE) <= 3}
+    assert not wrong
+    assert all(used[rule][1] <= 60 * minutes for rule, (_, minutes) in wanted.items())
     costs = run_snakemake(tmp_path, "costs", "--cores", "1", "--resources", "gpu=0", config=tiny)
     rows = {cells[1]: cells for line in costs.output.splitlines() if len(cells := re.split(r"\s*\|\s*", line)) > 6}
     for rule in set(wanted) - {"draw_video", "make_bundle"}:
