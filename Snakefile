@@ -13,7 +13,7 @@ from pathlib import Path
 from snakemake.utils import min_version
 
 from ethomake import config as project_config
-from ethomake import workplace
+from ethomake import slurm, workplace
 from ethomake.bundle.read import read_bundle
 from ethomake.errors import InputError
 from ethomake.failures import in_words
@@ -49,6 +49,7 @@ if config.get("example") in ("flies", "simulated"):
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/cluster.smk"
 include: "workflow/rules/explain.smk"
 include: "workflow/rules/example.smk"
 include: "workflow/rules/ingest.smk"
@@ -74,11 +75,17 @@ include: "workflow/rules/packs.smk"
 
 
 onstart:
+    begin_run()
     keep_splits()
 
 
 onsuccess:
+    end_run()
     discard_checkpoints()
+
+
+onerror:
+    end_run()
 
 
 rule all:
