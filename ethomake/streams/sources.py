@@ -4,7 +4,7 @@ A source works in three steps. `load` gathers a batch and draws how it is to be 
 `change` does so, on the GPU or else still in the thread; `prepare` turns that into the network's input.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from copy import copy
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +14,7 @@ import torch
 
 from ethomake.errors import InputError
 from ethomake.files import content_digest, read_json, write_json
-from ethomake.flow.stacks import FLOWS, FRAMES, FlowGenerator
+from ethomake.flow.stacks import FLOWS, FRAMES, FlowGenerator, window_flows
 from ethomake.job import Progress, say
 from ethomake.labels.table import read_labels
 from ethomake.training.augment import (
@@ -25,7 +25,7 @@ from ethomake.training.augment import (
     draw_rotations,
     unit_values,
 )
-from ethomake.training.frames import FramePool, normalize, normalize_frames, prefetch
+from ethomake.training.frames import FramePool, normalize, prefetch
 from ethomake.training.losses import UNSCORED
 
 Labelled = tuple[str | Path, str | Path]  # a video's video.json and its label table
@@ -192,35 +192,13 @@ def _complete_track(track: Path, pool: FramePool, places: np.ndarray, generator:
         file.seek(done * bytes_each)
         blocks = np.split(places[done:], range(BLOCK, len(places) - done, BLOCK))
         for clips, inside in prefetch(pool.windows(*block.T, FRAMES) for block in blocks if len(block)):
-            for flows in window_flows(generator, clips, inside):
+            rows = torch.arange(clips.shape[0] * FRAMES).view(-1, FRAMES)
+            for flows in window_flows(generator, clips.flatten(0, 1), inside.flatten(), rows):
                 file.write(flows.cpu().numpy().tobytes())
                 progress.advance(len(flows))
             done += len(clips)
             file.flush()
             write_json(record, {"identity": identity, "windows": done})
-
-
-def window_flows(generator: FlowGenerator, clips: torch.Tensor, inside: torch.Tensor) -> Iterator[torch.Tensor]:
-    """The flows of windows of frames, as extraction has them, in batches.
-
-    Args:
-        clips: uint8 (N, 11, 3, H, W).
-        inside: bool (N, 11).
-
-    Returns:
-        float16 (n, 20, h, w) on the generator's device, one batch after another.
-    """
-    facts = generator.facts
-
-    @torch.no_grad()
-    def flows(items: range) -> torch.Tensor:
-        batch = slice(items.start, items.stop)
-        frames = clips[batch].flatten(0, 1).to(generator.device, non_blocking=True)
-        outside = np.flatnonzero(~inside[batch].numpy()).tolist()
-        normal = normalize_frames(frames, outside, facts["channel_mean"], facts["channel_std"], generator.precision)
-        return generator.network(normal.view(clips[batch].shape))[0].half()
-
-    return generator.batches.run(flows, len(clips))
 
 
 class WindowSource(FrameSource):
