@@ -24,7 +24,7 @@ ASK_EVERY = 10.0  # seconds
 
 # What sbatch says where it would take the same job later.
 FULL = re.compile(
-    r"MaxSubmitJob|job submit limit|temporarily unable to accept job|Resource temporarily unavailable"
+    r"MaxSubmitJob|temporarily unable to accept job|Resource temporarily unavailable"
     r"|Unable to contact slurm controller|Slurm controller not responding"
 )
 
@@ -73,20 +73,25 @@ def settle_runs(tell: Callable[[str], None], path: Path = RUNS) -> None:
     while True:
         try:
             jobs = _list_jobs(names)
-            line = _withdraw(jobs) if jobs else ""
+            line = _withdraw(jobs)
         except subprocess.SubprocessError as error:
-            reason = (getattr(error, "stderr", None) or str(error)).strip().rpartition("\n")[2]
-            jobs, line = None, (
-                f"note: an earlier run may have jobs on the cluster, and SLURM does not answer ({reason}); asking on "
-                f"(if you are sure that no job runs: stop, and delete {path})"
-            )
+            jobs, line = None, _no_answer(error, path)
         if line and line != told:
             tell(line)
             told = line
-        if jobs is not None and not jobs:
+        if jobs == {}:
             break
         time.sleep(ASK_EVERY)
     remove(path)
+
+
+def _no_answer(error: Exception, path: Path) -> str:
+    """A line on SLURM's silence."""
+    reason = (getattr(error, "stderr", None) or str(error)).strip().rpartition("\n")[2]
+    return (
+        f"note: an earlier run may have jobs on the cluster, and SLURM does not answer ({reason}); asking again until "
+        f"it does (if you are sure that no job runs: stop, and delete {path})"
+    )
 
 
 def _withdraw(jobs: dict[str, str]) -> str:
@@ -98,13 +103,9 @@ def _withdraw(jobs: dict[str, str]) -> str:
     if not numbers:
         return ""
     return (
-        f"note: an earlier run was killed, but {_count(numbers)} of it still at work on the cluster; waiting for the "
-        f"end (not to wait: scancel {' '.join(numbers)}; what is done so far is kept)"
+        f"note: an earlier run was killed, but {len(numbers)} of its jobs {'is' if len(numbers) == 1 else 'are'} still "
+        f"at work on the cluster; waiting for the end (not to wait: scancel {' '.join(numbers)}; what is done is kept)"
     )
-
-
-def _count(numbers: Sequence[str]) -> str:
-    return "1 job is" if len(numbers) == 1 else f"{len(numbers)} jobs are"
 
 
 def _by_number(number: str) -> list[int]:

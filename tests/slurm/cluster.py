@@ -138,7 +138,9 @@ class Cluster:
     def start_controller(self) -> None:
         """Start slurmctld, which goes on with the jobs it knew."""
         self.run_daemon("slurmctld")
-        wait_until(lambda: self.ask("scontrol", "ping").returncode == 0, 60, "the controller answers", self.ends_of_logs)
+        wait_until(
+            lambda: self.ask("scontrol", "ping").returncode == 0, 60, "the controller answers", self.ends_of_logs
+        )
 
     def start_node(self) -> None:
         """Start slurmd, which finds the jobs again that run under it."""
@@ -166,6 +168,10 @@ class Cluster:
     def jobs(self, form: str = "%i %T", *options: str) -> list[str]:
         """What squeue says, a line a job; by default number and state of those that have not ended."""
         return self.ask("squeue", "--noheader", f"--format={form}", *options).stdout.splitlines()
+
+    def answers(self) -> bool:
+        """Whether the controller is there."""
+        return self.ask("scontrol", "ping").returncode == 0
 
     def idle(self) -> bool:
         """Whether the node waits for work."""
