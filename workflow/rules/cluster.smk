@@ -54,7 +54,7 @@ def submit_later(executor):
             executor._job_submission_executor.submit(executor.run_job, job)
 
     def report(job_info, msg):
-        if job_info.job.is_group() or not slurm.is_full(msg):
+        if not slurm.is_full(msg):
             return fail(job_info, msg)
         if not told:
             told.append(msg)
