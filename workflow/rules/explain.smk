@@ -13,7 +13,12 @@ from ethomake.provenance.record import record_path
 # Snakemake's own summary of the reasons, and its advice how not to run what is outdated.
 SUPERFLUOUS = ("Reasons:\n", "Some jobs were triggered by provenance", "Rules with provenance triggered jobs")
 # What it says of groups where there is no cluster, and the plugin for SLURM where there are no accounts.
-SUPERFLUOUS += ("Group jobs: inactive", "No SLURM account given", "No account was given", "Unable to guess SLURM account")
+SUPERFLUOUS += (
+    "Group jobs: inactive",
+    "No SLURM account given",
+    "No account was given",
+    "Unable to guess SLURM account",
+)
 # What it says around a failure that was told in one line.
 NOISE = (
     r"(?s)RuleException:\nCalledProcessError.*exit status (1|130)\.$|WorkflowError:\nAt least one job did not complete"
