@@ -181,7 +181,7 @@ def test_two_processes_train_the_flow_network_as_one_does(folder, pairs):
         options = {"settings": FLOW, "augmentation": CHANGES, "seed": 0, "checkpoint": path / "checkpoint"}
         launch(train_flow, processes, videos[:2], videos[2:], *outputs, **options)
     # as much as the number of threads of one process makes
-    assert curves(paths[2] / "history.csv") == pytest.approx(curves(paths[1] / "history.csv"), rel=1e-3)
+    assert curves(paths[2] / "history.csv") == pytest.approx(curves(paths[1] / "history.csv"), rel=1e-2)
 
 
 @pytest.mark.parametrize(("stream", "exclusive"), [("spatial", False), ("motion", True)])
