@@ -60,7 +60,7 @@ def job(snakemake: Job, script: str | Path | None = None) -> Iterator[None]:
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(snakemake.threads)
     _remembered.clear()
-    with _bound_to(os.environ.get("ETHOMAKE_RUN", "")), _logged(Path(snakemake.log[0])), _in_one_line(snakemake):
+    with bound_to(os.environ.get("ETHOMAKE_RUN", "")), _logged(Path(snakemake.log[0])), _in_one_line(snakemake):
         if line := slurm_job():
             say(line)
         begun = begin_record(snakemake, script or sys.modules["__main__"].__file__)
@@ -72,6 +72,11 @@ def job(snakemake: Job, script: str | Path | None = None) -> Iterator[None]:
 def remember(fact: str, value: Any) -> None:
     """Put a fact, the device say, into the record of the running job."""
     _remembered[fact] = value
+
+
+def remembered() -> dict[str, Any]:
+    """What the running job has put into its record so far."""
+    return dict(_remembered)
 
 
 @contextmanager
@@ -116,10 +121,10 @@ def _in_one_line(snakemake: Job) -> Iterator[None]:
 
 
 @contextmanager
-def _bound_to(run: str) -> Iterator[None]:
+def bound_to(run: str) -> Iterator[None]:
     """End this process within two seconds when the one that `run` names, "<host> <process id>", is gone.
 
-    A job that outlived its Snakemake would write into the results of the next one.
+    A job that outlived its Snakemake, or a process that outlived its job, would write into the results of the next one.
     """
     host, _, process = run.rpartition(" ")
     done = threading.Event()

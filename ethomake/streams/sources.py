@@ -17,6 +17,7 @@ from ethomake.files import content_digest, read_json, write_json
 from ethomake.flow.stacks import FLOWS, FRAMES, FlowGenerator, window_flows
 from ethomake.job import Progress, say
 from ethomake.labels.table import read_labels
+from ethomake.training import parallel
 from ethomake.training.augment import (
     Augmentation,
     change_clips,
@@ -71,7 +72,7 @@ class Source(Protocol):
     labelled: LabelledFrames
 
     def load(self, chosen: np.ndarray, rng: np.random.Generator | None) -> tuple[torch.Tensor, ...]:
-        """Gather a batch on the CPU, and draw what is to be changed."""
+        """Gather a batch on the CPU, and draw what is to be changed; of a batch to learn from, this process's own."""
         ...
 
     def change(self, *loaded: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -93,11 +94,14 @@ class FrameSource:
 
     def load(self, chosen: np.ndarray, rng: np.random.Generator | None) -> tuple[torch.Tensor, ...]:
         """Clips, uint8 (N, count, 3, H, W); whether each frame lies inside its video (N, count); changes."""
+        n = len(chosen)
+        own = slice(None) if rng is None else parallel.own(n)
+        chosen = chosen[own]
         windows = self.pool.windows(self.labelled.videos[chosen], self.labelled.frames[chosen], self.count)
         if rng is None:
             return windows
-        n = len(chosen)
-        return *windows, draw_colors(self.augmentation, n, rng), draw_rotations(self.augmentation, n, rng)
+        colors, rotations = draw_colors(self.augmentation, n, rng), draw_rotations(self.augmentation, n, rng)
+        return *windows, colors[own], rotations[own]
 
     def change(self, clips: torch.Tensor, inside: torch.Tensor, *changes: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Clips 0..1, float32 (N, count, 3, H, W), and `inside` as it is."""
@@ -131,14 +135,16 @@ class TrackSource:
         self.labelled, self.augmentation = labelled, augmentation
         places, self.rows = shared_windows(labelled) if shared else own_windows(labelled)
         pool, track = FramePool(labelled.manifests, budget=0), Path(track)
-        _complete_track(track, pool, places, generator)
+        with parallel.first_alone():
+            _complete_track(track, pool, places, generator)
         shape = (len(places) * FLOWS, 2, pool.size[0] // 2, pool.size[1] // 2)
         self.pairs = np.memmap(track, np.float16, "r", shape=shape)
 
     def load(self, chosen: np.ndarray, rng: np.random.Generator | None) -> tuple[torch.Tensor, ...]:
         """Flow stacks, float16 (N, 20, h, w), and changes."""
-        stacks = torch.from_numpy(self.pairs[self.rows[chosen]]).flatten(1, 2)
-        return (stacks,) if rng is None else (stacks, draw_rotations(self.augmentation, len(stacks), rng))
+        own = slice(None) if rng is None else parallel.own(len(chosen))
+        stacks = torch.from_numpy(self.pairs[self.rows[chosen[own]]]).flatten(1, 2)
+        return (stacks,) if rng is None else (stacks, draw_rotations(self.augmentation, len(chosen), rng)[own])
 
     def change(self, stacks: torch.Tensor, *changes: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Flow stacks, float32 (N, 20, h, w)."""

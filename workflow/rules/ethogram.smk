@@ -19,8 +19,8 @@ rule decide_behaviors:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=15,
+        mem_mb=memory_of("decide_behaviors"),
+        runtime=time_of("decide_behaviors"),
     params:
         code=code_of("decide_behaviors"),
         subject=lambda wildcards: video_of(wildcards).subject,
@@ -57,8 +57,8 @@ rule draw_ethogram:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=15,
+        mem_mb=memory_of("draw_ethogram"),
+        runtime=time_of("draw_ethogram"),
     params:
         code=code_of("draw_ethogram"),
         behaviors=BEHAVIORS,
@@ -91,8 +91,8 @@ rule summarize_bouts:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=15,
+        mem_mb=memory_of("summarize_bouts"),
+        runtime=time_of("summarize_bouts"),
     params:
         code=code_of("summarize_bouts"),
         behaviors=BEHAVIORS,
@@ -125,8 +125,8 @@ rule count_transitions:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=15,
+        mem_mb=memory_of("count_transitions"),
+        runtime=time_of("count_transitions"),
     params:
         code=code_of("count_transitions"),
         behaviors=BEHAVIORS,

@@ -29,8 +29,8 @@ rule evaluate:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=memory_of("evaluate"),
+        runtime=time_of("evaluate"),
     params:
         code=code_of("evaluate_test"),
         behaviors=BEHAVIORS,
@@ -66,8 +66,8 @@ rule draw_evaluation:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory_of("draw_evaluation"),
+        runtime=time_of("draw_evaluation"),
     params:
         code=code_of("draw_evaluation"),
         behaviors=BEHAVIORS,
@@ -102,8 +102,8 @@ rule write_report:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory_of("write_report"),
+        runtime=time_of("write_report"),
     params:
         code=code_of("write_report"),
         rows=REPORT_ROWS,

@@ -23,8 +23,8 @@ rule draw_curves:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory_of("draw_curves"),
+        runtime=time_of("draw_curves"),
     params:
         code=code_of("draw_curves"),
         title=curves_title,
