@@ -13,14 +13,16 @@ from pathlib import Path
 from snakemake.utils import min_version
 
 from ethomake import config as project_config
-from ethomake import workplace
+from ethomake import slurm, workplace
 from ethomake.bundle.read import read_bundle
+from ethomake.costs import jobs_of, price, table
 from ethomake.errors import InputError
 from ethomake.failures import in_words
 from ethomake.labels.splits import write_split
 from ethomake.packs import Member, Pack, plan_packs, read_packs, write_packs
 from ethomake.provenance.code import code_digest
 from ethomake.provenance.versions import version_notes
+from ethomake.resources import Experiment, count_frames, count_megabytes, memory_to_ask, minutes_to_ask, need
 
 min_version("9.20")
 
@@ -49,6 +51,8 @@ if config.get("example") in ("flies", "simulated"):
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/resources.smk"
+include: "workflow/rules/cluster.smk"
 include: "workflow/rules/explain.smk"
 include: "workflow/rules/example.smk"
 include: "workflow/rules/ingest.smk"
@@ -71,14 +75,21 @@ include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/provenance.smk"
 include: "workflow/rules/packing.smk"
 include: "workflow/rules/packs.smk"
+include: "workflow/rules/costs.smk"
 
 
 onstart:
+    begin_run()
     keep_splits()
 
 
 onsuccess:
+    end_run()
     discard_checkpoints()
+
+
+onerror:
+    end_run()
 
 
 rule all:

@@ -22,8 +22,8 @@ if BUNDLE:
             "../../envs/learning.yaml"
         threads: 1
         resources:
-            mem_mb=4000,
-            runtime=30,
+            mem_mb=memory_of("take_models"),
+            runtime=time_of("take_models"),
         params:
             code=code_of("take_models"),
             bundle=str(BUNDLE.folder),
@@ -62,8 +62,8 @@ else:
             "../../envs/learning.yaml"
         threads: 1
         resources:
-            mem_mb=2000,
-            runtime=30,
+            mem_mb=memory_of("make_bundle"),
+            runtime=time_of("make_bundle"),
         params:
             code=code_of("make_bundle"),
             models=list(MODELS),

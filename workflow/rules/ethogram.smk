@@ -13,12 +13,14 @@ rule decide_behaviors:
         "logs/predictions/main/{video}.log",
     benchmark:
         "benchmarks/jobs/predictions/main/{video}.tsv"
+    group:
+        "ethogram"
     conda:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=15,
+        mem_mb=memory_of("decide_behaviors"),
+        runtime=time_of("decide_behaviors"),
     params:
         code=code_of("decide_behaviors"),
         subject=lambda wildcards: video_of(wildcards).subject,
@@ -49,12 +51,14 @@ rule draw_ethogram:
         "logs/ethograms/{video}.log",
     benchmark:
         "benchmarks/jobs/ethograms/{video}.tsv"
+    group:
+        "ethogram"
     conda:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=1500,
-        runtime=15,
+        mem_mb=memory_of("draw_ethogram"),
+        runtime=time_of("draw_ethogram"),
     params:
         code=code_of("draw_ethogram"),
         behaviors=BEHAVIORS,
@@ -81,12 +85,14 @@ rule summarize_bouts:
         "logs/summary.log",
     benchmark:
         "benchmarks/jobs/summary.tsv"
+    group:
+        "summary"
     conda:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=15,
+        mem_mb=memory_of("summarize_bouts"),
+        runtime=time_of("summarize_bouts"),
     params:
         code=code_of("summarize_bouts"),
         behaviors=BEHAVIORS,
@@ -113,12 +119,14 @@ rule count_transitions:
         "logs/transitions.log",
     benchmark:
         "benchmarks/jobs/transitions.tsv"
+    group:
+        "summary"
     conda:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=15,
+        mem_mb=memory_of("count_transitions"),
+        runtime=time_of("count_transitions"),
     params:
         code=code_of("count_transitions"),
         behaviors=BEHAVIORS,

@@ -23,12 +23,14 @@ rule evaluate:
         "logs/evaluation/evaluate.log",
     benchmark:
         "benchmarks/jobs/evaluation/evaluate.tsv"
+    group:
+        "summary"
     conda:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=memory_of("evaluate"),
+        runtime=time_of("evaluate"),
     params:
         code=code_of("evaluate_test"),
         behaviors=BEHAVIORS,
@@ -58,12 +60,14 @@ rule draw_evaluation:
         "logs/evaluation/draw.log",
     benchmark:
         "benchmarks/jobs/evaluation/draw.tsv"
+    group:
+        "summary"
     conda:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory_of("draw_evaluation"),
+        runtime=time_of("draw_evaluation"),
     params:
         code=code_of("draw_evaluation"),
         behaviors=BEHAVIORS,
@@ -92,12 +96,14 @@ rule write_report:
         "logs/report.log",
     benchmark:
         "benchmarks/jobs/report.tsv"
+    group:
+        "summary"
     conda:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=memory_of("write_report"),
+        runtime=time_of("write_report"),
     params:
         code=code_of("write_report"),
         rows=REPORT_ROWS,

@@ -14,8 +14,8 @@ if SETTINGS["example"] == "flies":
             "../../envs/video.yaml"
         threads: 1
         resources:
-            mem_mb=1000,
-            runtime=30,
+            mem_mb=memory_of("fetch_flies"),
+            runtime=time_of("fetch_flies"),
         params:
             code=code_of("fetch_flies"),
         message:
@@ -40,8 +40,8 @@ if SETTINGS["example"] == "flies":
                 "../../envs/video.yaml"
             threads: 1
             resources:
-                mem_mb=2000,
-                runtime=30,
+                mem_mb=memory_of("cut_flies"),
+                runtime=time_of("cut_flies"),
             params:
                 code=code_of("cut_flies"),
                 clip=clip,
@@ -65,8 +65,8 @@ if SETTINGS["example"] == "simulated":
             "../../envs/video.yaml"
         threads: 1
         resources:
-            mem_mb=1000,
-            runtime=60,
+            mem_mb=memory_of("draw_video"),
+            runtime=time_of("draw_video"),
         params:
             code=code_of("draw_video"),
             settings={key: SETTINGS["simulated"][key] for key in ("seconds", "fps", "size", "seed")},

@@ -19,8 +19,8 @@ rule extract_features:
     threads: 8
     resources:
         gpu=1,
-        mem_mb=8000,
-        runtime=720,
+        mem_mb=memory_of("extract_features"),
+        runtime=time_of("extract_features"),
     params:
         code=code_of("extract_features"),
         reuse=SETTINGS["flow"]["reuse"],

@@ -19,8 +19,8 @@ rule train_flow:
     threads: 8
     resources:
         gpu=1,
-        mem_mb=12000,
-        runtime=1440,
+        mem_mb=memory_of("train_flow"),
+        runtime=time_of("train_flow"),
     params:
         code=code_of("train_flow"),
         settings=without("flow", "videos", "reuse"),

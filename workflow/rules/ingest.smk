@@ -16,8 +16,8 @@ rule ingest_video:
         "../../envs/video.yaml"
     threads: 2
     resources:
-        mem_mb=2000,
-        runtime=120,
+        mem_mb=memory_of("ingest_video"),
+        runtime=time_of("ingest_video"),
     params:
         code=code_of("ingest_video"),
         crop=lambda wildcards: video_of(wildcards).crop,

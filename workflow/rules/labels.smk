@@ -16,8 +16,8 @@ rule check_labels:
         "../../envs/video.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory_of("check_labels"),
+        runtime=time_of("check_labels"),
     params:
         code=code_of("check_labels"),
         behaviors=BEHAVIORS,

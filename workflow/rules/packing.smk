@@ -59,10 +59,15 @@ def inputs_of(stage, jobs):
 
 
 def resources_of(stage, jobs):
-    """The resources of a rule, with what profile and command line say of them; those that depend on the video summed."""
+    """The resources of a rule, with what profile and command line say of them; those that depend on the video for all."""
     usual = workflow.resource_settings._parsed_default_resources
 
-    def need(name):
+    def for_all(name, each):
+        if not each.is_evaluable():
+            return each.value
+        return each._evaluator.of_all(jobs) if hasattr(each._evaluator, "of_all") else summed(name)
+
+    def summed(name):  # what the profile or the command line computes
         def find(wildcards, attempt):
             videos = map(lambda each: Wildcards(fromdict=each), jobs)
             needs = [stage.expand_resources(each, stage.expand_input(each)[0], attempt)[name] for each in videos]
@@ -71,7 +76,7 @@ def resources_of(stage, jobs):
         return find
 
     own = {name: each for name, each in stage.resources.items() if name[0] != "_" and each != usual.get(name)}
-    return {name: need(name) if each.is_evaluable() else each.value for name, each in own.items()}
+    return {name: for_all(name, each) for name, each in own.items()}
 
 
 def member_of(stage, wildcards):

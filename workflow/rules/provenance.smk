@@ -8,8 +8,8 @@ rule check:
         "../../envs/learning.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=720,
+        mem_mb=memory_of("check"),
+        runtime=time_of("check"),
     message:
         "Comparing all results with what was recorded when they were made"
     script:
@@ -24,8 +24,8 @@ rule provenance:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=memory_of("provenance"),
+        runtime=time_of("provenance"),
     params:
         document="results/provenance.json",
     message:

@@ -25,11 +25,11 @@ if not BUNDLE:
             "benchmarks/jobs/sequence/{split}/train.tsv"
         conda:
             "../../envs/learning.yaml"
-        threads: 8
+        threads: 4
         resources:
             gpu=1,
-            mem_mb=16000,
-            runtime=720,
+            mem_mb=memory_of("train_sequence"),
+            runtime=time_of("train_sequence"),
         params:
             code=code_of("train_sequence"),
             behaviors=BEHAVIORS,
@@ -61,8 +61,8 @@ if not BUNDLE:
             "../../envs/figures.yaml"
         threads: 1
         resources:
-            mem_mb=2000,
-            runtime=30,
+            mem_mb=memory_of("fit_thresholds"),
+            runtime=time_of("fit_thresholds"),
         params:
             code=code_of("fit_thresholds"),
             behaviors=BEHAVIORS,
@@ -88,8 +88,8 @@ rule predict_video:
         "../../envs/learning.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=memory_of("predict_video"),
+        runtime=time_of("predict_video"),
     params:
         code=code_of("predict_video"),
     message:

@@ -26,8 +26,8 @@ rule train_stream:
     threads: 8
     resources:
         gpu=1,
-        mem_mb=16000,
-        runtime=1440,
+        mem_mb=memory_of("train_stream"),
+        runtime=time_of("train_stream"),
     params:
         code=code_of("train_stream"),
         behaviors=BEHAVIORS,
@@ -75,8 +75,8 @@ rule train_joint:
     threads: 8
     resources:
         gpu=1,
-        mem_mb=24000,
-        runtime=2880,
+        mem_mb=memory_of("train_joint"),
+        runtime=time_of("train_joint"),
     params:
         code=code_of("train_joint"),
         behaviors=BEHAVIORS,

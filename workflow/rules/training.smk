@@ -18,12 +18,13 @@ rule draw_curves:
         "benchmarks/jobs/curves/{trained}.tsv"
     wildcard_constraints:
         trained="flow/[^/]+|streams/[^/]+/(spatial|motion|joint)|sequence/[^/]+",
+    localrule: True
     conda:
         "../../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory_of("draw_curves"),
+        runtime=time_of("draw_curves"),
     params:
         code=code_of("draw_curves"),
         title=curves_title,

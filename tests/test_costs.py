@@ -1,0 +1,73 @@
+"""What an experiment costs: which jobs it has, and what they add up to."""
+
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+from ethomake.config import settle
+from ethomake.costs import ON_GPU, jobs_of, plan, price, table
+
+ROOT = Path(__file__).parents[1]
+
+
+def experiment(splits=1, **changes):
+    return plan(10, 2, 30, splits, settle({"behaviors": ["a", "b"], **changes}))
+
+
+def count(x, packs=()):
+    return Counter(rule for rule, _ in jobs_of(x, packs))
+
+
+def test_each_split_trains_anew_but_videos_are_read_once():
+    once, five = count(experiment()), count(experiment(splits=5))
+    assert once["train_flow"] == 1
+    assert once["train_stream"] == 2
+    assert once["draw_curves"] == 4
+    assert once["extract_features"] == once["ingest_video"] == 10
+    assert five["train_flow"] == five["train_sequence"] == 5
+    assert five["extract_features"] == 50
+    assert five["ingest_video"] == 10
+
+
+def test_streams_that_are_left_out_cost_nothing():
+    jobs = count(experiment(streams={"enabled": ["spatial"]}))
+    assert jobs["train_flow"] == jobs["train_joint"] == 0
+    assert jobs["train_stream"] == 1
+    assert count(experiment(streams={"joint_epochs": 2}))["train_joint"] == 1
+
+
+def test_videos_of_a_pack_share_a_job():
+    x = experiment()
+    packs = [["video0", "video1", "gone"], ["video2"]]
+    assert count(x, packs)["ingest_video"] == 9
+    seen = [at["video"] for rule, each in jobs_of(x, packs) if rule == "draw_ethogram" for at in each]
+    assert sorted(seen) == sorted(x.videos)
+
+
+def test_gpu_hours_are_those_for_which_a_gpu_is_held():
+    x = experiment()
+    jobs = list(jobs_of(x))
+    with_gpu = price(x, jobs, lambda rule: ON_GPU.get(rule, 1), lambda rule: int(rule in ON_GPU))
+    without = price(x, jobs, lambda rule: ON_GPU.get(rule, 1), lambda rule: 0)
+    assert {row.rule for row in with_gpu if row.gpu_hours} == {rule for rule, _ in jobs} & set(ON_GPU)
+    assert all(row.core_hours == ON_GPU[row.rule] * row.gpu_hours for row in with_gpu if row.gpu_hours)
+    assert sum(row.gpu_hours for row in without) == 0
+    assert sum(row.core_hours for row in without) > sum(row.core_hours for row in with_gpu)
+    assert len(table(with_gpu).splitlines()) == len(with_gpu) + 3
+
+
+def test_the_cores_of_a_plan_are_those_of_the_rules():
+    text = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
+    for rule, body in re.findall(r"^ *rule (\w+):\n(.*?)^ *script:", text, re.MULTILINE | re.DOTALL):
+        if "gpu=1" in body:
+            assert int(re.search(r"threads: (\d+)", body)[1]) == ON_GPU[rule]
+        else:
+            assert rule not in ON_GPU
+
+
+def test_the_command_line_prints_a_plan():
+    command = [sys.executable, "-m", "ethomake.costs", "--videos", "5", "--splits", "2", "--preset", "slow"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert re.search(r"^\| train_flow +\| +2 \|", done.stdout, re.MULTILINE)

@@ -1,0 +1,112 @@
+"""What the jobs of the whole workflow ask for, beside what they use; and the target that prints what it costs."""
+
+import ast
+import re
+import threading
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ethomake.resources import SNAKEMAKE
+
+SCRIPTS = {"evaluate_test": "evaluate", "check_results": "check", "export_provenance": "provenance"}
+LARGER = {
+    "simulated": {"seconds": 15, "size": 96},
+    "ingest": {"image_size": [96, 96]},
+    "flow": {"batch": 16},
+    "streams": {"batch": 32, "joint_epochs": 1},
+    "sequence": {"batch": 4},
+}
+
+
+@contextmanager
+def watched(folder):
+    """Watch the scripts that run in a folder: gives {rule: [most MB, CPU seconds] of its most demanding job}."""
+    used, processes, done = {}, {}, threading.Event()
+
+    def look():
+        for process in psutil.process_iter(["cmdline"]):
+            script = re.match(
+                r".*/\.snakemake/scripts/tmp\w+\.(\w+)\.py$", " ".join(process.info["cmdline"] or [])[-300:]
+            )
+            if not script or str(folder) not in " ".join(process.info["cmdline"]):
+                continue
+            with suppress(psutil.Error, OSError, TypeError):
+                tree = [process, *process.children(recursive=True)]
+                memory = sum(map(peak, tree))
+                times = process.cpu_times()
+                seconds = sum(times[:4]) + sum(sum(each.cpu_times()[:2]) for each in tree[1:])
+                before = processes.get(process.pid, (0, 0))
+                processes[process.pid] = max(memory, before[0]), max(seconds, before[1])
+                rule = SCRIPTS.get(script[1], script[1])
+                used[rule] = [max(pair) for pair in zip(used.get(rule, (0, 0)), processes[process.pid], strict=True)]
+
+    def watch():
+        while not done.wait(0.05):
+            look()
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield used
+    finally:
+        done.set()
+        watcher.join()
+
+
+def peak(process):
+    """The most memory that a process ever had, MB."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024 / 1e6
+
+
+def asked(folder):
+    """{rule: [MB, minutes] of its most demanding job}, as Snakemake has noted them in the benchmarks."""
+    found = {}
+    for path in (folder / "benchmarks/jobs").rglob("*.tsv"):
+        head, *lines = path.read_text().splitlines()
+        row = dict(zip(head.split("\t"), lines[-1].split("\t"), strict=True))
+        resources = ast.literal_eval(row["resources"])
+        pair = (resources["mem_mb"], resources["runtime"])
+        found[row["rule_name"]] = [max(each) for each in zip(found.get(row["rule_name"], (0, 0)), pair, strict=True)]
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells the most memory of a process")
+@pytest.mark.parametrize("larger", [False, True])
+def test_no_job_uses_more_than_it_asks_for_and_none_asks_for_three_times_as_much(run_snakemake, tmp_path, tiny, larger):
+    """Two sizes. With the job's own memory counts what a cluster needs beside it for two processes of Snakemake.
+
+    Time: processor seconds of a job on one core stay below what is asked for; the least that is asked for is minutes.
+    """
+    for section in LARGER if larger else ():
+        tiny[section] |= LARGER[section]
+    options = ["--cores", "1", "--resources", "gpu=0", "--benchmark-extended"]
+    with watched(tmp_path) as used:
+        outcome = run_snakemake(tmp_path, *options, "all", "bundle", config=tiny, timeout=1800)
+    assert outcome.status == 0, outcome.output[-3000:]
+    wanted = asked(tmp_path)
+    assert set(wanted) <= set(used)
+    assert len(wanted) >= 17 + larger
+    for rule, (memory, minutes) in wanted.items():
+        most, seconds = used[rule]
+        print(f"{rule}: used {most:.0f} MB and {seconds:.1f} s, asked for {memory} MB and {minutes} min")
+    wrong = {rule for rule, (memory, _) in wanted.items() if not 1 <= memory / (used[rule][0] + SNAKEMAKE) <= 3}
+    assert not wrong
+    assert all(used[rule][1] <= 60 * minutes for rule, (_, minutes) in wanted.items())
+    costs = run_snakemake(tmp_path, "costs", "--cores", "1", "--resources", "gpu=0", config=tiny)
+    rows = {cells[1]: cells for line in costs.output.splitlines() if len(cells := re.split(r"\s*\|\s*", line)) > 6}
+    for rule in set(wanted) - {"draw_video", "make_bundle"}:
+        assert int(rows[rule][3].replace(",", "")) == wanted[rule][0], rule
+
+
+def test_costs_are_printed_for_a_project_that_has_nothing_yet(run_snakemake, project):
+    outcome = run_snakemake(project, "costs")
+    assert outcome.status == 0, outcome.output[-2000:]
+    assert "frames are counted for 0 of 6 videos; `snakemake frames` counts the others" in outcome.output
+    assert re.search(r"^\| train_stream +\| +2 \|", outcome.output, re.MULTILINE)
+    assert re.search(r"^\| extract_features +\| +6 \|", outcome.output, re.MULTILINE)
+    assert not (project / "results/ingest").exists()

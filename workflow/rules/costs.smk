@@ -1,0 +1,19 @@
+# What the project costs, by estimate: a table, printed whenever it is asked for.
+
+
+rule costs:
+    log:
+        "logs/costs.log",
+    localrule: True
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        table=lambda wildcards: cost_table(),
+    message:
+        "What the project costs, from raw videos to the report, by estimate"
+    script:
+        "../scripts/print_costs.py"
