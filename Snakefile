@@ -13,7 +13,7 @@ from pathlib import Path
 from snakemake.utils import min_version
 
 from ethomake import config as project_config
-from ethomake import workplace
+from ethomake import slurm, workplace
 from ethomake.bundle.read import read_bundle
 from ethomake.costs import jobs_of, price, table
 from ethomake.errors import InputError
@@ -52,6 +52,7 @@ if config.get("example") in ("flies", "simulated"):
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/resources.smk"
+include: "workflow/rules/cluster.smk"
 include: "workflow/rules/explain.smk"
 include: "workflow/rules/example.smk"
 include: "workflow/rules/ingest.smk"
@@ -78,11 +79,17 @@ include: "workflow/rules/costs.smk"
 
 
 onstart:
+    begin_run()
     keep_splits()
 
 
 onsuccess:
+    end_run()
     discard_checkpoints()
+
+
+onerror:
+    end_run()
 
 
 rule all:

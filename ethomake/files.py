@@ -90,3 +90,19 @@ def content_digest(parts: Iterable[bytes | memoryview | np.ndarray | str]) -> st
             part = np.ascontiguousarray(part).data
         digest.update(part.encode() if isinstance(part, str) else part)
     return "sha256:" + digest.hexdigest()
+
+
+def scratch_folder(tmpdir: str | Path, owner: str | Path) -> Path | None:
+    """A folder on the scratch disk of this computer for large files of one job; it is not made here.
+
+    Args:
+        tmpdir: where Snakemake says that temporary files belong (its resource `tmpdir`).
+        owner: a path that no other job of the project has.
+
+    Returns:
+        None where `tmpdir` is just /tmp, which may be small or lie in memory.
+    """
+    if Path(tmpdir).resolve() in {Path(common).resolve() for common in ("/tmp", "/var/tmp", "/usr/tmp")}:
+        return None
+    name = content_digest([str(Path(owner).absolute())]).removeprefix("sha256:")
+    return Path(tmpdir) / f"ethomake-{name[:16]}"

@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
@@ -49,7 +49,7 @@ def job(snakemake: Job, script: str | Path | None = None) -> Iterator[None]:
     imported inside use the job's threads. What a user can mend becomes one line and exit status 1, Ctrl-C one line
     and status 130; any other exception is a defect and keeps its traceback, in the log as well. Where the environment
     variable ETHOMAKE_RUN names the host and the process id of the Snakemake that runs the workflow, the job ends when
-    that process is gone.
+    that process is gone. On a SLURM cluster the log begins with the number of the job.
 
     Args:
         snakemake: the job, as Snakemake tells it.
@@ -60,7 +60,9 @@ def job(snakemake: Job, script: str | Path | None = None) -> Iterator[None]:
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(snakemake.threads)
     _remembered.clear()
-    with _bound_to(os.environ.get("ETHOMAKE_RUN", "")), _logged(Path(snakemake.log[0])), _in_one_line(snakemake):
+    with bound_to(os.environ.get("ETHOMAKE_RUN", "")), _logged(Path(snakemake.log[0])), _in_one_line(snakemake):
+        if line := slurm_job():
+            say(line)
         begun = begin_record(snakemake, script or sys.modules["__main__"].__file__)
         yield
         if begun:
@@ -70,6 +72,11 @@ def job(snakemake: Job, script: str | Path | None = None) -> Iterator[None]:
 def remember(fact: str, value: Any) -> None:
     """Put a fact, the device say, into the record of the running job."""
     _remembered[fact] = value
+
+
+def remembered() -> dict[str, Any]:
+    """What the running job has put into its record so far."""
+    return dict(_remembered)
 
 
 @contextmanager
@@ -114,10 +121,10 @@ def _in_one_line(snakemake: Job) -> Iterator[None]:
 
 
 @contextmanager
-def _bound_to(run: str) -> Iterator[None]:
+def bound_to(run: str) -> Iterator[None]:
     """End this process within two seconds when the one that `run` names, "<host> <process id>", is gone.
 
-    A job that outlived its Snakemake would write into the results of the next one.
+    A job that outlived its Snakemake, or a process that outlived its job, would write into the results of the next one.
     """
     host, _, process = run.rpartition(" ")
     done = threading.Event()
@@ -151,6 +158,17 @@ def is_running(process: int) -> bool:
     except PermissionError:  # of another user
         return True
     return True
+
+
+def slurm_job(environment: Mapping[str, str] = os.environ) -> str:
+    """Which SLURM job this process belongs to, on which computer and with which GPUs; nothing outside of SLURM."""
+    number = environment.get("SLURM_JOB_ID")
+    if not number:
+        return ""
+    if "SLURM_ARRAY_TASK_ID" in environment:
+        number = f"{environment.get('SLURM_ARRAY_JOB_ID', number)}_{environment['SLURM_ARRAY_TASK_ID']}"
+    node, gpus = environment.get("SLURMD_NODENAME"), environment.get("CUDA_VISIBLE_DEVICES")
+    return f"SLURM job {number}" + (f" on {node}" if node else "") + (f", GPUs {gpus}" if gpus else "")
 
 
 def say(message: str) -> None:

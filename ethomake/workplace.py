@@ -69,14 +69,23 @@ def _link_records() -> None:
 
 def free_stale_lock() -> bool:
     """Take away the lock of a Snakemake that was killed on this machine; tell whether there was one."""
-    if not any(LOCKS.glob("*")) or not OWNER.is_file() or _alive(_read_owner()) is not False:
+    if not is_locked() or not OWNER.is_file() or _alive(_read_owner()) is not False:
         return False
     remove(LOCKS)
     return True
 
 
+def is_locked() -> bool:
+    """Whether another Snakemake works here, or has been killed on another machine."""
+    return any(LOCKS.glob("*"))
+
+
 def bind_jobs() -> None:
-    """Let the jobs that this process starts end when it is gone (see `ethomake.job.job`)."""
+    """Let the jobs that this process starts end when it is gone (see `ethomake.job.job`).
+
+    On a cluster each job is started by a Snakemake of its own, beside it on the node, to which it is bound: jobs go
+    on when the Snakemake that submitted them is gone (see `ethomake.slurm`), and end with their allocation.
+    """
     os.environ["ETHOMAKE_RUN"] = f"{platform.node()} {os.getpid()}"
 
 

@@ -127,3 +127,19 @@ def write_table(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture
+def flow_weights(tmp_path):
+    """The weights file of a flow network that finds motion, if not the right one."""
+    import torch
+
+    from ethomake.flow.networks import build_flow_network
+    from ethomake.training.weights import save_weights
+
+    torch.manual_seed(0)
+    network = build_flow_network("tiny_motion_net")
+    torch.nn.init.normal_(network.predict2.weight, std=0.2)
+    facts = {"network": "tiny_motion_net", "frames": 11, "channel_mean": [0.3] * 3, "channel_std": [0.2] * 3}
+    save_weights(tmp_path / "flow", network, facts)
+    return tmp_path / "flow"

@@ -10,7 +10,7 @@ import pytest
 from ethomake import job as jobs
 from ethomake.errors import InputError
 from ethomake.files import read_json
-from ethomake.job import Progress, duration, job, remember, say
+from ethomake.job import Progress, duration, job, remember, say, slurm_job
 
 
 @pytest.fixture
@@ -157,6 +157,26 @@ def test_a_bar_shows_rate_and_time_left_now_and_then(clock, capsys):
     assert "50/100" in lines[0]
     assert "10.00 frame/s" in lines[0]
     assert "00:05<00:05" in lines[0]
+
+
+def test_the_log_of_a_job_on_a_cluster_begins_with_its_number(task, monkeypatch):
+    for name in ("SLURM_JOB_ID", "SLURM_ARRAY_TASK_ID", "CUDA_VISIBLE_DEVICES"):
+        monkeypatch.delenv(name, raising=False)
+    with job(task()):
+        say("works")
+    assert Path("logs/a.log").read_text() == "works\n"
+    monkeypatch.setenv("SLURM_JOB_ID", "17")
+    monkeypatch.setenv("SLURMD_NODENAME", "node01")
+    with job(task()):
+        say("works")
+    assert Path("logs/a.log").read_text() == "SLURM job 17 on node01\nworks\n"
+    named = {
+        "SLURM_JOB_ID": "19",
+        "SLURM_ARRAY_JOB_ID": "18",
+        "SLURM_ARRAY_TASK_ID": "1",
+        "CUDA_VISIBLE_DEVICES": "0,3",
+    }
+    assert slurm_job(named) == "SLURM job 18_1, GPUs 0,3"
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(12.4, "12 s"), (300, "5 min"), (9000, "2.5 h")])

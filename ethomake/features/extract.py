@@ -6,7 +6,7 @@ there; results come back while the next block is computed.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -107,9 +107,11 @@ def extract_features(
     device = choose_device()
     dtype = choose_precision(precision, device)
     given = {"spatial": spatial_weights, "motion": motion_weights}
-    streams = {name: Stream.load(path, device, dtype) for name, path in given.items() if path is not None}
+    weights = {name: str(path) for name, path in given.items() if path is not None}
+    weights |= {"flow": str(flow_weights)} if "motion" in weights else {}
+    digests = {name: file_digest(path) for name, path in weights.items()}
+    streams, generator = _load(tuple(weights.items()), tuple(digests.values()), device, dtype)
     facts = _common_facts(streams)
-    generator = FlowGenerator.load(flow_weights, device, dtype) if "motion" in streams else None
     frames = FrameStore(manifest)
     name = frames.manifest["video"]
     say(f"features of {name}: {len(frames)} frames, streams {' and '.join(streams)}, {describe(device, dtype)}")
@@ -120,8 +122,7 @@ def extract_features(
     widths["probabilities"] = (len(facts["behaviors"]), "float32")
     made_from = {
         "frames": frames.manifest["frames_digest"],
-        **{f"{key}_weights": file_digest(path) for key, path in given.items() if path is not None},
-        **({"flow_weights": generator.digest} if generator else {}),
+        **{f"{name}_weights": digest for name, digest in digests.items()},
     }
     settings = {"reuse": reuse, "fusion": fusion, "precision": str(dtype).removeprefix("torch.")}
     writer = FeatureWriter(checkpoint, len(frames), widths, identify([], made_from, settings))
@@ -146,6 +147,22 @@ def extract_features(
         "made_from": made_from,
     }
     write_json(output, content)
+
+
+@lru_cache(maxsize=1)
+def _load(
+    weights: tuple[tuple[str, str], ...], digests: tuple[str, ...], device: torch.device, precision: torch.dtype
+) -> tuple[dict[str, Stream], FlowGenerator | None]:
+    """Streams, and the flow network where it is given; a job that does one short video after another loads them once.
+
+    Args:
+        weights: (name, path) of each.
+        digests: of these files: others under the same path are loaded anew.
+    """
+    paths = dict(weights)
+    flow = paths.pop("flow", None)
+    streams = {name: Stream.load(path, device, precision) for name, path in paths.items()}
+    return streams, FlowGenerator.load(flow, device, precision) if flow else None
 
 
 def describe_frames(

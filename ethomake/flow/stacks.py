@@ -102,27 +102,30 @@ def read_blocks(store: FrameStore, first: int = 0, device: torch.device | str = 
         yield Block(start, stop, store.read(wanted.clip(0, len(store) - 1), device), inside)
 
 
-def window_flows(generator: FlowGenerator, block: Block, firsts: range) -> Iterator[torch.Tensor]:
-    """The flows of windows of a block in batches, float16 (n, 20, H/2, W/2) on the generator's device.
+def window_flows(
+    generator: FlowGenerator, frames: torch.Tensor, inside: torch.Tensor, rows: torch.Tensor
+) -> Iterator[torch.Tensor]:
+    """The flows of windows out of some frames in batches, float16 (n, 20, H/2, W/2) on the generator's device.
 
     Each frame is normalized once a batch, not once for each window that it is in.
 
     Args:
-        firsts: row in `block.frames` of each window's first frame; rows past the end stand for the last one.
+        frames: uint8 (T, 3, H, W).
+        inside: whether each frame lies inside its video, bool (T,).
+        rows: the frames of each window, in an order such that windows of a batch have frames close together, (N, 11).
     """
-    end, facts = len(block.frames), generator.facts
+    mean, std = generator.facts["channel_mean"], generator.facts["channel_std"]
 
     @torch.no_grad()
     def flows(items: range) -> torch.Tensor:
-        start, stop = firsts[items.start], min(firsts[items.stop - 1] + FRAMES, end)
-        frames = block.frames[start:stop].to(generator.device, non_blocking=True)
-        outside = [row for row in range(stop - start) if not block.inside[start + row]]
-        normal = normalize_frames(frames, outside, facts["channel_mean"], facts["channel_std"], generator.precision)
-        rows = torch.tensor(firsts[items.start : items.stop])[:, None] - start + torch.arange(FRAMES)
-        windows = normal[rows.clamp(max=stop - start - 1).to(normal.device)]
-        return generator.network(windows)[0].half()
+        wanted = rows[items.start : items.stop]
+        first, last = int(wanted.min()), int(wanted.max())
+        part = frames[first : last + 1].to(generator.device, non_blocking=True)
+        outside = np.flatnonzero(~inside[first : last + 1].numpy())
+        normal = normalize_frames(part, outside.tolist(), mean, std, generator.precision)
+        return generator.network(normal[(wanted - first).to(normal.device)])[0].half()
 
-    return generator.batches.run(flows, len(firsts))
+    return generator.batches.run(flows, len(rows))
 
 
 def pair_flows(generator: FlowGenerator, block: Block) -> torch.Tensor:
@@ -134,7 +137,8 @@ def pair_flows(generator: FlowGenerator, block: Block) -> torch.Tensor:
     """
     n = block.stop - block.start
     count = -(-n // FLOWS) + 2  # the first window begins MARGIN frames before the block
-    flows = torch.cat(list(window_flows(generator, block, range(0, count * FLOWS, FLOWS))))
+    rows = _window_rows(range(0, count * FLOWS, FLOWS)).clamp(max=len(block.frames) - 1)
+    flows = torch.cat(list(window_flows(generator, block.frames, block.inside, rows)))
     pairs = flows.reshape(-1, 2, *flows.shape[-2:])
     return pairs[MARGIN - FLOWS // 2 :][: n + FLOWS - 1]
 
@@ -149,7 +153,13 @@ def frame_stacks(generator: FlowGenerator, block: Block, reuse: bool, batch: int
             yield stack_pairs(pairs, part)
         else:
             first = MARGIN - FRAMES // 2
-            yield torch.cat(list(window_flows(generator, block, range(first + part.start, first + part.stop))))
+            windows = _window_rows(range(first + part.start, first + part.stop))
+            yield torch.cat(list(window_flows(generator, block.frames, block.inside, windows)))
+
+
+def _window_rows(firsts: range) -> torch.Tensor:
+    """The frames of windows that begin with given ones, (N, 11)."""
+    return torch.tensor(firsts)[:, None] + torch.arange(FRAMES)
 
 
 def stack_pairs(pairs: torch.Tensor, first: Sequence[int] | np.ndarray) -> torch.Tensor:

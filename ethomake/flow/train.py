@@ -11,6 +11,7 @@ from ethomake.flow.loss import flow_loss
 from ethomake.flow.networks import build_flow_network
 from ethomake.flow.stacks import FRAMES
 from ethomake.job import say
+from ethomake.training import parallel
 from ethomake.training.augment import Augmentation, change_clips, draw_colors, draw_rotations, unit_values
 from ethomake.training.device import autocast, choose_device, choose_precision, describe, place
 from ethomake.training.frames import FramePool, image_width, normalize
@@ -63,12 +64,13 @@ def train_flow(
     if given:  # a network goes on seeing frames in the form it was trained on
         mean, std = facts["channel_mean"], facts["channel_std"]
     places = _all_places(pool)
+    network = parallel.replicate(model)
     say(f"flow: {settings['network']}, {len(places)} frames to learn from, {describe(device, precision)}")
 
     def load(chosen: np.ndarray, rng: np.random.Generator) -> tuple[torch.Tensor, ...]:
-        n = len(chosen)
-        clips, inside = pool.windows(*places[chosen].T, FRAMES)
-        return clips, inside, draw_colors(changes, n, rng), draw_rotations(changes, n, rng)
+        n, own = len(chosen), parallel.own(len(chosen))
+        clips, inside = pool.windows(*places[chosen[own]].T, FRAMES)
+        return clips, inside, draw_colors(changes, n, rng)[own], draw_rotations(changes, n, rng)[own]
 
     def prepare(batch: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, torch.Tensor]:
         clips, inside, colors, rotations = batch
@@ -77,7 +79,7 @@ def train_flow(
     def loss(batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
         clips, inside = batch
         with autocast(device, precision):
-            flows = model(normalize(clips, inside, mean, std))
+            flows = network(normalize(clips, inside, mean, std))
         return flow_loss(clips, [flow.float() for flow in flows], settings)
 
     def weigh(example: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
@@ -107,8 +109,9 @@ def train_flow(
         "channel_std": std,
         "seed": seed,
     }
-    save_weights(weights, model, facts)
-    write_history(history, rows)
+    if parallel.is_first():
+        save_weights(weights, model, facts)
+        write_history(history, rows)
 
 
 def _all_places(pool: FramePool) -> np.ndarray:

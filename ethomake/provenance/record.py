@@ -65,8 +65,14 @@ class Begun:
 
 def record_path(log: str | Path) -> Path:
     """Where the record of the job with this log lies."""
-    log = Path(log)
-    return RECORDS / Path(*log.parts[log.parts[0] == "logs" :]).with_suffix(".json")
+    path = Path(log).as_posix().removeprefix(_storage_of(log))
+    return RECORDS / Path(path.removeprefix("logs/")).with_suffix(".json")
+
+
+def _storage_of(log: str | Path) -> str:
+    """What stands before `logs/` in the path of a log: the folder of local copies, if files are in a storage."""
+    before, logs, _ = Path(log).as_posix().rpartition("/logs/")
+    return f"{before}/" if logs else ""
 
 
 def begin_record(job: Job, script: str | Path) -> Begun | None:
@@ -106,14 +112,14 @@ def write_record(begun: Begun, facts: Mapping[str, Any]) -> None:
             raise InputError(f"{name}: vanished while it was in use; put it back and run again") from None
         if not same:
             raise InputError(f"{name}: changed while it was in use; run again")
-    job = begun.job
+    job, storage = begun.job, _storage_of(begun.job.log[0])
     parameters = {name: value for name, value in job.params.items() if name not in NOT_PARAMETERS}
     record = {
         "rule": job.rule,
         "did": begun.did,
         "wildcards": dict(job.wildcards.items()),
-        "outputs": {str(name): digest(name) for name in job.output},
-        "inputs": begun.inputs,
+        "outputs": {str(name).removeprefix(storage): digest(name) for name in job.output},
+        "inputs": {name.removeprefix(storage): found for name, found in begun.inputs.items()},
         "parameters": parameters,
         "seed": parameters.get("seed"),
         "code": begun.code,

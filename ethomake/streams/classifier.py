@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from ethomake.streams.sources import Source
+from ethomake.training import parallel
 from ethomake.training.device import autocast
 from ethomake.training.loop import Schedule, Training, Validation, fit, shuffled_batches
 from ethomake.training.objective import Objective
@@ -44,7 +45,7 @@ def fit_classifier(
             return classify(source, loaded).float()
 
     def load(chosen: np.ndarray, rng: np.random.Generator) -> tuple[Loaded, torch.Tensor]:
-        return learn.load(chosen, rng), learn.labelled.labels[chosen]
+        return learn.load(chosen, rng), learn.labelled.labels[chosen[parallel.own(len(chosen))]]
 
     def loss(batch: tuple[Loaded, torch.Tensor]) -> torch.Tensor:
         loaded, labels = batch
@@ -63,6 +64,7 @@ def fit_classifier(
         load,
         loss,
         lambda batch: (learn.change(*batch[0]), batch[1]),
+        lambda chosen: objective.scored(learn.labelled.labels[chosen]),
     )
     return fit(model, schedule, training, validation, **options)
 

@@ -14,6 +14,7 @@ from ethomake.streams.classifier import fit_classifier
 from ethomake.streams.fusion import fuse
 from ethomake.streams.networks import build_stream
 from ethomake.streams.sources import FrameSource, Labelled, LabelledFrames
+from ethomake.training import parallel
 from ethomake.training.augment import Augmentation
 from ethomake.training.device import choose_device, choose_precision, describe, place
 from ethomake.training.frames import image_width, normalize
@@ -92,6 +93,7 @@ def train_joint(
     objective = Objective(learn.labels, exclusive, settings, device)
     changes = Augmentation(**augmentation)
     inputs = [path for pair in (*train, *validate) for path in pair]
+    network = parallel.replicate(model)
     say(f"joint: {len(learn)} labelled frames, {describe(device, precision)}")
 
     def source(labelled: LabelledFrames) -> FrameSource:
@@ -101,7 +103,7 @@ def train_joint(
         model,
         schedule,
         objective,
-        lambda _, loaded: model(*loaded),
+        lambda _, loaded: network(*loaded),
         source(learn),
         source(check) if len(check) else None,
         device=device,
@@ -112,6 +114,7 @@ def train_joint(
         label="joint",
         pretrained=frozenset(name for name, _ in model.named_parameters()),
     )
-    for part in PARTS:
-        save_weights(outputs[part], getattr(model, part), model.facts[part])
-    write_history(history, rows)
+    if parallel.is_first():
+        for part in PARTS:
+            save_weights(outputs[part], getattr(model, part), model.facts[part])
+        write_history(history, rows)

@@ -4,7 +4,7 @@ A source works in three steps. `load` gathers a batch and draws how it is to be 
 `change` does so, on the GPU or else still in the thread; `prepare` turns that into the network's input.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from copy import copy
 from pathlib import Path
 from typing import Protocol
@@ -14,9 +14,10 @@ import torch
 
 from ethomake.errors import InputError
 from ethomake.files import content_digest, read_json, write_json
-from ethomake.flow.stacks import FLOWS, FRAMES, FlowGenerator
+from ethomake.flow.stacks import FLOWS, FRAMES, FlowGenerator, window_flows
 from ethomake.job import Progress, say
 from ethomake.labels.table import read_labels
+from ethomake.training import parallel
 from ethomake.training.augment import (
     Augmentation,
     change_clips,
@@ -25,7 +26,7 @@ from ethomake.training.augment import (
     draw_rotations,
     unit_values,
 )
-from ethomake.training.frames import FramePool, normalize, normalize_frames, prefetch
+from ethomake.training.frames import FramePool, normalize, prefetch
 from ethomake.training.losses import UNSCORED
 
 Labelled = tuple[str | Path, str | Path]  # a video's video.json and its label table
@@ -71,7 +72,7 @@ class Source(Protocol):
     labelled: LabelledFrames
 
     def load(self, chosen: np.ndarray, rng: np.random.Generator | None) -> tuple[torch.Tensor, ...]:
-        """Gather a batch on the CPU, and draw what is to be changed."""
+        """Gather a batch on the CPU, and draw what is to be changed; of a batch to learn from, this process's own."""
         ...
 
     def change(self, *loaded: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -93,11 +94,14 @@ class FrameSource:
 
     def load(self, chosen: np.ndarray, rng: np.random.Generator | None) -> tuple[torch.Tensor, ...]:
         """Clips, uint8 (N, count, 3, H, W); whether each frame lies inside its video (N, count); changes."""
+        n = len(chosen)
+        own = slice(None) if rng is None else parallel.own(n)
+        chosen = chosen[own]
         windows = self.pool.windows(self.labelled.videos[chosen], self.labelled.frames[chosen], self.count)
         if rng is None:
             return windows
-        n = len(chosen)
-        return *windows, draw_colors(self.augmentation, n, rng), draw_rotations(self.augmentation, n, rng)
+        colors, rotations = draw_colors(self.augmentation, n, rng), draw_rotations(self.augmentation, n, rng)
+        return *windows, colors[own], rotations[own]
 
     def change(self, clips: torch.Tensor, inside: torch.Tensor, *changes: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Clips 0..1, float32 (N, count, 3, H, W), and `inside` as it is."""
@@ -131,14 +135,16 @@ class TrackSource:
         self.labelled, self.augmentation = labelled, augmentation
         places, self.rows = shared_windows(labelled) if shared else own_windows(labelled)
         pool, track = FramePool(labelled.manifests, budget=0), Path(track)
-        _complete_track(track, pool, places, generator)
+        with parallel.first_alone():
+            _complete_track(track, pool, places, generator)
         shape = (len(places) * FLOWS, 2, pool.size[0] // 2, pool.size[1] // 2)
         self.pairs = np.memmap(track, np.float16, "r", shape=shape)
 
     def load(self, chosen: np.ndarray, rng: np.random.Generator | None) -> tuple[torch.Tensor, ...]:
         """Flow stacks, float16 (N, 20, h, w), and changes."""
-        stacks = torch.from_numpy(self.pairs[self.rows[chosen]]).flatten(1, 2)
-        return (stacks,) if rng is None else (stacks, draw_rotations(self.augmentation, len(stacks), rng))
+        own = slice(None) if rng is None else parallel.own(len(chosen))
+        stacks = torch.from_numpy(self.pairs[self.rows[chosen[own]]]).flatten(1, 2)
+        return (stacks,) if rng is None else (stacks, draw_rotations(self.augmentation, len(chosen), rng)[own])
 
     def change(self, stacks: torch.Tensor, *changes: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Flow stacks, float32 (N, 20, h, w)."""
@@ -192,35 +198,13 @@ def _complete_track(track: Path, pool: FramePool, places: np.ndarray, generator:
         file.seek(done * bytes_each)
         blocks = np.split(places[done:], range(BLOCK, len(places) - done, BLOCK))
         for clips, inside in prefetch(pool.windows(*block.T, FRAMES) for block in blocks if len(block)):
-            for flows in window_flows(generator, clips, inside):
+            rows = torch.arange(clips.shape[0] * FRAMES).view(-1, FRAMES)
+            for flows in window_flows(generator, clips.flatten(0, 1), inside.flatten(), rows):
                 file.write(flows.cpu().numpy().tobytes())
                 progress.advance(len(flows))
             done += len(clips)
             file.flush()
             write_json(record, {"identity": identity, "windows": done})
-
-
-def window_flows(generator: FlowGenerator, clips: torch.Tensor, inside: torch.Tensor) -> Iterator[torch.Tensor]:
-    """The flows of windows of frames, as extraction has them, in batches.
-
-    Args:
-        clips: uint8 (N, 11, 3, H, W).
-        inside: bool (N, 11).
-
-    Returns:
-        float16 (n, 20, h, w) on the generator's device, one batch after another.
-    """
-    facts = generator.facts
-
-    @torch.no_grad()
-    def flows(items: range) -> torch.Tensor:
-        batch = slice(items.start, items.stop)
-        frames = clips[batch].flatten(0, 1).to(generator.device, non_blocking=True)
-        outside = np.flatnonzero(~inside[batch].numpy()).tolist()
-        normal = normalize_frames(frames, outside, facts["channel_mean"], facts["channel_std"], generator.precision)
-        return generator.network(normal.view(clips[batch].shape))[0].half()
-
-    return generator.batches.run(flows, len(clips))
 
 
 class WindowSource(FrameSource):

@@ -7,12 +7,14 @@ from typing import Any
 import torch
 
 from ethomake.errors import InputError
+from ethomake.files import remove
 from ethomake.flow.stacks import FRAMES, FlowGenerator
 from ethomake.job import say
 from ethomake.streams.classifier import fit_classifier, validation_choice
 from ethomake.streams.networks import build_stream, head_bias
 from ethomake.streams.sources import FrameSource, Labelled, LabelledFrames, Source, flow_source
 from ethomake.streams.weights import load_pretrained
+from ethomake.training import parallel
 from ethomake.training.augment import Augmentation
 from ethomake.training.device import choose_device, choose_precision, describe, place
 from ethomake.training.frames import FramePool, image_width
@@ -36,6 +38,7 @@ def train_stream(
     augmentation: dict[str, float],
     seed: int,
     checkpoint: str | Path,
+    scratch: str | Path | None = None,
 ) -> None:
     """Train the spatial or the motion stream on labelled frames and write its weights and learning history.
 
@@ -51,6 +54,8 @@ def train_stream(
         augmentation: the section `augmentation:` of the config.
         seed: of the first weights and of all sampling.
         checkpoint: where the state is kept, and in `<checkpoint>.flows` the optic flow; both stay there at the end.
+        scratch: a folder for the optic flow instead, which is removed at the end; a training that goes on where this
+            folder is not computes it again.
 
     Raises:
         InputError: if no frame is labelled, or given weights or label tables do not fit.
@@ -66,12 +71,14 @@ def train_stream(
     torch.manual_seed(seed)
     outputs = len(behaviors) + exclusive
     model = build_stream(settings["network"], stream, outputs, frames=FRAMES, dropout=settings["dropout"])
-    pretrained = load_pretrained(model, settings["weights"])
+    with parallel.first_alone():  # it may fetch them
+        pretrained = load_pretrained(model, settings["weights"])
     model = place(model, device)
     precision = choose_precision(settings["precision"], device, model, image_width(train[0][0]))
     objective = Objective(learn.labels, exclusive, settings, device)
     with torch.no_grad():
         model.head[-1].bias.copy_(head_bias(objective.positives, objective.negatives))
+    network = parallel.replicate(model)
     say(f"{stream}: {settings['network']}, {len(learn)} labelled frames, {describe(device, precision)}")
 
     inputs = [path for pair in (*train, *validate) for path in pair]
@@ -92,10 +99,12 @@ def train_stream(
     else:
         generator = FlowGenerator.load(flow_weights, device, precision)
 
+    flows = Path(scratch or f"{checkpoint}.flows")
+
     def source(part: str, labelled: LabelledFrames) -> Source:
         if stream == "spatial":
             return FrameSource(labelled, model.needs, changes, mean, std)
-        track = Path(f"{checkpoint}.flows") / part
+        track = flows / part
         samples = schedule.epochs * epoch_samples(len(labelled), schedule)
         return flow_source(labelled, generator, changes, track, shared=settings["reuse"], samples=samples)
 
@@ -103,7 +112,7 @@ def train_stream(
         model,
         schedule,
         objective,
-        lambda source, loaded: model(source.prepare(*loaded))[1],
+        lambda source, loaded: network(source.prepare(*loaded))[1],
         source("train", learn),
         source("validate", check) if len(check) else None,
         device=device,
@@ -114,5 +123,8 @@ def train_stream(
         label=stream,
         pretrained=pretrained,
     )
-    save_weights(weights, model, facts)
-    write_history(history, rows)
+    if parallel.is_first():
+        save_weights(weights, model, facts)
+        write_history(history, rows)
+        if scratch is not None:
+            remove(flows)

@@ -4,10 +4,12 @@ import math
 import os
 
 import torch
+import torch.distributed as dist
 from torch import nn
 
 from ethomake.errors import InputError
 from ethomake.job import remember
+from ethomake.training.gpus import claim_gpus, count_gpus
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -15,10 +17,14 @@ PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 def choose_device() -> torch.device:
     """The GPU where there is one, else the CPU; the environment variable ETHOMAKE_DEVICE overrides it.
 
+    Where there are several it is one that no other job uses; processes that train together have theirs already.
+
     Raises:
         InputError: if ETHOMAKE_DEVICE names a device that this machine does not have.
     """
     name = os.environ.get("ETHOMAKE_DEVICE", "auto")
+    if count_gpus() > 1 and not dist.is_initialized():
+        torch.cuda.set_device(claim_gpus(1)[0])
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name.startswith("cuda") and not torch.cuda.is_available():

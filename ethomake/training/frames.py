@@ -15,6 +15,7 @@ from ethomake.errors import InputError
 from ethomake.files import read_json
 from ethomake.ingest.frames import FrameStore
 from ethomake.job import Progress
+from ethomake.training import parallel
 
 T = TypeVar("T")
 MEMORY_BUDGET = 4 * 2**30  # bytes of decoded frames that a training keeps in memory
@@ -29,8 +30,8 @@ def image_width(manifest: str | Path) -> int:
 class FramePool:
     """Frames of several videos; `windows` gathers the frames around any frame of any video.
 
-    Where all decoded frames fit into `budget` bytes they are decoded once and kept; otherwise the frames of a batch
-    of windows are read from the frame stores, which stay open, each frame once.
+    Where all decoded frames fit into `budget` bytes, or this process's part of them, they are decoded once and kept;
+    otherwise the frames of a batch of windows are read from the frame stores, which stay open, each frame once.
 
     Args:
         manifests: paths of the videos' `video.json`; all videos must have the same image size.
@@ -54,7 +55,7 @@ class FramePool:
         self.threads = torch.get_num_threads()
         self.decoded: torch.Tensor | None = None
         total = int(self.lengths.sum())
-        if total * 3 * self.size[0] * self.size[1] <= budget:
+        if total * 3 * self.size[0] * self.size[1] <= budget // parallel.size():
             self.decoded = torch.empty((total, 3, *self.size), dtype=torch.uint8)
             with Progress(total, "decoding", "frame") as progress:
                 for rows in np.split(np.arange(total), range(BLOCK, total, BLOCK)):

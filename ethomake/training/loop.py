@@ -15,6 +15,7 @@ from torch import nn
 from ethomake.errors import InputError
 from ethomake.files import content_digest, file_digest, write_whole
 from ethomake.job import Progress, duration, say
+from ethomake.training import parallel
 from ethomake.training.feed import Waits, feed
 
 CHECKPOINT_EVERY = 60.0  # seconds of work that are lost at most when a training is killed
@@ -90,12 +91,16 @@ class Training:
         load: makes a batch from its entry of the plan and its step's random numbers; runs in a thread of its own.
         loss: the loss of a batch on the model's device, a scalar tensor; to read its value would make a GPU wait.
         prepare: changes a batch where the model is: on the device, or, where that is a CPU, in the loader's thread.
+        weight: how many entries of a batch, known by its entry of the plan, its loss is the mean of.
+
+    Where several processes train together, `load` gives of a batch only what is `parallel.own`.
     """
 
     plan: Callable[[np.random.Generator], Sequence[np.ndarray]]
     load: Callable[[np.ndarray, np.random.Generator], Any]
     loss: Callable[[Any], torch.Tensor]
     prepare: Callable[[Any], Any] = as_it_is
+    weight: Callable[[np.ndarray], int] = len
 
 
 @dataclass(frozen=True)
@@ -137,6 +142,9 @@ def fit(
     it was kept and ends with the same weights as a run that was never interrupted. It stays at the end, so that
     a job that is killed while it ends loses nothing; `ethomake.workplace.discard` removes it.
 
+    Where several processes train together (ethomake.training.parallel), all call this, with the losses of a model
+    that `parallel.replicate` has given, and all end with the same state; the first one keeps it.
+
     Args:
         seed: where all random numbers come from.
         checkpoint: file of the state.
@@ -148,7 +156,8 @@ def fit(
         One row an epoch: epoch, learning_rate, train_loss, validation_loss, validation_f1.
 
     Raises:
-        InputError: if the loss is no longer a number, or the checkpoint cannot be read.
+        InputError: if the loss is no longer a number, the checkpoint cannot be read, or a batch has fewer samples
+            than there are processes.
     """
     parameters = [p for p in model.parameters() if p.requires_grad]
     device = parameters[0].device
@@ -171,10 +180,13 @@ def fit(
         part = _Part(**state["part"])
         place = f"step {part.steps} of epoch {len(history) + 1}" if part.steps else f"epoch {len(history)}"
         say(f"{label}: goes on after {place} of {schedule.epochs}")
+    parallel.wait()  # until all have read it
     kept = time.monotonic()
 
     def keep() -> None:
         nonlocal kept
+        if not parallel.is_first():
+            return
         content = {
             "identity": identity,
             "model": model.state_dict(),
@@ -198,18 +210,24 @@ def fit(
         epoch = len(history) + 1
         rate = optimizer.param_groups[0]["lr"]
         plan = training.plan(epoch_rng(seed, epoch))
+        if len(plan) and min(map(len, plan)) < parallel.size():
+            raise InputError(
+                f"{label}: a batch of {min(map(len, plan))} cannot be shared by {parallel.size()} processes; "
+                "make `batch` larger, label more, or give this training one GPU"
+            )
         begun, started, waits = part.steps, time.monotonic(), Waits(device)
         model.train()
         with Progress(len(plan) - begun, f"{label} {epoch}/{schedule.epochs}", "step", estimate=False) as progress:
             items = _load(training, plan, seed, epoch, begun)
-            for torch_seed, batch in feed(items, lambda one: (one[0], training.prepare(one[1])), device, waits.begin):
-                torch.manual_seed(torch_seed)  # dropout
+            prepared = feed(items, lambda one: (*one[:2], training.prepare(one[2])), device, waits.begin)
+            for drawn, share, batch in prepared:
+                parallel.begin_step(*drawn)  # dropout
                 optimizer.zero_grad(set_to_none=True)
-                value = training.loss(batch)
+                value = training.loss(batch) * share
                 value.backward()
                 penalty.add()
                 optimizer.step()
-                part.add(value.detach())
+                part.add(parallel.mean(value.detach()))
                 progress.advance()
                 keep_if_due()
                 waits.end()
@@ -218,12 +236,15 @@ def fit(
                     say(f"{label}: {schedule.epochs} epochs of {len(plan)} steps take at most about {duration(left)}")
         model.eval()
         with torch.no_grad():
-            items = (validation.load(entry) for entry in validation.parts[len(part.outputs) :])
-            for batch in feed(items, validation.prepare, device):
-                part.outputs.append(validation.predict(batch))
+            alone = parallel.size() == 1
+            ours = part.outputs if alone else []  # several deal the parts out in turn
+            entries = validation.parts[len(part.outputs) :][parallel.rank() :: parallel.size()]
+            for batch in feed(map(validation.load, entries), validation.prepare, device):
+                ours.append(validation.predict(batch))
                 keep_if_due()
-            outputs = _on_cpu(part.outputs)
-            validation_loss, validation_f1 = validation.judge(torch.cat(outputs)) if outputs else (None, None)
+            outputs = _on_cpu(part.outputs) + ([] if alone else parallel.gather(ours))
+            verdict = validation.judge(torch.cat(outputs)) if outputs else (None, None)
+            validation_loss, validation_f1 = parallel.agree(verdict)
         train_loss = float(part.loss) / max(part.steps, 1)
         if not np.isfinite([train_loss, validation_loss or 0.0]).all():
             raise InputError(
@@ -268,12 +289,19 @@ class _Part:
 
 def _load(
     training: Training, plan: Sequence[np.ndarray], seed: int, epoch: int, begun: int
-) -> Iterator[tuple[int, Any]]:
-    """The batches of an epoch after the first `begun`, each with the seed of what is drawn while it is learned."""
+) -> Iterator[tuple[tuple[int, int], float, Any]]:
+    """The batches of an epoch after the first `begun`.
+
+    Each comes after the seed of what is drawn while it is learned and the number of its samples, and after the factor
+    of this process's loss, with which the mean over the processes is the loss of the whole batch.
+    """
     for step, chosen in enumerate(plan[begun:], begun + 1):
         rng = step_rng(seed, epoch, step)
         torch_seed = int(rng.integers(2**62))
-        yield torch_seed, training.load(chosen, rng)
+        share = 1.0
+        if (size := parallel.size()) > 1:
+            share = size * training.weight(chosen[parallel.own(len(chosen))]) / max(training.weight(chosen), 1)
+        yield (torch_seed, len(chosen)), share, training.load(chosen, rng)
 
 
 class _Penalty:

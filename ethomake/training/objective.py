@@ -48,6 +48,10 @@ class Objective:
         loss = focal_softmax_loss if self.exclusive else focal_binary_loss
         return loss(logits, labels, self.weight.to(logits.device), **self.options)
 
+    def scored(self, labels: torch.Tensor) -> int:
+        """How many entries of labels (..., K) their loss is the mean of."""
+        return int(((classes_of(labels) if self.exclusive else labels) != UNSCORED).sum())
+
     def judge(self, logits: torch.Tensor, labels: torch.Tensor) -> tuple[float, float | None]:
         """Loss, and mean over the behaviors of the best F1; None where no behavior has a positive frame."""
         f1 = best_f1(probabilities(logits, self.exclusive).cpu().numpy(), labels.cpu().numpy())

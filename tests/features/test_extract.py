@@ -8,7 +8,7 @@ import zarr
 from ethomake.config import PRESETS
 from ethomake.errors import InputError
 from ethomake.features import extract as extract_module
-from ethomake.features.extract import extract_features
+from ethomake.features.extract import Stream, extract_features
 from ethomake.features.store import open_features, read_inputs, verify
 from ethomake.files import read_json, remove, write_json
 from ethomake.flow.networks import build_flow_network
@@ -240,6 +240,21 @@ def test_chunks_of_other_weights_or_settings_or_damaged_ones_are_not_continued(m
     extract(video, tmp_path / "v", **spatial)
     assert described[0] == 0
     verify(tmp_path / "v.json")
+
+
+def test_one_job_loads_its_networks_once_but_others_under_the_same_path_anew(models, video, tmp_path, monkeypatch):
+    networks, weights, statistics = models
+    spatial, loaded, load = {"spatial_weights": weights["spatial_weights"]}, [], Stream.load
+    monkeypatch.setattr(Stream, "load", lambda *arguments: loaded.append(1) or load(*arguments))
+    extract(video, tmp_path / "a", **spatial)
+    extract(video, tmp_path / "b", **spatial)
+    assert len(loaded) == 1
+    torch.nn.init.constant_(networks["spatial"].head[-1].bias, 3.0)
+    facts = {"behaviors": BEHAVIORS, "exclusive": False, "frames": 11, "network": "resnet18", "stream": "spatial"}
+    save_weights(weights["spatial_weights"], networks["spatial"], facts | statistics)
+    extract(video, tmp_path / "c", **spatial)
+    before, after = (zarr.open_group(tmp_path / f"{name}.zarr", mode="r")["probabilities"][:] for name in "bc")
+    assert (after > before).all()
 
 
 @pytest.mark.parametrize("array", ["logits_spatial", "probabilities", "spatial"])

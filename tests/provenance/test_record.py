@@ -10,6 +10,8 @@ from ethomake.errors import InputError
 from ethomake.files import file_digest, read_json, write_json
 from ethomake.provenance.record import begin_record, checkout, digest, record_path, write_record
 
+FILES = {"log": "logs/count/mouse.log", "input": "raw/labels.csv", "output": "results/mouse.csv"}
+
 
 @pytest.fixture
 def task(tmp_path, monkeypatch):
@@ -41,6 +43,19 @@ def run(job, text="1\n"):
         Path(output).write_text(text)
     write_record(begun, {"device": "CPU with 1 thread, float32"})
     return record_path(job.log[0])
+
+
+def test_files_in_a_storage_stand_in_the_record_under_their_own_names(task):
+    copies = Path(".snakemake/storage/fs/data/logs/of/mine")
+    for folder in ("raw", "results"):
+        (copies / folder).mkdir(parents=True)
+    (copies / "raw/labels.csv").write_text("frame,groom\n0,1\n")
+    local = {name: [f"{copies}/{path}"] for name, path in FILES.items()}
+    path = run(task(**local))
+    assert path == Path("results/provenance/count/mouse.json")
+    record = read_json(path)
+    assert list(record["inputs"]) == [FILES["input"]]
+    assert list(record["outputs"]) == [FILES["output"]]
 
 
 def test_a_record_tells_what_the_outputs_were_made_from(task):

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from ethomake.flow.networks import build_flow_network
-from ethomake.flow.stacks import FlowGenerator, frame_stacks, read_blocks
+from ethomake.flow.stacks import FlowGenerator, frame_stacks, read_blocks, window_flows
 from ethomake.ingest.frames import FrameStore
 from ethomake.streams import sources
-from ethomake.streams.sources import LabelledFrames, TrackSource, WindowSource, flow_source, window_flows
+from ethomake.streams.sources import LabelledFrames, TrackSource, WindowSource, flow_source
 from ethomake.training.augment import Augmentation, turn_flow
 from ethomake.training.weights import save_weights
 
@@ -52,8 +52,8 @@ def computed(monkeypatch):
 
     batches = Computed()
 
-    def watched(generator, clips, inside):
-        for flows in window_flows(generator, clips, inside):
+    def watched(*arguments):
+        for flows in window_flows(*arguments):
             if len(batches) == batches.limit:
                 raise KilledError
             batches.append(len(flows))

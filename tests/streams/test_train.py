@@ -3,14 +3,13 @@ import pytest
 import torch
 
 from ethomake.errors import InputError
-from ethomake.flow.networks import build_flow_network
 from ethomake.flow.stacks import FlowGenerator
 from ethomake.streams.joint import train_joint
 from ethomake.streams.sources import LabelledFrames, TrackSource, WindowSource
 from ethomake.streams.train import train_stream
 from ethomake.training.augment import Augmentation
 from ethomake.training.history import read_history
-from ethomake.training.weights import flat_parameters, read_facts, save_weights
+from ethomake.training.weights import flat_parameters, read_facts
 
 SETTINGS = {
     "network": "resnet18",
@@ -49,17 +48,7 @@ def videos(write_store, write_table):
     return pairs
 
 
-@pytest.fixture
-def flow_weights(tmp_path):
-    torch.manual_seed(0)
-    network = build_flow_network("tiny_motion_net")
-    torch.nn.init.normal_(network.predict2.weight, std=0.2)
-    facts = {"network": "tiny_motion_net", "frames": 11, "channel_mean": [0.3] * 3, "channel_std": [0.2] * 3}
-    save_weights(tmp_path / "flow", network, facts)
-    return tmp_path / "flow"
-
-
-def train(folder, stream, videos, flow_weights=None, exclusive=False, **changes):
+def train(folder, stream, videos, flow_weights=None, exclusive=False, scratch=None, **changes):
     folder.mkdir(exist_ok=True)
     train_stream(
         stream,
@@ -74,6 +63,7 @@ def train(folder, stream, videos, flow_weights=None, exclusive=False, **changes)
         augmentation=NO_CHANGE,
         seed=0,
         checkpoint=folder / "checkpoint",
+        scratch=scratch,
     )
     return folder / "weights.safetensors"
 
@@ -115,6 +105,18 @@ def test_a_killed_training_ends_with_the_same_bytes(
         train(tmp_path / "b", stream, videos, **options)
     assert train(tmp_path / "b", stream, videos, **options).read_bytes() == whole.read_bytes()
     assert not list((tmp_path / "b").glob("*.part*"))
+
+
+def test_optic_flow_may_lie_on_a_scratch_disk(tmp_path, videos, flow_weights, kill_training):
+    whole = train(tmp_path / "a", "motion", videos, flow_weights, epochs=1)
+    assert sorted(path.name for path in (tmp_path / "a/checkpoint.flows").glob("*.json"))
+    options = {"flow_weights": flow_weights, "epochs": 1, "scratch": tmp_path / "scratch/flows"}
+    with kill_training(step=2):
+        train(tmp_path / "b", "motion", videos, **options)
+    assert (tmp_path / "scratch/flows").is_dir()
+    assert train(tmp_path / "b", "motion", videos, **options).read_bytes() == whole.read_bytes()
+    assert not list((tmp_path / "scratch").iterdir())
+    assert not list((tmp_path / "b").glob("*.flows"))
 
 
 @pytest.mark.parametrize(("stream", "reuse", "exclusive"), [("spatial", True, True), ("motion", True, False)])

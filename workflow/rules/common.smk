@@ -168,8 +168,9 @@ def part_files(part, pattern, part_of=part_of):
 
 def stored_frames(part, part_of=part_of):
     """An input function: the frame stores of a part. Ancient: video.json, beside them, says when they change."""
+    files = "results/ingest/{video}/{file}"
     return lambda wildcards: ancient(
-        expand("results/ingest/{video}/frames.mjpeg", video=part_of(wildcards.split, part))
+        expand(files, video=part_of(wildcards.split, part), file=["frames.mjpeg", "frames.npy"])
     )
 
 

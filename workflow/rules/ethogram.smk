@@ -13,6 +13,8 @@ rule decide_behaviors:
         "logs/predictions/main/{video}.log",
     benchmark:
         "benchmarks/jobs/predictions/main/{video}.tsv"
+    group:
+        "ethogram"
     conda:
         "../../envs/figures.yaml"
     threads: 1
@@ -49,6 +51,8 @@ rule draw_ethogram:
         "logs/ethograms/{video}.log",
     benchmark:
         "benchmarks/jobs/ethograms/{video}.tsv"
+    group:
+        "ethogram"
     conda:
         "../../envs/figures.yaml"
     threads: 1
@@ -81,6 +85,8 @@ rule summarize_bouts:
         "logs/summary.log",
     benchmark:
         "benchmarks/jobs/summary.tsv"
+    group:
+        "summary"
     conda:
         "../../envs/figures.yaml"
     threads: 1
@@ -113,6 +119,8 @@ rule count_transitions:
         "logs/transitions.log",
     benchmark:
         "benchmarks/jobs/transitions.tsv"
+    group:
+        "summary"
     conda:
         "../../envs/figures.yaml"
     threads: 1

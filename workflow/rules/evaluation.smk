@@ -23,6 +23,8 @@ rule evaluate:
         "logs/evaluation/evaluate.log",
     benchmark:
         "benchmarks/jobs/evaluation/evaluate.tsv"
+    group:
+        "summary"
     conda:
         "../../envs/figures.yaml"
     threads: 1
@@ -58,6 +60,8 @@ rule draw_evaluation:
         "logs/evaluation/draw.log",
     benchmark:
         "benchmarks/jobs/evaluation/draw.tsv"
+    group:
+        "summary"
     conda:
         "../../envs/figures.yaml"
     threads: 1
@@ -92,6 +96,8 @@ rule write_report:
         "logs/report.log",
     benchmark:
         "benchmarks/jobs/report.tsv"
+    group:
+        "summary"
     conda:
         "../../envs/figures.yaml"
     threads: 1

@@ -12,6 +12,13 @@ from ethomake.provenance.record import record_path
 
 # Snakemake's own summary of the reasons, and its advice how not to run what is outdated.
 SUPERFLUOUS = ("Reasons:\n", "Some jobs were triggered by provenance", "Rules with provenance triggered jobs")
+# What it says of groups where there is no cluster, and the plugin for SLURM where there are no accounts.
+SUPERFLUOUS += (
+    "Group jobs: inactive",
+    "No SLURM account given",
+    "No account was given",
+    "Unable to guess SLURM account",
+)
 # What it says around a failure that was told in one line.
 NOISE = (
     r"(?s)RuleException:\nCalledProcessError.*exit status (1|130)\.$|WorkflowError:\nAt least one job did not complete"
@@ -21,22 +28,30 @@ NOISE = (
 def explain_jobs(workflow):
     """A filter for Snakemake's messages which says why a job runs, and why it failed; --verbose keeps its own words."""
     verbose = workflow.output_settings.verbose
-    jobs = {}
+    jobs, told = {}, set()
 
-    def find(message):
-        if message.jobid not in jobs:
+    def find(number):
+        if number not in jobs:
             jobs.update({workflow.dag.jobid(job): job for job in workflow.dag.jobs})
-        return jobs[message.jobid]
+        return jobs[number]
 
     def filter_message(message):
         event = getattr(message, "event", None)
         with suppress(Exception):  # Snakemake's own words do, too: no reason to stop a run
             if event == LogEvent.RUN_INFO and not verbose:
                 message.msg = count_jobs(message.stats)
-            if event == LogEvent.JOB_INFO and (words := explain_job(workflow, find(message))):
+            if event == LogEvent.JOB_INFO and (words := explain_job(workflow, find(message.jobid))):
                 message.reason = f"{words} [{message.reason}]" if verbose else words
-            if event == LogEvent.JOB_ERROR and not verbose and (words := explain_failure(find(message))):
+            if event == LogEvent.JOB_ERROR and message.jobid in told:
+                told.remove(message.jobid)
+                return False
+            if event == LogEvent.JOB_ERROR and not verbose and (words := explain_failure(find(message.jobid))):
                 message.event, message.msg = None, words
+            if event == LogEvent.GROUP_ERROR and not verbose:  # followed by the errors of all of its jobs
+                numbers = [job["jobid"] for job in message.job_error_info]
+                if words := list(filter(None, (explain_failure(find(number)) for number in numbers))):
+                    message.event, message.msg = None, "\n".join(words)
+                    told.update(numbers)
         return verbose or not (str(message.msg).startswith(SUPERFLUOUS) or re.match(NOISE, str(message.msg)))
 
     return filter_message

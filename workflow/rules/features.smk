@@ -6,6 +6,7 @@ rule extract_features:
         unpack(lambda wildcards: dict(trained_models(wildcards.split))),
         video="results/ingest/{video}/video.json",
         frames=ancient("results/ingest/{video}/frames.mjpeg"),
+        index=ancient("results/ingest/{video}/frames.npy"),
     output:
         store=directory("results/features/{split}/{video}.zarr"),
         manifest="results/features/{split}/{video}.json",

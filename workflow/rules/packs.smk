@@ -1,10 +1,16 @@
 # Many short videos: one job does for a pack of them what a rule does for each of them, and starts only once.
 # Each of the rules below is one of the rules above for the videos of a pack: same files, script and settings.
 
+# A job on a cluster is told the rules that it may need; to define the packs of thousands of videos would take it longer
+# than many a pack.
+ALLOWED = set(sys.argv) if "--allowed-rules" in sys.argv and not workflow.is_main_process else None
+
 
 for stage in [workflow.get_rule(name) for name in PACKED if workflow.is_rule(name)]:
     packs = [(name, videos, wildcards_of(stage, split, videos)) for name, split, videos in packs_of(stage)]
-    leave(stage, [path for _, _, jobs in packs for path in outputs_of(stage, jobs)])
+    packs = [pack for pack in packs if ALLOWED is None or pack[0] in ALLOWED]
+    files = {name: list(outputs_of(stage, jobs)) for name, _, jobs in packs}
+    leave(stage, [path for name in files for path in files[name]])
     for name, videos, jobs in packs:
 
         rule:
@@ -13,11 +19,13 @@ for stage in [workflow.get_rule(name) for name in PACKED if workflow.is_rule(nam
             input:
                 inputs_of(stage, jobs),
             output:
-                list(outputs_of(stage, jobs)),
+                files[name],
             log:
                 [str(file) for wildcards in jobs for file in stage.expand_log(wildcards)],
             benchmark:
                 f"benchmarks/jobs/packs/{name}.tsv"
+            group:
+                stage.group
             conda:
                 stage.conda_env
             threads: stage.resources["_cores"].value
@@ -32,4 +40,4 @@ for stage in [workflow.get_rule(name) for name in PACKED if workflow.is_rule(nam
                 "../scripts/run_pack.py"
 
         PACK_RULES[name] = stage.name
-        make_only(workflow.get_rule(name), outputs_of(stage, jobs))
+        make_only(workflow.get_rule(name), files[name])

@@ -18,6 +18,7 @@ rule draw_curves:
         "benchmarks/jobs/curves/{trained}.tsv"
     wildcard_constraints:
         trained="flow/[^/]+|streams/[^/]+/(spatial|motion|joint)|sequence/[^/]+",
+    localrule: True
     conda:
         "../../envs/figures.yaml"
     threads: 1

@@ -4,8 +4,11 @@ from ethomake.job import job
 
 with job(snakemake):
     from ethomake.flow.train import train_flow
+    from ethomake.training.launch import launch, processes_for
 
-    train_flow(
+    launch(
+        train_flow,
+        processes_for(snakemake.resources.gpu),
         snakemake.input.train,
         snakemake.input.validate,
         snakemake.output.weights,

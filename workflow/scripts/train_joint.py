@@ -4,8 +4,11 @@ from ethomake.job import job
 
 with job(snakemake):
     from ethomake.streams.joint import train_joint
+    from ethomake.training.launch import launch, processes_for
 
-    train_joint(
+    launch(
+        train_joint,
+        processes_for(snakemake.resources.gpu),
         list(zip(snakemake.input.train, snakemake.input.train_labels, strict=True)),
         list(zip(snakemake.input.validate, snakemake.input.validate_labels, strict=True)),
         {name: snakemake.input[name] for name in ("flow", "spatial", "motion")},

@@ -1,0 +1,181 @@
+"""Start a training in several processes of this machine, as torchrun does, with what this job says and remembers."""
+
+import json
+import logging
+import os
+import pickle
+import platform
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException, Std
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+from ethomake.errors import InputError
+from ethomake.files import read_json, write_json
+from ethomake.job import bound_to, remember, remembered, say
+from ethomake.training import parallel
+from ethomake.training.gpus import claim_gpus, count_gpus, names_of
+
+LIBRARY = Path(__file__).resolve().parents[2]
+START = """
+import os, sys
+os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # read when torch is imported
+sys.path.insert(0, sys.argv[1])
+from ethomake.training.launch import work
+work(sys.argv[2])
+"""
+SIGNALS = (signal.SIGTERM, signal.SIGINT)  # that end this process, and with it those that it has started
+
+
+def processes_for(gpus: int) -> int:
+    """How many processes train in a job that was given so many GPUs: one for each that it sees, or one without any."""
+    there = count_gpus()
+    processes = max(1, min(gpus, there))
+    if processes < gpus:
+        number = "one process" if processes == 1 else f"{processes} processes"
+        say(f"{gpus} GPUs were asked for, but this job has {there or 'none'} to choose from: it trains in {number}")
+    return processes
+
+
+def launch(function: Callable[..., None], processes: int, *given: Any, **options: Any) -> None:
+    """Call a function of the library in several processes that share its batches; in this one if it is alone.
+
+    What the first of them says is said here, and what it remembers for the record is remembered here. Where one ends,
+    all end.
+
+    Args:
+        function: one that trains, such as `train_flow`: of a module that can be imported.
+        processes: how many; where this process sees that many GPUs, each has its own, else they share the CPU.
+        given, options: what `function` takes: plain values and paths.
+
+    Raises:
+        InputError: if one of the processes was killed.
+        Exception: what was raised in the process that failed first, with its traceback as a note.
+    """
+    if processes == 1:
+        function(*given, **options)
+        return
+    on_gpu = count_gpus() >= processes
+    seen = {"CUDA_VISIBLE_DEVICES": names_of(claim_gpus(processes))} if on_gpu else {"ETHOMAKE_DEVICE": "cpu"}
+    say(f"training in {processes} processes, {'each with a GPU of its own' if on_gpu else 'on the CPU'}")
+    with TemporaryDirectory(prefix="ethomake-") as name, _environment(seen), _signals() as ours:
+        folder = Path(name)
+        task = {"module": function.__module__, "function": function.__qualname__, "given": given, "options": options}
+        (folder / "task.json").write_text(json.dumps({**task, "on_gpu": on_gpu, "parent": os.getpid()}, default=str))
+        config = LaunchConfig(
+            min_nodes=1,
+            max_nodes=1,
+            nproc_per_node=processes,
+            run_id="training",
+            role="",
+            rdzv_backend="c10d",
+            rdzv_endpoint="localhost:0",  # a port that is free
+            local_addr="localhost",
+            max_restarts=0,
+            logs_specs=DefaultLogsSpecs(str(folder / "said"), Std.ALL, Std.ALL, {0}),
+            log_line_prefix_template="${role_name}",  # none; without a template there would be one
+            signals_to_handle=ours,
+        )
+        try:
+            elastic_launch(config, sys.executable)("-P", "-c", START, str(LIBRARY), name)
+        except ChildFailedError as error:
+            raise _cause(error.failures, folder, processes) from None
+        except SignalException as error:
+            _end_by(error.sigval)
+        for fact, value in read_json(folder / "facts.json").items():
+            remember(fact, value)
+    remember("processes", processes)
+
+
+def work(name: str) -> None:
+    """What each process does: its part of the training whose task is in a folder."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # ends even what waits for a GPU; who started us tells of it
+    folder, number = Path(name), int(os.environ["RANK"])
+    task = read_json(folder / "task.json")
+    with bound_to(f"{platform.node()} {task['parent']}"):
+        try:
+            torch.set_num_threads(max(1, torch.get_num_threads() // int(os.environ["WORLD_SIZE"])))
+            parallel.join(task["on_gpu"], int(os.environ["LOCAL_RANK"]))
+            getattr(import_module(task["module"]), task["function"])(*task["given"], **task["options"])
+            if parallel.is_first():
+                write_json(folder / "facts.json", remembered())
+            parallel.leave()
+        except Exception as error:
+            error.add_note(f"In process {number + 1}: {traceback.format_exc()}")
+            lost = isinstance(error, dist.DistError) or "gloo/transport" in str(error)
+            (folder / f"{'lost' if lost else 'error'}-{number}").write_bytes(pickle.dumps(error))
+            sys.exit(1)
+
+
+def _cause(failures: dict[int, ProcessFailure], folder: Path, processes: int) -> Exception:
+    """Why the processes have ended: one has failed; of that the others lose their connection, or they are ended."""
+    if errors := _raised(folder, "error"):
+        return errors[0]
+    others = {number: each.exitcode for number, each in failures.items() if each.exitcode != -signal.SIGTERM}
+    if not others:
+        return InputError("the processes were ended from outside; what is done so far is kept: run again to go on")
+    number = min(others, key=others.get)  # who fell to a signal has its number, negative; who lost connection has 1
+    name = f"process {number + 1} of {processes}"
+    if others[number] == -signal.SIGKILL:
+        return InputError(
+            f"{name} was killed: there may not have been enough memory for all; what is done so far is kept: run "
+            "again to go on"
+        )
+    if others[number] == 1 and (lost := _raised(folder, "lost")):
+        return lost[0]
+    logs = folder.glob(f"said/*/*/{number}/stderr.log")
+    said = "".join(path.read_text(encoding="utf-8", errors="replace") for path in logs)
+    return RuntimeError(f"{name} ended with status {others[number]}: {said[-2000:]}")
+
+
+def _raised(folder: Path, kind: str) -> list[Exception]:
+    """What processes have raised, in the order of time."""
+    paths = sorted(folder.glob(f"{kind}-*"), key=lambda path: path.stat().st_mtime_ns)
+    return [pickle.loads(path.read_bytes()) for path in paths]
+
+
+@contextmanager
+def _signals() -> Iterator[str]:
+    """The names of signals that torch is to take over, which it never gives back; those that are ignored stay so."""
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    handlers = {number: handler for number, handler in handlers.items() if handler not in (signal.SIG_IGN, None)}
+    try:
+        yield ",".join(number.name for number in handlers)
+    finally:
+        if threading.current_thread() is threading.main_thread():  # else torch has left them alone
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+
+
+@contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    """Variables for the processes that are started; in this one torch does not log, as we tell what matters."""
+    before = dict(os.environ)
+    os.environ.update(variables)
+    logging.disable(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _end_by(number: signal.Signals) -> None:
+    """End as this process would have by a signal that torch has caught."""
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)

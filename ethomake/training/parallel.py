@@ -1,0 +1,169 @@
+"""Several processes that train one network, each with a GPU of its own: together they learn what one would.
+
+Each takes its share of every batch. DistributedDataParallel averages their gradients; what looks at a whole batch
+(BatchNorm, dropout, the mean of a loss) does so across the processes, so that the curves are those of one process but
+for the order in which numbers are added. Where a process is alone, nothing here does anything. Who starts them is
+`ethomake.training.launch`.
+"""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.nn import functional as F
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.parallel import DistributedDataParallel
+
+STUCK = timedelta(minutes=30)  # without an answer from the others: then a process ends, and with it all
+PATIENT = timedelta(days=30)  # what one process does while the others wait may take as long as it does alone
+
+
+class _State:
+    patient: Any = None  # the group of the same processes that waits longer
+    samples = 0  # of all processes in the current step
+
+
+def join(on_gpu: bool, local_rank: int) -> None:
+    """Join the other processes of a training; torchrun's variables of the environment say which they are."""
+    if on_gpu:
+        torch.cuda.set_device(local_rank)
+    dist.init_process_group("cpu:gloo,cuda:nccl" if on_gpu else "gloo", timeout=STUCK)
+    _State.patient = dist.new_group(backend="gloo", timeout=PATIENT)
+
+
+def leave() -> None:
+    """Part from the other processes."""
+    dist.destroy_process_group()
+
+
+def size() -> int:
+    """How many processes train together."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def rank() -> int:
+    """Which of them this is, from 0 on."""
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def is_first() -> bool:
+    """Whether this is the one that writes files."""
+    return rank() == 0
+
+
+def own(samples: int) -> slice:
+    """Which samples of a batch this process takes; they differ by one at most between the processes."""
+    return slice(samples * rank() // size(), samples * (rank() + 1) // size())
+
+
+@contextmanager
+def first_alone() -> Iterator[None]:
+    """The first process does what is inside while the others wait; then they do, and find the files it has made."""
+    if not is_first():
+        wait()
+    yield
+    if is_first():
+        wait()
+
+
+def wait() -> None:
+    """Wait until all processes are here."""
+    if size() > 1:
+        dist.barrier(_State.patient)
+
+
+def begin_step(seed: int, samples: int) -> None:
+    """A step begins, on so many samples of all processes; `seed` is of what is drawn in it."""
+    torch.manual_seed(seed)
+    _State.samples = samples
+
+
+def mean(value: torch.Tensor) -> torch.Tensor:
+    """The mean over the processes of a scalar that lies on the device."""
+    if size() > 1:
+        value = value.clone()
+        dist.all_reduce(value)
+        value /= size()
+    return value
+
+
+def gather(outputs: list[torch.Tensor]) -> list[torch.Tensor]:
+    """What the processes made of parts that were dealt out to them in turn, on the CPU, in the order of the parts."""
+    every: list[Any] = [None] * size()
+    dist.all_gather_object(every, [output.cpu() for output in outputs], _State.patient)
+    return [every[part % size()][part // size()] for part in range(sum(map(len, every)))]
+
+
+def agree(value: Any) -> Any:
+    """What the first process has: of what all have computed alike, so that they decide the same, come what may."""
+    told = [value]
+    if size() > 1:
+        dist.broadcast_object_list(told, 0, _State.patient)
+    return told[0]
+
+
+def replicate(model: nn.Module) -> nn.Module:
+    """What steps call instead of `model`, which is changed in place and keeps its names and its parameters.
+
+    `find_unused_parameters` is on since torch then leaves its buckets of gradients as they are: after a resume they
+    are added in the same order as before.
+    """
+    if size() == 1:
+        return model
+    on_gpu = next(model.parameters()).is_cuda
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.forward = partial(_drop, module)
+        elif isinstance(module, _BatchNorm) and not on_gpu:  # torch's own, which is fast, is for GPUs only
+            module.forward = partial(_normalize, module)
+    if on_gpu:
+        model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    # the heir of `broadcast_buffers` came with torch 2.15
+    warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
+    return DistributedDataParallel(model, broadcast_buffers=False, find_unused_parameters=True)
+
+
+def _drop(module: nn.Dropout, x: torch.Tensor) -> torch.Tensor:
+    """Dropout of this process's share of a batch: drawn for all of the batch, as one process would."""
+    if not module.training:
+        return x
+    kept = F.dropout(x.new_ones((_State.samples, *x.shape[1:])), module.p)
+    return x * kept[own(_State.samples)]
+
+
+def _normalize(module: _BatchNorm, x: torch.Tensor) -> torch.Tensor:
+    """BatchNorm with the mean and variance over the samples of all processes."""
+    if not module.training:
+        return _BatchNorm.forward(module, x)
+    values, axes = x.to(module.weight.dtype), [axis for axis in range(x.ndim) if axis != 1]
+    shape = [-1 if axis == 1 else 1 for axis in range(x.ndim)]
+    count = _Sum.apply(values.new_tensor(float(x.numel() // x.shape[1])))
+    center = _Sum.apply(values.sum(axes)) / count
+    centered = values - center.view(shape)
+    variance = _Sum.apply((centered**2).sum(axes)) / count
+    with torch.no_grad():
+        module.num_batches_tracked += 1
+        module.running_mean.lerp_(center, module.momentum)
+        module.running_var.lerp_(variance * count / (count - 1), module.momentum)
+    scale = module.weight * torch.rsqrt(variance + module.eps)
+    return (centered * scale.view(shape) + module.bias.view(shape)).to(x.dtype)
+
+
+class _Sum(torch.autograd.Function):
+    """The sum over all processes; its gradient is the sum of theirs."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
+        x = x.clone()
+        dist.all_reduce(x)
+        return x
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
+        return _Sum.forward(ctx, gradient)

@@ -1,0 +1,37 @@
+"""Many short videos: packs of them are jobs of the cluster, not each video."""
+
+import re
+
+import pytest
+
+from .conftest import CONFIG, running
+
+pytestmark = pytest.mark.slurm
+
+MANY = CONFIG | {
+    "simulated": {
+        "videos": 200,
+        "seconds": 2,
+        "fps": 20,
+        "size": 64,
+        "train": 4,
+        "validate": 4,
+        "test": 4,
+        "unlabelled": 188,
+    },
+    "flow": {"epochs": 1, "steps": 2, "batch": 2},
+    "streams": {"epochs": 1, "steps": 2, "batch": 4},
+}
+PACKS = 3 + 6  # one of each part, and six of those without labels
+# Drawing, ingest, features, probabilities, and decisions with ethograms; labels; four trainings, thresholds, summary.
+SUBMISSIONS = 5 * PACKS + 3 + 6
+
+
+def test_two_hundred_short_videos_are_few_submissions(cluster, tmp_path):
+    with running(tmp_path, cluster=cluster, config=MANY) as run:
+        run.finish()
+    assert len(re.findall(r"has been submitted with SLURM jobid", run.said)) == SUBMISSIONS
+    assert len(list((tmp_path / "results/ethograms").glob("*.png"))) == 200
+    logs = [run.log(f"features/main/sim_{number:03d}") for number in range(200)]
+    assert all(log.startswith("SLURM job ") for log in logs)
+    assert len({log.splitlines()[0] for log in logs}) == PACKS

@@ -1,0 +1,92 @@
+# What a run on a cluster needs beyond Snakemake and its plugin: jobs that outlive the run, and a queue that is full.
+
+import threading
+from contextlib import suppress
+
+from snakemake.persistence import PersistenceBase
+
+TRY_AGAIN = 60  # seconds, where the queue takes no more jobs
+
+
+def note(line):
+    """Tell the user one line."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def settle_before_execution(workflow):
+    """Wait for what a killed run has left on a cluster, before Snakemake looks at what is there and what is not."""
+    execute = workflow.execute
+
+    def settle_and_execute(*args, executor_plugin, **settings):
+        if not executor_plugin.common_settings.dryrun_exec and not workplace.is_locked():
+            try:
+                slurm.settle_runs(note)
+            except InputError as error:
+                stop(error)
+            except KeyboardInterrupt:
+                note("stopped while jobs of an earlier run are still at work on the cluster")
+                sys.exit(130)
+        return execute(*args, executor_plugin=executor_plugin, **settings)
+
+    workflow.execute = settle_and_execute
+
+
+def begin_run():
+    """Write down by which name SLURM knows the jobs of this run, before the first is submitted; none elsewhere."""
+    executor = workflow.scheduler._executor
+    if name := getattr(executor, "run_uuid", None):
+        slurm.note_run(name)
+        submit_later(executor)
+
+
+def end_run():
+    """Strike out the name of this run where its jobs have ended; those that were just cancelled may take a while."""
+    if name := getattr(workflow.scheduler._executor, "run_uuid", None):
+        slurm.forget_run(name)
+
+
+def submit_later(executor):
+    """Let a job that the queue has refused only for now be submitted later; the plugin would count it as failed."""
+    fail, told = executor._report_job_error_threadsafe, []
+
+    def submit(job):
+        with suppress(RuntimeError):  # the run has ended
+            executor._job_submission_executor.submit(executor.run_job, job)
+
+    def report(job_info, msg):
+        if not slurm.is_full(msg):
+            return fail(job_info, msg)
+        if not told:
+            told.append(msg)
+            note("note: SLURM takes no more jobs for now; those that are left are submitted as soon as it does")
+        timer = threading.Timer(TRY_AGAIN, submit, [job_info.job])
+        timer.daemon = True
+        timer.start()
+
+    executor._report_job_error_threadsafe = report
+
+
+def keep_records_in_jobs():
+    """Let a job on a cluster write down how its results were made: whoever submitted it may be gone when it ends.
+
+    Snakemake leaves that to the process that submits, and would take such results for complete, but know nothing of
+    their settings: no later change of them would count.
+    """
+    finish = PersistenceBase.finished
+
+    async def finish_with_record(self, job):
+        settings = self.dag.workflow.remote_execution_settings
+        before, settings.immediate_submit = settings.immediate_submit, self.dag.workflow.local_exec
+        try:
+            await finish(self, job)
+        finally:
+            settings.immediate_submit = before
+
+    PersistenceBase.finished = finish_with_record
+
+
+if workflow.is_main_process:
+    settle_before_execution(workflow)
+elif workflow.remote_exec:
+    read_inputs_once()
+    keep_records_in_jobs()
