@@ -19,7 +19,8 @@ from typing import Any
 # Memory is in MB of 1e6 bytes. What a process has before it works: Python and NumPy; with matplotlib; with torch as it
 # comes for GPUs, whose libraries a processor loads, too. What CUDA adds is not measured.
 PLAIN, FIGURES, TORCH, CUDA = 110, 190, 900, 2000
-SNAKEMAKE, SNAKEMAKE_A_VIDEO = 300, 0.15  # of the two Snakemakes around a job on a cluster: 135 each, 290 with 2,000 videos
+# Around a job on a cluster stand two Snakemakes, of 135 MB each; of 290 in a project of 2,000 videos.
+SNAKEMAKE, SNAKEMAKE_A_VIDEO = 300, 0.15
 FFMPEG = 300  # while it decodes
 CELL_MEMORY = 150e-6  # of a table while it is read: a frame of a column
 PREDICTING = 150  # chunks of features, and what a sequence model makes of a piece of them
