@@ -19,7 +19,8 @@ from typing import Any
 # Memory is in MB of 1e6 bytes. What a process has before it works: Python and NumPy; with matplotlib; with torch as it
 # comes for GPUs, whose libraries a processor loads, too. What CUDA adds is not measured.
 PLAIN, FIGURES, TORCH, CUDA = 110, 190, 900, 2000
-SNAKEMAKE, SNAKEMAKE_A_VIDEO = 300, 0.15  # of the two Snakemakes around a job on a cluster: 135 each, 290 with 2,000 videos
+# Around a job on a cluster stand two Snakemakes, of 135 MB each; of 290 in a project of 2,000 videos.
+SNAKEMAKE, SNAKEMAKE_A_VIDEO = 300, 0.15
 FFMPEG = 300  # while it decodes
 CELL_MEMORY = 150e-6  # of a table while it is read: a frame of a column
 PREDICTING = 150  # chunks of features, and what a sequence model makes of a piece of them
@@ -82,6 +83,14 @@ class Network:
     passing: float
 
 
+# Two steps of training at 224x224, peak in MB, by batch, of which 770 before work begins: flow of tiny_motion_net
+# 1,274 (2) and 2,033 (6), in bfloat16 1,732 (6); motion_net 2,125 (2) and 2,969 (6), in bfloat16 2,443 (6);
+# tiny_motion_net_3d 1,398 (1) and 1,846 (3). Spatial resnet18 1,318 (8) and 1,811 (32), in bfloat16 1,372 (32);
+# resnet50 1,654 (4) and 2,822 (16); resnet3d_34 2,402 (1) and 2,841 (3). Motion resnet18 1,148 (8) and 1,263 (32);
+# resnet50 2,452 (16) and resnet3d_34 2,300 (3), both with flow computed in each step. Jointly: swift 1,708 (2) and
+# 1,970 (4), medium 3,456 (2), slow 4,644 (2). Extraction of 48 frames: swift 1,162, fast 1,164, medium 1,815, slow
+# 3,471 at least (it was stopped early). The estimates are 1.06 to 1.84 times as much. mobilenet_v2 was not measured
+# but guessed.
 NETWORKS = {
     "tiny_motion_net": Network(2.0, 25.6, 200, 35),
     "motion_net": Network(45.9, 44.4, 230, 50),

@@ -131,21 +131,18 @@ def test_no_stage_imports_the_estimates():
             )
 
 
-# Rule, stream, preset, and a batch that makes a difference of several hundred MB at 128x128.
+# Rule, stream, preset, and a batch that makes a difference of some hundred MB at 96x96.
 CASES = [
     ("train_flow", "", "swift", 16),
     ("train_flow", "", "medium", 12),
-    ("train_flow", "", "slow", 8),
+    ("train_flow", "", "slow", 12),
     ("train_stream", "spatial", "swift", 64),
     ("train_stream", "spatial", "medium", 32),
     ("train_stream", "spatial", "slow", 8),
     ("train_stream", "motion", "swift", 64),
-    ("train_stream", "motion", "medium", 16),
     ("train_stream", "motion", "slow", 8),
     ("train_joint", "", "swift", 8),
-    ("train_joint", "", "slow", 4),
     ("extract_features", "", "swift", 4),
-    ("extract_features", "", "medium", 4),
     ("extract_features", "", "slow", 4),
     ("train_sequence", "", "swift", 32),
     ("predict_video", "", "swift", 4),
@@ -173,8 +170,9 @@ def test_estimates_hold_for_a_small_and_a_large_case(rule, stream, preset, batch
     """
     frames = 4_000 if "sequence" in rule or "predict" in rule else 150
     small = measure(rule, stream, preset, size=64, batch=2, frames=frames // 3)
-    large = measure(rule, stream, preset, size=128, batch=batch, frames=frames)
+    large = measure(rule, stream, preset, size=96, batch=batch, frames=frames)
     for used in (small, large):
+        print(", ".join(f"{name} {value:.0f}" for name, value in used.items()))
         assert used["memory"] <= used["estimated_memory"] <= 3 * used["memory"]
         assert used["seconds"] <= resources.MODEST * used["estimated_seconds"]
         assert used["estimated_seconds"] <= 10 * used["seconds"]
