@@ -13,8 +13,6 @@ rule decide_behaviors:
         "logs/predictions/main/{video}.log",
     benchmark:
         "benchmarks/jobs/predictions/main/{video}.tsv"
-    group:
-        "ethogram"
     conda:
         "../../envs/figures.yaml"
     threads: 1
@@ -51,8 +49,6 @@ rule draw_ethogram:
         "logs/ethograms/{video}.log",
     benchmark:
         "benchmarks/jobs/ethograms/{video}.tsv"
-    group:
-        "ethogram"
     conda:
         "../../envs/figures.yaml"
     threads: 1
@@ -85,8 +81,6 @@ rule summarize_bouts:
         "logs/summary.log",
     benchmark:
         "benchmarks/jobs/summary.tsv"
-    group:
-        "summary"
     conda:
         "../../envs/figures.yaml"
     threads: 1
@@ -119,8 +113,6 @@ rule count_transitions:
         "logs/transitions.log",
     benchmark:
         "benchmarks/jobs/transitions.tsv"
-    group:
-        "summary"
     conda:
         "../../envs/figures.yaml"
     threads: 1

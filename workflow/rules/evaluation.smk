@@ -23,8 +23,6 @@ rule evaluate:
         "logs/evaluation/evaluate.log",
     benchmark:
         "benchmarks/jobs/evaluation/evaluate.tsv"
-    group:
-        "summary"
     conda:
         "../../envs/figures.yaml"
     threads: 1
@@ -60,8 +58,6 @@ rule draw_evaluation:
         "logs/evaluation/draw.log",
     benchmark:
         "benchmarks/jobs/evaluation/draw.tsv"
-    group:
-        "summary"
     conda:
         "../../envs/figures.yaml"
     threads: 1
@@ -96,8 +92,6 @@ rule write_report:
         "logs/report.log",
     benchmark:
         "benchmarks/jobs/report.tsv"
-    group:
-        "summary"
     conda:
         "../../envs/figures.yaml"
     threads: 1
