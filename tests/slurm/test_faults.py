@@ -131,16 +131,14 @@ def test_a_full_queue_is_waited_for(cluster, folder, local):
 
 def test_a_new_run_waits_for_the_jobs_of_one_that_was_killed_and_does_none_twice(cluster, folder, local):
     """One training is at work when the run is killed, and another waits for the GPU that somebody else has."""
-    other = cluster.ask("sbatch", "--parsable", "--gpus=1", "--wrap=sleep 3600").stdout.strip()
+    other = cluster.ask("sbatch", "--parsable", "--gpus=1", "--mem=100", "--wrap=sleep 3600").stdout.strip()
     with running(folder, FLOW, STREAM, cluster=cluster, words="killed.txt") as killed:
         rule, training = killed.hold(*TRAININGS)
         number = number_of(killed, TRAININGS[rule])
         assert sorted(line.split()[1] for line in cluster.jobs()) == ["PENDING", "RUNNING", "RUNNING"]
         killed.kill()
         with running(folder, FLOW, STREAM, cluster=cluster) as run:
-            line = (
-                "note: an earlier run was killed, but 1 job is of it still at work on the cluster; waiting for the end"
-            )
+            line = "note: an earlier run was killed, but 1 of its jobs is still at work on the cluster"
             run.wait_for(lambda: line in run.said, "it waits")
             assert f"scancel {number};" in run.said
             assert sorted(cluster.jobs()) == sorted([f"{number} RUNNING", f"{other} RUNNING"])
