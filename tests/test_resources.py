@@ -177,4 +177,5 @@ def test_estimates_hold_for_a_small_and_a_large_case(rule, stream, preset, batch
         assert used["seconds"] <= resources.MODEST * used["estimated_seconds"]
         assert used["estimated_seconds"] <= 10 * used["seconds"]
     grown, estimated = (large[name] - small[name] for name in ("memory", "estimated_memory"))
-    assert 0.8 * grown <= estimated, "it grows less than what is used"
+    noise = 50  # MB by which the same work differs from time to time
+    assert 0.8 * grown <= estimated + noise, "it grows less than what is used"
