@@ -2,11 +2,20 @@
 
 from snakemake.io import AnnotatedString
 from snakemake.iocontainers import Wildcards
+from snakemake.rules import Rule
 
 # The rules that work on one video.
 PACKED = ["draw_video", "ingest_video", "check_labels", "extract_features"]
 PACKED += ["predict_video", "decide_behaviors", "draw_ethogram"]
 PACK_RULES = {}  # the rule of each pack -> the rule that it stands for
+
+
+class PackRule(Rule):
+    """The rule of a pack; what a profile says of groups, known only after the rules, is that of the rule it stands for."""
+
+    @property
+    def group(self):
+        return workflow.get_rule(PACK_RULES[self.name]).group
 
 
 def packs_of(stage):

@@ -24,8 +24,6 @@ for stage in [workflow.get_rule(name) for name in PACKED if workflow.is_rule(nam
                 [str(file) for wildcards in jobs for file in stage.expand_log(wildcards)],
             benchmark:
                 f"benchmarks/jobs/packs/{name}.tsv"
-            group:
-                stage.group
             conda:
                 stage.conda_env
             threads: stage.resources["_cores"].value
@@ -41,3 +39,4 @@ for stage in [workflow.get_rule(name) for name in PACKED if workflow.is_rule(nam
 
         PACK_RULES[name] = stage.name
         make_only(workflow.get_rule(name), files[name])
+        workflow.get_rule(name).__class__ = PackRule
