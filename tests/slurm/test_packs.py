@@ -32,6 +32,6 @@ def test_two_hundred_short_videos_are_few_submissions(cluster, tmp_path):
         run.finish()
     assert len(re.findall(r"has been submitted with SLURM jobid", run.said)) == SUBMISSIONS
     assert len(list((tmp_path / "results/ethograms").glob("*.png"))) == 200
-    logs = [run.log(f"features/main/sim_{number:03d}") for number in range(200)]
+    logs = [run.log(f"features/main/sim_{number:02d}") for number in range(200)]
     assert all(log.startswith("SLURM job ") for log in logs)
     assert len({log.splitlines()[0] for log in logs}) == PACKS
