@@ -31,18 +31,23 @@ def settle_before_execution(workflow):
     workflow.execute = settle_and_execute
 
 
-def begin_run():
-    """Write down by which name SLURM knows the jobs of this run, before the first is submitted; none elsewhere."""
+def slurm_executor():
+    """What submits the jobs of this run to SLURM; None elsewhere. (That for LSF has names of runs, too.)"""
     executor = workflow.scheduler._executor
-    if name := getattr(executor, "run_uuid", None):
-        slurm.note_run(name)
+    return executor if type(executor).__module__ == "snakemake_executor_plugin_slurm" else None
+
+
+def begin_run():
+    """Write down by which name SLURM knows the jobs of this run, before the first is submitted."""
+    if executor := slurm_executor():
+        slurm.note_run(executor.run_uuid)
         submit_later(executor)
 
 
 def end_run():
     """Strike out the name of this run where its jobs have ended; those that were just cancelled may take a while."""
-    if name := getattr(workflow.scheduler._executor, "run_uuid", None):
-        slurm.forget_run(name)
+    if executor := slurm_executor():
+        slurm.forget_run(executor.run_uuid)
 
 
 def submit_later(executor):
