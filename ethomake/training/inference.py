@@ -11,6 +11,7 @@ from torch.fx.experimental.optimization import fuse
 from ethomake.job import say
 from ethomake.training.device import place
 from ethomake.training.weights import freeze
+from ethomake.training.winograd import use_winograd
 
 T = TypeVar("T")
 
@@ -25,6 +26,8 @@ def for_inference(network: nn.Module, device: torch.device, precision: torch.dty
         folded = fuse(network.eval())
     except (torch.fx.proxy.TraceError, TypeError, ValueError):
         folded = copy.deepcopy(network.eval())
+    if device.type == "cpu":
+        use_winograd(folded)
     return freeze(place(folded.to(precision), device))
 
 
