@@ -9,6 +9,21 @@ import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# With `-n 2 --dist loadgroup --no-loadscope-reorder` two processes share the tests: what takes longest comes first.
+FIRST = ("test_real_flies", "test_the_method_works", "slurm/", "workflow/")
+
+
+def pytest_collection_modifyitems(items):
+    """Keep together, in one process, the tests of the cluster, of which there is one, and those of any other file."""
+
+    def group(item):
+        return next((name for name in FIRST[:3] if name in item.nodeid), item.nodeid.split("::")[0])
+
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group(item)))
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: next((i for i, name in enumerate(FIRST) if name in item.nodeid), len(FIRST)))
+
 
 @pytest.fixture(autouse=True)
 def _on_the_cpu(request, monkeypatch):

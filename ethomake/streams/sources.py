@@ -31,6 +31,7 @@ from ethomake.training.losses import UNSCORED
 
 Labelled = tuple[str | Path, str | Path]  # a video's video.json and its label table
 BLOCK = 64  # windows after which what is done is kept
+PHASES = (0, FLOWS // 2)  # of the windows that a motion stream learns from
 LARGEST_TRACK = 32e9  # bytes of each frame's own flows that are kept on disk at most
 
 
@@ -120,8 +121,9 @@ class TrackSource:
 
     Args:
         track: path of the file to keep the flow in, float16; how far it is complete stands in `<track>.json`.
-        shared: the windows lie end to end, where extraction with `reuse` has them, and neighboring frames share
-            their flows; else each frame has the ten flows of its own window.
+        phases: where windows that lie end to end, and share their flows, begin: 0 is where extraction with `reuse`
+            has them. Of several, a batch to learn from draws one for each sample, so that nothing is learned from
+            where in its window a frame lies. None: each frame has the ten flows of its own window.
     """
 
     def __init__(
@@ -130,10 +132,13 @@ class TrackSource:
         generator: FlowGenerator,
         augmentation: Augmentation,
         track: str | Path,
-        shared: bool = True,
+        phases: Sequence[int] | None = (0,),
     ):
         self.labelled, self.augmentation = labelled, augmentation
-        places, self.rows = shared_windows(labelled) if shared else own_windows(labelled)
+        parts = [own_windows(labelled)] if phases is None else [shared_windows(labelled, phase) for phase in phases]
+        places = np.concatenate([windows for windows, _ in parts])
+        first = np.cumsum([0, *(len(windows) for windows, _ in parts[:-1])]) * FLOWS
+        self.rows = np.stack([rows for _, rows in parts]) + first[:, None, None]
         pool, track = FramePool(labelled.manifests, budget=0), Path(track)
         with parallel.first_alone():
             _complete_track(track, pool, places, generator)
@@ -142,9 +147,15 @@ class TrackSource:
 
     def load(self, chosen: np.ndarray, rng: np.random.Generator | None) -> tuple[torch.Tensor, ...]:
         """Flow stacks, float16 (N, 20, h, w), and changes."""
-        own = slice(None) if rng is None else parallel.own(len(chosen))
-        stacks = torch.from_numpy(self.pairs[self.rows[chosen[own]]]).flatten(1, 2)
-        return (stacks,) if rng is None else (stacks, draw_rotations(self.augmentation, len(chosen), rng)[own])
+        if rng is None:
+            return (self._stacks(self.rows[0, chosen]),)
+        own = parallel.own(len(chosen))
+        phases = rng.integers(len(self.rows), size=len(chosen)) if len(self.rows) > 1 else np.zeros(len(chosen), int)
+        rotations = draw_rotations(self.augmentation, len(chosen), rng)
+        return self._stacks(self.rows[phases[own], chosen[own]]), rotations[own]
+
+    def _stacks(self, rows: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(self.pairs[rows]).flatten(1, 2)
 
     def change(self, stacks: torch.Tensor, *changes: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Flow stacks, float32 (N, 20, h, w)."""
@@ -165,16 +176,17 @@ def own_windows(labelled: LabelledFrames) -> tuple[np.ndarray, np.ndarray]:
     return np.stack([labelled.videos, labelled.frames], 1), np.arange(len(labelled) * FLOWS).reshape(-1, FLOWS)
 
 
-def shared_windows(labelled: LabelledFrames) -> tuple[np.ndarray, np.ndarray]:
+def shared_windows(labelled: LabelledFrames, phase: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """The windows that hold the pairs t-5..t+4 of the labelled frames t, out of windows that lie end to end.
 
-    They begin at multiples of ten frames, as in `ethomake.flow.stacks`. Returns the same as `own_windows`.
+    They begin `phase` frames after multiples of ten, with 0 as in `ethomake.flow.stacks`. Returns the same as
+    `own_windows`.
     """
-    pairs = labelled.frames[:, None] + np.arange(FLOWS) - FLOWS // 2
+    pairs = labelled.frames[:, None] + np.arange(FLOWS) - FLOWS // 2 - phase
     videos = np.broadcast_to(labelled.videos[:, None], pairs.shape)
     windows = np.stack([videos, pairs // FLOWS], -1).reshape(-1, 2)
     distinct, which = np.unique(windows, axis=0, return_inverse=True)
-    return distinct * [1, FLOWS] + [0, FRAMES // 2], which.reshape(pairs.shape) * FLOWS + pairs % FLOWS
+    return distinct * [1, FLOWS] + [0, phase + FRAMES // 2], which.reshape(pairs.shape) * FLOWS + pairs % FLOWS
 
 
 def _complete_track(track: Path, pool: FramePool, places: np.ndarray, generator: FlowGenerator) -> None:
@@ -227,6 +239,7 @@ def flow_source(
     *,
     shared: bool,
     samples: int,
+    learn: bool = True,
 ) -> Source:
     """Stacks for the motion stream, from a track or on the fly: whichever takes the flow network fewer windows.
 
@@ -235,9 +248,10 @@ def flow_source(
     Args:
         shared: neighboring frames share their flows, which needs a track.
         samples: how many the training draws in all of its epochs, at most.
+        learn: it is learned from, rather than validated with.
     """
     if shared:
-        return TrackSource(labelled, generator, augmentation, track)
+        return TrackSource(labelled, generator, augmentation, track, PHASES if learn else PHASES[:1])
     height, width = read_json(labelled.manifests[0])["image_size"]
     size = len(labelled) * FLOWS * 2 * (height // 2) * (width // 2) * 2
     name = f"optic flow to {Path(track).name}"
@@ -247,5 +261,5 @@ def flow_source(
         say(f"{name}: computed on the fly for {samples} samples; to keep it would take {size / 1e9:.0f} GB")
     else:
         say(f"{name}: computed once for {len(labelled)} frames and kept, rather than for up to {samples} samples")
-        return TrackSource(labelled, generator, augmentation, track, shared=False)
+        return TrackSource(labelled, generator, augmentation, track, phases=None)
     return WindowSource(labelled, generator, augmentation)

@@ -106,7 +106,15 @@ def train_stream(
             return FrameSource(labelled, model.needs, changes, mean, std)
         track = flows / part
         samples = schedule.epochs * epoch_samples(len(labelled), schedule)
-        return flow_source(labelled, generator, changes, track, shared=settings["reuse"], samples=samples)
+        return flow_source(
+            labelled,
+            generator,
+            changes,
+            track,
+            shared=settings["reuse"],
+            samples=samples,
+            learn=part == "train",
+        )
 
     rows = fit_classifier(
         model,

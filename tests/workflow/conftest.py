@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+CORES = str(2 // min(2, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))))  # for long runs
 
 # As small as the simulated example can be and still pass through every stage; JSON is YAML.
 TINY = {

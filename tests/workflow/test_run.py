@@ -7,6 +7,8 @@ import shutil
 
 import pytest
 
+from .conftest import CORES
+
 
 def read_rows(path):
     with path.open(newline="", encoding="utf-8") as file:
@@ -89,7 +91,7 @@ def test_the_method_works_and_each_stream_sees_its_share(run_snakemake, tmp_path
 
     def scores(**config):
         outcome = run_snakemake(
-            tmp_path, "--cores", "2", "evaluation", config={"example": "simulated"} | config, timeout=2400
+            tmp_path, "--cores", CORES, "evaluation", config={"example": "simulated"} | config, timeout=2400
         )
         assert outcome.status == 0, outcome.output[-3000:]
         metrics = json.loads((tmp_path / "results/evaluation/metrics.json").read_text())
@@ -116,11 +118,11 @@ def test_the_method_works_and_each_stream_sees_its_share(run_snakemake, tmp_path
 @pytest.mark.slow
 def test_real_flies_from_the_package_index_to_the_evaluation(run_snakemake, tmp_path):
     """As shipped: wing extension of flies filmed by another camera is found, at least twice as well as by chance."""
-    fetched = run_snakemake(tmp_path, "--cores", "2", "results/example/flies/sleap-1.3.1-py3-none-any.whl")
+    fetched = run_snakemake(tmp_path, "--cores", CORES, "results/example/flies/sleap-1.3.1-py3-none-any.whl")
     if "example=simulated" in fetched.output:
         pytest.skip("the package index cannot be reached")
     assert fetched.status == 0, fetched.output[-3000:]
-    outcome = run_snakemake(tmp_path, "--cores", "2", timeout=3000)
+    outcome = run_snakemake(tmp_path, "--cores", CORES, timeout=3000)
     assert outcome.status == 0, outcome.output[-3000:]
     row = json.loads((tmp_path / "results/evaluation/metrics.json").read_text())["behaviors"]["wing_extension"]
     print(row)
