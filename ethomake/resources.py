@@ -36,6 +36,7 @@ AT_ONCE = {"flow": 4, "spatial": 16, "motion": 16}  # samples that extraction gi
 FLOW_BLOCK = 64  # windows whose flow is computed at a time before a motion stream is trained
 FLOW_CHECKS = 256  # windows that judge an epoch of flow training
 FRAMES_KEPT = 2**32 / 1e6  # decoded frames that a training keeps in memory; where they are more, it keeps none
+PHASES = 2  # of the windows whose flow neighboring frames share, that a motion stream learns from
 LARGEST_TRACK = 32_000  # flow that the training of a motion stream keeps on disk, if each frame has its own
 
 WORKSPACE = 250  # of convolutions
@@ -89,7 +90,7 @@ class Network:
 # resnet50 1,654 (4) and 2,822 (16); resnet3d_34 2,402 (1) and 2,841 (3). Motion resnet18 1,148 (8) and 1,263 (32);
 # resnet50 2,452 (16) and resnet3d_34 2,300 (3), both with flow computed in each step. Jointly: swift 1,708 (2) and
 # 1,970 (4), medium 3,456 (2), slow 4,644 (2). Extraction of 48 frames: swift 1,162, fast 1,164, medium 1,815, slow
-# 3,471 at least (it was stopped early). The estimates are 1.06 to 1.84 times as much. mobilenet_v2 was not measured
+# 3,471 at least (it was stopped early). The estimates are 1.06 times as much or more. mobilenet_v2 was not measured
 # but guessed.
 NETWORKS = {
     "tiny_motion_net": Network(2.0, 25.6, 200, 35),
@@ -291,7 +292,7 @@ def _flow(x: Experiment, split: str, samples: int, checks: int) -> tuple[float, 
     network, batch = NETWORKS[flow["network"]], min(streams["batch"], samples)
     drawn = streams["epochs"] * _steps(streams, samples) * batch
     if flow["reuse"]:  # where frames judge that lie apart, each may need two windows of its own
-        windows = (samples + min(2 * FLOWS * checks, x.total(x.splits[split]["validate"]))) / FLOWS
+        windows = (PHASES * samples + min(2 * FLOWS * checks, x.total(x.splits[split]["validate"]))) / FLOWS
     else:
         windows = samples + checks
     track = windows * FLOWS * x.image / 3

@@ -118,6 +118,7 @@ def test_constants_are_those_of_the_stages():
     assert resources.BLOCK == stacks.BLOCK + 2 * stacks.MARGIN + 1
     assert resources.FEATURE_ROWS == store.CHUNK
     assert (resources.FLOW_BLOCK, resources.LARGEST_TRACK) == (sources.BLOCK, sources.LARGEST_TRACK / 1e6)
+    assert len(sources.PHASES) == resources.PHASES
     assert (resources.FLOW_CHECKS, resources.FRAMES_KEPT) == (flow_train.VALIDATION_WINDOWS, frames.MEMORY_BUDGET / 1e6)
     kinds = {f"{kind} {name}" for kind in ("spatial", "motion") for name in STREAM_NETWORKS}
     assert set(resources.NETWORKS) == kinds | set(FLOW_NETWORKS)

@@ -111,7 +111,7 @@ def test_a_track_holds_the_flow_of_extraction_at_labelled_frames_and_no_more(
     values = np.full((45, 1), -1)
     values[[0, 1, 23, 44]] = 0
     labelled = LabelledFrames([(videos[0][0], write_table("some", ["a"], values)), videos[1]], ["a"])
-    source = TrackSource(labelled, generator, Augmentation(), tmp_path / "track", shared)
+    source = TrackSource(labelled, generator, Augmentation(), tmp_path / "track", (0,) if shared else None)
     # shared: pairs -5..5, 18..27 and 39..48 of the first video, -5..33 of the second
     assert sum(computed) == (6 + 5 if shared else 34)
     (got,) = source.change(*source.load(np.arange(34), None))
@@ -135,6 +135,25 @@ def test_stacks_of_a_track_turn_as_flow_does(tmp_path, videos, generator):
     assert not torch.allclose(turned, stacks.float(), atol=0.1)
 
 
+def test_a_batch_to_learn_from_sees_flow_of_several_phases(tmp_path, videos, generator):
+    labelled = LabelledFrames(videos, ["a"])
+    source = TrackSource(labelled, generator, Augmentation(rotation=0), tmp_path / "track", (0, 5))
+    one = TrackSource(labelled, generator, Augmentation(rotation=0), tmp_path / "one", (0,))
+    own = TrackSource(labelled, generator, Augmentation(rotation=0), tmp_path / "own", None)
+    everything = np.arange(75)
+    assert torch.equal(source.load(everything, None)[0], one.load(everything, None)[0])
+    # Windows that begin at 5, 15, ... are the own windows of frames 10, 20, ...
+    middles = np.array([0, 10, 20, 40, 45, 55, 65])
+    (first,), (second,) = one.load(middles, None), own.load(middles, None)
+    assert not torch.allclose(first, second, atol=0.01)
+    seen = [source.load(middles, np.random.default_rng(seed))[0] for seed in range(20)]
+    for row, (zero, five) in enumerate(zip(first, second, strict=True)):
+        is_zero = [torch.equal(stacks[row], zero) for stacks in seen]
+        is_five = [torch.allclose(stacks[row], five, atol=2e-3, rtol=1e-3) for stacks in seen]
+        assert all(a != b for a, b in zip(is_zero, is_five, strict=True))
+        assert 2 < sum(is_five) < 18
+
+
 @pytest.mark.parametrize(
     ("shared", "samples", "largest", "kind", "why"),
     [
@@ -154,7 +173,9 @@ def test_flow_is_kept_where_that_is_cheaper_and_there_is_room(
     assert type(source) is kind
     assert why in capsys.readouterr().err
     if kind is TrackSource:
-        assert len(source.pairs) == (110 if shared else 750)
+        assert len(source.pairs) == (110 + 100 if shared else 750)
+        check = flow_source(labelled, generator, Augmentation(), tmp_path / "validate", learn=False, **options)
+        assert len(check.pairs) == (110 if shared else 750)
 
 
 def test_some_of_the_labelled_frames(videos):
