@@ -13,13 +13,15 @@ from torch import nn
 
 from ethomake.errors import InputError
 from ethomake.flow.train import train_flow
+from ethomake.streams.joint import train_joint
+from ethomake.streams.networks import build_stream
 from ethomake.streams.train import train_stream
 from ethomake.training import loop, parallel
 from ethomake.training.history import read_history
 from ethomake.training.launch import launch
 from ethomake.training.loop import Schedule, Training, Validation, fit, shuffled_batches
 from ethomake.training.losses import UNSCORED, focal_binary_loss
-from ethomake.training.weights import flat_parameters
+from ethomake.training.weights import flat_parameters, save_weights
 
 X = torch.linspace(-1, 1, 64, dtype=torch.float64)[:, None]
 SCORED = torch.where(torch.arange(64) % 3 > 0, (X[:, 0] > 0).long(), UNSCORED)[:, None]  # a third is not scored
@@ -108,6 +110,16 @@ def test_a_training_whose_process_was_killed_goes_on_and_ends_with_the_same_byte
     assert losses(broken) == losses(whole)
 
 
+def test_a_training_goes_on_with_another_number_of_processes(folder, capfd):
+    whole, broken = folder("whole"), folder("broken")
+    launch(learn, 1, whole)
+    with pytest.raises(InputError, match="process 3 of 3 was killed"):
+        launch(learn, 3, broken, kill_at=5)
+    launch(learn, 2, broken)
+    assert "toy: goes on after step 1 of epoch 2 of 3" in capfd.readouterr().err
+    assert losses(broken) == pytest.approx(losses(whole), rel=1e-7)
+
+
 def test_a_batch_with_nothing_for_some_process_is_refused(folder):
     with pytest.raises(InputError, match="toy: a batch of 1 cannot be shared by 2 processes; make `batch` larger"):
         launch(learn, 2, folder("a"), batch=1)
@@ -194,6 +206,25 @@ def test_two_processes_train_a_stream_as_one_does(folder, pairs, flow_weights, s
         launch(train_stream, processes, stream, pairs[:2], pairs[2:], *outputs, **options)
     # float32: Adam makes much of what rounding makes of small gradients; seen: 0.1 %
     assert curves(paths[2] / "history.csv") == pytest.approx(curves(paths[1] / "history.csv"), rel=1e-2)
+
+
+def test_two_processes_train_flow_and_streams_together_as_one_does(folder, pairs, flow_weights):
+    torch.manual_seed(0)
+    given = {"flow": flow_weights}
+    for kind in ("spatial", "motion"):
+        given[kind] = folder(kind) / "weights.safetensors"
+        facts = {"stream": kind, "network": "resnet18", "behaviors": ["bright", "half"], "exclusive": False}
+        facts |= {"channel_mean": [0.4] * 3, "channel_std": [0.3] * 3}
+        save_weights(given[kind], build_stream("resnet18", kind, 2), facts)
+    paths = {processes: folder(str(processes)) for processes in (1, 2)}
+    for processes, path in paths.items():
+        outputs = {part: path / f"{part}.safetensors" for part in given}
+        options = {"settings": STREAM | {"fusion": "average", "joint_epochs": 2}, "augmentation": CHANGES, "seed": 0}
+        options |= {"behaviors": ["bright", "half"], "exclusive": False, "checkpoint": path / "checkpoint"}
+        launch(train_joint, processes, pairs[:2], pairs[2:], given, outputs, path / "history.csv", **options)
+    one, two = (curves(paths[processes] / "history.csv") for processes in (1, 2))
+    assert two[0] == pytest.approx(one[0], rel=1e-3)
+    assert two == pytest.approx(one, rel=5e-2), "two threads of one process make 3.5 % after four steps"
 
 
 def test_alone_nothing_is_shared(monkeypatch):
