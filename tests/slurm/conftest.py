@@ -14,31 +14,15 @@ from pathlib import Path
 import psutil
 import pytest
 
+from ..tiny import TINY
 from .cluster import Cluster, missing, wait_until
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 1200  # seconds for one thing to happen; on a quiet computer it takes some
 
-# The example as small as it can be; flow network and streams learn in epochs enough to be halted between two of them.
-CONFIG = {
-    "example": "simulated",
-    "simulated": {
-        "videos": 4,
-        "seconds": 3,
-        "fps": 20,
-        "size": 64,
-        "train": 1,
-        "validate": 1,
-        "test": 1,
-        "unlabelled": 1,
-    },
-    "ingest": {"image_size": [32, 32]},
-    "flow": {"epochs": 6, "steps": 2, "batch": 2},
-    "streams": {"epochs": 3, "steps": 2, "batch": 4},
-    "sequence": {"epochs": 1, "steps": 2, "batch": 2, "window": 30},
-    "evaluation": {"chance_shifts": 5},
-}
-
+# Flow network and streams learn in epochs enough to be halted between two of them.
+CONFIG = {"example": "simulated"} | TINY
+CONFIG |= {"flow": TINY["flow"] | {"epochs": 6}, "streams": TINY["streams"] | {"epochs": 3}}
 
 # Where trainings say how far they have come.
 TRAININGS = {"train_flow": "flow/main", "train_stream": "streams/main/spatial"}

@@ -12,27 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from ..tiny import TINY
+
 ROOT = Path(__file__).parents[2]
 CORES = str(2 // min(2, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))))  # for long runs
-
-# As small as the simulated example can be and still pass through every stage; JSON is YAML.
-TINY = {
-    "simulated": {
-        "videos": 4,
-        "seconds": 3,
-        "fps": 20,
-        "size": 64,
-        "train": 1,
-        "validate": 1,
-        "test": 1,
-        "unlabelled": 1,
-    },
-    "ingest": {"image_size": [32, 32]},
-    "flow": {"epochs": 1, "steps": 2, "batch": 2},
-    "streams": {"epochs": 1, "steps": 2, "batch": 4},
-    "sequence": {"epochs": 1, "steps": 2, "batch": 2, "window": 30},
-    "evaluation": {"chance_shifts": 5},
-}
 
 
 @dataclass(frozen=True)

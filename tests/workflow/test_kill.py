@@ -12,25 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from ..tiny import TINY
+
 ROOT = Path(__file__).parents[2]
 # Every training has epochs enough to be killed between two of them.
-CONFIG = {
-    "example": "simulated",
-    "simulated": {
-        "videos": 4,
-        "seconds": 3,
-        "fps": 20,
-        "size": 64,
-        "train": 1,
-        "validate": 1,
-        "test": 1,
-        "unlabelled": 1,
-    },
-    "ingest": {"image_size": [32, 32]},
+CONFIG = {"example": "simulated"} | TINY
+CONFIG |= {
     "flow": {"epochs": 5, "steps": 6, "batch": 4},
     "streams": {"epochs": 5, "steps": 4, "batch": 4, "joint_epochs": 5},
-    "sequence": {"epochs": 40, "steps": 2, "batch": 2, "window": 30},
-    "evaluation": {"chance_shifts": 5},
+    "sequence": TINY["sequence"] | {"epochs": 40},
 }
 
 # The twelve moments: what a job's log must say before the dice are thrown, and for how many seconds the run may go on
