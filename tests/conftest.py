@@ -13,6 +13,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 FIRST = ("test_real_flies", "test_the_method_works", "slurm/", "workflow/")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist looks at the groups in the same hook
 def pytest_collection_modifyitems(items):
     """Keep together, in one process, the tests of the cluster, of which there is one, and those of any other file."""
 
