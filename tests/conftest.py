@@ -9,19 +9,13 @@ import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# With `-n 2 --dist loadgroup --no-loadscope-reorder` two processes share the tests: what takes longest comes first.
-FIRST = ("test_real_flies", "test_the_method_works", "slurm/", "workflow/")
+# With `-n 2 --dist loadfile --no-loadscope-reorder` two processes share the files with tests. One gets the examples, and
+# then the next; the other gets those of the cluster, of which there is but one.
+FIRST = ("workflow/test_run", "slurm/test_faults", "workflow/test_kill", "slurm/", "workflow/")
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist looks at the groups in the same hook
 def pytest_collection_modifyitems(items):
-    """Keep together, in one process, the tests of the cluster, of which there is one, and those of any other file."""
-
-    def group(item):
-        return next((name for name in FIRST[:3] if name in item.nodeid), item.nodeid.split("::")[0])
-
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group(item)))
+    """What takes longest comes first where processes share the tests, so that both have something to do to the end."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=lambda item: next((i for i, name in enumerate(FIRST) if name in item.nodeid), len(FIRST)))
 

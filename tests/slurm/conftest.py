@@ -1,5 +1,6 @@
 """A SLURM cluster, and Snakemake that submits to it."""
 
+import fcntl
 import json
 import os
 import re
@@ -10,6 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from tempfile import gettempdir
 
 import psutil
 import pytest
@@ -30,15 +32,17 @@ TRAININGS = {"train_flow": "flow/main", "train_stream": "streams/main/spatial"}
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory):
-    """A cluster of one node with two GPUs, up for the whole session."""
+    """A cluster of one node with two GPUs, up for the whole session; a computer has one at a time."""
     if reason := missing():
         pytest.skip(f"no SLURM cluster: {reason}")
     one = Cluster(tmp_path_factory.mktemp("cluster"))
-    try:
-        one.start()
-        yield one
-    finally:
-        one.stop()
+    with (Path(gettempdir()) / "ethomake-cluster.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            one.start()
+            yield one
+        finally:
+            one.stop()
 
 
 @dataclass
