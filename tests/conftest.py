@@ -9,8 +9,8 @@ import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# With `-n 2 --dist loadfile --no-loadscope-reorder` two processes share the files with tests. One gets the examples, and
-# then the next; the other gets those of the cluster, of which there is but one.
+# With `-n 2 --dist loadfile --no-loadscope-reorder` two processes share the files with tests. One gets the examples,
+# and test_kill after them, the other those of the cluster, of which there is but one.
 FIRST = ("workflow/test_run", "slurm/test_faults", "workflow/test_kill", "slurm/", "workflow/")
 
 
