@@ -24,7 +24,7 @@ PATIENCE = 1200  # seconds for one thing to happen; on a quiet computer it takes
 
 # Flow network and streams learn in epochs enough to be halted between two of them.
 CONFIG = {"example": "simulated"} | TINY
-CONFIG |= {"flow": TINY["flow"] | {"epochs": 6}, "streams": TINY["streams"] | {"epochs": 3}}
+CONFIG |= {"flow": TINY["flow"] | {"epochs": 8}, "streams": TINY["streams"] | {"epochs": 5}}
 
 # Where trainings say how far they have come.
 TRAININGS = {"train_flow": "flow/main", "train_stream": "streams/main/spatial"}
@@ -79,12 +79,12 @@ class Run:
         return wait_until(so_or_over, PATIENCE, words, lambda: self.said[-3000:])
 
     def hold(self, *rules: str) -> tuple[str, psutil.Process]:
-        """Halt a training between its first epoch and its last; give its rule, one of these, and its process."""
+        """Halt a training when its first epoch is kept; give its rule, one of these, and its process."""
 
-        def training():
-            return next((rule for rule in rules if "epoch 1:" in self.log(TRAININGS[rule])), None)
+        def training():  # an epoch is told before it is kept
+            return next((rule for rule in rules if "epoch 2:" in self.log(TRAININGS[rule])), None)
 
-        rule = self.wait_for(training, f"the first epoch of {rules}")
+        rule = self.wait_for(training, f"the second epoch of {rules}")
         found = [each for each in processes_in(self.folder) if each.cmdline()[-1].endswith(f".{rule}.py")]
         assert len(found) == 1, found
         found[0].suspend()
