@@ -9,16 +9,6 @@ import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# With `-n 2 --dist loadfile --no-loadscope-reorder` two processes share the files with tests. One gets the examples,
-# and test_kill after them, the other those of the cluster, of which there is but one.
-FIRST = ("workflow/test_run", "slurm/test_faults", "workflow/test_kill", "slurm/", "workflow/")
-
-
-def pytest_collection_modifyitems(items):
-    """What takes longest comes first where processes share the tests, so that both have something to do to the end."""
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        items.sort(key=lambda item: next((i for i, name in enumerate(FIRST) if name in item.nodeid), len(FIRST)))
-
 
 @pytest.fixture(autouse=True)
 def _on_the_cpu(request, monkeypatch):

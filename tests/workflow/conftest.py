@@ -15,7 +15,7 @@ import pytest
 from ..tiny import TINY
 
 ROOT = Path(__file__).parents[2]
-CORES = str(2 // min(2, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))))  # for long runs
+CORES = os.environ.get("ETHOMAKE_TEST_CORES", "2")  # of the long runs
 
 
 @dataclass(frozen=True)
