@@ -27,8 +27,10 @@ class Schedule:
     """How long and how fast to train; the keys of the same names in config.yaml.
 
     Adam, its rate multiplied by `plateau_factor` after `patience` epochs without progress, an end below
-    `minimum_learning_rate`. `l2_sp_alpha` pulls weights toward the values they started from where those were
-    pretrained, `l2_sp_beta` pulls all others toward zero (L2-SP, Li et al. 2018, arXiv 1802.01483).
+    `minimum_learning_rate`. Where epochs are few, progress may never stop for that long: in the last `final_epochs`
+    the rate is at most `plateau_factor` times the first. `l2_sp_alpha` pulls weights toward the values they started
+    from where those were pretrained, `l2_sp_beta` pulls all others toward zero (L2-SP, Li et al. 2018, arXiv
+    1802.01483).
     """
 
     epochs: int
@@ -38,6 +40,7 @@ class Schedule:
     plateau_factor: float = 0.1
     patience: int = 3
     minimum_learning_rate: float = 5e-7
+    final_epochs: int = 0
     l2_sp_alpha: float = 0.0
     l2_sp_beta: float = 0.0
 
@@ -208,7 +211,10 @@ def fit(
 
     while len(history) < schedule.epochs and optimizer.param_groups[0]["lr"] >= schedule.minimum_learning_rate:
         epoch = len(history) + 1
-        rate = optimizer.param_groups[0]["lr"]
+        group = optimizer.param_groups[0]
+        if epoch > schedule.epochs - schedule.final_epochs:
+            group["lr"] = min(group["lr"], schedule.learning_rate * schedule.plateau_factor)
+        rate = group["lr"]
         plan = training.plan(epoch_rng(seed, epoch))
         if len(plan) and min(map(len, plan)) < parallel.size():
             raise InputError(

@@ -187,6 +187,22 @@ def test_the_rate_falls_on_a_plateau_and_ends_the_training(tmp_path, figures):
     assert rates == pytest.approx([1e-4] * 3 + [1e-5] * 2)
 
 
+@pytest.mark.parametrize(
+    "final_epochs, patience, rates",
+    [
+        (2, 9, [1e-2, 1e-2, 1e-3, 1e-3]),
+        (2, 0, [1e-2, 1e-2, 1e-3, 1e-4]),  # what has fallen further stays there
+        (1, 1, [1e-2, 1e-2, 1e-2, 1e-3]),  # and falls no second time
+        (9, 9, [1e-3] * 4),
+    ],
+)
+def test_the_last_epochs_learn_at_a_lower_rate(tmp_path, final_epochs, patience, rates):
+    figures = (1.0, None)  # no progress after the first
+    schedule = Schedule(4, 4, 16, learning_rate=1e-2, patience=patience, final_epochs=final_epochs)
+    history = run(make_model(), tmp_path, schedule, lambda outputs: figures)
+    assert [row["learning_rate"] for row in history] == pytest.approx(rates)
+
+
 def test_l2_sp_pulls_toward_the_start_and_toward_zero(tmp_path):
     model = make_model()
     start = {name: p.detach().clone() for name, p in model.named_parameters()}
