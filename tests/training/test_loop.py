@@ -188,7 +188,7 @@ def test_the_rate_falls_on_a_plateau_and_ends_the_training(tmp_path, figures):
 
 
 @pytest.mark.parametrize(
-    "final_epochs, patience, rates",
+    ("final_epochs", "patience", "rates"),
     [
         (2, 9, [1e-2, 1e-2, 1e-3, 1e-3]),
         (2, 0, [1e-2, 1e-2, 1e-3, 1e-4]),  # what has fallen further stays there

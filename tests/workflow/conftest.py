@@ -37,10 +37,10 @@ def run_snakemake():
     """`run_snakemake(folder, *arguments, config={...})` runs the workflow in `folder`; gives its Outcome.
 
     Not through the shell and in this Python, so that it tests what is checked out, whatever is on PATH. `checkout`
-    is another copy of the workflow and the library.
+    is another copy of the workflow and the library; Python looks for modules in the folders `modules` first.
     """
 
-    def run(folder, *arguments, config=None, timeout=600, checkout=ROOT):
+    def run(folder, *arguments, config=None, timeout=600, checkout=ROOT, modules=()):
         folder = Path(folder)
         options = [f"{key}={json.dumps(value)}" for key, value in (config or {}).items()]
         command = [
@@ -54,7 +54,7 @@ def run_snakemake():
         ]
         command += [*arguments, *(["--config", *options] if options else [])]
         environment = os.environ | {"OMP_NUM_THREADS": "1", "XDG_CACHE_HOME": str(folder / ".cache")}
-        environment["PYTHONPATH"] = str(checkout)
+        environment["PYTHONPATH"] = os.pathsep.join(map(str, [*modules, checkout]))
         done = subprocess.run(
             command,
             cwd=folder,
