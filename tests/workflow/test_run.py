@@ -91,7 +91,7 @@ def test_the_method_works_and_each_stream_sees_its_share(run_snakemake, tmp_path
 
     def scores(**config):
         outcome = run_snakemake(
-            tmp_path, "--cores", CORES, "evaluation", config={"example": "simulated"} | config, timeout=2400
+            tmp_path, "--cores", CORES, "evaluation", config={"example": "simulated"} | config, timeout=4800
         )
         assert outcome.status == 0, outcome.output[-3000:]
         metrics = json.loads((tmp_path / "results/evaluation/metrics.json").read_text())
