@@ -20,18 +20,23 @@ from ethomake.ingest.frames import FRAMES, INDEX, MANIFEST
 from ethomake.ingest.ingest import ingest_video
 
 IMAGE = (224, 224)
-LENGTHS = {(480, 640): 1500, (1024, 1280): 500}  # frames that are timed, by height and width
+VIDEOS = [  # height, width, grey levels of noise, frames that are timed
+    (240, 320, 0, 6000),
+    (240, 320, 6, 4000),
+    (480, 640, 6, 1500),
+    (1024, 1280, 6, 500),
+]
 
 
 def cases(folder: Path, quick: bool) -> list[Case]:
     """Each size of video, plain and ours."""
     found = []
-    for (height, width), frames in LENGTHS.items():
+    for height, width, noise, frames in VIDEOS:
         if quick and height > 480:
             continue
         frames = 150 if quick else frames
-        video = draw(folder / f"ingest-{frames}-{width}x{height}.mp4", frames, width, height)
-        stage = f"ingest, {width}x{height}"
+        video = draw(folder / f"ingest-{width}x{height}-{noise}-{frames}.mp4", frames, width, height, noise)
+        stage = f"ingest, {width}x{height}" + ("" if noise else ", smooth")
         found.append(Case(stage, "ffmpeg -f null", partial(plain, video, (height, width), frames), plain=True))
         found.append(Case(stage, "ethomake", partial(ours, video, frames)))
     return found

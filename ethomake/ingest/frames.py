@@ -22,6 +22,7 @@ from ethomake.errors import InputError
 from ethomake.files import file_digest, read_json
 
 FRAMES, INDEX, MANIFEST = "frames.mjpeg", "frames.npy", "video.json"
+ROWS = 256  # of squares of 8 bits; the sum of so many is below 2**24: exact in float32
 
 
 class FrameStore:
@@ -128,20 +129,24 @@ class FrameWriter:
         self._content = (slice(y, y + h), slice(x, x + w))
         self._offsets = array("q", [0])
         self._digest = hashlib.sha256()
-        self._sum = np.zeros((w, 3), dtype=np.uint64)  # of each column
-        self._squares = np.zeros((w, 3), dtype=np.uint64)
+        self._sum = np.zeros((w, 3))  # of each column; float64, in which whole numbers are exact up to 2**53
+        self._squares = np.zeros((w, 3))
+        self._values = np.empty((min(h, ROWS), w, 3), dtype=np.float32)  # kept: to get fresh memory costs as much again
         self._pixels = 0
         self._last: bytes | None = None
 
     def append(self, frame: np.ndarray) -> None:
         """Add a frame, uint8 (H, W, 3)."""
-        # In whole numbers: exact, in whatever order they are added. Not in torch, whose threads cost far more on so
-        # small a job than they give, and take the cores from the decoder.
-        values = frame[self._content].astype(np.uint16)  # 255 squared fits
-        self._sum += values.sum(axis=0, dtype=np.uint32)
-        self._pixels += values.shape[0] * values.shape[1]
-        np.multiply(values, values, out=values)
-        self._squares += values.sum(axis=0, dtype=np.uint32)
+        # Exact, so that the order in which they are added does not matter. Not in torch, whose threads cost far more on
+        # so small a job than they give, and take the cores from the decoder.
+        content = frame[self._content]
+        for row in range(0, len(content), ROWS):
+            values = self._values[: len(content) - row]
+            np.copyto(values, content[row : row + ROWS])
+            self._sum += values.sum(axis=0)
+            np.multiply(values, values, out=values)
+            self._squares += values.sum(axis=0)
+        self._pixels += content.shape[0] * content.shape[1]
         image = torch.from_numpy(frame).permute(2, 0, 1)
         self._write(encode_jpeg(image, quality=self.quality).numpy().tobytes())
 

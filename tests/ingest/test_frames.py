@@ -116,6 +116,16 @@ def test_statistics_are_of_the_content_only(tmp_path):
     np.testing.assert_allclose(std, content.std(0), atol=1e-8)
 
 
+def test_statistics_of_large_bright_images_are_exact(tmp_path):
+    bright = np.full((640, 32, 3), 255, dtype=np.uint8)
+    bright[:, :, 1] = 254  # 640 rows of 255 squared are more than float32 holds
+    with (tmp_path / "frames.mjpeg").open("wb") as file:
+        writer = FrameWriter(file, 92, (0, 0, 32, 640))
+        for _ in range(3):
+            writer.append(bright)
+    assert writer.statistics() == ([1.0, round(254 / 255, 8), 1.0], [0.0] * 3)
+
+
 def test_a_damaged_frame_shows_the_one_before(tmp_path):
     with (tmp_path / "frames.mjpeg").open("wb") as file:
         writer = FrameWriter(file, 92, BOX)
