@@ -13,16 +13,17 @@ from pathlib import Path
 from snakemake.utils import min_version
 
 from ethomake import config as project_config
-from ethomake import slurm, workplace
+from ethomake import workplace
 from ethomake.bundle.read import read_bundle
-from ethomake.costs import jobs_of, price, table
 from ethomake.errors import InputError
 from ethomake.failures import in_words
 from ethomake.labels.splits import write_split
-from ethomake.packs import Member, Pack, plan_packs, read_packs, write_packs
 from ethomake.provenance.code import code_digest
 from ethomake.provenance.versions import version_notes
-from ethomake.resources import Experiment, count_frames, count_megabytes, memory_to_ask, minutes_to_ask, need
+from ethomake.scheduling import slurm
+from ethomake.scheduling.costs import jobs_of, price, table
+from ethomake.scheduling.packs import Member, Pack, plan_packs, read_packs, write_packs
+from ethomake.scheduling.resources import Experiment, count_frames, count_megabytes, memory_to_ask, minutes_to_ask, need
 
 min_version("9.20")
 

@@ -1,4 +1,4 @@
-"""What trainings, extraction and sequence inference need, beside the estimates that ethomake/resources.py makes of it.
+"""What trainings, extraction and sequence inference need, beside the estimates of ethomake.scheduling.resources.
 
     ./run python -m benchmarks.needs                                  real sizes; hours on a small machine
     ./run python -m benchmarks.needs train_flow extract_features      some of the work
@@ -31,7 +31,7 @@ from ethomake.flow.networks import build_flow_network
 from ethomake.flow.train import train_flow
 from ethomake.ingest.frames import FrameWriter
 from ethomake.labels.table import LabelTable, write_labels
-from ethomake.resources import Experiment, need
+from ethomake.scheduling.resources import Experiment, need
 from ethomake.sequence.model import SequenceModel
 from ethomake.sequence.predict import predict_video
 from ethomake.sequence.train import train_sequence

@@ -84,7 +84,7 @@ def bind_jobs() -> None:
     """Let the jobs that this process starts end when it is gone (see `ethomake.job.job`).
 
     On a cluster each job is started by a Snakemake of its own, beside it on the node, to which it is bound: jobs go
-    on when the Snakemake that submitted them is gone (see `ethomake.slurm`), and end with their allocation.
+    on when the Snakemake that submitted them is gone (see `ethomake.scheduling.slurm`), and end with their allocation.
     """
     os.environ["ETHOMAKE_RUN"] = f"{platform.node()} {os.getpid()}"
 

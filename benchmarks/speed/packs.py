@@ -21,7 +21,7 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from ethomake.packs import SIZE
+from ethomake.scheduling.packs import SIZE
 
 ROOT = Path(__file__).parents[2]
 SECONDS, FPS = (2, 10), 30

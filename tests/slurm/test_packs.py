@@ -22,7 +22,7 @@ MANY = CONFIG | {
     "flow": {"epochs": 1, "steps": 2, "batch": 2},
     "streams": {"epochs": 1, "steps": 2, "batch": 4},
 }
-PACKS = 3 + 6  # one of each part, and six of those without labels
+PACKS = 3 + 1  # one of each part, and one of those without labels
 # Drawing, ingest, features, probabilities, and decisions with ethograms; labels; four trainings, thresholds, summary.
 SUBMISSIONS = 5 * PACKS + 3 + 6
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ethomake.resources import SNAKEMAKE
+from ethomake.scheduling.resources import SNAKEMAKE
 
 SCRIPTS = {"evaluate_test": "evaluate", "check_results": "check", "export_provenance": "provenance"}
 

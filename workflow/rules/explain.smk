@@ -71,15 +71,17 @@ def count_jobs(numbers):
 
 
 def explain_failure(job):
-    """Why a job failed, as it said itself in its log; None where it could not."""
-    for each in members_of(job) or [job]:
-        log = Path(each.log[0])
-        last = log.read_text(encoding="utf-8").rstrip().rpartition("\n")[2] if log.is_file() else ""
-        if last.startswith("error: "):
-            return f"{each.message} failed: {last.removeprefix('error: ')} (log: {log})"
-        if last.startswith("stopped; "):
-            return f"{each.message}: {last}"
-    return None
+    """Why a job failed, as it said itself in its log, and so for each video of a pack; None where it could not."""
+    return "\n".join(filter(None, map(explain_log, members_of(job) or [job]))) or None
+
+
+def explain_log(job):
+    """Why a job failed, by the last line of its log."""
+    log = Path(job.log[0])
+    last = log.read_text(encoding="utf-8").rstrip().rpartition("\n")[2] if log.is_file() else ""
+    if last.startswith("error: "):
+        return f"{job.message} failed: {last.removeprefix('error: ')} (log: {log})"
+    return f"{job.message}: {last}" if last.startswith("stopped; ") else None
 
 
 def explain_job(workflow, job):

@@ -1,4 +1,4 @@
-# What jobs ask of the machine: memory and time as ethomake/resources.py estimates them, twice as much in each new try.
+# What jobs ask of the machine: memory and time as ethomake/scheduling/resources.py estimates them, twice as much in each new try.
 
 
 def frames_of(name):

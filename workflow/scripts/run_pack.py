@@ -1,5 +1,5 @@
 """Do the jobs of a pack of videos, one after another."""
 
-from ethomake.packs import run_pack
+from ethomake.scheduling.packs import run_pack
 
 run_pack(snakemake.params.pack, snakemake.threads)

@@ -4,8 +4,11 @@ Starting a job (Python, torch, matplotlib) costs some seconds of processor time,
 What a video is in stays the same for ever: were it dealt out anew, results would count as outdated.
 """
 
+import math
 import os
 import runpy
+import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -17,7 +20,7 @@ from ethomake.files import read_json, remove, write_json
 
 FILE = Path("results/packs.json")
 FROM = 100  # videos; smaller projects have a job for each video
-SIZE = 32  # videos a pack, at most
+SIZE = 200  # videos a pack, at most: on a cluster, where starting costs most, a tenth of the work on clips of 2 s
 MEGABYTES = 64  # of video files a pack, at most: long videos stay alone, and run side by side
 
 
@@ -56,12 +59,27 @@ class Pack:
 
 
 def run_pack(pack: Pack, threads: int) -> None:
-    """Do all jobs of a pack, each as if it were alone: with its own log and its own record."""
+    """Do all jobs of a pack, each as if it were alone: with its own log and its own record.
+
+    A mistake in the files of one video does not keep the others from being looked at, so that all mistakes are told.
+
+    Raises:
+        SystemExit: with status 1, after the last, if there were such mistakes; at once for any other failure, and for a
+            mistake that two videos share.
+    """
     for member in pack.members:  # else a failure could be looked for in the log of an earlier run
         remove(member.log[0])
+    mistakes = []
     for member in pack.members:
         globals_of_script = {"snakemake": replace(member, threads=threads)}
-        runpy.run_path(pack.script, init_globals=globals_of_script, run_name="__main__")
+        try:
+            runpy.run_path(pack.script, init_globals=globals_of_script, run_name="__main__")
+        except SystemExit as end:
+            if not isinstance(end.__context__, InputError) or str(end.__context__) in mistakes:
+                raise
+            mistakes.append(str(end.__context__))
+    if mistakes:
+        sys.exit(1)
 
 
 def limits() -> tuple[int, int]:
@@ -124,13 +142,15 @@ def plan_packs(
     alone = set(alone)
     packs += [[name] for name in videos if name in alone - known]
     known |= alone
+    of_kind = Counter(kinds.get(name, "") for name in videos if name not in known)
+    sizes = {kind: math.ceil(count / math.ceil(count / size)) for kind, count in of_kind.items()}  # of about the same
     open_packs: dict[str, tuple[list[str], float]] = {}  # by kind: the last pack and its megabytes
     for name, path in videos.items():
         if name in known:
             continue
         kind, size_of_video = kinds.get(name, ""), _megabytes(path)
         pack, filled = open_packs.get(kind, ([], 0.0))
-        if not pack or len(pack) == size or filled + size_of_video > MEGABYTES:
+        if not pack or len(pack) == sizes[kind] or filled + size_of_video > MEGABYTES:
             pack, filled = [], 0.0
             packs.append(pack)
         pack.append(name)

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from ethomake import resources
 from ethomake.config import PRESETS, settle
-from ethomake.resources import Experiment, Need, count_frames, memory_to_ask, minutes_to_ask, need
+from ethomake.scheduling import resources
+from ethomake.scheduling.resources import Experiment, Need, count_frames, memory_to_ask, minutes_to_ask, need
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 MAIN = {"split": "main"}
 
 
@@ -127,7 +127,7 @@ def test_constants_are_those_of_the_stages():
 def test_no_stage_imports_the_estimates():
     for path in [*(ROOT / "ethomake").rglob("*.py"), *(ROOT / "workflow/scripts").glob("*.py")]:
         if path.name not in ("resources.py", "costs.py"):
-            assert "ethomake.resources" not in path.read_text(encoding="utf-8"), (
+            assert "ethomake.scheduling.resources" not in path.read_text(encoding="utf-8"), (
                 f"{path}: its results would be made anew"
             )
 

@@ -2,8 +2,8 @@ import subprocess
 
 import pytest
 
-from ethomake import slurm
 from ethomake.errors import InputError
+from ethomake.scheduling import slurm
 
 
 @pytest.fixture

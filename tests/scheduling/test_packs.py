@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 from ethomake.errors import InputError
-from ethomake.packs import Member, Pack, plan_packs, read_packs, run_pack, write_packs
+from ethomake.scheduling.packs import Member, Pack, plan_packs, read_packs, run_pack, write_packs
 
 
 @pytest.fixture(autouse=True)
@@ -21,6 +21,13 @@ def names(letters):
 def test_a_small_project_has_none():
     assert plan_packs(names("abc"), {}) == []
     assert plan_packs(names("abcd"), {}) == [["a", "b"], ["c", "d"]]
+
+
+def test_packs_are_of_about_the_same_size(monkeypatch):
+    monkeypatch.setenv("ETHOMAKE_PACK_SIZE", "4")
+    assert [len(pack) for pack in plan_packs(names("abcdefghi"), {})] == [3, 3, 3]  # not 4, 4, 1
+    parts = dict.fromkeys("abcde", "train")
+    assert [len(pack) for pack in plan_packs(names("abcdefghi"), parts)] == [3, 2, 4]
 
 
 def test_parts_are_not_mixed():
@@ -68,18 +75,23 @@ def test_they_are_remembered(tmp_path):
 
 
 @pytest.fixture
-def pack(tmp_path):
-    """Jobs of three videos that write down what they are told; that of video b fails where a file says so."""
+def pack(tmp_path, monkeypatch):
+    """Jobs of three videos that write down what they are told, and fail as a file says of their video."""
+    monkeypatch.chdir(tmp_path)
     script = tmp_path / "note.py"
     script.write_text(
+        "import json, sys\n"
         "from pathlib import Path\n"
-        "import sys\n"
-        "if snakemake.wildcards['video'] in Path(snakemake.input[0]).read_text():\n"
-        "    sys.exit(1)\n"
-        "print(__name__, sys.modules['__main__'].__file__ == __file__, snakemake.threads)\n"
-        "Path(snakemake.output[0]).write_text(snakemake.params['word'])\n"
+        "from ethomake.errors import InputError\n"
+        "from ethomake.job import job\n"
+        "error = json.loads(Path(snakemake.input[0]).read_text()).get(snakemake.wildcards['video'])\n"
+        "with job(snakemake):\n"
+        "    if error:\n"
+        "        raise {'defect': RuntimeError, 'memory': MemoryError}.get(error, InputError)(error)\n"
+        "    print(__name__, sys.modules['__main__'].__file__ == __file__, snakemake.threads)\n"
+        "    Path(snakemake.output[0]).write_text(snakemake.params['word'])\n"
     )
-    (tmp_path / "fails").write_text("")
+    (tmp_path / "fails").write_text("{}")
     members = [
         Member(
             "note",
@@ -101,12 +113,37 @@ def test_each_job_is_done_as_if_it_were_alone(pack, tmp_path, capsys):
     assert capsys.readouterr().out.splitlines() == ["__main__ True 3"] * 3
 
 
-def test_a_failure_ends_the_pack_and_no_log_of_an_earlier_run_stays(pack, tmp_path):
-    (tmp_path / "fails").write_text("b")
-    (tmp_path / "c.log").write_text("error: of another time")
+def test_mistakes_in_some_videos_are_all_told_and_no_log_of_an_earlier_run_stays(pack, tmp_path, capsys):
+    (tmp_path / "fails").write_text('{"a": "a.mp4: damaged", "c": "c.mp4: no video"}')
+    (tmp_path / "b.log").write_text("error: of another time")
     with pytest.raises(SystemExit) as ended:
         run_pack(pack, threads=1)
     assert ended.value.code == 1
+    assert capsys.readouterr().err.splitlines() == ["error: a.mp4: damaged", "error: c.mp4: no video"]
+    assert (tmp_path / "b.txt").exists()
+    assert "of another time" not in (tmp_path / "b.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("fails", "told"),
+    [
+        ('{"a": "memory"}', ["error: the memory of this machine is not enough"]),  # would not be for the next one
+        ('{"a": "weights: damaged", "b": "weights: damaged"}', ["error: weights: damaged"] * 2),
+    ],
+)
+def test_what_would_fail_for_each_video_ends_the_pack(pack, tmp_path, capsys, fails, told):
+    (tmp_path / "fails").write_text(fails)
+    with pytest.raises(SystemExit) as ended:
+        run_pack(pack, threads=1)
+    assert ended.value.code == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(";")[0] for line in lines] == told
+    assert not (tmp_path / "c.txt").exists()
+
+
+def test_a_defect_ends_the_pack_with_its_traceback(pack, tmp_path):
+    (tmp_path / "fails").write_text('{"b": "defect"}')
+    with pytest.raises(RuntimeError, match="defect"):
+        run_pack(pack, threads=1)
     assert (tmp_path / "a.txt").exists()
     assert not (tmp_path / "c.txt").exists()
-    assert not (tmp_path / "c.log").exists()

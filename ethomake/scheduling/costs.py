@@ -1,7 +1,7 @@
-"""What an experiment costs, from raw videos to the report, by the estimates of `ethomake.resources`.
+"""What an experiment costs, from raw videos to the report, by the estimates of `ethomake.scheduling.resources`.
 
     ./run snakemake costs                                         the project of this folder
-    ./run python -m ethomake.costs --videos 20 --splits 5 --help  one that is still to come
+    ./run python -m ethomake.scheduling.costs --videos 20 --splits 5 --help  one that is still to come
 
 Neither computes anything else; what is there already counts, too.
 """
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ethomake.config import PRESETS, settle
-from ethomake.resources import Experiment, memory_to_ask, minutes_to_ask, need, seconds_to_take
+from ethomake.scheduling.resources import Experiment, memory_to_ask, minutes_to_ask, need, seconds_to_take
 
 HEADS = ("job", "number", "memory, MB", "limit, min", "GPU-hours", "core-hours")
 ON_GPU = {"train_flow": 8, "train_stream": 8, "train_joint": 8, "extract_features": 8, "train_sequence": 4}  # cores

@@ -7,9 +7,9 @@ from collections import Counter
 from pathlib import Path
 
 from ethomake.config import settle
-from ethomake.costs import ON_GPU, jobs_of, plan, price, table
+from ethomake.scheduling.costs import ON_GPU, jobs_of, plan, price, table
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def experiment(splits=1, **changes):
@@ -68,6 +68,6 @@ def test_the_cores_of_a_plan_are_those_of_the_rules():
 
 
 def test_the_command_line_prints_a_plan():
-    command = [sys.executable, "-m", "ethomake.costs", "--videos", "5", "--splits", "2", "--preset", "slow"]
+    command = [sys.executable, "-m", "ethomake.scheduling.costs", "--videos", "5", "--splits", "2", "--preset", "slow"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert re.search(r"^\| train_flow +\| +2 \|", done.stdout, re.MULTILINE)
