@@ -1,10 +1,10 @@
 """What starting the jobs of many short videos costs: CPU seconds a video of whole runs, in packs and alone.
 
-    python -m benchmarks.speed.packs [--videos 32] [--side 224] [--slurm]
+    python -m benchmarks.speed.packs [--videos 200] [--alone 16] [--seconds 2 10] [--side 224] [--slurm]
 
 The videos are drawn and the networks hardly trained, neither of which is timed; then all videos go from the raw file to
-the ethogram. Alone, each starts its own jobs; what that costs more than packs do is what starting costs. What is left
-of the cost as videos get shorter, by a line through both lengths, also has the starts of ffmpeg and the figure.
+the ethogram. Some of them do so alone, too: each starts its own jobs. What a job costs to start and a video to be
+worked on follows from both, and from it the share of starting.
 
 On a SLURM cluster each job starts a Snakemake of its own; its processes tell what they have used when they end, by a
 hook on PYTHONPATH, since not every cluster keeps accounts.
@@ -12,19 +12,19 @@ hook on PYTHONPATH, since not every cluster keeps accounts.
 
 import argparse
 import json
-import math
 import os
+import re
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
 from tabulate import tabulate
 
-from ethomake.scheduling.packs import SIZE
-
 ROOT = Path(__file__).parents[2]
-SECONDS, FPS = (2, 10), 30
+FPS = 30
+LABELLED = 3  # videos besides, to train, validate and test
 AT_ONCE = 4  # jobs on the cluster, so that one computer will do
 
 # Python runs this first (as sitecustomize). The CPU seconds of a process have those of the children it waited for.
@@ -36,15 +36,15 @@ def ancestors(pid):
         pid = int(pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
         yield pid
 
-def keep(pid=os.getpid(), above=list(ancestors(os.getpid()))):
-    if pid == os.getpid():
+def keep(pid, above):
+    if pid == os.getpid():  # not in what it forked
         used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
         content = {"above": above, "seconds": sum(each.ru_utime + each.ru_stime for each in used)}
         file = f"{os.environ['SLURM_JOB_ID']}.{pid}.json"
         pathlib.Path(__file__).with_name(file).write_text(json.dumps(content))
 
 if "SLURM_JOB_ID" in os.environ:
-    atexit.register(keep)
+    atexit.register(keep, os.getpid(), list(ancestors(os.getpid())))
 """
 
 
@@ -53,7 +53,7 @@ def settings(videos: int, seconds: float, side: int) -> list[str]:
     parts = {"train": 1, "validate": 1, "test": 1, "unlabelled": videos}
     config = {
         "example": "simulated",
-        "simulated": {"videos": videos + 3, "seconds": seconds, "fps": FPS, "size": side, **parts},
+        "simulated": {"videos": videos + LABELLED, "seconds": seconds, "fps": FPS, "size": side, **parts},
         "ingest": {"image_size": [side, side]},
         "flow": {"epochs": 1, "steps": 1, "batch": 2},
         "streams": {"epochs": 1, "steps": 1, "batch": 2},
@@ -63,7 +63,7 @@ def settings(videos: int, seconds: float, side: int) -> list[str]:
 
 
 def run(folder: Path, targets: list[str], config: list[str], alone: bool, slurm: bool = False) -> tuple[float, int]:
-    """CPU seconds of all jobs, with one thread each, and how many jobs a cluster was given.
+    """CPU seconds of all jobs, with one thread each, and their number.
 
     Without a cluster they run one at a time, and those of Snakemake itself are among them.
     """
@@ -85,7 +85,10 @@ def run(folder: Path, targets: list[str], config: list[str], alone: bool, slurm:
         _, status, used = os.wait4(process.pid, 0)
     if status:
         raise RuntimeError((folder / "run.txt").read_text()[-2000:])
-    return cluster_seconds(hook) if slurm else (used.ru_utime + used.ru_stime, 0)
+    if slurm:
+        return cluster_seconds(hook)
+    jobs = re.search(r"^total +(\d+)$", (folder / "run.txt").read_text(), re.MULTILINE)
+    return used.ru_utime + used.ru_stime, int(jobs[1])
 
 
 def cluster_seconds(hook: Path) -> tuple[float, int]:
@@ -100,30 +103,32 @@ def cluster_seconds(hook: Path) -> tuple[float, int]:
 
 
 def main() -> None:
-    """Print a row for each run, and the share of starting in the longer videos."""
+    """Print a row for each run, and what starting costs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--videos", type=int, default=32, help="short videos")
+    parser.add_argument("--videos", type=int, default=200, help="short videos, in packs")
+    parser.add_argument("--alone", type=int, default=16, help="how many are done alone, too")
+    parser.add_argument("--seconds", type=int, nargs="+", default=[2, 10], help="how long they are, a run for each")
     parser.add_argument("--side", type=int, default=224, help="of the images in pixels")
     parser.add_argument("--slurm", action="store_true", help="on the cluster that sbatch knows")
     options = parser.parse_args()
-    used, jobs = {}, {}
-    for seconds, alone in [(SECONDS[0], True), (SECONDS[0], False), (SECONDS[1], False)]:
+    plan = [(options.seconds[0], options.alone, True), *((each, options.videos, False) for each in options.seconds)]
+    runs = []
+    for seconds, videos, alone in plan:
         with tempfile.TemporaryDirectory() as name:
-            folder, config = Path(name), settings(options.videos, seconds, options.side)
-            drawn = [f"results/example/simulated/sim_{number:02d}.mp4" for number in range(options.videos + 3)]
+            folder, config = Path(name), settings(videos, seconds, options.side)
+            drawn = [f"results/example/simulated/sim_{number:02d}.mp4" for number in range(videos + LABELLED)]
             run(folder, ["models", *drawn], config, alone)
-            total, jobs[seconds, alone] = run(folder, ["ethograms"], config, alone, options.slurm)
-            used[seconds, alone] = total / options.videos
-    rows = [[each[0], "alone" if each[1] else "in packs", cost, jobs[each] or "-"] for each, cost in used.items()]
-    print(tabulate(rows, ["seconds", "videos", "CPU-s a video", "jobs of the cluster"], floatfmt=".2f"))
-    cheap, dear = (used[seconds, False] for seconds in SECONDS)
-    # Three videos more are done, in packs of their own; alone or not, they start three jobs of each kind.
-    alone = (used[SECONDS[0], True] - cheap) / (1 - math.ceil(options.videos / SIZE) / options.videos)
-    packed = alone * math.ceil(options.videos / SIZE) / options.videos
-    fixed = cheap - SECONDS[0] * (dear - cheap) / (SECONDS[1] - SECONDS[0])
-    for words, cost in [("starting jobs", packed), ("all that does not depend on length", fixed)]:
-        print(f"{words}: {cost:.2f} CPU-s a video in packs, {100 * cost / dear:.1f} % of {SECONDS[1]} s")
-    print(f"starting jobs alone: {alone:.2f} CPU-s a video")
+            runs.append(run(folder, ["ethograms"], config, alone, options.slurm))
+    counts = [videos + LABELLED for _, videos, _ in plan]
+    equations = [[count, jobs] for count, (_, jobs) in zip(counts[:2], runs[:2], strict=True)]
+    work, start = np.linalg.solve(equations, [used for used, _ in runs[:2]])
+    rows = [
+        [seconds, "alone" if alone else "in packs", count, jobs, used, used / count, f"{start * jobs / used:.1%}"]
+        for (seconds, _, alone), count, (used, jobs) in zip(plan, counts, runs, strict=True)
+    ]
+    heads = ["seconds", "videos", "number", "jobs", "CPU-s", "CPU-s a video", "of that, starting"]
+    print(tabulate(rows, heads, floatfmt=".2f"))
+    print(f"starting a job: {start:.2f} CPU-s; work on a video of {options.seconds[0]} s: {work:.2f} CPU-s")
 
 
 if __name__ == "__main__":
