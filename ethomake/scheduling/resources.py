@@ -224,7 +224,7 @@ def extract(x: Experiment, video: str) -> Need:
     block = min(frames + 2 * FLOWS + 1, BLOCK)
     rows = min(frames, FEATURE_ROWS) * len(streams["enabled"]) * FEATURES
     held, loading = 4 * block * x.image + 12e-6 * rows, frames * DECODE * x.pixels
-    need = Need(held, loading, held, loading)
+    need = Need(held + WORKSPACE, loading, held, loading)
     for kind in streams["enabled"]:
         need += _pass(x, NETWORKS[f"{kind} {streams['network']}"], frames, AT_ONCE[kind])
     if "motion" in streams["enabled"]:
