@@ -16,7 +16,7 @@ from ethomake import config as project_config
 from ethomake import workplace
 from ethomake.bundle.read import read_bundle
 from ethomake.errors import InputError
-from ethomake.failures import in_words
+from ethomake.failures import in_words, may_pass
 from ethomake.labels.splits import write_split
 from ethomake.provenance.code import code_digest
 from ethomake.provenance.versions import version_notes

@@ -40,6 +40,14 @@ def in_words(error: Exception, results: str | Path = "results", batch: int | Non
     return no_space.format(results) if _free(results) < LITTLE else None
 
 
+def may_pass(line: str) -> bool:
+    """Whether what `in_words` tells so may be over at the next try: too little memory or disk, a file seen too late.
+
+    A mistake in a file or a setting will not.
+    """
+    return "run again" in line or "half-written" in line
+
+
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
     """An exception, and those which it was raised from or after."""
     while error is not None:

@@ -4,7 +4,7 @@ import pytest
 
 from ethomake import failures
 from ethomake.errors import InputError
-from ethomake.failures import in_words
+from ethomake.failures import in_words, may_pass
 
 
 def raised(error, cause=None):
@@ -55,3 +55,21 @@ def test_a_users_mistake_says_it_itself_and_a_defect_stays_a_defect():
     assert in_words(InputError("videos.csv, line 3: no such file")) == "videos.csv, line 3: no such file"
     assert in_words(KeyError("x")) is None
     assert in_words(RuntimeError("shapes do not match")) is None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        OSError(errno.ENOSPC, "No space left on device", "results/x"),
+        FileNotFoundError(errno.ENOENT, "No such file or directory", "raw/a.mp4"),
+        OSError(errno.EROFS, "Read-only file system", "results/a.csv"),
+        OSError(errno.EIO, "Input/output error", "results/a.csv"),
+    ],
+)
+def test_what_comes_from_the_machine_may_pass(error):
+    assert may_pass(in_words(error))
+
+
+def test_a_mistake_does_not_pass():
+    assert not may_pass(in_words(InputError("a.mp4: damaged: 3 of 4 frames can be decoded; re-encode it")))

@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from .cluster import wait_until
-from .conftest import CONFIG, TRAININGS, running
+from .conftest import CONFIG, PATIENCE, TRAININGS, running
 
 pytestmark = pytest.mark.slurm
 
@@ -165,4 +165,15 @@ def test_stopped_with_ctrl_c_a_run_leaves_no_jobs(cluster, folder):
         run.process.send_signal(signal.SIGINT)
         assert run.process.wait(timeout=120) != 0
         wait_until(lambda: not cluster.jobs(), 60, "the queue is empty")
+    assert "Traceback" not in run.said
+
+
+def test_a_mistake_that_a_group_of_jobs_meets_is_told_in_a_line_and_not_tried_again(cluster, local, tmp_path):
+    folder = shutil.copytree(local, tmp_path / "project", symlinks=True)
+    (folder / "results/sequence/main/probabilities/sim_03.npy").write_bytes(b"no array")
+    with running(folder, "results/ethograms/sim_03.png", cluster=cluster) as run:
+        assert run.process.wait(timeout=PATIENCE) != 0
+    assert run.said.count("Deciding which behaviors are on in sim_03 failed: ") == 1
+    assert run.said.count("has been submitted with SLURM jobid") == 1
+    assert "Trying to restart" not in run.said
     assert "Traceback" not in run.said

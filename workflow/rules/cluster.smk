@@ -1,6 +1,7 @@
 # What a run on a cluster needs beyond Snakemake and its plugin: jobs that outlive the run, and a queue that is full.
 
 import threading
+import time
 from contextlib import suppress
 
 from snakemake.persistence import PersistenceBase
@@ -42,6 +43,7 @@ def begin_run():
     if executor := slurm_executor():
         slurm.note_run(executor.run_uuid)
         submit_later(executor)
+        try_no_mistake_again(executor)
 
 
 def end_run():
@@ -69,6 +71,22 @@ def submit_later(executor):
         timer.start()
 
     executor._report_job_error_threadsafe = report
+
+
+def try_no_mistake_again(executor):
+    """Let a job that has told a mistake of the user fail at once; another try would tell the same, an hour later."""
+    begun, settle = time.time(), executor.handle_job_error
+
+    def settle_mistake(job):
+        settle(job)
+        each = [member for one in (job.jobs if job.is_group() else [job]) for member in members_of(one) or [one]]
+        logs = [Path(one.log[0]) for one in each if one.log]
+        words = [last_line(log) for log in logs if log.is_file() and log.stat().st_mtime > begun]
+        errors = [line for line in words if line.startswith("error: ")]
+        if errors and not any(map(may_pass, errors)):
+            job.attempt = job.restart_times + 1
+
+    executor.handle_job_error = settle_mistake
 
 
 def keep_records_in_jobs():

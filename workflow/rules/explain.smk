@@ -78,10 +78,15 @@ def explain_failure(job):
 def explain_log(job):
     """Why a job failed, by the last line of its log."""
     log = Path(job.log[0])
-    last = log.read_text(encoding="utf-8").rstrip().rpartition("\n")[2] if log.is_file() else ""
+    last = last_line(log) if log.is_file() else ""
     if last.startswith("error: "):
         return f"{job.message} failed: {last.removeprefix('error: ')} (log: {log})"
     return f"{job.message}: {last}" if last.startswith("stopped; ") else None
+
+
+def last_line(log):
+    """What a job has said last."""
+    return log.read_text(encoding="utf-8").rstrip().rpartition("\n")[2]
 
 
 def explain_job(workflow, job):
