@@ -2,8 +2,8 @@
 
     python -m benchmarks.speed.packs [--videos 200] [--alone 16] [--seconds 2 10] [--side 224] [--slurm]
 
-The videos are drawn and the networks hardly trained, neither of which is timed; then all videos go from the raw file to
-the ethogram. Some of them do so alone, too: each starts its own jobs. What a job costs to start and a video to be
+The videos are drawn and the networks hardly trained, neither of which is timed; then those without labels go from the
+raw file to the ethogram. Some of them do so alone, too: each starts its own jobs. What a job costs to start and a video to be
 worked on follows from both, and from it the share of starting.
 
 On a SLURM cluster each job starts a Snakemake of its own; its processes tell what they have used when they end, by a
@@ -24,7 +24,7 @@ from tabulate import tabulate
 
 ROOT = Path(__file__).parents[2]
 FPS = 30
-LABELLED = 3  # videos besides, to train, validate and test
+LABELLED = 3  # videos before them, to train, validate and test
 AT_ONCE = 4  # jobs on the cluster, so that one computer will do
 
 # Python runs this first (as sitecustomize). The CPU seconds of a process have those of the children it waited for.
@@ -116,10 +116,12 @@ def main() -> None:
     for seconds, videos, alone in plan:
         with tempfile.TemporaryDirectory() as name:
             folder, config = Path(name), settings(videos, seconds, options.side)
-            drawn = [f"results/example/simulated/sim_{number:02d}.mp4" for number in range(videos + LABELLED)]
-            run(folder, ["models", *drawn], config, alone)
-            runs.append(run(folder, ["ethograms"], config, alone, options.slurm))
-    counts = [videos + LABELLED for _, videos, _ in plan]
+            names = [f"sim_{number:02d}" for number in range(videos + LABELLED)]
+            drawn = [f"results/example/simulated/{name}.mp4" for name in names]
+            ethograms = [f"results/ethograms/{name}.png" for name in names]
+            run(folder, ["models", *drawn, *ethograms[:LABELLED]], config, alone)
+            runs.append(run(folder, ethograms[LABELLED:], config, alone, options.slurm))
+    counts = [videos for _, videos, _ in plan]
     equations = [[count, jobs] for count, (_, jobs) in zip(counts[:2], runs[:2], strict=True)]
     work, start = np.linalg.solve(equations, [used for used, _ in runs[:2]])
     rows = [
