@@ -3,8 +3,8 @@
     python -m benchmarks.speed.packs [--videos 200] [--alone 16] [--seconds 2 10] [--side 224] [--slurm]
 
 The videos are drawn and the networks hardly trained, neither of which is timed; then those without labels go from the
-raw file to the ethogram. Some of them do so alone, too: each starts its own jobs. What a job costs to start and a video to be
-worked on follows from both, and from it the share of starting.
+raw file to the ethogram. Some of them do so alone, too: each starts its own jobs. What a job costs to start and a video
+to be worked on follows from both, and from it the share of starting.
 
 On a SLURM cluster each job starts a Snakemake of its own; its processes tell what they have used when they end, by a
 hook on PYTHONPATH, since not every cluster keeps accounts.
