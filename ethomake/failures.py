@@ -11,6 +11,8 @@ NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 # What libraries say that lose the error number on its way out of C++ or Rust.
 NO_SPACE_WORDS = ("No space left", "StorageFull", "quota exceeded", "PytorchStreamWriter failed")
 NO_MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory", "ALLOC_FAILED")
+# What `in_words` says of the machine, and nobody else of anything.
+PASSING = ("is not enough; ", "put it back and run again", "nothing half-written was kept")
 LITTLE = 2**20  # bytes; with less on the disk, an error that tells nothing else is taken to come from that
 
 
@@ -45,7 +47,7 @@ def may_pass(line: str) -> bool:
 
     A mistake in a file or a setting will not.
     """
-    return "run again" in line or "half-written" in line
+    return any(words in line for words in PASSING)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

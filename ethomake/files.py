@@ -75,6 +75,21 @@ def write_npy(path: str | Path, array: np.ndarray) -> None:
         np.save(file, array, allow_pickle=False)
 
 
+def read_npy(path: str | Path) -> np.ndarray:
+    """Read an array that `write_npy` has written.
+
+    Raises:
+        InputError: if there is no such file or it is damaged.
+    """
+    try:
+        return np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such file; run the step that makes it first") from None
+    except (ValueError, EOFError) as error:
+        reason = str(error).partition(";")[0].partition(".")[0]
+        raise InputError(f"{path}: not readable as an array ({reason}); delete it and run again") from None
+
+
 def file_digest(path: str | Path) -> str:
     """SHA-256 of a file's bytes, as `sha256:<hex>`."""
     with Path(path).open("rb") as file:

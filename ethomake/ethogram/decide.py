@@ -9,7 +9,7 @@ import numpy as np
 
 from ethomake.errors import InputError
 from ethomake.ethogram.tables import Bout, Predictions, write_bouts, write_predictions
-from ethomake.files import read_json
+from ethomake.files import read_json, read_npy
 from ethomake.labels.bouts import find_bouts
 from ethomake.sequence.thresholds import frame_edges
 
@@ -186,7 +186,7 @@ def decide_behaviors(
     rules = read_rules(thresholds, behaviors=behaviors, exclusive=exclusive, settings=settings)
     facts = read_json(manifest)
     # Decide from what the file will say, so that whoever applies a threshold to the file finds the same frames.
-    values = np.round(np.load(probabilities).astype(np.float64), 6)
+    values = np.round(read_npy(probabilities).astype(np.float64), 6)
     if values.shape != (facts["frames"], len(behaviors)):
         raise InputError(
             f"{probabilities}: {values.shape[0]} frames of {values.shape[1]} behaviors, but the video has "

@@ -8,7 +8,7 @@ import numpy as np
 
 from ethomake import __version__
 from ethomake.errors import InputError
-from ethomake.files import file_digest, read_json, write_json
+from ethomake.files import file_digest, read_json, read_npy, write_json
 from ethomake.ingest.times import frame_times
 from ethomake.job import say
 from ethomake.labels.bouts import find_bouts
@@ -169,7 +169,7 @@ def _read_video(
     probabilities: str | Path, labels: str | Path, manifest: str | Path, behaviors: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray, dict]:
     table, facts = read_labels(labels), read_json(manifest)
-    values = np.load(probabilities)
+    values = read_npy(probabilities)
     if tuple(table.behaviors) != tuple(behaviors):
         raise InputError(f"{labels}: its behaviors are not those of the config; delete it and run again")
     if values.shape != table.values.shape or len(values) != facts["frames"]:

@@ -74,6 +74,7 @@ def test_a_failure_names_each_video(packed, run_snakemake, tmp_path):
         assert f"Reading the frames of {video} failed: results/example/simulated/{video}.mp4: " in outcome.output
         assert f"(log: logs/ingest/{video}.log)" in outcome.output
     assert "Traceback" not in outcome.output
+    assert "WorkflowError" not in outcome.output
 
 
 def test_several_hundred_videos_have_their_packs_and_a_new_one_is_alone(run_snakemake, project):

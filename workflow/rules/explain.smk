@@ -20,9 +20,7 @@ SUPERFLUOUS += (
     "Unable to guess SLURM account",
 )
 # What it says around a failure that was told in one line.
-NOISE = (
-    r"(?s)RuleException:\nCalledProcessError.*exit status (1|130)\.$|WorkflowError:\nAt least one job did not complete"
-)
+NOISE = r"RuleException:\nCalledProcessError(.|\n)*exit status (1|130)\.$|WorkflowError( in file .*)?:\nAt least one job did not complete"
 
 
 def explain_jobs(workflow):
