@@ -23,15 +23,15 @@ MANY = CONFIG | {
     "streams": {"epochs": 1, "steps": 2, "batch": 4},
 }
 PACKS = 3 + 1  # one of each part, and one of those without labels
-# Drawing, ingest, features, probabilities, and decisions with ethograms; labels; four trainings, thresholds, summary.
-SUBMISSIONS = 5 * PACKS + 3 + 6
+# Drawing, ingest, features, probabilities, and decisions; labels; four trainings, thresholds.
+SUBMISSIONS = 5 * PACKS + 3 + 5
 
 
 def test_two_hundred_short_videos_are_few_submissions(cluster, tmp_path):
-    with running(tmp_path, cluster=cluster, config=MANY) as run:
+    with running(tmp_path, "predictions", cluster=cluster, config=MANY) as run:
         run.finish()
     assert len(re.findall(r"has been submitted with SLURM jobid", run.said)) == SUBMISSIONS
-    assert len(list((tmp_path / "results/ethograms").glob("*.png"))) == 200
+    assert len(list((tmp_path / "results/predictions/main").glob("*.csv"))) == 200
     logs = [run.log(f"features/main/sim_{number:02d}") for number in range(200)]
     assert all(log.startswith("SLURM job ") for log in logs)
     assert len({log.splitlines()[0] for log in logs}) == PACKS
