@@ -23,8 +23,8 @@ MANY = CONFIG | {
     "streams": {"epochs": 1, "steps": 2, "batch": 4},
 }
 PACKS = 3 + 1  # one of each part, and one of those without labels
-# Drawing, ingest, features, probabilities, and decisions; labels; four trainings, thresholds.
-SUBMISSIONS = 5 * PACKS + 3 + 5
+# Drawing, ingest, features, probabilities, and decisions; labels to train and validate; four trainings, thresholds.
+SUBMISSIONS = 5 * PACKS + 2 + 5
 
 
 def test_two_hundred_short_videos_are_few_submissions(cluster, tmp_path):
