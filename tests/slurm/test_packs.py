@@ -28,7 +28,7 @@ SUBMISSIONS = 5 * PACKS + 2 + 5
 
 
 def test_two_hundred_short_videos_are_few_submissions(cluster, tmp_path):
-    with running(tmp_path, "predictions", cluster=cluster, config=MANY) as run:
+    with running(tmp_path, "predictions", "--max-threads", "1", cluster=cluster, config=MANY) as run:
         run.finish()
     assert len(re.findall(r"has been submitted with SLURM jobid", run.said)) == SUBMISSIONS
     assert len(list((tmp_path / "results/predictions/main").glob("*.csv"))) == 200
