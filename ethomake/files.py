@@ -86,7 +86,7 @@ def read_npy(path: str | Path) -> np.ndarray:
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file; run the step that makes it first") from None
     except (ValueError, EOFError) as error:
-        reason = str(error).partition(";")[0].partition(".")[0]
+        reason = str(error).partition(".")[0]
         raise InputError(f"{path}: not readable as an array ({reason}); delete it and run again") from None
 
 

@@ -1,6 +1,6 @@
 """What starting the jobs of many short videos costs: CPU seconds a video of whole runs, in packs and alone.
 
-    python -m benchmarks.speed.packs [--videos 200] [--alone 16] [--seconds 2 10] [--side 224] [--slurm]
+    python -m benchmarks.speed.packs [--videos 200] [--alone 16] [--seconds 2] [--side 224] [--slurm]
 
 The videos are drawn and the networks hardly trained, neither of which is timed; then those without labels go from the
 raw file to the ethogram. Some of them do so alone, too: each starts its own jobs. What a job costs to start and a video
@@ -107,7 +107,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--videos", type=int, default=200, help="short videos, in packs")
     parser.add_argument("--alone", type=int, default=16, help="how many are done alone, too")
-    parser.add_argument("--seconds", type=int, nargs="+", default=[2, 10], help="how long they are, a run for each")
+    parser.add_argument("--seconds", type=int, nargs="+", default=[2], help="how long they are, a run for each")
     parser.add_argument("--side", type=int, default=224, help="of the images in pixels")
     parser.add_argument("--slurm", action="store_true", help="on the cluster that sbatch knows")
     options = parser.parse_args()

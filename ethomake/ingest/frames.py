@@ -49,7 +49,7 @@ class FrameStore:
             size = self._frames.stat().st_size
         except FileNotFoundError as error:
             raise InputError(f"{error.filename}: missing beside {self.path.name}; {again}") from None
-        except ValueError as error:
+        except (ValueError, EOFError) as error:
             raise InputError(f"{self.path.with_name(INDEX)}: not readable ({error}); {again}") from None
         count = self.manifest["frames"]
         if self._offsets.shape != (count + 1,):

@@ -20,7 +20,7 @@ from ethomake.files import read_json, remove, write_json
 
 FILE = Path("results/packs.json")
 FROM = 100  # videos; smaller projects have a job for each video
-SIZE = 200  # videos a pack, at most: on a cluster, where starting costs most, a tenth of the work on clips of 2 s
+SIZE = 200  # videos a pack, at most: on a cluster, where starting costs most, it is 5 % of the cost of clips of 2 s
 MEGABYTES = 64  # of video files a pack, at most: long videos stay alone, and run side by side
 
 

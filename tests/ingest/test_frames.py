@@ -88,9 +88,10 @@ def test_files_that_do_not_belong_together_are_refused(tmp_path):
     os.truncate(tmp_path / "frames.mjpeg", 100)
     with pytest.raises(InputError, match="has 100 bytes, its index says"):
         FrameStore(path)
-    (tmp_path / "frames.npy").write_bytes(b"no array")
-    with pytest.raises(InputError, match="not readable"):
-        FrameStore(path)
+    for content in (b"no array", b""):
+        (tmp_path / "frames.npy").write_bytes(content)
+        with pytest.raises(InputError, match="not readable"):
+            FrameStore(path)
     (tmp_path / "frames.mjpeg").unlink()
     with pytest.raises(InputError, match="run ingest again"):
         FrameStore(path)
@@ -117,13 +118,16 @@ def test_statistics_are_of_the_content_only(tmp_path):
 
 
 def test_statistics_of_large_bright_images_are_exact(tmp_path):
-    bright = np.full((640, 32, 3), 255, dtype=np.uint8)
-    bright[:, :, 1] = 254  # 640 rows of 255 squared are more than float32 holds
+    # the squares of 640 rows add up to more than float32 holds
+    bright = np.random.default_rng(0).integers(225, 256, (3, 640, 32, 3)).astype(np.uint8)
     with (tmp_path / "frames.mjpeg").open("wb") as file:
         writer = FrameWriter(file, 92, (0, 0, 32, 640))
-        for _ in range(3):
-            writer.append(bright)
-    assert writer.statistics() == ([1.0, round(254 / 255, 8), 1.0], [0.0] * 3)
+        for frame in bright:
+            writer.append(frame)
+    pixels = bright.reshape(-1, 3).astype(np.int64)
+    mean = pixels.sum(axis=0) / len(pixels)
+    std = np.sqrt((pixels**2).sum(axis=0) / len(pixels) - mean**2)
+    assert writer.statistics() == ((mean / 255).round(8).tolist(), (std / 255).round(8).tolist())
 
 
 def test_a_damaged_frame_shows_the_one_before(tmp_path):

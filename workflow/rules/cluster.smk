@@ -1,4 +1,5 @@
-# What a run on a cluster needs beyond Snakemake and its plugin: jobs that outlive the run, and a queue that is full.
+# What a run on a cluster needs beyond Snakemake and its plugin: jobs that outlive the run, a queue that is full, and
+# mistakes, which are not tried again.
 
 import threading
 import time

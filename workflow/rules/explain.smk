@@ -20,7 +20,8 @@ SUPERFLUOUS += (
     "Unable to guess SLURM account",
 )
 # What it says around a failure that was told in one line.
-NOISE = r"RuleException:\nCalledProcessError(.|\n)*exit status (1|130)\.$|WorkflowError( in file .*)?:\nAt least one job did not complete"
+NOISE = r"RuleException:\nCalledProcessError(.|\n)*exit status (1|130)\.$"
+NOISE += r"|WorkflowError( in file .*)?:\nAt least one job did not complete"
 
 
 def explain_jobs(workflow):

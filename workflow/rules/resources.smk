@@ -1,4 +1,5 @@
-# What jobs ask of the machine: memory and time as ethomake/scheduling/resources.py estimates them, twice as much in each new try.
+# What jobs ask of the machine: memory and time as ethomake/scheduling/resources.py estimates them, twice as much in each
+# new try.
 
 
 def frames_of(name):
