@@ -16,9 +16,9 @@ from pathlib import Path
 
 import imageio_ffmpeg
 import numpy as np
+import simplejpeg
 import torch
 import zarr
-from torchvision.io import decode_jpeg, encode_jpeg
 
 from ethomake.ingest.frames import FrameStore
 from ethomake.ingest.ingest import ingest_video
@@ -58,7 +58,8 @@ def measure(video: Path, folder: Path, size: int, clips: int) -> None:
         )
     }
     for quality in (80, 95):
-        jpegs = [encode_jpeg(frame, quality) for frame in frames]
+        pixels = frames.permute(0, 2, 3, 1).contiguous().numpy()
+        jpegs = [simplejpeg.encode_jpeg(frame, quality, colorsubsampling="420") for frame in pixels]
         stores[f"JPEG {quality}, bytes in memory"] = (sum(map(len, jpegs)), lambda start, j=jpegs: decode(j, start))
     raw = np.memmap(folder / "raw.dat", np.uint8, "w+", shape=tuple(frames.shape))
     raw[:] = frames.numpy()
@@ -89,9 +90,10 @@ def measure(video: Path, folder: Path, size: int, clips: int) -> None:
         print(f"| {name:32} | {nbytes / count * HOUR / 1e9:18.2f} | {statistics.median(times[name]):19.2f} |")
 
 
-def decode(jpegs: list[torch.Tensor], start: int) -> torch.Tensor:
+def decode(jpegs: list[bytes], start: int) -> torch.Tensor:
     """A clip from JPEG bytes that are already in memory."""
-    return torch.stack([decode_jpeg(jpeg) for jpeg in jpegs[start : start + CLIP]])
+    frames = [torch.from_numpy(simplejpeg.decode_jpeg(jpeg)) for jpeg in jpegs[start : start + CLIP]]
+    return torch.stack(frames).permute(0, 3, 1, 2)
 
 
 def draw(path: Path, size: int, noise: int) -> Path:

@@ -29,7 +29,7 @@ from ethomake.features.store import create_features
 from ethomake.files import write_json, write_npy
 from ethomake.flow.networks import build_flow_network
 from ethomake.flow.train import train_flow
-from ethomake.ingest.frames import FrameWriter
+from ethomake.ingest.frames import FrameWriter, Planes
 from ethomake.labels.table import LabelTable, write_labels
 from ethomake.scheduling.resources import Experiment, need
 from ethomake.sequence.model import SequenceModel
@@ -166,11 +166,11 @@ def _work(rule: str, stream: str, settings: dict[str, Any], folder: Path, frames
 def _store(folder: Path, frames: int, side: int) -> Path:
     """The `video.json` of a frame store that shows moving noise."""
     folder.mkdir()
-    noise = np.random.default_rng(0).integers(0, 255, (side, side, 3), dtype=np.uint8)
+    noise = np.random.default_rng(0).integers(0, 255, side * side * 3 // 2, dtype=np.uint8)
     with (folder / "frames.mjpeg").open("wb") as file:
-        writer = FrameWriter(file, 92, (0, 0, side, side))
+        writer = FrameWriter(file, 92, (0, 0, side, side), frames)
         for frame in range(frames):
-            writer.append(np.ascontiguousarray(np.roll(noise, frame, 0)))
+            writer.append(Planes.of(np.roll(noise, frame * side), (side, side)))
     write_npy(folder / "frames.npy", writer.offsets)
     mean, std = writer.statistics()
     content = {"video": "v", "frames": frames, "fps": 30.0, "image_size": [side, side], "damaged": []}

@@ -76,8 +76,43 @@ def values_read(monkeypatch):
     return places
 
 
+def rgb_to_planes(rgb):
+    """Planes of an image, uint8 (H, W, 3): the formulas of the JPEG standard (ITU-T T.871), each color from four pixels."""
+    import numpy as np
+
+    from ethomake.ingest.frames import Planes
+
+    red, green, blue = np.moveaxis(rgb.astype(float), -1, 0)
+    luma = 0.299 * red + 0.587 * green + 0.114 * blue
+    height, width = luma.shape
+    colors = [128 + (blue - luma) / 1.772, 128 + (red - luma) / 1.402]
+    halves = [color.reshape(height // 2, 2, width // 2, 2).mean((1, 3)) for color in colors]
+    return Planes(*(np.rint(plane).clip(0, 255).astype(np.uint8) for plane in (luma, *halves)))
+
+
+def planes_to_rgb(planes):
+    """The image of planes, uint8 (H, W, 3): the same formulas, the other way round."""
+    import numpy as np
+
+    luma, blue, red = (plane.astype(float) for plane in planes)
+    blue, red = (color.repeat(2, 0).repeat(2, 1) - 128 for color in (blue, red))
+    green = luma - (0.299 * 1.402 * red + 0.114 * 1.772 * blue) / 0.587
+    rgb = np.stack([luma + 1.402 * red, green, luma + 1.772 * blue], -1)
+    return np.rint(rgb).clip(0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def to_planes():
+    return rgb_to_planes
+
+
+@pytest.fixture(scope="session")
+def to_rgb():
+    return planes_to_rgb
+
+
 @pytest.fixture
-def write_store(tmp_path):
+def write_store(tmp_path, to_planes):
     """Write an ingested video without ffmpeg: `write_store("name", frames)` gives the path of its video.json."""
     import numpy as np
 
@@ -90,9 +125,9 @@ def write_store(tmp_path):
         folder = tmp_path / "ingest" / name
         folder.mkdir(parents=True)
         with (folder / "frames.mjpeg").open("wb") as file:
-            writer = FrameWriter(file, 100, (0, 0, width, height))
+            writer = FrameWriter(file, 100, (0, 0, width, height), count)
             for frame in frames:
-                writer.append(np.ascontiguousarray(frame))
+                writer.append(to_planes(frame))
         write_npy(folder / "frames.npy", writer.offsets)
         mean, std = writer.statistics()
         write_json(

@@ -30,7 +30,7 @@ SECTIONS = (
     *("preset", "seed", "exclusive", "behaviors", "ingest", "split", "augmentation", "flow", "streams"),
     *("sequence", "ethogram", "evaluation"),
 )
-PACKAGES = ("torch", "torchvision", "numpy", "matplotlib", "snakemake", "zarr", "imageio-ffmpeg")
+PACKAGES = ("torch", "torchvision", "numpy", "matplotlib", "snakemake", "zarr", "imageio-ffmpeg", "simplejpeg")
 
 CSS = """
 :root { color-scheme: light; }

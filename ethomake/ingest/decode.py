@@ -20,11 +20,13 @@ from typing import BinaryIO
 import numpy as np
 
 from ethomake.errors import InputError
+from ethomake.ingest.frames import Planes
 from ethomake.ingest.probe import Source, input_arguments, log_lines
 from ethomake.ingest.times import UNKNOWN
 
-# Within 0.5 grey levels of exact arithmetic, and the same bytes on every thread count (ffmpeg's default is neither).
-_SCALING = "bilinear+accurate_rnd+full_chroma_int+full_chroma_inp"
+# Within a grey level of exact arithmetic, and the same bytes on every thread count (ffmpeg's default is neither).
+_SCALING = "flags=bilinear+accurate_rnd+full_chroma_int+full_chroma_inp:sws_dither=none"
+_JPEG = "out_color_matrix=bt601:out_range=full"  # the colors that every JPEG has
 _EXPLODE = ("-err_detect", "crccheck+explode")
 _PIPE = 1 << 20  # bytes: frames that ffmpeg can be ahead of us; the most that Linux gives to everybody
 
@@ -43,9 +45,9 @@ class View:
 
     @property
     def filters(self) -> str:
-        """The same for ffmpeg: crop, scale, pad with black; RGB of 8 bits whatever came in (alpha is dropped)."""
+        """The same for ffmpeg: crop, scale, pad with black; what a JPEG stores, whatever came in (alpha is dropped)."""
         x, y, w, h = self.content_box
-        steps = [f"scale={w}:{h}:flags={_SCALING}", "format=rgb24"]
+        steps = [f"scale={w}:{h}:{_SCALING}:{_JPEG}", "format=yuvj420p"]
         if self.crop:
             left, top, width, height = self.crop
             steps.insert(0, f"crop={width}:{height}:{left}:{top}:exact=1")
@@ -57,19 +59,19 @@ class View:
 def content_box(size: tuple[int, int], image_size: tuple[int, int], keep_aspect: bool) -> tuple[int, int, int, int]:
     """Where a picture of `size` lies in an image of `image_size` (both height, width): x, y, w, h.
 
-    With `keep_aspect` it is as large as fits, in the middle; else it fills the image.
+    With `keep_aspect` it is as large as fits, in the middle; else it fills the image. All four are even, since colors
+    have half the resolution.
     """
     height, width = image_size
     if not keep_aspect:
         return 0, 0, width, height
     scale = min(Fraction(height, size[0]), Fraction(width, size[1]))
-    h = min(height, max(1, int(size[0] * scale + Fraction(1, 2))))
-    w = min(width, max(1, int(size[1] * scale + Fraction(1, 2))))
-    return (width - w) // 2, (height - h) // 2, w, h
+    h, w = (max(2, 2 * int(side * scale / 2 + Fraction(1, 2))) for side in size)
+    return (width - w) // 4 * 2, (height - h) // 4 * 2, w, h
 
 
 class FrameStream:
-    """Iterate over the decoded frames of a source, uint8 (H, W, 3) each; each is valid until the next.
+    """Iterate over the decoded frames of a source, as planes; each is valid until the next.
 
     `ticks` (int64, in the source's time base) is there when the iteration is done. A strict stream stops at the first
     error and raises `Damage` unless every packet gave one frame.
@@ -79,15 +81,15 @@ class FrameStream:
         self.source, self.view, self.strict, self.threads = source, view, strict, threads
         self.ticks = np.zeros(0, dtype=np.int64)
 
-    def __iter__(self) -> Iterator[np.ndarray]:
+    def __iter__(self) -> Iterator[Planes]:
         height, width = self.view.image_size
-        buffer = bytearray(height * width * 3)
-        frame = np.frombuffer(buffer, np.uint8).reshape(height, width, 3)
+        buffer = bytearray(height * width * 3 // 2)
+        frame = Planes.of(np.frombuffer(buffer, np.uint8), (height, width))
         count = 0
         with tempfile.TemporaryDirectory(prefix="ethomake-") as scratch:
             stamps = Path(scratch) / "stamps.txt"
             command = _decode_command(self.source, stamps, strict=self.strict, threads=self.threads)
-            command += ["-vf", self.view.filters, "-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"]
+            command += ["-vf", self.view.filters, "-f", "rawvideo", "-pix_fmt", "yuvj420p", "pipe:1"]
             with (
                 (Path(scratch) / "log.txt").open("w+b") as log,
                 subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, bufsize=0) as process,
@@ -195,7 +197,7 @@ def diagnose(source: Source, damage: str) -> Diagnosis:
     return Diagnosis(decoded, np.rint(np.interp(everything, place, stamps)).astype(np.int64), index, good)
 
 
-def marked_frames(source: Source, view: View, diagnosis: Diagnosis) -> Iterator[np.ndarray | None]:
+def marked_frames(source: Source, view: View, diagnosis: Diagnosis) -> Iterator[Planes | None]:
     """All frames of a damaged file in their places, None where a frame is not good."""
     stream = FrameStream(source, view, strict=False)
     frames, index = iter(stream), iter(diagnosis.index)
@@ -215,7 +217,7 @@ def _decode_command(source: Source, stamps: Path, *, strict: bool, threads: int)
     options = ["-xerror", *_EXPLODE, "-threads", str(threads)] if strict else [*_EXPLODE, "-threads", "1"]
     return [
         *input_arguments(source.path, *options),
-        *("-fps_mode", "passthrough", "-enc_time_base", "demux", "-filter_threads", str(threads)),
+        *("-fps_mode", "passthrough", "-enc_time_base", "demux", "-filter_threads", "1"),
         *("-stats_enc_pre", str(stamps), "-stats_enc_pre_fmt", "{pts} {tb}"),
     ]
 

@@ -12,17 +12,48 @@ from collections.abc import Sequence
 from contextlib import suppress
 from io import BufferedWriter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import simplejpeg
 import torch
-from torchvision.io import ImageReadMode, decode_jpeg, encode_jpeg
 
 from ethomake.errors import InputError
 from ethomake.files import file_digest, read_json
 
 FRAMES, INDEX, MANIFEST = "frames.mjpeg", "frames.npy", "video.json"
 ROWS = 256  # of squares of 8 bits; the sum of so many is below 2**24: exact in float32
+LOOKED_AT = 256  # frames, at least, that a video's statistics are of; all, where it has no more
+
+
+class Planes(NamedTuple):
+    """A frame as a JPEG stores it, uint8: brightness, and colors at half the resolution (BT.601, full range).
+
+    Attributes:
+        luma: (H, W); both even.
+        blue, red: (H / 2, W / 2); 128 is no color.
+    """
+
+    luma: np.ndarray
+    blue: np.ndarray
+    red: np.ndarray
+
+    @classmethod
+    def of(cls, values: np.ndarray, size: tuple[int, int]) -> "Planes":
+        """Views of values that lie one plane after another, (H * W * 3 / 2,); `size` is height, width."""
+        height, width = size
+        pixels, colors = height * width, height * width // 4
+        luma, blue, red = np.split(values, [pixels, pixels + colors])
+        half = (height // 2, width // 2)
+        return cls(luma.reshape(size), blue.reshape(half), red.reshape(half))
+
+    @classmethod
+    def black(cls, size: tuple[int, int]) -> "Planes":
+        """A black frame; `size` is height, width."""
+        height, width = size
+        values = np.zeros(height * width * 3 // 2, np.uint8)
+        values[height * width :] = 128
+        return cls.of(values, size)
 
 
 class FrameStore:
@@ -78,13 +109,22 @@ class FrameStore:
             device: a CUDA device decodes by itself, within two grey levels or so of the CPU, where torchvision was
                 built for that; else frames come from the CPU and lie there.
         """
-        if len(indices) == 0:
-            return torch.empty((0, 3, self.height, self.width), dtype=torch.uint8)
-        jpegs = [torch.frombuffer(self._bytes(int(index)), dtype=torch.uint8) for index in indices]
-        if torch.device(device).type == "cuda":
-            with suppress(RuntimeError):
-                return torch.stack(decode_jpeg(jpegs, mode=ImageReadMode.RGB, device=device))
-        return torch.stack(decode_jpeg(jpegs, mode=ImageReadMode.RGB))
+        jpegs = [self._bytes(int(index)) for index in indices]
+        if jpegs and torch.device(device).type == "cuda":
+            with suppress(ImportError, RuntimeError):
+                from torchvision.io import ImageReadMode, decode_jpeg
+
+                data = [torch.frombuffer(jpeg, dtype=torch.uint8) for jpeg in jpegs]
+                return torch.stack(decode_jpeg(data, mode=ImageReadMode.RGB, device=device))
+        frames = np.empty((len(jpegs), self.height, self.width, 3), np.uint8)
+        for frame, jpeg, index in zip(frames, jpegs, indices, strict=True):
+            try:
+                simplejpeg.decode_jpeg(jpeg, buffer=frame)
+            except ValueError as error:
+                raise InputError(
+                    f"{self._frames}: frame {index} is no JPEG any more ({error}); delete the folder and run ingest again"
+                ) from None
+        return torch.from_numpy(frames).permute(0, 3, 1, 2)
 
     def verify(self) -> None:
         """Compare the whole frame file with its digest.
@@ -117,43 +157,47 @@ class FrameStore:
 class FrameWriter:
     """Appends frames to a frame file and keeps count: offsets, digest, channel statistics.
 
+    The statistics are of frames as they will be read: of `LOOKED_AT` or up to twice as many, evenly spread.
+
     Args:
         file: opened for writing bytes.
         quality: of the JPEGs, 1 to 100.
         content_box: x, y, w, h of the picture in the image; only it counts for the statistics.
+        total: how many frames there will be.
     """
 
-    def __init__(self, file: BufferedWriter, quality: int, content_box: tuple[int, int, int, int]):
+    def __init__(self, file: BufferedWriter, quality: int, content_box: tuple[int, int, int, int], total: int):
         self.file, self.quality = file, quality
         x, y, w, h = content_box
         self._content = (slice(y, y + h), slice(x, x + w))
+        self._every = max(1, total // LOOKED_AT)
+        self._good = 0
         self._offsets = array("q", [0])
         self._digest = hashlib.sha256()
         self._sum = np.zeros((w, 3))  # of each column; float64, in which whole numbers are exact up to 2**53
         self._squares = np.zeros((w, 3))
-        self._values = np.empty((min(h, ROWS), w, 3), dtype=np.float32)  # kept: to get fresh memory costs as much again
         self._pixels = 0
         self._last: bytes | None = None
 
-    def append(self, frame: np.ndarray) -> None:
-        """Add a frame, uint8 (H, W, 3)."""
-        # Exact, so that the order in which they are added does not matter. Not in torch, whose threads cost far more on
-        # so small a job than they give, and take the cores from the decoder.
-        content = frame[self._content]
+    def append(self, frame: Planes) -> None:
+        """Add a frame."""
+        self._write(_encode(frame, self.quality))
+        if self._good % self._every == 0:
+            self._look_at(simplejpeg.decode_jpeg(self._last)[self._content])
+        self._good += 1
+
+    def _look_at(self, content: np.ndarray) -> None:
+        # Exact, so that the order in which they are added does not matter.
         for row in range(0, len(content), ROWS):
-            values = self._values[: len(content) - row]
-            np.copyto(values, content[row : row + ROWS])
+            values = content[row : row + ROWS].astype(np.float32)
             self._sum += values.sum(axis=0)
-            np.multiply(values, values, out=values)
-            self._squares += values.sum(axis=0)
+            self._squares += np.square(values, out=values).sum(axis=0)
         self._pixels += content.shape[0] * content.shape[1]
-        image = torch.from_numpy(frame).permute(2, 0, 1)
-        self._write(encode_jpeg(image, quality=self.quality).numpy().tobytes())
 
     def fill(self, size: tuple[int, int]) -> None:
         """Put the previous good frame (black of `size`, where there is none) in the place of a damaged one."""
         if self._last is None:
-            self._last = encode_jpeg(torch.zeros((3, *size), dtype=torch.uint8), self.quality).numpy().tobytes()
+            self._last = _encode(Planes.black(size), self.quality)
         self._write(self._last)
 
     def _write(self, data: bytes) -> None:
@@ -179,6 +223,13 @@ class FrameWriter:
         mean = self._sum.sum(axis=0) / self._pixels
         variance = (self._squares.sum(axis=0) / self._pixels - mean**2).clip(min=0)
         return _rounded(mean / 255), _rounded(np.sqrt(variance) / 255)
+
+
+def _encode(frame: Planes, quality: int) -> bytes:
+    if frame.blue.min() == frame.blue.max() == frame.red.min() == frame.red.max() == 128:
+        # Without color (as infrared cameras film): decoded it is the same, and it takes less time and a tenth less room.
+        return simplejpeg.encode_jpeg(frame.luma[..., None], quality, colorspace="GRAY", colorsubsampling="GRAY")
+    return simplejpeg.encode_jpeg_yuv_planes(*frame, quality=quality)
 
 
 def _rounded(values: np.ndarray) -> list[float]:

@@ -4,13 +4,12 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from ethomake.errors import InputError
 from ethomake.files import file_digest, remove, write_npy, write_text, write_whole
 from ethomake.ingest.decode import Damage, Diagnosis, FrameStream, View, content_box, diagnose, marked_frames
-from ethomake.ingest.frames import FRAMES, INDEX, MANIFEST, FrameWriter
+from ethomake.ingest.frames import FRAMES, INDEX, MANIFEST, FrameWriter, Planes
 from ethomake.ingest.probe import Source, probe
 from ethomake.ingest.times import encode_steps, fill_unknown, frame_rate, is_constant
 from ethomake.job import Progress, say
@@ -111,11 +110,11 @@ def ingest_video(
 
 
 def _write_frames(
-    images: Iterable[np.ndarray | None], total: int, path: str | Path, view: View, video: str, quality: int
+    images: Iterable[Planes | None], total: int, path: str | Path, view: View, video: str, quality: int
 ) -> FrameWriter:
     """Write the frame file, whole or not at all; None stands for a frame that is not good."""
     with write_whole(path) as part, part.open("wb") as file, Progress(total, f"ingest {video}", "frame") as progress:
-        writer = FrameWriter(file, quality, view.content_box)
+        writer = FrameWriter(file, quality, view.content_box, total)
         for image in images:
             if image is None:
                 writer.fill(view.image_size)

@@ -82,15 +82,19 @@ def probe(path: str | Path) -> Source:
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the video file is empty (0 bytes); copy it again")
     copy = ("-c", "copy", "-copyinkf", "-copypriorss", "1", "-f", "framecrc", "-")
-    with _ffmpeg([*input_arguments(path), *copy]) as (table, log):
+    one = ("-frames:v", "1", "-c:v", "rawvideo", "-f", "framecrc", "-")
+    with (  # side by side
+        _ffmpeg([*input_arguments(path), *one]) as first_frame,
+        _ffmpeg([*input_arguments(path), *copy]) as (table, log),
+    ):
         time_base, dts, ticks, flags = _packets(table)
         if not len(flags):
             raise InputError(f"{path}: {_why_unreadable(log_lines(log))}")
         codec, pixel_format, rate = _describe(log_lines(log))
         tail_lost = _complaint(_TAIL, log_lines(log))
         packets_lost = _complaint(_SKIPPED, log_lines(log))
+        height, width = _displayed_size(path, *first_frame)
     shown = (flags & _DISCARD) == 0
-    height, width = _displayed_size(path)
 
     corrupt = (flags & _CORRUPT) != 0
     if corrupt.any():
@@ -201,14 +205,12 @@ def _describe(log: Iterable[str]) -> tuple[str, str, float]:
     return fields[0].split()[0], fields[1], value or 25.0
 
 
-def _displayed_size(path: Path) -> tuple[int, int]:
-    """Height and width of the first frame that can be decoded, turned as the file asks for."""
-    one = ("-frames:v", "1", "-c:v", "rawvideo", "-f", "framecrc", "-")
-    with _ffmpeg([*input_arguments(path), *one]) as (table, log):
-        sizes = [size.groups() for line in table if (size := re.match(r"#dimensions 0: (\d+)x(\d+)", line))]
-        if not sizes:
-            error = next((_bare(line) for line in log_lines(log) if "[error]" in line), "no reason given")
-            raise InputError(f"{path}: no frame can be decoded ({error}); re-encode it")
+def _displayed_size(path: Path, table: Iterable[str], log: BinaryIO) -> tuple[int, int]:
+    """Height and width of the first frame that can be decoded, turned as the file asks for; from what ffmpeg tells."""
+    sizes = [size.groups() for line in table if (size := re.match(r"#dimensions 0: (\d+)x(\d+)", line))]
+    if not sizes:
+        error = next((_bare(line) for line in log_lines(log) if "[error]" in line), "no reason given")
+        raise InputError(f"{path}: no frame can be decoded ({error}); re-encode it")
     width, height = map(int, sizes[0])
     return height, width
 

@@ -33,6 +33,7 @@ PACKAGES = {
     "matplotlib": "matplotlib",
     "numpy": "numpy",
     "safetensors": "safetensors",
+    "simplejpeg": "simplejpeg",
     "torch": "torch",
     "torchvision": "torchvision",
     "zarr": "zarr",

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from ethomake.provenance.record import RECORDS, read_records
 
-# Networks compute a little differently in each version of the first two, decoders may in each of the third.
-WATCHED = ("imageio-ffmpeg", "torch", "torchvision")
+# Decoders may give other pixels in each version of the first two, networks compute a little differently in the others.
+WATCHED = ("imageio-ffmpeg", "simplejpeg", "torch", "torchvision")
 
 
 def version_notes(folder: str | Path = RECORDS, rules: Container[str] | None = None) -> list[str]:

@@ -96,7 +96,7 @@ NETWORKS = {
     "tiny_motion_net": Network(2.0, 25.6, 200, 35),
     "motion_net": Network(45.9, 44.4, 230, 50),
     "tiny_motion_net_3d": Network(0.4, 62.0, 270, 100),
-    "spatial resnet18": Network(11.2, 3.6, 22, 12),
+    "spatial resnet18": Network(11.2, 3.6, 28, 12),
     "motion resnet18": Network(11.2, 1.3, 8, 5),
     "spatial resnet50": Network(24.6, 8.2, 100, 20),
     "motion resnet50": Network(24.6, 2.5, 30, 8),

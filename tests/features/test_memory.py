@@ -15,8 +15,8 @@ import json, resource, sys
 from pathlib import Path
 
 import numpy as np
+import simplejpeg
 import torch
-from torchvision.io import encode_jpeg
 
 from ethomake.features import extract
 from ethomake.flow.stacks import FlowGenerator
@@ -25,7 +25,7 @@ from ethomake.training.inference import Batches
 
 torch.set_num_threads(1)
 folder, frames = Path(sys.argv[1]), int(sys.argv[2])
-jpeg = encode_jpeg(torch.zeros(3, 32, 32, dtype=torch.uint8)).numpy().tobytes()
+jpeg = simplejpeg.encode_jpeg(np.zeros((32, 32, 3), np.uint8))
 FrameStore._bytes = lambda store, index: bytearray(jpeg)
 with (folder / "frames.mjpeg").open("wb") as file:
     file.truncate(frames)

@@ -1,32 +1,36 @@
+import io
 import json
 import os
 import pickle
 
 import numpy as np
 import pytest
+import simplejpeg
 import torch
-from torchvision.io import decode_jpeg
+from PIL import Image
 
 from ethomake.errors import InputError
 from ethomake.files import write_json, write_npy
-from ethomake.ingest.frames import FrameStore, FrameWriter
+from ethomake.ingest.frames import LOOKED_AT, FrameStore, FrameWriter, Planes
 
 BOX = (0, 8, 64, 16)  # x, y, w, h in images of 32x64
 
 
 def smooth(count, seed=0):
-    """Frames that JPEG keeps well."""
-    coarse = np.random.default_rng(seed).integers(0, 256, (count, 4, 8, 3)).astype(np.uint8)
-    return coarse.repeat(8, axis=1).repeat(8, axis=2)
+    """Frames that JPEG keeps well: blocks of muted colors."""
+    coarse = np.random.default_rng(seed).integers(100, 156, (count, 3, 4, 8), dtype=np.uint8)
+    blocks = coarse.repeat(8, axis=2).repeat(8, axis=3)
+    return [Planes(luma, blue[::2, ::2].copy(), red[::2, ::2].copy()) for luma, blue, red in blocks]
 
 
-def write_store(folder, frames, quality=92):
+def write_store(folder, frames, box=BOX):
     with (folder / "frames.mjpeg").open("wb") as file:
-        writer = FrameWriter(file, quality, BOX)
+        writer = FrameWriter(file, 92, box, len(frames))
         for frame in frames:
             writer.append(frame)
     write_npy(folder / "frames.npy", writer.offsets)
-    manifest = {"frames": len(frames), "image_size": [32, 64], "frames_digest": writer.digest}
+    size = list(frames[0].luma.shape) if frames else [32, 64]
+    manifest = {"frames": len(frames), "image_size": size, "frames_digest": writer.digest}
     write_json(folder / "video.json", manifest)
     return writer
 
@@ -37,27 +41,45 @@ def store(tmp_path):
     return FrameStore(tmp_path / "video.json")
 
 
+def split(folder):
+    """The JPEGs of a frame file, and what another decoder makes of them, uint8 (T, H, W, 3); needs no index."""
+    data = (folder / "frames.mjpeg").read_bytes()
+    starts = [i for i in range(len(data) - 2) if data[i : i + 3] == b"\xff\xd8\xff"]
+    jpegs = [data[start:stop] for start, stop in zip(starts, [*starts[1:], len(data)], strict=True)]
+    return jpegs, np.stack([np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB")) for jpeg in jpegs])
+
+
 def test_random_access_equals_a_sequential_decode(store, tmp_path):
-    data = (tmp_path / "frames.mjpeg").read_bytes()
-    starts = [i for i in range(len(data) - 2) if data[i : i + 3] == b"\xff\xd8\xff"]  # no offsets needed
-    stops = [*starts[1:], len(data)]
-    sequential = [
-        decode_jpeg(torch.frombuffer(bytearray(data[a:b]), dtype=torch.uint8))
-        for a, b in zip(starts, stops, strict=True)
-    ]
+    jpegs, sequential = split(tmp_path)
     assert len(store) == len(sequential) == 40
     for indices in ([0], [39, 0, 17, 17], np.arange(40), torch.arange(39, -1, -7), []):
         frames = store.read(indices)
         assert frames.shape == (len(indices), 3, 32, 64)
         assert frames.dtype == torch.uint8
         for frame, index in zip(frames, indices, strict=True):
-            assert torch.equal(frame, sequential[int(index)])
-    assert store.jpeg(3) == data[starts[3] : stops[3]]
+            np.testing.assert_array_equal(frame.permute(1, 2, 0), sequential[int(index)])
+    assert store.jpeg(3) == jpegs[3]
 
 
-def test_frames_look_like_what_was_written(store):
-    difference = store.read(range(40)).permute(0, 2, 3, 1).int() - torch.from_numpy(smooth(40)).int()
-    assert difference.float().square().mean().sqrt() < 20  # hard color edges, and color at half size
+def test_frames_look_like_what_was_written(store, to_rgb):
+    written = np.stack([to_rgb(frame) for frame in smooth(40)]).astype(float)
+    difference = store.read(range(40)).permute(0, 2, 3, 1).numpy() - written
+    assert np.sqrt(np.square(difference).mean()) < 7  # colors run over at their edges
+    assert np.abs(difference.mean((0, 1, 2))).max() < 0.5
+
+
+def test_frames_without_color_are_stored_without_it_and_look_the_same(tmp_path):
+    grey, colored = smooth(2)
+    grey = Planes(grey.luma, *np.full((2, 16, 32), 128, np.uint8))
+    one_dot = Planes(grey.luma, grey.blue, grey.red.copy())
+    one_dot.red[3, 4] = 129
+    write_store(tmp_path, [grey, one_dot, colored])
+    jpegs, frames = zip(*((jpeg, Image.open(io.BytesIO(jpeg))) for jpeg in split(tmp_path)[0]), strict=True)
+    assert [frame.mode for frame in frames] == ["L", "RGB", "RGB"]
+    found = FrameStore(tmp_path / "video.json").read([0])[0].permute(1, 2, 0)
+    with_color = simplejpeg.decode_jpeg(simplejpeg.encode_jpeg_yuv_planes(*grey, quality=92))
+    np.testing.assert_array_equal(found, with_color)
+    assert len(jpegs[0]) < len(jpegs[1])
 
 
 def test_there_is_nothing_outside(store):
@@ -99,6 +121,16 @@ def test_files_that_do_not_belong_together_are_refused(tmp_path):
         FrameStore(tmp_path / "none.json")
 
 
+def test_a_frame_that_is_no_jpeg_any_more_is_named(store, tmp_path):
+    data = bytearray((tmp_path / "frames.mjpeg").read_bytes())
+    start = int(np.load(tmp_path / "frames.npy")[3])
+    data[start : start + 2] = b"no"
+    (tmp_path / "frames.mjpeg").write_bytes(data)
+    store.read([2, 4])
+    with pytest.raises(InputError, match=r"frames.mjpeg: frame 3 is no JPEG any more .*; delete the folder"):
+        store.read([2, 3])
+
+
 def test_verify_finds_a_changed_byte(store, tmp_path):
     store.verify()
     data = bytearray((tmp_path / "frames.mjpeg").read_bytes())
@@ -108,31 +140,39 @@ def test_verify_finds_a_changed_byte(store, tmp_path):
         FrameStore(tmp_path / "video.json").verify()
 
 
-def test_statistics_are_of_the_content_only(tmp_path):
-    frames = smooth(7, seed=5)
-    writer = write_store(tmp_path, frames)
-    mean, std = writer.statistics()
-    content = frames[:, 8:24].reshape(-1, 3) / 255
-    np.testing.assert_allclose(mean, content.mean(0), atol=1e-8)
-    np.testing.assert_allclose(std, content.std(0), atol=1e-8)
+def exact_statistics(pixels):
+    """Of values 0 to 255, (..., 3), in whole numbers as long as it goes."""
+    pixels = pixels.reshape(-1, 3).astype(np.int64)
+    mean = pixels.sum(axis=0) / len(pixels)
+    std = np.sqrt((pixels**2).sum(axis=0) / len(pixels) - mean**2)
+    return (mean / 255).round(8).tolist(), (std / 255).round(8).tolist()
+
+
+def test_statistics_are_of_the_stored_content_only(tmp_path):
+    statistics = write_store(tmp_path, smooth(7, seed=5)).statistics()
+    assert statistics == exact_statistics(split(tmp_path)[1][:, 8:24])
 
 
 def test_statistics_of_large_bright_images_are_exact(tmp_path):
     # the squares of 640 rows add up to more than float32 holds
-    bright = np.random.default_rng(0).integers(225, 256, (3, 640, 32, 3)).astype(np.uint8)
-    with (tmp_path / "frames.mjpeg").open("wb") as file:
-        writer = FrameWriter(file, 92, (0, 0, 32, 640))
-        for frame in bright:
-            writer.append(frame)
-    pixels = bright.reshape(-1, 3).astype(np.int64)
-    mean = pixels.sum(axis=0) / len(pixels)
-    std = np.sqrt((pixels**2).sum(axis=0) / len(pixels) - mean**2)
-    assert writer.statistics() == ((mean / 255).round(8).tolist(), (std / 255).round(8).tolist())
+    luma = np.random.default_rng(0).integers(225, 256, (3, 640, 32), dtype=np.uint8)
+    frames = [Planes(each, *np.full((2, 320, 16), 128, np.uint8)) for each in luma]
+    statistics = write_store(tmp_path, frames, (0, 0, 32, 640)).statistics()
+    assert statistics == exact_statistics(split(tmp_path)[1])
+
+
+def test_statistics_of_long_videos_are_of_frames_from_everywhere(tmp_path):
+    grey = [Planes(*np.full((1, 32, 64), value, np.uint8), *np.full((2, 16, 32), 128, np.uint8)) for value in (60, 180)]
+    count = 3 * LOOKED_AT + 5
+    statistics = write_store(tmp_path, [grey[i >= count // 2] for i in range(count)]).statistics()
+    np.testing.assert_allclose(statistics, [[120 / 255] * 3, [60 / 255] * 3], atol=0.002)
+    decoded = split(tmp_path)[1][::3, 8:24]  # every third
+    assert statistics == exact_statistics(decoded)
 
 
 def test_a_damaged_frame_shows_the_one_before(tmp_path):
     with (tmp_path / "frames.mjpeg").open("wb") as file:
-        writer = FrameWriter(file, 92, BOX)
+        writer = FrameWriter(file, 92, BOX, 3)
         writer.fill((32, 64))
         writer.append(smooth(1)[0])
         mean = writer.statistics()

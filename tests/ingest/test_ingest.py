@@ -77,8 +77,9 @@ def test_the_manifest_says_what_the_video_is(intact, tmp_path, read_numbers):
     assert list(manifest) == list(expected)
     np.testing.assert_allclose(frame_times(manifest), np.arange(60) / 30, atol=1e-9)
     pixels = FrameStore(path).read(range(60)).double() / 255
-    assert torch.allclose(pixels.mean((0, 2, 3)), torch.tensor(manifest["channel_mean"]).double(), atol=0.005)
-    assert torch.allclose(pixels.std((0, 2, 3)), torch.tensor(manifest["channel_std"]).double(), atol=0.01)
+    assert torch.allclose(pixels.mean((0, 2, 3)), torch.tensor(manifest["channel_mean"]).double(), atol=1e-6)
+    std = pixels.std((0, 2, 3), correction=0)
+    assert torch.allclose(std, torch.tensor(manifest["channel_std"]).double(), atol=1e-6)
 
 
 def test_the_same_video_gives_the_same_bytes(intact, tmp_path):
@@ -102,8 +103,9 @@ def test_crop_and_padding(encode, tmp_path):
     manifest = json.loads(ingest(path, tmp_path, crop=(20, 10, 64, 32), image_size=[96, 96]).read_text())
     assert manifest["crop"] == [20, 10, 64, 32]
     assert manifest["content_box"] == [0, 24, 96, 48]
-    np.testing.assert_allclose(manifest["channel_mean"], np.array([250, 120, 10]) / 255, atol=1e-6)
-    np.testing.assert_allclose(manifest["channel_std"], 0, atol=1e-6)
+    # as they will be read: by a JPEG's blocks the border to the black around shines through a little
+    np.testing.assert_allclose(manifest["channel_mean"], np.array([250, 120, 10]) / 255, atol=0.02)
+    np.testing.assert_allclose(manifest["channel_std"], 0, atol=0.04)
     image = FrameStore(tmp_path / "video.json").read([4])[0].int()
     assert (image[:, 26:70] - torch.tensor([250, 120, 10])[:, None, None]).abs().max() <= 4
     assert image[:, :22].abs().max() <= 4
