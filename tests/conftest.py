@@ -77,7 +77,7 @@ def values_read(monkeypatch):
 
 
 def rgb_to_planes(rgb):
-    """Planes of an image, uint8 (H, W, 3): the formulas of the JPEG standard (ITU-T T.871), each color from four pixels."""
+    """Planes of an image, uint8 (H, W, 3): the formulas of JPEG (ITU-T T.871), each color from four pixels."""
     import numpy as np
 
     from ethomake.ingest.frames import Planes

@@ -38,7 +38,8 @@ def cases(folder: Path, quick: bool) -> list[Case]:
         frames = 150 if quick else frames
         video = draw(folder / f"ingest-{width}x{height}-{noise}-{frames}.mp4", frames, width, height, noise)
         stage = f"ingest, {width}x{height}" + ("" if noise else ", smooth")
-        found.append(Case(stage, "ffmpeg -f null", partial(plain, video, (height, width), frames), plain=True))
+        alone = partial(plain, video, (height, width), frames)
+        found.append(Case(stage, "ffmpeg -f null", alone, plain=True))
         found.append(
             Case(stage, "ffmpeg -f null, to RGB", partial(plain, video, (height, width), frames, ",format=rgb24"))
         )
