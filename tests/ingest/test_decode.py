@@ -156,6 +156,12 @@ def test_an_odd_crop_of_subsampled_video_is_not_rounded(encode, decode):
         ((200, 100, 40), ("-pix_fmt", "yuv444p10le", "-c:v", "ffv1"), (200, 100, 40)),
         ((200, 100, 40), ("-pix_fmt", "rgb48le", "-c:v", "ffv1"), (200, 100, 40)),
         ((120, 120, 120), ("-pix_fmt", "gray", "-c:v", "ffv1"), (120, 120, 120)),
+        # high definition has colors of its own
+        (
+            (200, 100, 40),
+            ("-vf", "scale=out_color_matrix=bt709,format=yuv444p10le", "-colorspace", "bt709", "-c:v", "ffv1"),
+            (200, 100, 40),
+        ),
         # alpha is dropped, not blended with black
         ((200, 100, 40), ("-vf", "format=rgba,colorchannelmixer=aa=0.3", "-c:v", "ffv1"), (200, 100, 40)),
     ],
