@@ -1,9 +1,8 @@
 """Ingest beside `ffmpeg -f null` with the same filters and threads: the same decode, nothing kept.
 
 Both read the same noisy videos to 224x224. What ingest does besides: it looks at the packets first, takes the frames
-through a pipe, writes them as JPEGs with their digest, and looks at some of them for the statistics. Frames stay in
-the colors of video, which a JPEG has, too; what ffmpeg alone takes to give them in RGB is timed as well. `--threads 2`
-is what the workflow gives it.
+through a pipe, writes them as JPEGs with their digest, and looks at some of them for the statistics. `--threads 2` is
+what the workflow gives it.
 """
 
 import subprocess
@@ -38,22 +37,14 @@ def cases(folder: Path, quick: bool) -> list[Case]:
         frames = 150 if quick else frames
         video = draw(folder / f"ingest-{width}x{height}-{noise}-{frames}.mp4", frames, width, height, noise)
         stage = f"ingest, {width}x{height}" + ("" if noise else ", smooth")
-        alone = partial(plain, video, (height, width), frames)
-        found.append(Case(stage, "ffmpeg -f null", alone, plain=True))
-        found.append(
-            Case(stage, "ffmpeg -f null, to RGB", partial(plain, video, (height, width), frames, ",format=rgb24"))
-        )
+        found.append(Case(stage, "ffmpeg -f null", partial(plain, video, (height, width), frames), plain=True))
         found.append(Case(stage, "ethomake", partial(ours, video, frames)))
     return found
 
 
-def plain(video: Path, size: tuple[int, int], frames: int, more: str = "") -> Callable[[], int]:
-    """Decode and scale, and drop what comes out.
-
-    Args:
-        more: filters after those of ingest.
-    """
-    filters = View(None, IMAGE, content_box(size, IMAGE, keep_aspect=True)).filters + more
+def plain(video: Path, size: tuple[int, int], frames: int) -> Callable[[], int]:
+    """Decode and scale, and drop what comes out."""
+    filters = View(None, IMAGE, content_box(size, IMAGE, keep_aspect=True)).filters
     threads = str(torch.get_num_threads())
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "error", "-threads", threads, "-i", str(video)]
     command += ["-fps_mode", "passthrough", "-filter_threads", threads, "-vf", filters, "-f", "null", "-"]
