@@ -108,6 +108,10 @@ class FrameStore:
         Args:
             device: a CUDA device decodes by itself, within two grey levels or so of the CPU, where torchvision was
                 built for that; else frames come from the CPU and lie there.
+
+        Raises:
+            IndexError: if there is no such frame.
+            InputError: if a frame is cut short or no JPEG any more.
         """
         jpegs = [self._bytes(int(index)) for index in indices]
         if jpegs and torch.device(device).type == "cuda":
@@ -156,7 +160,8 @@ class FrameStore:
 class FrameWriter:
     """Appends frames to a frame file and keeps count: offsets, digest, channel statistics.
 
-    The statistics are of frames as they will be read: of `LOOKED_AT` or up to twice as many, evenly spread.
+    The statistics are of frames as they will be read: of `LOOKED_AT` or up to twice as many, evenly spread, where so many
+    are good.
 
     Args:
         file: opened for writing bytes.
