@@ -160,8 +160,8 @@ class FrameStore:
 class FrameWriter:
     """Appends frames to a frame file and keeps count: offsets, digest, channel statistics.
 
-    The statistics are of frames as they will be read: of `LOOKED_AT` or up to twice as many, evenly spread, where so many
-    are good.
+    The statistics are of frames as they will be read: of `LOOKED_AT` or up to twice as many, evenly spread, where there
+    are so many.
 
     Args:
         file: opened for writing bytes.
