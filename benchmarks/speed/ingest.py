@@ -61,7 +61,7 @@ def ours(video: Path, frames: int) -> Callable[[], int]:
     files = [video.with_suffix("") / name for name in (FRAMES, INDEX, MANIFEST)]
 
     def ingest() -> int:
-        ingest_video(video, *files, video=video.stem, image_size=IMAGE)
+        ingest_video(video, *files, video=video.stem, image_size=IMAGE, threads=torch.get_num_threads())
         return frames
 
     return ingest

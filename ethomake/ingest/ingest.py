@@ -4,8 +4,6 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import torch
-
 from ethomake.errors import InputError
 from ethomake.files import file_digest, remove, write_npy, write_text, write_whole
 from ethomake.ingest.decode import Damage, Diagnosis, FrameStream, View, content_box, diagnose, marked_frames
@@ -27,6 +25,7 @@ def ingest_video(
     keep_aspect: bool = True,
     jpeg_quality: int = 92,
     damaged: str = "refuse",
+    threads: int = 1,
 ) -> None:
     """Decode every frame of a video, crop and scale it, and write the frame store; the manifest last.
 
@@ -42,6 +41,7 @@ def ingest_video(
         jpeg_quality: 1 to 100.
         damaged: "refuse" damaged files, or "mark": keep every good frame at its true place, show the previous good
             one (black, before the first) in place of the others and list them in the manifest.
+        threads: of the decoder; they change nothing in the result.
 
     Raises:
         InputError: if the file cannot be read, is damaged and not to be marked, or an argument does not fit it.
@@ -64,7 +64,7 @@ def ingest_video(
     try:
         if origin.damage:
             raise Damage(origin.damage)
-        stream = FrameStream(origin, view, strict=True, threads=torch.get_num_threads())
+        stream = FrameStream(origin, view, strict=True, threads=threads)
         writer = _write_frames(stream, origin.packets, frames, view, video, jpeg_quality)
         ticks = stream.ticks
     except Damage as damage:

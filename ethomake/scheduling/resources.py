@@ -188,7 +188,7 @@ class Experiment:
 def decode(x: Experiment, video: str) -> Need:
     """Ingest of a video. The larger its pictures, the larger is its file."""
     frames = x.frames(video)
-    return Need(TORCH + FFMPEG + 35e-6 * frames, START + READ_FRAME * frames + READ_MEGABYTE * x.megabytes(video))
+    return Need(PLAIN + FFMPEG + 35e-6 * frames, START + READ_FRAME * frames + READ_MEGABYTE * x.megabytes(video))
 
 
 def learn_flow(x: Experiment, split: str) -> Need:

@@ -83,14 +83,8 @@ def test_the_manifest_says_what_the_video_is(intact, tmp_path, read_numbers):
 
 
 def test_the_same_video_gives_the_same_bytes(intact, tmp_path):
-    threads = torch.get_num_threads()
-    try:
-        torch.set_num_threads(2)
-        ingest(intact, tmp_path / "a")
-        torch.set_num_threads(1)
-        ingest(intact, tmp_path / "b")
-    finally:
-        torch.set_num_threads(threads)
+    ingest(intact, tmp_path / "a", threads=2)
+    ingest(intact, tmp_path / "b", threads=1)
     for name in NAMES:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
     assert str(tmp_path) not in (tmp_path / "a" / "video.json").read_text()
@@ -221,6 +215,11 @@ def test_a_frame_more_costs_its_index_and_its_time_stamp(damaged, draw_long, tmp
         tracemalloc.stop()
         assert bool(json.loads(path.read_text())["damaged"]) == damaged
     assert peaks[1] - peaks[0] < 130 * (counts[1] - counts[0])  # bytes: a dozen numbers of 8 and some to spare
+
+
+def test_it_starts_without_torch_which_takes_ten_times_as_long():
+    command = [sys.executable, "-c", "import sys, ethomake.ingest.ingest; print('torch' in sys.modules)"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "False\n"
 
 
 PEAK = """

@@ -13,4 +13,5 @@ with job(snakemake):
         video=snakemake.wildcards.video,
         crop=snakemake.params.crop,
         **snakemake.params.settings,
+        threads=snakemake.threads,
     )
