@@ -94,8 +94,10 @@ class Cluster:
             (self.folder / name).mkdir(exist_ok=True)
         # Snakemake's plugin hides SLURM_CONF from the steps of its jobs
         step = f'#!/bin/sh\nSLURM_CONF={self.folder}/slurm.conf exec {shutil.which("srun")} "$@"\n'
-        (self.folder / "bin/srun").write_text(step)
-        (self.folder / "bin/srun").chmod(0o755)
+        asked = f'#!/bin/sh\necho "$*" >>{self.folder}/asked.txt\nexec {shutil.which("squeue")} "$@"\n'
+        for name, script in {"srun": step, "squeue": asked}.items():
+            (self.folder / "bin" / name).write_text(script)
+            (self.folder / "bin" / name).chmod(0o755)
         (self.folder / "munge.key").write_bytes(secrets.token_bytes(128))
         (self.folder / "munge.key").chmod(0o400)
         self.start_munge()
@@ -168,6 +170,10 @@ class Cluster:
     def jobs(self, form: str = "%i %T", *options: str) -> list[str]:
         """What squeue says, a line a job; by default number and state of those that have not ended."""
         return self.ask("squeue", "--noheader", f"--format={form}", *options).stdout.splitlines()
+
+    def asked(self) -> int:
+        """How often squeue was called."""
+        return len((self.folder / "asked.txt").read_text().splitlines())
 
     def answers(self) -> bool:
         """Whether the controller is there."""

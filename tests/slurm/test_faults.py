@@ -88,8 +88,10 @@ def test_while_the_controller_is_away_jobs_go_on_and_are_not_forgotten(cluster, 
     with running(folder, FLOW, cluster=cluster) as run:
         _, training = run.hold("train_flow")
         cluster.end("slurmctld")
+        asked = cluster.asked()
         training.resume()
         run.wait_for((folder / FLOW).exists, "the network is there")
+        run.wait_for(lambda: cluster.asked() > asked, "the run asks, and nobody answers")
         cluster.start_controller()
         run.finish()
     assert "goes on" not in run.log("flow/main")

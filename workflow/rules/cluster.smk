@@ -1,6 +1,7 @@
 # What a run on a cluster needs beyond Snakemake and its plugin: jobs that outlive the run, a queue that is full, and
 # mistakes, which are not tried again.
 
+import math
 import threading
 import time
 from contextlib import suppress
@@ -44,6 +45,7 @@ def begin_run():
     if executor := slurm_executor():
         slurm.note_run(executor.run_uuid)
         submit_later(executor)
+        keep_to_squeue(executor)
         try_no_mistake_again(executor)
 
 
@@ -72,6 +74,17 @@ def submit_later(executor):
         timer.start()
 
     executor._report_job_error_threadsafe = report
+
+
+def keep_to_squeue(executor):
+    """Let squeue be asked on, as the profile says, where SLURM's controller is away when the plugin looks at settings.
+
+    The plugin would take that for a cluster that forgets its jobs at once, and from then on ask sacct: for ever, where
+    there is no accounting.
+    """
+    plugin = sys.modules[type(executor).__module__]
+    ask = plugin.get_min_job_age
+    plugin.get_min_job_age = lambda: math.inf if (age := ask()) is None else age
 
 
 def try_no_mistake_again(executor):
