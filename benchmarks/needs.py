@@ -168,12 +168,13 @@ def _store(folder: Path, frames: int, side: int) -> Path:
     folder.mkdir()
     noise = np.random.default_rng(0).integers(0, 255, side * side * 3 // 2, dtype=np.uint8)
     with (folder / "frames.mjpeg").open("wb") as file:
-        writer = FrameWriter(file, 92, (0, 0, side, side), frames)
+        writer = FrameWriter(file, 92, frames)
         for frame in range(frames):
             writer.append(Planes.of(np.roll(noise, frame * side), (side, side)))
     write_npy(folder / "frames.npy", writer.offsets)
     mean, std = writer.statistics()
-    content = {"video": "v", "frames": frames, "fps": 30.0, "image_size": [side, side], "damaged": []}
+    content = {"video": "v", "frames": frames, "fps": 30.0, "damaged": []}
+    content |= {"image_size": [side, side], "content_box": [0, 0, side, side]}
     content |= {"channel_mean": mean, "channel_std": std, "frames_digest": writer.digest}
     content |= {"timestamps": {"time_base": [1, 30], "first": 0, "steps": [[1, frames - 1]]}}
     write_json(folder / "video.json", content)

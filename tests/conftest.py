@@ -125,7 +125,7 @@ def write_store(tmp_path, to_planes):
         folder = tmp_path / "ingest" / name
         folder.mkdir(parents=True)
         with (folder / "frames.mjpeg").open("wb") as file:
-            writer = FrameWriter(file, 100, (0, 0, width, height), count)
+            writer = FrameWriter(file, 100, count)
             for frame in frames:
                 writer.append(to_planes(frame))
         write_npy(folder / "frames.npy", writer.offsets)
@@ -137,6 +137,7 @@ def write_store(tmp_path, to_planes):
                 "frames": count,
                 "fps": 25.0,
                 "image_size": [height, width],
+                "content_box": [0, 0, width, height],
                 "channel_mean": mean,
                 "channel_std": std,
                 "frames_digest": writer.digest,

@@ -44,7 +44,8 @@ def cases(folder: Path, quick: bool) -> list[Case]:
 
 def plain(video: Path, size: tuple[int, int], frames: int) -> Callable[[], int]:
     """Decode and scale, and drop what comes out."""
-    filters = View(None, IMAGE, content_box(size, IMAGE, keep_aspect=True)).filters
+    _, _, width, height = content_box(size, IMAGE, keep_aspect=True)
+    filters = View(None, (height, width)).filters
     threads = str(torch.get_num_threads())
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "error", "-threads", threads, "-i", str(video)]
     command += ["-fps_mode", "passthrough", "-filter_threads", threads, "-vf", filters, "-f", "null", "-"]

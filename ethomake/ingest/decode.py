@@ -37,22 +37,18 @@ class Damage(Exception):  # noqa: N818
 
 @dataclass(frozen=True)
 class View:
-    """Which part of the picture is kept, and where it lies in the image that is stored; boxes are x, y, w, h."""
+    """Which part of the picture is kept, and how large."""
 
-    crop: tuple[int, int, int, int] | None
-    image_size: tuple[int, int]  # height, width
-    content_box: tuple[int, int, int, int]
+    crop: tuple[int, int, int, int] | None  # x, y, w, h
+    size: tuple[int, int]  # height, width
 
     @property
     def filters(self) -> str:
-        """The same for ffmpeg: crop, scale, pad with black; what a JPEG stores, whatever came in (alpha is dropped)."""
-        x, y, w, h = self.content_box
-        steps = [f"scale={w}:{h}:{_SCALING}:{_JPEG}", "format=yuvj420p"]
+        """The same for ffmpeg: crop, scale; what a JPEG stores, whatever came in (alpha is dropped)."""
+        steps = [f"scale={self.size[1]}:{self.size[0]}:{_SCALING}:{_JPEG}", "format=yuvj420p"]
         if self.crop:
             left, top, width, height = self.crop
             steps.insert(0, f"crop={width}:{height}:{left}:{top}:exact=1")
-        if (h, w) != self.image_size:
-            steps.append(f"pad={self.image_size[1]}:{self.image_size[0]}:{x}:{y}:black")
         return ",".join(steps)
 
 
@@ -82,7 +78,7 @@ class FrameStream:
         self.ticks = np.zeros(0, dtype=np.int64)
 
     def __iter__(self) -> Iterator[Planes]:
-        height, width = self.view.image_size
+        height, width = self.view.size
         buffer = bytearray(height * width * 3 // 2)
         frame = Planes.of(np.frombuffer(buffer, np.uint8), (height, width))
         count = 0

@@ -1,8 +1,8 @@
 """The frame store: all frames of a video as JPEGs, one after another, and where each begins.
 
-`frames.mjpeg` is a plain MJPEG stream (players and browsers show it), `frames.npy` the int64 (T+1,) byte offsets,
-`video.json` the manifest. Any frame is read and decoded by itself, the same bits as in a sequential pass. Chosen by
-measurement: benchmarks/frame_store.py.
+`frames.mjpeg` is a plain MJPEG stream (players and browsers show it) of the pictures without the black around them,
+`frames.npy` the int64 (T+1,) byte offsets, `video.json` the manifest. Any frame is read and decoded by itself, the same
+bits as in a sequential pass. Chosen by measurement: benchmarks/frame_store.py.
 """
 
 import hashlib
@@ -79,6 +79,7 @@ class FrameStore:
         self.path = Path(manifest_path)
         self.manifest: dict[str, Any] = read_json(self.path)
         self.height, self.width = self.manifest["image_size"]
+        self._box = self.manifest["content_box"]
         self._frames = self.path.with_name(FRAMES)
         self._file: int | None = None
         again = "delete the folder and run ingest again"
@@ -100,7 +101,7 @@ class FrameStore:
         return self.manifest["frames"]
 
     def jpeg(self, index: int) -> bytes:
-        """The JPEG bytes of frame `index`.
+        """The JPEG bytes of frame `index`: the picture alone, as large as the content box.
 
         Raises:
             IndexError: if there is no such frame (negative indices do not count from the end).
@@ -110,7 +111,7 @@ class FrameStore:
     def read(
         self, indices: "Sequence[int] | np.ndarray | torch.Tensor", device: "torch.device | str" = "cpu"
     ) -> "torch.Tensor":
-        """The frames `indices`, in the order given, repeats allowed: torch.uint8 (n, 3, H, W), RGB.
+        """The frames `indices`, in the order given, repeats allowed: torch.uint8 (n, 3, H, W), RGB, black around.
 
         Args:
             device: a CUDA device decodes by itself, within two grey levels or so of the CPU, where torchvision was
@@ -123,16 +124,21 @@ class FrameStore:
         import torch
 
         jpegs = [self._bytes(int(index)) for index in indices]
+        x, y, w, h = self._box
         if jpegs and torch.device(device).type == "cuda":
             with suppress(ImportError, RuntimeError):
                 from torchvision.io import ImageReadMode, decode_jpeg
 
                 data = [torch.frombuffer(jpeg, dtype=torch.uint8) for jpeg in jpegs]
-                return torch.stack(decode_jpeg(data, mode=ImageReadMode.RGB, device=device))
-        frames = np.empty((len(jpegs), self.height, self.width, 3), np.uint8)
-        for frame, jpeg, index in zip(frames, jpegs, indices, strict=True):
+                pictures = torch.stack(decode_jpeg(data, mode=ImageReadMode.RGB, device=device))
+                return torch.nn.functional.pad(pictures, (x, self.width - x - w, y, self.height - y - h))
+        frames = np.zeros((len(jpegs), self.height, self.width, 3), np.uint8)
+        for frame, jpeg, index in zip(frames[:, y : y + h, x : x + w], jpegs, indices, strict=True):
             try:
-                simplejpeg.decode_jpeg(jpeg, buffer=frame)
+                if frame.flags.c_contiguous:
+                    simplejpeg.decode_jpeg(jpeg, buffer=frame)
+                else:
+                    frame[:] = simplejpeg.decode_jpeg(jpeg)
             except ValueError as error:
                 reason = f"frame {index} is no JPEG any more ({error})"
                 raise InputError(f"{self._frames}: {reason}; delete the folder and run ingest again") from None
@@ -175,20 +181,17 @@ class FrameWriter:
     Args:
         file: opened for writing bytes.
         quality: of the JPEGs, 1 to 100.
-        content_box: x, y, w, h of the picture in the image; only it counts for the statistics.
         total: how many frames there will be.
     """
 
-    def __init__(self, file: BufferedWriter, quality: int, content_box: tuple[int, int, int, int], total: int):
+    def __init__(self, file: BufferedWriter, quality: int, total: int):
         self.file, self.quality = file, quality
-        x, y, w, h = content_box
-        self._content = (slice(y, y + h), slice(x, x + w))
         self._every = max(1, total // LOOKED_AT)
         self._good = 0
         self._offsets = array("q", [0])
         self._digest = hashlib.sha256()
-        self._sum = np.zeros((w, 3))  # of each column; float64, in which whole numbers are exact up to 2**53
-        self._squares = np.zeros((w, 3))
+        self._sum = np.zeros((1, 3))  # of each column; float64, in which whole numbers are exact up to 2**53
+        self._squares = np.zeros((1, 3))
         self._pixels = 0
         self._last: bytes | None = None
 
@@ -197,19 +200,19 @@ class FrameWriter:
         self._write(_encode(frame, self.quality))
         if self._good % self._every == 0:
             space = "GRAY" if frame.colorless else "RGB"  # all three channels are the same then
-            self._look_at(simplejpeg.decode_jpeg(self._last, space)[self._content])
+            self._look_at(simplejpeg.decode_jpeg(self._last, space))
         self._good += 1
 
-    def _look_at(self, content: np.ndarray) -> None:
+    def _look_at(self, picture: np.ndarray) -> None:
         # Exact, so that the order in which they are added does not matter; in int64 it would take thirty times as long.
-        for row in range(0, len(content), ROWS):
-            values = content[row : row + ROWS].astype(np.float32)
-            self._sum += values.sum(axis=0)
-            self._squares += np.square(values, out=values).sum(axis=0)
-        self._pixels += content.shape[0] * content.shape[1]
+        for row in range(0, len(picture), ROWS):
+            values = picture[row : row + ROWS].astype(np.float32)
+            self._sum = self._sum + values.sum(axis=0)
+            self._squares = self._squares + np.square(values, out=values).sum(axis=0)
+        self._pixels += picture.shape[0] * picture.shape[1]
 
     def fill(self, size: tuple[int, int]) -> None:
-        """Put the previous good frame (black of `size`, where there is none) in the place of a damaged one."""
+        """Put the previous good frame in the place of a damaged one; black, where there is none (height, width)."""
         if self._last is None:
             self._last = _encode(Planes.black(size), self.quality)
         self._write(self._last)

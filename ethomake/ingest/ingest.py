@@ -57,7 +57,8 @@ def ingest_video(
     origin = probe(source)
     box = _check_crop(crop, origin, video)
     size = (box[3], box[2]) if box else (origin.height, origin.width)
-    view = View(box, tuple(image_size), content_box(size, tuple(image_size), keep_aspect))
+    content = content_box(size, tuple(image_size), keep_aspect)
+    view = View(box, (content[3], content[2]))
     say(f"{video}: {origin.codec}, {origin.width}x{origin.height}, {origin.packets} frames")
 
     diagnosis = None
@@ -80,7 +81,7 @@ def ingest_video(
 
     ticks = fill_unknown(ticks, float(1 / (origin.nominal_rate * origin.time_base)))
     mean, std = writer.statistics()
-    content = {
+    facts = {
         "video": video,
         "source": {"name": source.name, "bytes": source.stat().st_size, "digest": file_digest(source)},
         "codec": origin.codec,
@@ -97,7 +98,7 @@ def ingest_video(
         },
         "image_size": list(image_size),
         "keep_aspect": keep_aspect,
-        "content_box": list(view.content_box),
+        "content_box": list(content),
         "channel_mean": mean,
         "channel_std": std,
         "damaged": diagnosis.damaged if diagnosis else [],
@@ -105,7 +106,7 @@ def ingest_video(
         "jpeg_quality": jpeg_quality,
     }
     # One line a key: the time stamps of an hour at a variable rate would fill as many lines as there are frames.
-    lines = [f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in content.items()]
+    lines = [f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in facts.items()]
     write_text(manifest, "{\n" + ",\n".join(lines) + "\n}\n")
 
 
@@ -114,10 +115,10 @@ def _write_frames(
 ) -> FrameWriter:
     """Write the frame file, whole or not at all; None stands for a frame that is not good."""
     with write_whole(path) as part, part.open("wb") as file, Progress(total, f"ingest {video}", "frame") as progress:
-        writer = FrameWriter(file, quality, view.content_box, total)
+        writer = FrameWriter(file, quality, total)
         for image in images:
             if image is None:
-                writer.fill(view.image_size)
+                writer.fill(view.size)
             else:
                 writer.append(image)
             progress.advance()

@@ -1,4 +1,5 @@
 import errno
+import json
 
 import numpy as np
 import pytest
@@ -365,7 +366,11 @@ def test_a_gpu_with_little_memory_takes_fewer_frames_at_once(models, video, tmp_
 def test_frames_decoded_on_the_device_are_nearly_those_of_the_cpu(video, write_store):
     colored = np.tile(np.uint8([[[200, 100, 40]]]), (64, 64, 1))
     mixed = write_store("mixed", [colored, np.full((64, 64, 3), 90), colored])  # one is stored without color
-    for store, frames in ((FrameStore(video), [3, 0, 3]), (FrameStore(mixed), [0, 1, 2])):
+    framed = write_store("framed", [colored])
+    facts = json.loads(framed.read_text())
+    framed.write_text(json.dumps(facts | {"image_size": [96, 128], "content_box": [32, 16, 64, 64]}))
+    for path, frames in ((video, [3, 0, 3]), (mixed, [0, 1, 2]), (framed, [0])):
+        store = FrameStore(path)
         on_device = store.read(frames, "cuda").cpu().int()
         assert (on_device - store.read(frames).int()).abs().max() <= 3
 

@@ -13,8 +13,6 @@ from ethomake.errors import InputError
 from ethomake.files import write_json, write_npy
 from ethomake.ingest.frames import LOOKED_AT, FrameStore, FrameWriter, Planes
 
-BOX = (0, 8, 64, 16)  # x, y, w, h in images of 32x64
-
 
 def smooth(count, seed=0):
     """Frames that JPEG keeps well: blocks of muted colors."""
@@ -23,15 +21,16 @@ def smooth(count, seed=0):
     return [Planes(luma, blue[::2, ::2].copy(), red[::2, ::2].copy()) for luma, blue, red in blocks]
 
 
-def write_store(folder, frames, box=BOX):
+def write_store(folder, frames, size=(32, 64), corner=(0, 0)):
+    """Frames as pictures in images of a size (height, width); `corner` is x, y."""
     with (folder / "frames.mjpeg").open("wb") as file:
-        writer = FrameWriter(file, 92, box, len(frames))
+        writer = FrameWriter(file, 92, len(frames))
         for frame in frames:
             writer.append(frame)
     write_npy(folder / "frames.npy", writer.offsets)
-    size = list(frames[0].luma.shape) if frames else [32, 64]
-    manifest = {"frames": len(frames), "image_size": size, "frames_digest": writer.digest}
-    write_json(folder / "video.json", manifest)
+    height, width = frames[0].luma.shape if frames else size
+    manifest = {"frames": len(frames), "image_size": size, "content_box": [*corner, width, height]}
+    write_json(folder / "video.json", manifest | {"frames_digest": writer.digest})
     return writer
 
 
@@ -59,6 +58,16 @@ def test_random_access_equals_a_sequential_decode(store, tmp_path):
         for frame, index in zip(frames, indices, strict=True):
             np.testing.assert_array_equal(frame.permute(1, 2, 0), sequential[int(index)])
     assert store.jpeg(3) == jpegs[3]
+
+
+@pytest.mark.parametrize(("size", "corner"), [((96, 64), (0, 12)), ((32, 96), (16, 0)), ((96, 96), (16, 32))])
+def test_around_the_picture_all_is_black(size, corner, tmp_path):
+    write_store(tmp_path, smooth(3), size, corner)
+    x, y = corner
+    expected = np.zeros((3, *size, 3), np.uint8)
+    expected[:, y : y + 32, x : x + 64] = split(tmp_path)[1]
+    frames = FrameStore(tmp_path / "video.json").read([0, 1, 2])
+    np.testing.assert_array_equal(frames.permute(0, 2, 3, 1), expected)
 
 
 def test_frames_look_like_what_was_written(store, to_rgb):
@@ -148,16 +157,25 @@ def exact_statistics(pixels):
     return (mean / 255).round(8).tolist(), (std / 255).round(8).tolist()
 
 
-def test_statistics_are_of_the_stored_content_only(tmp_path):
-    statistics = write_store(tmp_path, smooth(7, seed=5)).statistics()
-    assert statistics == exact_statistics(split(tmp_path)[1][:, 8:24])
+def test_statistics_are_of_the_stored_pictures(tmp_path):
+    statistics = write_store(tmp_path, smooth(7, seed=5), (64, 64), (0, 16)).statistics()
+    assert statistics == exact_statistics(split(tmp_path)[1])
+
+
+def test_statistics_with_and_without_color_add_up(tmp_path):
+    colored, other = smooth(2)
+    grey = Planes(other.luma, *np.full((2, 16, 32), 128, np.uint8))
+    for folder, frames in (("first", [grey, colored, grey]), ("last", [colored, grey])):
+        (tmp_path / folder).mkdir()
+        statistics = write_store(tmp_path / folder, frames).statistics()
+        assert statistics == exact_statistics(split(tmp_path / folder)[1])
 
 
 def test_statistics_of_large_bright_images_are_exact(tmp_path):
     # the squares of 640 rows add up to more than float32 holds
     luma = np.random.default_rng(0).integers(225, 256, (3, 640, 32), dtype=np.uint8)
     frames = [Planes(each, *np.full((2, 320, 16), 128, np.uint8)) for each in luma]
-    statistics = write_store(tmp_path, frames, (0, 0, 32, 640)).statistics()
+    statistics = write_store(tmp_path, frames, (640, 32)).statistics()
     assert statistics == exact_statistics(split(tmp_path)[1])
 
 
@@ -166,20 +184,20 @@ def test_statistics_of_long_videos_are_of_frames_from_everywhere(tmp_path):
     count = 3 * LOOKED_AT + 5
     statistics = write_store(tmp_path, [grey[i >= count // 2] for i in range(count)]).statistics()
     np.testing.assert_allclose(statistics, [[120 / 255] * 3, [60 / 255] * 3], atol=0.002)
-    decoded = split(tmp_path)[1][::3, 8:24]  # every third
+    decoded = split(tmp_path)[1][::3]  # every third
     assert statistics == exact_statistics(decoded)
 
 
 def test_a_damaged_frame_shows_the_one_before(tmp_path):
     with (tmp_path / "frames.mjpeg").open("wb") as file:
-        writer = FrameWriter(file, 92, BOX, 3)
+        writer = FrameWriter(file, 92, 3)
         writer.fill((32, 64))
         writer.append(smooth(1)[0])
         mean = writer.statistics()
         writer.fill((32, 64))
         assert writer.statistics() == mean
     write_npy(tmp_path / "frames.npy", writer.offsets)
-    write_json(tmp_path / "video.json", {"frames": 3, "image_size": [32, 64]})
+    write_json(tmp_path / "video.json", {"frames": 3, "image_size": [32, 64], "content_box": [0, 0, 64, 32]})
     black, good, filled = FrameStore(tmp_path / "video.json").read([0, 1, 2])
     assert (black == 0).all()
     assert torch.equal(good, filled)

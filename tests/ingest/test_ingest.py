@@ -90,19 +90,22 @@ def test_the_same_video_gives_the_same_bytes(intact, tmp_path):
     assert str(tmp_path) not in (tmp_path / "a" / "video.json").read_text()
 
 
-def test_crop_and_padding(encode, tmp_path):
+@pytest.mark.parametrize(("size", "box"), [([96, 96], [0, 24, 96, 48]), ([64, 192], [32, 0, 128, 64])])
+def test_crop_and_padding(size, box, encode, tmp_path):
     frames = np.zeros((5, 64, 128, 3), np.uint8)
     frames[:, 10:42, 20:84] = (250, 120, 10)
     path = encode("box.mkv", "-c:v", "ffv1", "-pix_fmt", "bgr0", frames=frames)
-    manifest = json.loads(ingest(path, tmp_path, crop=(20, 10, 64, 32), image_size=[96, 96]).read_text())
+    manifest = json.loads(ingest(path, tmp_path, crop=(20, 10, 64, 32), image_size=size).read_text())
     assert manifest["crop"] == [20, 10, 64, 32]
-    assert manifest["content_box"] == [0, 24, 96, 48]
-    # as they will be read: by a JPEG's blocks the border to the black around shines through a little
-    np.testing.assert_allclose(manifest["channel_mean"], np.array([250, 120, 10]) / 255, atol=0.02)
-    np.testing.assert_allclose(manifest["channel_std"], 0, atol=0.04)
+    assert manifest["content_box"] == box
+    np.testing.assert_allclose(manifest["channel_mean"], np.array([250, 120, 10]) / 255, atol=0.01)
+    np.testing.assert_allclose(manifest["channel_std"], 0, atol=0.001)
+    expected = torch.zeros(3, *size, dtype=torch.int32)
+    x, y, w, h = box
+    expected[:, y : y + h, x : x + w] = torch.tensor([250, 120, 10])[:, None, None]
     image = FrameStore(tmp_path / "video.json").read([4])[0].int()
-    assert (image[:, 26:70] - torch.tensor([250, 120, 10])[:, None, None]).abs().max() <= 4
-    assert image[:, :22].abs().max() <= 4
+    assert (image - expected).abs().max() <= 2
+    assert (image[expected == 0] == 0).all()  # black to the last pixel: the border does not shine through
 
 
 def test_a_stretched_picture_fills_the_image(intact, tmp_path, read_numbers):
