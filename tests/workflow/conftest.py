@@ -37,10 +37,11 @@ def run_snakemake():
     """`run_snakemake(folder, *arguments, config={...})` runs the workflow in `folder`; gives its Outcome.
 
     Not through the shell and in this Python, so that it tests what is checked out, whatever is on PATH. `checkout`
-    is another copy of the workflow and the library; Python looks for modules in the folders `modules` first.
+    is another copy of the workflow and the library; Python looks for modules in the folders `modules` first. Jobs have
+    one thread each: several that share cores with other work wait for each other, turning on the spot.
     """
 
-    def run(folder, *arguments, config=None, timeout=600, checkout=ROOT, modules=()):
+    def run(folder, *arguments, config=None, timeout=600, checkout=ROOT, modules=(), threads=1):
         folder = Path(folder)
         options = [f"{key}={json.dumps(value)}" for key, value in (config or {}).items()]
         command = [
@@ -51,6 +52,7 @@ def run_snakemake():
             str(checkout / "Snakefile"),
             "--directory",
             str(folder),
+            f"--max-threads={threads}",
         ]
         command += [*arguments, *(["--config", *options] if options else [])]
         environment = os.environ | {"OMP_NUM_THREADS": "1", "XDG_CACHE_HOME": str(folder / ".cache")}

