@@ -45,19 +45,12 @@ MOMENTS = {
 def running(folder, log="run.txt", extra=()):
     """Snakemake at work in a process group of its own, its words in a file; killed at the end if it still runs."""
     options = [f"{key}={json.dumps(value)}" for key, value in CONFIG.items()]
-    command = [
-        sys.executable,
-        "-m",
-        "snakemake",
-        "--snakefile",
-        str(ROOT / "Snakefile"),
-        "--cores=2",
-        "--max-threads=1",
-    ]
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+    command += ["--cores=2", "--max-threads=1", *extra]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(folder / ".cache")}
     with (folder / log).open("w") as words:
         process = subprocess.Popen(
-            [*command, *extra, "--config", *options],
+            [*command, "--config", *options],
             cwd=folder,
             env=environment,
             stdout=words,
