@@ -20,22 +20,23 @@ from ethomake.ingest.frames import FRAMES, INDEX, MANIFEST
 from ethomake.ingest.ingest import ingest_video
 
 IMAGE = (224, 224)
-VIDEOS = [  # height, width, grey levels of noise, frames that are timed
-    (240, 320, 0, 6000),
-    (240, 320, 6, 4000),
-    (480, 640, 6, 1500),
-    (1024, 1280, 6, 500),
+VIDEOS = [  # height, width, grey levels of noise, frames that are drawn, how often they are shown
+    (240, 320, 0, 3000, 6),  # ten minutes
+    (240, 320, 6, 3000, 6),
+    (480, 640, 6, 1500, 1),
+    (1024, 1280, 6, 500, 1),
 ]
 
 
 def cases(folder: Path, quick: bool) -> list[Case]:
     """Each size of video, plain and ours."""
     found = []
-    for height, width, noise, frames in VIDEOS:
+    for height, width, noise, drawn, times in VIDEOS:
         if quick and height > 480:
             continue
-        frames = 150 if quick else frames
-        video = draw(folder / f"ingest-{width}x{height}-{noise}-{frames}.mp4", frames, width, height, noise)
+        drawn, times = (150, 1) if quick else (drawn, times)
+        frames = drawn * times
+        video = draw(folder / f"ingest-{width}x{height}-{noise}-{frames}.mp4", drawn, width, height, noise, times)
         stage = f"ingest, {width}x{height}" + ("" if noise else ", smooth")
         found.append(Case(stage, "ffmpeg -f null", partial(plain, video, (height, width), frames), plain=True))
         found.append(Case(stage, "ethomake", partial(ours, video, frames)))

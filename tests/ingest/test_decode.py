@@ -1,3 +1,4 @@
+import os
 import subprocess
 
 import imageio_ffmpeg
@@ -111,6 +112,16 @@ def test_threads_change_no_byte(threads, encode, decode):
     path = encode("threads.mp4", *X264)
     view = View((1, 3, 101, 57), (54, 96))
     np.testing.assert_array_equal(decode(path, view)[0], decode(path, view, threads)[0])
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="only Linux has this way of scheduling")
+def test_this_process_and_ffmpeg_work_in_turns_and_afterwards_all_is_as_before(encode):
+    before = os.sched_getscheduler(0)
+    stream = iter(FrameStream(probe(encode("turns.mp4", *X264)), PLAIN, strict=True))
+    next(stream)
+    assert os.sched_getscheduler(0) == (os.SCHED_BATCH if before == os.SCHED_OTHER else before)
+    stream.close()
+    assert os.sched_getscheduler(0) == before
 
 
 def test_odd_sizes_and_odd_crops_are_exact(encode, numbered, to_planes):
