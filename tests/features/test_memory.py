@@ -31,6 +31,7 @@ with (folder / "frames.mjpeg").open("wb") as file:
     file.truncate(frames)
 np.save(folder / "frames.npy", np.arange(frames + 1))
 manifest = {"video": "v", "frames": frames, "image_size": [32, 32], "content_box": [0, 0, 32, 32]}
+manifest |= {"frames_digest": "sha256:0"}
 (folder / "video.json").write_text(json.dumps(manifest))
 
 facts = {"behaviors": ["walk"], "exclusive": False, "channel_mean": [0.5] * 3, "channel_std": [0.25] * 3}
