@@ -27,8 +27,8 @@ CONFIG |= {
 # then. In which order they come is up to Snakemake. "epoch 2:" in a log means that epoch 1 is kept.
 MOMENTS = {
     ("example/sim_01", ""): 0.3,
-    ("ingest/sim_00", ""): 0.5,
-    ("ingest/sim_03", ""): 1.0,
+    ("ingest/sim_00", ""): 0.1,  # two at a time, of half a second each
+    ("ingest/sim_03", ""): 0.1,
     ("flow/main", "epoch 2:"): 0.2,
     ("streams/main/spatial", "epoch 2:"): 0.2,
     ("streams/main/motion", "epoch 2:"): 0.2,
