@@ -211,8 +211,8 @@ def marked_frames(source: Source, view: View, diagnosis: Diagnosis) -> Iterator[
 
 
 def _decode_command(source: Source, stamps: Path, *, strict: bool, threads: int) -> list[str]:
-    # A lenient decode is single-threaded: what a decoder makes of damaged data can depend on its threads. Else there
-    # are more threads than processors: many of them wait for the frames that theirs lean on.
+    # A lenient decode is single-threaded: what a decoder makes of damaged data can depend on its threads. A strict one
+    # has twice as many as processors, since at any time some wait for frames that theirs lean on.
     several = 2 * threads if threads > 1 else 1
     options = ["-xerror", *_EXPLODE, "-threads", str(several)] if strict else [*_EXPLODE, "-threads", "1"]
     return [

@@ -212,7 +212,7 @@ class FrameWriter:
         self._pixels += picture.shape[0] * picture.shape[1]
 
     def fill(self, size: tuple[int, int]) -> None:
-        """Put the previous good frame in the place of a damaged one; black, where there is none (height, width)."""
+        """Put the previous good frame in the place of a damaged one; where there is none, black of `size` (h, w)."""
         if self._last is None:
             self._last = _encode(Planes.black(size), self.quality)
         self._write(self._last)
