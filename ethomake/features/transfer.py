@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -16,12 +17,16 @@ def sent_to(device: torch.device, blocks: Iterator[Block]) -> Iterator[Block]:
         yield from blocks
         return
     way = torch.cuda.Stream(device)
-    for block in blocks:
-        with torch.cuda.stream(way):
+    while True:
+        with torch.cuda.stream(way):  # reading, too, which may decode there
+            if (block := next(blocks, None)) is None:
+                return
             frames = block.frames if block.frames.is_cuda else block.frames.pin_memory()
-            frames = frames.to(device, non_blocking=True)
+            with suppress(torch.OutOfMemoryError):  # then they stay, and each batch is sent by itself
+                frames = frames.to(device, non_blocking=True)
         way.synchronize()  # only this thread waits
-        frames.record_stream(torch.cuda.default_stream(device))
+        if frames.is_cuda:
+            frames.record_stream(torch.cuda.default_stream(device))
         yield replace(block, frames=frames)
 
 
@@ -44,10 +49,9 @@ def _fetch(tensors: dict[str, torch.Tensor]) -> Callable[[], dict[str, np.ndarra
             host[name] = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
             host[name].copy_(tensor, non_blocking=True)
             arrived = arrived or torch.cuda.Event()
+            arrived.record(torch.cuda.current_stream(tensor.device))  # the last time counts
         else:
             host[name] = tensor
-    if arrived:
-        arrived.record()
 
     def wait() -> dict[str, np.ndarray]:
         if arrived:

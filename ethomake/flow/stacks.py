@@ -18,6 +18,7 @@ from torch import nn
 from ethomake.files import file_digest
 from ethomake.flow.networks import build_flow_network
 from ethomake.ingest.frames import FrameStore
+from ethomake.training.device import sent
 from ethomake.training.frames import normalize, normalize_frames
 from ethomake.training.inference import Batches, for_inference
 from ethomake.training.weights import load_weights, read_facts
@@ -95,11 +96,12 @@ def read_blocks(store: FrameStore, first: int = 0, device: torch.device | str = 
         first: the frame to begin with, where a block begins: a multiple of BLOCK.
         device: where frames are decoded, if it can.
     """
+    threads = torch.get_num_threads() if torch.device(device).type == "cuda" else 1  # else networks have them all
     for start in range(first, len(store), BLOCK):
         stop = min(start + BLOCK, len(store))
         wanted = np.arange(start - MARGIN, stop + MARGIN + 1)
         inside = torch.from_numpy((wanted >= 0) & (wanted < len(store)))
-        yield Block(start, stop, store.read(wanted.clip(0, len(store) - 1), device), inside)
+        yield Block(start, stop, store.read(wanted.clip(0, len(store) - 1), device, threads), inside)
 
 
 def window_flows(
@@ -123,7 +125,7 @@ def window_flows(
         part = frames[first : last + 1].to(generator.device, non_blocking=True)
         outside = np.flatnonzero(~inside[first : last + 1].numpy())
         normal = normalize_frames(part, outside.tolist(), mean, std, generator.precision)
-        return generator.network(normal[(wanted - first).to(normal.device)])[0].half()
+        return generator.network(normal[sent(wanted - first, normal.device)])[0].half()
 
     return generator.batches.run(flows, len(rows))
 
@@ -165,4 +167,4 @@ def _window_rows(firsts: range) -> torch.Tensor:
 def stack_pairs(pairs: torch.Tensor, first: Sequence[int] | np.ndarray) -> torch.Tensor:
     """Gather stacks out of a track of pairs: rows first..first+9 of `pairs` (P, 2, h, w), as (N, 20, h, w)."""
     rows = torch.as_tensor(np.asarray(first)[:, None] + np.arange(FLOWS))
-    return pairs[rows.to(pairs.device)].flatten(1, 2)
+    return pairs[sent(rows, pairs.device)].flatten(1, 2)

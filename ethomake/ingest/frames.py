@@ -8,8 +8,10 @@ bits as in a sequential pass. Chosen by measurement: benchmarks/frame_store.py.
 import hashlib
 import os
 from array import array
+from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from io import BufferedWriter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -109,13 +111,17 @@ class FrameStore:
         return bytes(self._bytes(index))
 
     def read(
-        self, indices: "Sequence[int] | np.ndarray | torch.Tensor", device: "torch.device | str" = "cpu"
+        self,
+        indices: "Sequence[int] | np.ndarray | torch.Tensor",
+        device: "torch.device | str" = "cpu",
+        threads: int = 1,
     ) -> "torch.Tensor":
         """The frames `indices`, in the order given, repeats allowed: torch.uint8 (n, 3, H, W), RGB, black around.
 
         Args:
-            device: a CUDA device decodes by itself, within two grey levels or so of the CPU, where torchvision was
-                built for that; else frames come from the CPU and lie there.
+            device: a CUDA device decodes frames without color by itself, within two grey levels or so of the CPU,
+                where torchvision was built for that; all others come from the CPU and lie there.
+            threads: of the CPU.
 
         Raises:
             IndexError: if there is no such frame.
@@ -125,23 +131,24 @@ class FrameStore:
 
         jpegs = [self._bytes(int(index)) for index in indices]
         x, y, w, h = self._box
-        if jpegs and torch.device(device).type == "cuda":
-            with suppress(ImportError, RuntimeError):
-                from torchvision.io import ImageReadMode, decode_jpeg
-
-                data = [torch.frombuffer(jpeg, dtype=torch.uint8) for jpeg in jpegs]
-                pictures = torch.stack(decode_jpeg(data, mode=ImageReadMode.RGB, device=device))
-                return torch.nn.functional.pad(pictures, (x, self.width - x - w, y, self.height - y - h))
+        if torch.device(device).type == "cuda" and (pictures := _decode_on_gpu(jpegs, device)) is not None:
+            framed = torch.nn.functional.pad(pictures, (x, self.width - x - w, y, self.height - y - h))
+            return framed.expand(-1, 3, -1, -1).contiguous()
         frames = np.zeros((len(jpegs), self.height, self.width, 3), np.uint8)
-        for frame, jpeg, index in zip(frames[:, y : y + h, x : x + w], jpegs, indices, strict=True):
+
+        def decode(place: int) -> None:
+            picture = frames[place, y : y + h, x : x + w]
             try:
-                if frame.flags.c_contiguous:
-                    simplejpeg.decode_jpeg(jpeg, buffer=frame)
+                if picture.flags.c_contiguous:
+                    simplejpeg.decode_jpeg(jpegs[place], buffer=picture)
                 else:
-                    frame[:] = simplejpeg.decode_jpeg(jpeg)
+                    picture[:] = simplejpeg.decode_jpeg(jpegs[place])
             except ValueError as error:
-                reason = f"frame {index} is no JPEG any more ({error})"
+                reason = f"frame {int(indices[place])} is no JPEG any more ({error})"
                 raise InputError(f"{self._frames}: {reason}; delete the folder and run ingest again") from None
+
+        with ThreadPoolExecutor(threads) if threads > 1 else nullcontext() as pool:
+            deque((pool.map if pool else map)(decode, range(len(jpegs))), maxlen=0)
         return torch.from_numpy(frames).permute(0, 3, 1, 2).contiguous()  # as all that computes with them is fastest
 
     def verify(self) -> None:
@@ -240,6 +247,28 @@ class FrameWriter:
         mean = self._sum.sum(axis=0) / self._pixels
         variance = (self._squares.sum(axis=0) / self._pixels - mean**2).clip(min=0)
         return _rounded(mean / 255), _rounded(np.sqrt(variance) / 255)
+
+
+def _decode_on_gpu(jpegs: "list[bytearray]", device: "torch.device | str") -> "torch.Tensor | None":
+    """Pictures without color, torch.uint8 (n, 1, h, w) on the device; None where it can't, or where one has color.
+
+    NVIDIA's decoder repeats colors where that of the CPU smooths them: at edges they differ by dozens of grey levels,
+    and networks would not see what they were trained on.
+    """
+    import torch
+
+    try:
+        if not jpegs or any(simplejpeg.decode_jpeg_header(jpeg)[2] != "Gray" for jpeg in jpegs):
+            return None
+        from torchvision.io import ImageReadMode, decode_jpeg
+
+        data = [torch.frombuffer(jpeg, dtype=torch.uint8) for jpeg in jpegs]
+        # It writes on a stream of its own that waits for no other, and may be given memory that work still to be done
+        # here reads (seen by others: github.com/pytorch/vision/issues/9606). So that is done first.
+        torch.cuda.current_stream(device).synchronize()
+        return torch.stack(decode_jpeg(data, mode=ImageReadMode.GRAY, device=device))
+    except (ImportError, RuntimeError, ValueError):  # not built for it; no memory; no JPEG, which the CPU will tell
+        return None
 
 
 def _encode(frame: Planes, quality: int) -> bytes:

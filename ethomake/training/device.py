@@ -26,13 +26,34 @@ def choose_device() -> torch.device:
     if count_gpus() > 1 and not dist.is_initialized():
         torch.cuda.set_device(claim_gpus(1)[0])
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise InputError(f"ETHOMAKE_DEVICE={name}: this machine has no CUDA device; unset it or write cpu")
     try:
-        return torch.device(name)
+        device = torch.device(name)
     except RuntimeError:
         raise InputError(f"ETHOMAKE_DEVICE={name}: not a device; write auto, cpu or cuda") from None
+    return _with_number(device) if device.type == "cuda" else device
+
+
+def _with_number(device: torch.device) -> torch.device:
+    """A GPU with its number, since each thread has a current one of its own; here it is the current one from now on.
+
+    What is asked for in float32 is computed so: torch lets convolutions on a GPU round to ten bits otherwise.
+    """
+    if device.index is None:
+        device = torch.device("cuda", torch.cuda.current_device())
+    if device.index >= torch.cuda.device_count():
+        there = f"this machine has cuda:0 to cuda:{torch.cuda.device_count() - 1}"
+        raise InputError(f"ETHOMAKE_DEVICE={device}: {there}; name one of them or write auto")
+    torch.cuda.set_device(device)
+    torch.backends.cudnn.allow_tf32 = False
+    return device
+
+
+def sent(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """A tensor on its way to a device; the program does not wait until all work that a GPU has is done."""
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
 def choose_precision(

@@ -44,15 +44,15 @@ class Batches:
         """What `function` gives for one range of items after another, until all `count` are done.
 
         Raises:
-            torch.OutOfMemoryError: if not even one item fits.
+            RuntimeError: if not even one item fits; a torch.OutOfMemoryError, mostly.
         """
         done = 0
         while done < count:
             items = range(done, min(done + self.size, count))
             try:
                 result = function(items)
-            except torch.OutOfMemoryError:
-                if self.size == 1:
+            except RuntimeError as error:
+                if self.size == 1 or not _lacks_memory(error):
                     raise
                 result = None
             if result is None:  # outside of the handler, which keeps what lies in the memory alive
@@ -62,3 +62,9 @@ class Batches:
                 continue
             yield result
             done = items.stop
+
+
+def _lacks_memory(error: RuntimeError) -> bool:
+    """Whether the memory of a GPU was not enough: its libraries have other words for it than torch."""
+    words = ("CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "nable to find an engine to execute")
+    return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in words)

@@ -366,7 +366,9 @@ def test_a_gpu_with_little_memory_takes_fewer_frames_at_once(models, video, tmp_
 def test_frames_decoded_on_the_device_are_nearly_those_of_the_cpu(video, write_store):
     colored = np.tile(np.uint8([[[200, 100, 40]]]), (64, 64, 1))
     mixed = write_store("mixed", [colored, np.full((64, 64, 3), 90), colored])  # one is stored without color
-    framed = write_store("framed", [colored])
+    framed = write_store(
+        "framed", [np.random.default_rng(0).integers(0, 256, (64, 64, 1)).repeat(3, 2).astype(np.uint8)]
+    )
     facts = json.loads(framed.read_text())
     framed.write_text(json.dumps(facts | {"image_size": [96, 128], "content_box": [32, 16, 64, 64]}))
     for path, frames in ((video, [3, 0, 3]), (mixed, [0, 1, 2]), (framed, [0])):

@@ -70,6 +70,11 @@ def test_around_the_picture_all_is_black(size, corner, tmp_path):
     np.testing.assert_array_equal(frames.permute(0, 2, 3, 1), expected)
 
 
+def test_several_threads_read_the_same(store):
+    wanted = [3, 0, 2, 2, 1]
+    assert torch.equal(store.read(wanted, threads=3), store.read(wanted))
+
+
 def test_frames_look_like_what_was_written(store, to_rgb):
     written = np.stack([to_rgb(frame) for frame in smooth(40)]).astype(float)
     difference = store.read(range(40)).permute(0, 2, 3, 1).numpy() - written

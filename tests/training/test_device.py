@@ -3,6 +3,7 @@ import torch
 from torch import nn
 
 from ethomake.errors import InputError
+from ethomake.training import device as device_module
 from ethomake.training.device import autocast, choose_device, choose_precision, place
 
 CPU = torch.device("cpu")
@@ -13,6 +14,25 @@ def test_the_device_can_be_named(monkeypatch):
     monkeypatch.setenv("ETHOMAKE_DEVICE", "abacus")
     with pytest.raises(InputError, match="not a device"):
         choose_device()
+
+
+@pytest.mark.parametrize(("name", "number"), [("auto", 1), ("cuda", 1), ("cuda:0", 0), ("cuda:2", None)])
+def test_a_gpu_has_its_number_and_is_the_current_one(monkeypatch, name, number):
+    current = []
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: current.append(torch.device(device).index))
+    monkeypatch.setattr(device_module, "claim_gpus", lambda count: ["cuda:1"])
+    monkeypatch.setenv("ETHOMAKE_DEVICE", name)
+    if number is None:
+        with pytest.raises(InputError, match="this machine has cuda:0 to cuda:1"):
+            choose_device()
+        return
+    assert choose_device() == torch.device("cuda", number)
+    assert current[-1] == number, "threads that are told the device and those that are not agree"
+    assert not torch.backends.cudnn.allow_tf32, "float32 is float32"
 
 
 def test_precision_can_be_named_and_auto_takes_what_the_machine_has(monkeypatch):

@@ -1,4 +1,5 @@
 import copy
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -97,3 +98,22 @@ def test_batches_are_halved_until_they_fit_and_stay_so():
     assert Batches(CPU, 3, 16).size == 3
     with pytest.raises(torch.OutOfMemoryError):
         list(batches.run(lambda items: compute(items, room=0), 6))
+
+
+@pytest.mark.parametrize(
+    ("words", "sizes"),
+    [("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate", [8, 4, 4]), ("shapes differ", [8])],
+)
+def test_libraries_of_a_gpu_say_otherwise_that_memory_is_not_enough(words, sizes):
+    asked = []
+
+    def compute(items):
+        asked.append(len(items))
+        if len(items) > 4:
+            raise RuntimeError(words)
+        return list(items)
+
+    with nullcontext() if len(sizes) > 1 else pytest.raises(RuntimeError, match=words):
+        parts = list(Batches(torch.device("cuda"), 1, 16).run(compute, 8))
+        assert [item for part in parts for item in part] == list(range(8))
+    assert asked == sizes
