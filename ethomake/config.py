@@ -11,6 +11,7 @@ import json
 import math
 import os
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -25,7 +26,7 @@ from ethomake.bundle.read import read_bundle
 from ethomake.errors import InputError
 from ethomake.files import content_digest, read_json
 from ethomake.labels.splits import assign_parts, check_split, count_positives
-from ethomake.labels.table import decode_text
+from ethomake.labels.table import decode_text, is_separator_line
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMAS = ROOT / "workflow" / "schemas"
@@ -104,6 +105,8 @@ def load_project(
         return Project(settings, names, parts, {"train": [], "validate": []}, {}, tuple(notes))
     parts, notes = assign_videos(videos, settings, previous)
     flow_parts = choose_flow_videos(settings["flow"]["videos"], names, parts, previous.get("flow", {}))
+    if flow_parts["train"] and not flow_parts["validate"]:
+        notes.append("flow.videos names all validation videos: the optic flow is trained without any")
     present = {name for part in PARTS for name in parts[part]}
     remembered = {part: sorted({*parts[part], *(set(previous.get(part, ())) - present)}) for part in PARTS}
     return Project(settings, names, parts, flow_parts, remembered, tuple(notes))
@@ -122,6 +125,8 @@ def find_config_file(root: str | Path, given: Iterable[str | Path] = ()) -> str:
     Raises:
         InputError: if one cannot be read or says something twice, or if the folder has one of almost the right name.
     """
+    if "{" in str(Path.cwd()) or "}" in str(Path.cwd()):  # Snakemake would read them as wildcards
+        raise InputError(f"{Path.cwd()}: rename this folder: no {{ and }} can be in its path")
     given = list(given)
     own = Path("config.yaml")
     if not own.exists() and not given:
@@ -154,6 +159,7 @@ def check_config_file(path: str | Path) -> None:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         if isinstance(node, yaml.MappingNode):
             _check_twice(node, path)
+            yaml.safe_load(text)  # what looks right may still be a date that is none, or a key that cannot be one
             return
     except yaml.MarkedYAMLError as error:
         if _is_json(text):  # which may be indented with tabs
@@ -168,6 +174,8 @@ def check_config_file(path: str | Path) -> None:
         raise InputError(f"{path}: not YAML ({' '.join(str(error).split())}); save it as plain text") from None
     except RecursionError:
         raise InputError(f"{path}: nested without end; write each section out") from None
+    except ValueError as error:
+        raise InputError(f"{path}: a value is no date or number though it looks like one ({error}); quote it") from None
     what = "is empty" if node is None else "has no keys"
     raise InputError(f"{path}: the config {what}; write 'key: value' lines, as in behaviors: [groom, rear]")
 
@@ -270,7 +278,8 @@ def _check_together(settings: dict[str, Any]) -> None:
         value = settings["ethogram"][key]
         for name in value if isinstance(value, dict) else ():
             if name not in behaviors and not (key == "colors" and name == "background"):
-                refuse(f"ethogram.{key}.{name}", value[name], "unknown behavior" + _suggest(name, behaviors))
+                quote = "" if isinstance(name, str) else f"; YAML takes {name} for no text: put it in quotes"
+                refuse(f"ethogram.{key}.{name}", value[name], f"unknown behavior{quote or _suggest(name, behaviors)}")
     if settings["exclusive"] and settings["ethogram"]["thresholds"]:
         reason = "with exclusive: true the most probable behavior is chosen; leave thresholds out"
         refuse("ethogram.thresholds", settings["ethogram"]["thresholds"], reason)
@@ -288,7 +297,7 @@ def _check_weights(settings: dict[str, Any]) -> None:
         if weights == "none":
             continue
         if is_weights_file(weights):
-            if not Path(weights).is_file():
+            if not os.path.isfile(weights):
                 raise InputError(f"config: {section}.weights = {_show(weights)}: there is no such file")
         elif section == "flow":
             raise InputError(f"config: flow.weights = {_show(weights)}: must be none or a .safetensors file")
@@ -412,14 +421,23 @@ def _reason(error: jsonschema.ValidationError) -> str:
             return f"must be {schema['description']}"
         case "minLength":
             return "must not be empty"
+        case "maxLength":
+            return f"must have at most {limit} characters"
         case "anyOf":
             return schema["description"] if hint else "must be auto or a number of at least 0"
     return error.message
 
 
 def _suggest(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
+    close = difflib.get_close_matches(name, list(known), n=1) or [
+        each for each in known if _alike(each) == _alike(name)
+    ]
     return f"; did you mean {close[0]}?" if close else ""
+
+
+def _alike(name: str) -> str:
+    """What two names have in common that differ in case, or in how their accents are encoded."""
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _suggest_key(name: str, known: Mapping[str, Any]) -> str:
@@ -497,12 +515,12 @@ def _split_cells(text: str, path: Path) -> list[tuple[int, list[str]]]:
     """(line number, stripped cells) of the lines of a video table; blank lines and comments (#) are left out.
 
     The first line tells what separates: comma, or semicolon or tab, as spreadsheets write them in some countries.
-    Empty cells at the right, below nameless columns, are dropped.
+    Empty cells at the right, below nameless columns, are dropped; so is the `sep=;` with which some files begin.
     """
     numbered = [
         (number, line)
         for number, line in enumerate(text.splitlines(), start=1)
-        if line.strip(' \t,;"') and not line.lstrip(' \t"').startswith("#")
+        if line.strip(' \t,;"') and not line.lstrip().startswith("#") and not (number == 1 and is_separator_line(line))
     ]
     separator = max(",;\t", key=numbered[0][1].count) if numbered else ","
     lines = []
@@ -513,6 +531,8 @@ def _split_cells(text: str, path: Path) -> list[tuple[int, list[str]]]:
             reason = f"a quote is opened and not closed, or stands inside of a cell ({error}); correct the quotes"
             raise InputError(f"{path} line {number}: {reason}") from None
         cells = [cell.strip() for cell in cells]
+        if cells[0].startswith("#") and not any(cells[1:]):  # a comment with commas, as spreadsheets quote it
+            continue
         width = len(lines[0][1]) if lines else 1
         while len(cells) > width and not cells[-1]:
             cells.pop()
@@ -523,12 +543,13 @@ def _split_cells(text: str, path: Path) -> list[tuple[int, list[str]]]:
 def find_videos(pattern: str) -> list[tuple[int, dict[str, str]]]:
     """Rows for the files that a glob finds, by path; `<stem>_labels.csv` beside a video are its labels.
 
-    The name of a video is its file name without suffix, with `_` for what a name may not hold.
+    The name of a video is its file name without suffix, with `_` for what a name may not hold; where letters are lost
+    so, some digits follow by which names stay apart.
     """
     rows = []
     files = sorted(path for path in glob.glob(pattern, recursive=True) if not Path(path).is_dir())
     for number, path in enumerate(files, start=1):
-        row = {"video": re.sub(r"[^A-Za-z0-9_-]", "_", Path(path).stem), "path": path}
+        row = {"video": _plain_name(Path(path).stem), "path": path}
         labels = Path(path).with_name(Path(path).stem + "_labels.csv")
         if labels.is_file():
             row["labels"] = str(labels)
@@ -536,6 +557,13 @@ def find_videos(pattern: str) -> list[tuple[int, dict[str, str]]]:
     if not rows:
         raise InputError(f"config: videos = {_show(pattern)}: no file in {Path.cwd()} matches; correct the pattern")
     return rows
+
+
+def _plain_name(stem: str) -> str:
+    letters = [letter for letter in unicodedata.normalize("NFKD", stem) if not unicodedata.combining(letter)]
+    name = re.sub(r"[^A-Za-z0-9_-]+", "_", "".join(letters))
+    lost = any(letter.isalnum() and not letter.isascii() for letter in letters)
+    return f"{name}-{short_digest(''.join(letters))[:6]}" if lost else name
 
 
 def check_rows(
@@ -560,6 +588,7 @@ def check_rows(
     videos, errors = [], []
     names: dict[str, int] = {}
     sources: dict[tuple, int] = {}
+    subjects: dict[str, tuple[str, int]] = {}
     name_of = {line: f"file {row.get('path')}" if found else f"line {line}" for line, row in rows}
     for line, row in rows:
         where = f"{table} {name_of[line]}" + (f" ({row['video']})" if "video" in row else "")
@@ -571,8 +600,12 @@ def check_rows(
         video = Video(**{**row, "crop": crop, "scored": scored})
         if (first := names.setdefault(video.video.lower(), line)) != line:
             errors.append(f"{where}: the name stands in {name_of[first]} already; names must differ by more than case")
-        if (first := sources.setdefault((video.path, crop), line)) != line:
+        if (first := sources.setdefault((os.path.realpath(video.path), crop), line)) != line:
             errors.append(f"{where}: the same video file and crop as {name_of[first]}; remove one")
+        known, first = subjects.setdefault("".join(video.subject.split()).casefold(), (video.subject, line))
+        if known != video.subject:
+            reason = f"{name_of[first]} has {_show(known)}; write a subject in one way, so that it stays in one part"
+            errors.append(f"{where}: subject = {_show(video.subject)}: {reason}")
         videos.append(video)
     if errors:
         raise InputError(errors[0] + _and_more(len(errors) - 1, "row"))
@@ -596,12 +629,25 @@ def _row_error(row: dict[str, str], behaviors: list[str], must_exist: bool) -> s
         return f"scored = {_show(row['scored'])}: names no behavior; leave it empty for all"
     if "part" in row and "labels" not in row:
         return f"part = {row['part']}, but the video has no labels; name its label file or leave part empty"
+    if re.search(r"(.+)\1{19}$", row["video"]):  # Snakemake takes such a name for a wildcard gone wrong
+        return f"video = {_show(row['video'])}: the same again and again; give it a shorter name"
     for key, what in (("path", "video"), ("labels", "label")):
         if "{" in row.get(key, "") or "}" in row.get(key, ""):  # Snakemake would read them as wildcards
             return f"{key} = {_show(row[key])}: rename the {what} file or its folder: no {{ and }} can be in a path"
-        if must_exist and key in row and not Path(row[key]).is_file():
-            where = "" if Path(row[key]).is_absolute() else f" in {Path.cwd()}"
-            return f"{key} = {_show(row[key])}: no such {what} file{where}"
+        if must_exist and key in row and (problem := _file_error(row[key], what)):
+            return f"{key} = {_show(row[key])}: {problem}"
+    return ""
+
+
+def _file_error(path: str, what: str) -> str:
+    """Why a file of the user's cannot be taken; "" where it can."""
+    if not os.path.isfile(path):
+        where = "" if Path(path).is_absolute() else f" in {Path.cwd()}"
+        hint = "; write out what ~ and $ stand for" if path[0] in "~$" else ""
+        hint = hint or ("; write / between folders" if "\\" in path else "")
+        return f"no such {what} file{where}{hint}"
+    if Path("results").resolve() in Path(path).resolve().parents:
+        return "lies in results/, where files are made anew and removed; copy it to a folder of your own"
     return ""
 
 
@@ -654,8 +700,8 @@ def assign_videos(
     if new:
         for video in labelled:
             if Path(video.labels).is_file():  # an example's are made by the workflow
-                counts = count_positives(video.labels)
                 scored = video.scored or settings["behaviors"]
+                counts = count_positives(video.labels, scored)
                 if missing := [name for name in scored if name not in counts]:
                     raise InputError(
                         f"{video.labels}, line 1: there is no column '{missing[0]}', a behavior of config.yaml; the "

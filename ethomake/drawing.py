@@ -27,6 +27,7 @@ STYLE = {
     "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib: the same figure on every machine
     "font.size": 9,
     "text.color": INK,
+    "text.parse_math": False,  # a $ in the name of a behavior is a $
     "axes.labelcolor": INK,
     "axes.edgecolor": MUTED,
     "axes.linewidth": 0.8,

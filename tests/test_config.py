@@ -140,6 +140,10 @@ def test_settling_twice_changes_nothing_and_leaves_the_input_alone():
         ({"behaviors": "groom"}, ['behaviors = "groom"', "a list, as in [a, b]"]),
         ({"behaviors": ["groom\u2028x"]}, ["groom\\u2028x", "cannot be printed"]),
         ({"flow": {"learning_rate": 0, 1: None}}, ["flow.1 = null", "with a point"]),
+        ({"behaviors": ["{video}"]}, ["behaviors[0]", "braces"]),
+        ({"ethogram": {"thresholds": {True: 0.5}}}, ["ethogram.thresholds.True", "put it in quotes"]),
+        ({"ethogram": {"colors": {None: "#123456"}}}, ["ethogram.colors.None", "put it in quotes"]),
+        ({"flow": {"videos": [1]}}, ["flow.videos = [1]", "in quotes"]),
         ({"behaviors": ["groom;rear"]}, ["behaviors[0]", "without commas, semicolons"]),
         ({"behaviors": ["groom", "background"]}, ["behaviors", "background", "derived"]),
         ({"behaviors": ["groom", "Human"]}, ["behaviors", "Human", "our tables use it"]),
@@ -184,6 +188,8 @@ def test_mistakes_are_refused_in_one_line(change, parts):
         (b"seed: 1\n# m\xe4use\n", "line 2: not text in UTF-8"),
         (b"seed: 1\n\0", "not YAML .* save it as plain text"),
         (b"flow: &a {epochs: *a}\n", "nested without end"),
+        (b"seed: 1\nvideos: 2024-31-01\n", "a value is no date or number .*; quote it"),
+        (b"seed: 1\nvideos: {{path}}\n", "line 2: not YAML"),
     ],
 )
 def test_a_config_file_that_cannot_be_read(tmp_path, monkeypatch, text, said):
@@ -193,6 +199,13 @@ def test_a_config_file_that_cannot_be_read(tmp_path, monkeypatch, text, said):
         find_config_file(ROOT)
     assert str(caught.value).startswith("config.yaml")
     assert "\n" not in str(caught.value)
+
+
+def test_a_folder_whose_path_snakemake_would_take_apart(tmp_path, monkeypatch):
+    (tmp_path / "mice {1}").mkdir()
+    monkeypatch.chdir(tmp_path / "mice {1}")
+    with pytest.raises(InputError, match=r"mice \{1\}: rename this folder"):
+        find_config_file(ROOT)
 
 
 def test_the_config_of_the_folder_or_else_that_of_the_workflow(tmp_path, monkeypatch):
@@ -305,7 +318,15 @@ def test_cells_are_read(project):
         ("video,path\na b,0.mp4\n", ["line 2 (a b)", "letters, digits, _ and -"]),
         ("video,path\na,0.mp4\n\nA,1.mp4\n", ["line 4 (A)", "line 2 already"]),
         ("video,path\na,0.mp4\nb,0.mp4\n", ["line 3 (b)", "same video file and crop as line 2"]),
+        ("video,path\na,0.mp4\nb,./0.mp4\n", ["line 3 (b)", "same video file and crop as line 2"]),
+        ("video,path\na,0.mp4\nb,link.mp4\n", ["line 3 (b)", "same video file and crop as line 2"]),
+        ("video,path,subject\na,0.mp4,Mouse 1\nb,1.mp4,mouse1\n", ["line 3 (b)", '"mouse1": line 2 has "Mouse 1"']),
         ("video,path\na,gone.mp4\n", ["line 2 (a)", "no such video file"]),
+        ("video,path\na,~/0.mp4\n", ["line 2 (a)", "no such video file", "write out what ~ and $ stand for"]),
+        ("video,path\na,raw\\0.mp4\n", ["line 2 (a)", "no such video file", "write / between folders"]),
+        ("video,path,labels\na,0.mp4,results/labels/a.csv\n", ["line 2 (a)", "lies in results/", "copy it"]),
+        (f"video,path\nm{'0' * 20},0.mp4\n", ["line 2", "a shorter name"]),
+        (f"video,path\n{'mouse1' * 40},0.mp4\n", ["line 2", "at most 200 characters"]),
         ("video,path,labels\na,0.mp4,gone.csv\n", ["line 2 (a)", "no such label file"]),
         ("video,path,labels,part\na,0.mp4,0.csv,trian\n", ["line 2 (a)", "did you mean train?"]),
         ("video,path,part\na,0.mp4,test\n", ["line 2 (a)", "no labels"]),
@@ -316,6 +337,9 @@ def test_cells_are_read(project):
     ],
 )
 def test_mistakes_in_the_table_name_file_and_line(project, text, parts):
+    Path("link.mp4").symlink_to("0.mp4")
+    Path("results/labels").mkdir(parents=True)
+    Path("results/labels/a.csv").write_text("made here")
     project.write_text(text)
     with pytest.raises(InputError) as caught:
         load_project(BASE)
@@ -339,6 +363,22 @@ def test_semicolons_and_tabs_of_spreadsheets_separate_too(project, separator):
     project.write_text(text, newline="")
     videos = load_project(BASE).videos
     assert (videos["a"].scored, videos["b"].path) == (("groom", "rear"), "1.mp4")
+
+
+def test_only_what_is_a_comment_is_left_out(project):
+    Path("#1 mouse.mp4").write_bytes(b"")
+    project.write_text(
+        'sep=,\npath,video,labels,part\n"#1 mouse.mp4",a,0.csv,train\n"# tired, left out",,,\n#2.mp4,c,,\n'
+        "1.mp4,b,1.csv,validate\n"
+    )
+    assert [video.path for video in load_project(BASE).videos.values()] == ["#1 mouse.mp4", "1.mp4"]
+
+
+def test_flow_without_a_validation_video_is_a_note(project):
+    project.write_text("video,path,labels,part\na,0.mp4,0.csv,train\nb,1.mp4,1.csv,validate\n")
+    loaded = load_project({**BASE, "flow": {"videos": ["a", "b"]}})
+    assert loaded.flow_parts == {"train": ["a", "b"], "validate": []}
+    assert any("flow.videos names all validation videos" in note for note in loaded.notes)
 
 
 def test_scored_takes_commas_too(project):
@@ -402,6 +442,16 @@ def test_a_glob_finds_videos_and_labels_beside_them(tmp_path, monkeypatch):
     ]
     with pytest.raises(InputError, match="no file"):
         find_videos("raw/*.avi")
+
+
+def test_names_of_a_glob_stay_apart_in_any_script(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("\u043a\u043e\u0448\u043a\u0430", "\u043c\u044b\u0448\u043a\u0430", "Ma\u0308use   2"):
+        Path(f"{name}.mp4").write_text("")
+    latin, *others = (row["video"] for _, row in find_videos("*.mp4"))
+    assert latin == "Mause_2"
+    assert len(set(others)) == 2
+    assert all(name.startswith("_-") for name in others)
 
 
 def test_mistakes_of_a_glob_name_files_and_not_lines(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """Read a bundle: what it says of itself, and whether it is whole. Runs while the DAG is built, so nothing heavy."""
 
 import json
+import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -64,9 +65,9 @@ def read_bundle(folder: str | Path) -> Bundle:
     where = f"config: models = {json.dumps(str(folder), ensure_ascii=False)}"
     if "{" in str(folder) or "}" in str(folder):  # Snakemake would read them as wildcards
         raise InputError(f"{where}: rename the folder: no {{ and }} can be in its path")
-    if not folder.exists():
+    if not os.path.exists(folder):
         raise InputError(f"{where}: no such folder in {Path.cwd()}; give the path of a bundle, or none")
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise InputError(f"{where}: is a file; give the folder that `snakemake bundle` made, results/bundle say")
     content = _read_manifest(folder, where)
     bundle = Bundle(folder, content, {})

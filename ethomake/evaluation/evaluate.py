@@ -86,6 +86,17 @@ def read_test_video(files: Files, behaviors: Sequence[str]) -> TestVideo:
     return TestVideo(facts["video"], human.values, model.decisions, model.probabilities, frame_edges(facts))
 
 
+def _check_unseen(test: Sequence[str | Path], learned: Sequence[str | Path]) -> None:
+    """Refuse a test video that is a copy of one that something was fitted on."""
+    seen = {facts["frames_digest"]: facts["video"] for facts in map(read_json, learned)}
+    for facts in map(read_json, test):
+        if twin := seen.get(facts.get("frames_digest")):
+            raise InputError(
+                f"video table: {facts['video']} tests, but its frames are those of {twin}, which trains or validates, "
+                "so a score on it would say nothing; remove one of the two, or give both the same part"
+            )
+
+
 def evaluate(
     test: Sequence[Files],
     metrics_json: str | Path,
@@ -99,6 +110,7 @@ def evaluate(
     behaviors: Sequence[str],
     chance_shifts: int,
     seed: int,
+    learned: Sequence[str | Path] = (),
 ) -> None:
     """Compare predictions with labels on the test videos and write what comes out.
 
@@ -118,7 +130,12 @@ def evaluate(
         behaviors: names, in order.
         chance_shifts: how many circular shifts of the labels chance is taken from.
         seed: of the shifts.
+        learned: video.json of the videos that networks and thresholds have seen.
+
+    Raises:
+        InputError: if a test video shows the very frames of one of `learned`: a score would say nothing.
     """
+    _check_unseen([files[2] for files in test], learned)
     videos = [read_test_video(files, behaviors) for files in test]
     if not videos:
         say("warning: no test video with labels: nothing can be evaluated, the tables stay empty")

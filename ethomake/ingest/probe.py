@@ -4,6 +4,7 @@ Nothing is taken from a header that can be counted. The packet table comes from 
 (`-c copy -f framecrc`, 27 microseconds a packet).
 """
 
+import os
 import re
 import struct
 import subprocess
@@ -77,7 +78,7 @@ def probe(path: str | Path) -> Source:
         InputError: if there is no such file, it is empty, or ffmpeg finds no video that it can decode in it.
     """
     path = Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise InputError(f"{path}: there is no such video file; correct the path in the video table")
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the video file is empty (0 bytes); copy it again")
@@ -90,6 +91,8 @@ def probe(path: str | Path) -> Source:
         time_base, dts, ticks, flags = _packets(table)
         if not len(flags):
             raise InputError(f"{path}: {_why_unreadable(log_lines(log))}")
+        if _is_picture(log_lines(log)):
+            raise InputError(f"{path}: a single picture and no video; name the video file")
         codec, pixel_format, rate = _describe(log_lines(log))
         tail_lost = _complaint(_TAIL, log_lines(log))
         packets_lost = _complaint(_SKIPPED, log_lines(log))
@@ -193,6 +196,11 @@ def _why_unreadable(log: Iterable[str]) -> str:
         return "it is no MP4, or its end is missing (moov atom not found); copy it again or repair it elsewhere"
     reason = errors[0] if errors else "no packets"
     return f"ffmpeg finds no video in it ({reason}); give a video file, or re-encode it"
+
+
+def _is_picture(log: Iterable[str]) -> bool:
+    """Whether ffmpeg reads the file as a PNG, a JPEG or another picture; these readers are image2, png_pipe, ..."""
+    return any(re.search(r"Input #0, (image2|\w+_pipe),", line) for line in log)
 
 
 def _describe(log: Iterable[str]) -> tuple[str, str, float]:

@@ -82,8 +82,10 @@ def choose_behaviors(
                 f"video table, column scored: '{name}' is no behavior of config.yaml ({', '.join(behaviors)}); "
                 f"correct the name in the row whose labels are {source}"
             )
-    unknown = [name for name in table.behaviors if name not in behaviors]
+    unknown = [name for name in (*table.behaviors, *table.others) if name not in behaviors]
     for name in scored:
+        if name in table.others:
+            raise table.others[name]
         if name not in table.behaviors:
             hint = f"rename one of the unknown columns ({', '.join(unknown)})" if unknown else "add the column"
             raise InputError(

@@ -64,9 +64,16 @@ def assign_parts(
     }
 
 
-def count_positives(labels: str | Path) -> dict[str, int]:
-    """The number of frames on which each behavior is on, from a label file of any known format."""
+def count_positives(labels: str | Path, scored: Sequence[str] = ()) -> dict[str, int]:
+    """The number of frames on which each behavior is on, from a label file of any known format.
+
+    Raises:
+        InputError: if the file is wrong, or a column of `scored` holds something other than labels.
+    """
     table = read_any_labels(labels)
+    for name in scored:
+        if name in table.others:
+            raise table.others[name]
     return dict(zip(table.behaviors, (table.values == 1).sum(axis=0).tolist(), strict=True))
 
 
@@ -82,7 +89,8 @@ def check_split(
         if not parts[name]:
             raise InputError(
                 f"there is no {what} video: label more videos, or write '{name}' into the column part of the video "
-                "table, or enlarge its share under split in config.yaml"
+                "table, or enlarge its share under split in config.yaml; if all labelled videos are of one subject, "
+                "set split: by: video there"
             )
     warnings = [] if parts["test"] else ["no test video: the model is not evaluated; label more videos"]
     for behavior in behaviors:

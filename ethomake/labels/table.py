@@ -2,7 +2,8 @@
 
 import csv
 import io
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +25,13 @@ class LabelTable:
     Attributes:
         behaviors: names, in column order; K of them.
         values: int8 (T, K), a row a frame; 1 on, 0 off, -1 not scored.
+        others: columns of the file that hold something else (times, notes), with the error that they are where
+            somebody takes them for a behavior.
     """
 
     behaviors: tuple[str, ...]
     values: np.ndarray
+    others: dict[str, InputError] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -75,15 +79,18 @@ def write_labels(path: str | Path, table: LabelTable) -> None:
 def read_sheet(path: str | Path) -> Sheet:
     """Read a delimited text file whatever its line ends, byte-order mark and separator (comma, semicolon, tab).
 
-    Empty lines at the end and nameless empty columns at the right, as spreadsheets leave them, are dropped.
+    Empty lines at the end, nameless empty columns at the right and `sep=;` in the first line, as spreadsheets leave
+    them, are dropped.
 
     Raises:
         InputError: if there is no such file, it is not text, it is empty, or its rows differ in length.
     """
     path = Path(path)
     text = _read_text(path)
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    separator = max(SEPARATORS, key=first.count)
+    lines = [line for line in text.splitlines() if line.strip()][:2]
+    if declared := bool(lines) and is_separator_line(lines[0]):
+        lines.pop(0)
+    separator = max(SEPARATORS, key=lines[0].count) if lines else ","
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     cells = []
     try:
@@ -98,6 +105,8 @@ def read_sheet(path: str | Path) -> Sheet:
     while cells and not any(cells[-1][0]):
         cells.pop()
     while cells and not any(cells[0][0]):
+        cells.pop(0)
+    if declared:
         cells.pop(0)
     if not cells:
         raise InputError(f"{path}: the file is empty; it needs a header and a row for every frame of the video")
@@ -130,10 +139,10 @@ def read_columns(sheet: Sheet, *, first: int, index: bool) -> LabelTable:
         index: whether column 0 counts the frames 0, 1, 2, ...; if so it is checked.
 
     Raises:
-        InputError: for values other than 1, 0 and -1, names that are missing or double, frames that are
-            missing, double or out of order, and a background that contradicts the behaviors.
+        InputError: for names that are missing or double, frames that are missing, double or out of order, columns
+            none of which has 1, 0 and -1 alone, and a background that contradicts the behaviors.
     """
-    names = sheet.header[first:]
+    names = [BACKGROUND if name.lower() == BACKGROUND else name for name in sheet.header[first:]]
     for number, name in enumerate(names):
         if not name:
             raise InputError(f"{sheet.path}, line 1: column {number + first + 1} has no name; name its behavior")
@@ -142,19 +151,32 @@ def read_columns(sheet: Sheet, *, first: int, index: bool) -> LabelTable:
     if index:
         _check_index(sheet)
     values = np.empty((len(sheet.rows), len(names)), np.int8)
+    others: dict[str, InputError] = {}
     for number, row in enumerate(sheet.rows):
         try:
             values[number] = [_CELLS[cell] for cell in row[first:]]
-        except KeyError:  # an unusual spelling (1.00), or an error: look at each cell
-            values[number] = [
-                _read_cell(sheet, number, name, cell) for name, cell in zip(names, row[first:], strict=True)
-            ]
+        except KeyError:  # an unusual spelling (1.00), or no label: look at each cell
+            for column, (name, cell) in enumerate(zip(names, row[first:], strict=True)):
+                if name not in others:
+                    try:
+                        values[number, column] = _read_cell(sheet, number, name, cell)
+                    except InputError as error:
+                        others[name] = error
+    if BACKGROUND in others or len(others) == len(names) > 0:
+        raise others.get(BACKGROUND) or others[names[0]]
+    kept = [column for column, name in enumerate(names) if name not in others]
+    names, values = [names[column] for column in kept], values[:, kept]
     if BACKGROUND in names:
         column = names.index(BACKGROUND)
         names = names[:column] + names[column + 1 :]
         given, values = values[:, column], np.delete(values, column, axis=1)
-        _check_background(sheet, given, values)
-    return LabelTable(tuple(names), values)
+        _check_background(sheet, given, values, complete=not others)
+    return LabelTable(tuple(names), values, others)
+
+
+def is_separator_line(line: str) -> bool:
+    """Whether a line tells Excel what separates: `sep=;`."""
+    return re.fullmatch(r'"?sep=.?"?[,;\t]*', line.strip(), re.IGNORECASE) is not None
 
 
 def decode_text(content: bytes, path: str | Path, what: str) -> str:
@@ -215,13 +237,23 @@ def _check_index(sheet: Sheet) -> None:
             raise sheet.error(expected, problem + "without gaps: add a row for each missing frame (-1: not scored)")
 
 
-def _check_background(sheet: Sheet, given: np.ndarray, values: np.ndarray) -> None:
-    """Background is derived, but a contradiction shows that a file is damaged: better said than guessed."""
+def _check_background(sheet: Sheet, given: np.ndarray, values: np.ndarray, complete: bool) -> None:
+    """Background is derived, but a contradiction shows that a file is damaged: better said than guessed.
+
+    `complete` tells whether `values` has all the other columns of the file.
+    """
     both = (given == 1) & (values == 1).any(axis=1)
-    unknown = (given == -1) & (values == 0).all(axis=1) & (values.shape[1] > 0)
+    none = (values == 0).all(axis=1) & (values.shape[1] > 0) & complete
+    unknown, neither = none & (given == -1), none & (given == 0)
     if both.any():
         problem = "background and a behavior are both 1; correct the row or delete the column 'background'"
         raise sheet.error(int(both.argmax()), problem)
     if unknown.any():
         problem = "background is -1 though each behavior is 0; write -1 for what was not scored, or background 1"
         raise sheet.error(int(unknown.argmax()), problem)
+    if neither.any():
+        problem = (
+            f"background is 0 though each behavior is 0 ({neither.sum()} such rows); if the column of a behavior was "
+            "taken out, delete 'background', too; else write -1 for what was not scored, or background 1"
+        )
+        raise sheet.error(int(neither.argmax()), problem)

@@ -17,7 +17,7 @@ from ethomake.training.device import choose_device, describe
 from ethomake.training.history import write_history
 from ethomake.training.loop import Schedule, Training, Validation, fit, identify
 from ethomake.training.losses import UNSCORED
-from ethomake.training.objective import Objective
+from ethomake.training.objective import Objective, check_shown
 from ethomake.training.weights import save_weights
 
 Labelled = tuple[str | Path, str | Path]  # the manifest of a video's features, and its label table
@@ -52,15 +52,15 @@ def train_sequence(
         checkpoint: where the state is kept; it stays there at the end.
 
     Raises:
-        InputError: if nothing is labelled, or features and labels do not have the same number of frames.
+        InputError: if nothing is labelled, a behavior is on in no frame, or features and labels do not have the same
+            number of frames.
     """
     device = choose_device()
     schedule = Schedule.of(settings, l2_sp_beta=settings["l2"])
     learn = [_read(pair, behaviors, streams) for pair in train]
     check = [_read(pair, behaviors, streams) for pair in validate]
     labels = torch.cat([values for _, values in learn])
-    if not (labels != UNSCORED).any():
-        raise InputError("no frame of the training videos is labelled; label some or move a labelled video to train")
+    check_shown(labels, behaviors)
     objective = Objective(labels, exclusive, settings, device)
     torch.manual_seed(seed)
     inputs = learn[0][0].shape[1]

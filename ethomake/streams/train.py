@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 
-from ethomake.errors import InputError
 from ethomake.files import remove
 from ethomake.flow.stacks import FRAMES, FlowGenerator
 from ethomake.job import say
@@ -20,7 +19,7 @@ from ethomake.training.device import choose_device, choose_precision, describe, 
 from ethomake.training.frames import FramePool, image_width
 from ethomake.training.history import write_history
 from ethomake.training.loop import Schedule, epoch_samples, identify
-from ethomake.training.objective import Objective
+from ethomake.training.objective import Objective, check_shown
 from ethomake.training.weights import save_weights
 
 
@@ -58,15 +57,14 @@ def train_stream(
             folder is not computes it again.
 
     Raises:
-        InputError: if no frame is labelled, or given weights or label tables do not fit.
+        InputError: if no frame is labelled, a behavior is on in none, or given weights or label tables do not fit.
     """
     device = choose_device()
     schedule = Schedule.of(settings)
     changes = Augmentation(**augmentation)
     learn, check = LabelledFrames(train, behaviors), LabelledFrames(validate, behaviors)
     check = check.only(validation_choice(len(check), schedule))
-    if not len(learn):
-        raise InputError("no frame of the training videos is labelled; label some or move a labelled video to train")
+    check_shown(learn.labels, behaviors)
 
     torch.manual_seed(seed)
     outputs = len(behaviors) + exclusive

@@ -1,10 +1,12 @@
 """What a classifier is trained for and judged by: the loss and the scores of either kind of labels."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
+from ethomake.errors import InputError
 from ethomake.training.losses import (
     UNSCORED,
     class_weights,
@@ -15,6 +17,26 @@ from ethomake.training.losses import (
     softmax_weights,
 )
 from ethomake.training.scores import best_f1
+
+
+def check_shown(labels: torch.Tensor, behaviors: Sequence[str]) -> None:
+    """Look whether the training videos show each behavior.
+
+    Args:
+        labels: of the training frames, 1, 0 or -1 (not scored), (N, K).
+        behaviors: K names.
+
+    Raises:
+        InputError: if no frame is labelled, or a behavior is on in none.
+    """
+    if not (labels != UNSCORED).any():
+        raise InputError("no frame of the training videos is labelled; label some or move a labelled video to train")
+    for name, shown in zip(behaviors, (labels == 1).any(0).tolist(), strict=True):
+        if not shown:
+            raise InputError(
+                f"behavior '{name}' is on in no frame of the training videos: label videos that show it, move one to "
+                "train (column part of the video table), or take it out of behaviors in config.yaml"
+            )
 
 
 class Objective:

@@ -57,6 +57,17 @@ def test_labels_and_colors_are_seen(tmp_path):
     assert b"#123456" not in without
 
 
+def test_dollars_in_names_are_dollars(tmp_path):
+    names = ("gr$o$om", r"$\foo$")
+    write_files(tmp_path)
+    text = (tmp_path / "p.csv").read_text().replace("walk", names[0]).replace("rest", names[1])
+    (tmp_path / "p.csv").write_text(text)
+    own = {"threshold": 0.5, "minimum_bout_s": 0, "minimum_gap_s": 0}
+    (tmp_path / "t.json").write_text(json.dumps({"exclusive": False, "behaviors": dict.fromkeys(names, own)}))
+    _, svg = draw(tmp_path, "dollars", behaviors=names)
+    assert b"gr$o$om" in svg
+
+
 def test_labels_of_another_length_are_refused(tmp_path):
     write_files(tmp_path)
     write_labels(tmp_path / "l.csv", LabelTable(BEHAVIORS, np.zeros((61, 2), np.int8)))

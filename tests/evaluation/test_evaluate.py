@@ -157,6 +157,19 @@ def test_files_that_do_not_fit_are_refused(tmp_path):
         run(tmp_path / "out", [files])
 
 
+def test_a_test_video_that_was_learned_from_is_refused(tmp_path):
+    files, _, _ = write_video(tmp_path, "a", 0)
+    (tmp_path / "twin.json").write_text(json.dumps({"video": "twin", "frames_digest": "sha256:1"}))
+    (tmp_path / "other.json").write_text(json.dumps({"video": "other", "frames_digest": "sha256:2"}))
+    facts = json.loads(files[2].read_text())
+    files[2].write_text(json.dumps(facts | {"frames_digest": "sha256:1"}))
+    outputs = [tmp_path / name for name in TABLES]
+    options = {"behaviors": BEHAVIORS, "chance_shifts": 1, "seed": 0}
+    evaluate([files], *outputs, **options, learned=[tmp_path / "other.json"])
+    with pytest.raises(InputError, match="a tests, but its frames are those of twin"):
+        evaluate([files], *outputs, **options, learned=[tmp_path / "other.json", tmp_path / "twin.json"])
+
+
 def test_confusion_leaves_out_a_behavior_that_is_scored_nowhere(tmp_path):
     files, labels, _ = write_video(tmp_path, "a", 0)
     labels[:, 1] = -1

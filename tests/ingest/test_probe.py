@@ -32,6 +32,14 @@ def test_what_is_no_video_is_refused_in_one_line(tmp_path, remux):
     assert "no video" in refusal(sound)
 
 
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "picture.mp4"])
+def test_a_picture_is_no_video(tmp_path, remux, name):
+    remux("-f", "lavfi", "-i", "testsrc=s=64x64", "-frames:v", "1", "-update", "1", tmp_path / "a.png")
+    remux("-i", tmp_path / "a.png", tmp_path / "a.jpg")
+    (tmp_path / "picture.mp4").write_bytes((tmp_path / "a.png").read_bytes())
+    assert "a single picture" in refusal(tmp_path / name)
+
+
 def test_an_mp4_without_its_end_says_so(encode):
     path = encode("cut.mp4", *X264)  # the table of contents stands at the end
     path.write_bytes(path.read_bytes()[:-2000])

@@ -54,6 +54,14 @@ def test_an_unknown_column_is_left_out_and_said(check, capsys):
     assert "jump" in capsys.readouterr().err
 
 
+def test_a_column_of_notes_is_left_out_but_not_where_it_is_a_behavior(check, capsys):
+    text = "frame,groom,walk,notes\n0,1,0,asleep?\n"
+    assert check(text, frames=1).values.tolist() == [[0, 1]]
+    assert "notes" in capsys.readouterr().err
+    with pytest.raises(InputError, match=r"source\.csv, line 2: column 'notes' holds 'asleep\?'; write 1"):
+        check(text, frames=1, behaviors=["groom", "notes"])
+
+
 def test_an_unknown_scored_behavior_is_an_error(check):
     with pytest.raises(InputError, match=r"column scored: 'jump' is no behavior"):
         check(scored=["jump"])

@@ -51,6 +51,9 @@ def test_background_is_one_zero_or_unknown():
         OURS.replace(",", ";").replace(";1", ";1,0"),
         OURS.replace(",", "\t"),
         OURS.replace(",", " , "),
+        "sep=,\n" + OURS,
+        "sep=;\r\n" + OURS.replace(",", ";"),
+        DEEPETHOGRAM.replace("background", "Background"),
         OURS + "\n\n,,\n",
         OURS.replace("\n", ",,\n"),
         OURS.rstrip("\n"),
@@ -80,6 +83,8 @@ def test_all_spellings_give_the_same_labels(tmp_path, text):
         ("frame,walk\n0,1\n1\n", ["line 3", "1 cells"]),
         ("background,walk\n1,0\n1,1\n", ["line 3", "background and a behavior are both 1"]),
         ("background,walk\n1,0\n-1,0\n", ["line 3", "background is -1"]),
+        ("background,walk\n1,0\n0,0\n0,0\n", ["line 3", "background is 0", "2 such rows", "taken out"]),
+        ("background,walk\n1,0\nno,0\n", ["line 3", "'background'", "'no'"]),
         ("walk,groom\n0,1\n", ["line 1", "'walk,groom'", "no known format", "DeepEthogram", "ethomake"]),
         ("", ["empty"]),
         ("\n\n", ["empty"]),
@@ -102,6 +107,17 @@ def test_an_error_is_one_line_with_file_row_and_remedy(tmp_path, text, parts):
     assert "\n" not in message
     for part in parts:
         assert part in message
+
+
+def test_columns_of_other_things_are_set_aside(tmp_path):
+    text = "frame,time_s,walk,notes,background\n0,0.0,1,,0\n1,0.1,0,tired,0\n2,0.2,-1,,-1\n"
+    table = read_any_labels(write(tmp_path / "v.csv", text))
+    assert table.behaviors == ("walk",)
+    assert table.values.tolist() == [[1], [0], [-1]]
+    assert {name: str(error).split(": ", 1)[1][:28] for name, error in table.others.items()} == {
+        "time_s": "column 'time_s' holds '0.1';",
+        "notes": "column 'notes' holds nothing",
+    }
 
 
 def test_a_missing_file_is_named(tmp_path):

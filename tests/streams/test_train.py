@@ -152,6 +152,12 @@ def test_nothing_labelled_is_refused(tmp_path, videos, write_table):
         train(tmp_path / "a", "spatial", [(path, blank) for path, _ in videos])
 
 
+def test_a_behavior_that_is_never_on_is_refused(tmp_path, videos, write_table):
+    never = write_table("never", ["bright", "half"], [[frame % 2, 0] for frame in range(40)])
+    with pytest.raises(InputError, match="behavior 'half' is on in no frame of the training videos"):
+        train(tmp_path / "a", "spatial", [(path, never) for path, _ in videos])
+
+
 def test_a_track_gives_the_stacks_that_extraction_gives(tmp_path, videos, flow_weights):
     from ethomake.flow.stacks import frame_stacks, read_blocks
     from ethomake.ingest.frames import FrameStore

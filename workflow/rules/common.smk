@@ -247,6 +247,7 @@ REPORT_ROWS = [{"video": name, "part": PART_OF.get(name, ""), **SUBJECTS[name]} 
 
 # What the evaluation makes; nothing where no video tests.
 TEST = PROJECT.parts["test"]
+LEARNED = PROJECT.parts["train"] + PROJECT.parts["validate"]  # by networks and thresholds, where they are made here
 EVALUATION_FIGURES = ["scores", "precision_recall", "confusion", "calibration", "bout_statistics"]
 EVALUATION_TABLES = ["metrics.json", "metrics.csv", "per_video.csv", "precision_recall.csv", "calibration.csv"]
 EVALUATION_TABLES += ["confusion.csv", "bout_statistics.csv"]

@@ -6,6 +6,7 @@ rule evaluate:
         predictions=expand("results/predictions/main/{video}.csv", video=TEST),
         labels=expand("results/labels/{video}.csv", video=TEST),
         videos=expand("results/ingest/{video}/video.json", video=TEST),
+        learned=[] if BUNDLE else expand("results/ingest/{video}/video.json", video=LEARNED),
     output:
         metrics_json="results/evaluation/metrics.json",
         metrics_csv=report(

@@ -17,4 +17,5 @@ with job(snakemake):
         behaviors=snakemake.params.behaviors,
         chance_shifts=snakemake.params.chance_shifts,
         seed=snakemake.params.seed,
+        learned=snakemake.input.learned,
     )

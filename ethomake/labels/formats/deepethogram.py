@@ -10,7 +10,8 @@ DESCRIPTION = "DeepEthogram (a column 'background', in front an index without a 
 
 def recognizes(header: list[str]) -> bool:
     """An index column without a name, or a background column in a file that does not begin with `frame`."""
-    return _has_index(header) or (BACKGROUND in header and header[0].lower() != "frame")
+    names = [name.lower() for name in header]
+    return _has_index(header) or (BACKGROUND in names and names[0] != "frame")
 
 
 def read(sheet: Sheet) -> LabelTable:
