@@ -522,7 +522,8 @@ def _split_cells(text: str, path: Path) -> list[tuple[int, list[str]]]:
         for number, line in enumerate(text.splitlines(), start=1)
         if line.strip(' \t,;"') and not line.lstrip().startswith("#") and not (number == 1 and is_separator_line(line))
     ]
-    separator = max(",;\t", key=numbered[0][1].count) if numbered else ","
+    header = next((line for _, line in numbered if not line.lstrip(' \t"').startswith("#")), "")
+    separator = max(",;\t", key=header.count)
     lines = []
     for number, line in numbered:
         try:
@@ -531,7 +532,8 @@ def _split_cells(text: str, path: Path) -> list[tuple[int, list[str]]]:
             reason = f"a quote is opened and not closed, or stands inside of a cell ({error}); correct the quotes"
             raise InputError(f"{path} line {number}: {reason}") from None
         cells = [cell.strip() for cell in cells]
-        if cells[0].startswith("#") and not any(cells[1:]):  # a comment with commas, as spreadsheets quote it
+        # A comment that a spreadsheet has put in quotes; or the path of a video, where paths come first.
+        if cells[0].startswith("#") and (not any(cells[1:]) or not lines or lines[0][1][0] == "video"):
             continue
         width = len(lines[0][1]) if lines else 1
         while len(cells) > width and not cells[-1]:
@@ -543,8 +545,8 @@ def _split_cells(text: str, path: Path) -> list[tuple[int, list[str]]]:
 def find_videos(pattern: str) -> list[tuple[int, dict[str, str]]]:
     """Rows for the files that a glob finds, by path; `<stem>_labels.csv` beside a video are its labels.
 
-    The name of a video is its file name without suffix, with `_` for what a name may not hold; where letters are lost
-    so, some digits follow by which names stay apart.
+    The name of a video is its file name without suffix, with `_` for what a name may not hold; where most letters are
+    lost so, as in other scripts, some digits follow by which names stay apart.
     """
     rows = []
     files = sorted(path for path in glob.glob(pattern, recursive=True) if not Path(path).is_dir())
@@ -560,10 +562,11 @@ def find_videos(pattern: str) -> list[tuple[int, dict[str, str]]]:
 
 
 def _plain_name(stem: str) -> str:
-    letters = [letter for letter in unicodedata.normalize("NFKD", stem) if not unicodedata.combining(letter)]
-    name = re.sub(r"[^A-Za-z0-9_-]+", "_", "".join(letters))
-    lost = any(letter.isalnum() and not letter.isascii() for letter in letters)
-    return f"{name}-{short_digest(''.join(letters))[:6]}" if lost else name
+    stem = unicodedata.normalize("NFC", stem)
+    letters = [letter.isascii() for letter in stem if letter.isalpha()]
+    if letters and sum(letters) < len(letters) / 2:
+        return re.sub(r"[^A-Za-z0-9-]+", "_", stem) + f"-{short_digest(stem)[:6]}"
+    return re.sub(r"[^A-Za-z0-9_-]", "_", stem)
 
 
 def check_rows(
@@ -602,7 +605,7 @@ def check_rows(
             errors.append(f"{where}: the name stands in {name_of[first]} already; names must differ by more than case")
         if (first := sources.setdefault((os.path.realpath(video.path), crop), line)) != line:
             errors.append(f"{where}: the same video file and crop as {name_of[first]}; remove one")
-        known, first = subjects.setdefault("".join(video.subject.split()).casefold(), (video.subject, line))
+        known, first = subjects.setdefault(_plain_subject(video.subject), (video.subject, line))
         if known != video.subject:
             reason = f"{name_of[first]} has {_show(known)}; write a subject in one way, so that it stays in one part"
             errors.append(f"{where}: subject = {_show(video.subject)}: {reason}")
@@ -610,6 +613,11 @@ def check_rows(
     if errors:
         raise InputError(errors[0] + _and_more(len(errors) - 1, "row"))
     return videos
+
+
+def _plain_subject(name: str) -> str:
+    """What spellings of one subject have in common: Mouse 1, mouse1."""
+    return re.sub(r"(?<=[^\W\d]) (?=\d)", "", " ".join(name.split())).casefold()
 
 
 def _row_error(row: dict[str, str], behaviors: list[str], must_exist: bool) -> str:
@@ -646,7 +654,8 @@ def _file_error(path: str, what: str) -> str:
         hint = "; write out what ~ and $ stand for" if path[0] in "~$" else ""
         hint = hint or ("; write / between folders" if "\\" in path else "")
         return f"no such {what} file{where}{hint}"
-    if Path("results").resolve() in Path(path).resolve().parents:
+    places = [os.path.abspath] if os.path.islink("results") else [os.path.abspath, os.path.realpath]
+    if any(Path(place("results")) in Path(place(path)).parents for place in places):
         return "lies in results/, where files are made anew and removed; copy it to a folder of your own"
     return ""
 
@@ -777,8 +786,8 @@ def choose_flow_videos(
                 reason = "it is a test video, and nothing must be fitted on those; leave it out"
                 raise InputError(f"config: flow.videos = {_show(name)}: {reason}")
         train = sorted(wanted)
-    validate = kept["validate"] or parts["validate"]
-    return {"train": train, "validate": [name for name in validate if name not in train]}
+    known = [[name for name in names if name not in train] for names in (kept["validate"], parts["validate"])]
+    return {"train": train, "validate": known[0] or known[1]}
 
 
 def share_library() -> None:

@@ -14,6 +14,7 @@ from ethomake.config import (
     Video,
     assign_without_training,
     check_rows,
+    choose_flow_videos,
     find_config_file,
     find_videos,
     load_project,
@@ -368,10 +369,27 @@ def test_semicolons_and_tabs_of_spreadsheets_separate_too(project, separator):
 def test_only_what_is_a_comment_is_left_out(project):
     Path("#1 mouse.mp4").write_bytes(b"")
     project.write_text(
-        'sep=,\npath,video,labels,part\n"#1 mouse.mp4",a,0.csv,train\n"# tired, left out",,,\n#2.mp4,c,,\n'
-        "1.mp4,b,1.csv,validate\n"
+        'sep=,\n"# mine; all; of them"\npath,video,labels,part\n"#1 mouse.mp4",a,0.csv,train\n"# tired, left out",,,\n'
+        "#2.mp4,c,,\n1.mp4,b,1.csv,validate\n"
     )
     assert [video.path for video in load_project(BASE).videos.values()] == ["#1 mouse.mp4", "1.mp4"]
+    project.write_text('"video","path","labels"\n"#c","2.mp4",""\n"a","0.mp4","0.csv"\n"b","1.mp4","1.csv"\n')
+    assert list(load_project(BASE).videos) == ["a", "b"]
+
+
+def test_a_results_folder_on_another_disk_says_nothing_of_its_neighbors(project):
+    Path("disk/raw").mkdir(parents=True)
+    Path("disk/raw/0.mp4").write_bytes(b"")
+    Path("results").symlink_to("disk")
+    row = {"video": "a", "path": "disk/raw/0.mp4"}
+    assert check_rows([(2, row)], "videos.csv", ["groom"])[0].path == "disk/raw/0.mp4"
+    with pytest.raises(InputError, match="lies in results/"):
+        check_rows([(2, row | {"path": "results/raw/0.mp4"})], "videos.csv", ["groom"])
+
+
+def test_subjects_whose_numbers_differ_are_others():
+    rows = [(n, {"video": f"v{n}", "path": f"{n}.mp4", "subject": name}) for n, name in enumerate(["1 11", "11 1"])]
+    assert len(check_rows(rows, "table", ["groom"], must_exist=False)) == 2
 
 
 def test_flow_without_a_validation_video_is_a_note(project):
@@ -379,6 +397,9 @@ def test_flow_without_a_validation_video_is_a_note(project):
     loaded = load_project({**BASE, "flow": {"videos": ["a", "b"]}})
     assert loaded.flow_parts == {"train": ["a", "b"], "validate": []}
     assert any("flow.videos names all validation videos" in note for note in loaded.notes)
+    kept = {"train": ["a"], "validate": ["b"]}
+    parts = {"train": ["a"], "validate": ["b", "c"], "test": []}
+    assert choose_flow_videos(["a", "b"], dict.fromkeys("abc"), parts, kept)["validate"] == ["c"]
 
 
 def test_scored_takes_commas_too(project):
@@ -449,7 +470,7 @@ def test_names_of_a_glob_stay_apart_in_any_script(tmp_path, monkeypatch):
     for name in ("\u043a\u043e\u0448\u043a\u0430", "\u043c\u044b\u0448\u043a\u0430", "Ma\u0308use   2"):
         Path(f"{name}.mp4").write_text("")
     latin, *others = (row["video"] for _, row in find_videos("*.mp4"))
-    assert latin == "Mause_2"
+    assert latin == "M_use___2"
     assert len(set(others)) == 2
     assert all(name.startswith("_-") for name in others)
 

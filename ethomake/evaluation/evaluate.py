@@ -93,7 +93,7 @@ def _check_unseen(test: Sequence[str | Path], learned: Sequence[str | Path]) -> 
         if twin := seen.get(facts.get("frames_digest")):
             raise InputError(
                 f"video table: {facts['video']} tests, but its frames are those of {twin}, which trains or validates, "
-                "so a score on it would say nothing; remove one of the two, or give both the same part"
+                "so a score on it would say nothing; remove one of the two, or give both one part (and train anew)"
             )
 
 

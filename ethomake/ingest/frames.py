@@ -131,9 +131,9 @@ class FrameStore:
 
         jpegs = [self._bytes(int(index)) for index in indices]
         x, y, w, h = self._box
-        if torch.device(device).type == "cuda" and (pictures := _decode_on_gpu(jpegs, device)) is not None:
-            framed = torch.nn.functional.pad(pictures, (x, self.width - x - w, y, self.height - y - h))
-            return framed.expand(-1, 3, -1, -1).contiguous()
+        border = (x, self.width - x - w, y, self.height - y - h)
+        if torch.device(device).type == "cuda" and (images := _decode_on_gpu(jpegs, device, border)) is not None:
+            return images
         frames = np.zeros((len(jpegs), self.height, self.width, 3), np.uint8)
 
         def decode(place: int) -> None:
@@ -249,8 +249,12 @@ class FrameWriter:
         return _rounded(mean / 255), _rounded(np.sqrt(variance) / 255)
 
 
-def _decode_on_gpu(jpegs: "list[bytearray]", device: "torch.device | str") -> "torch.Tensor | None":
-    """Pictures without color, torch.uint8 (n, 1, h, w) on the device; None where it can't, or where one has color.
+def _decode_on_gpu(
+    jpegs: "list[bytearray]", device: "torch.device | str", border: tuple[int, int, int, int]
+) -> "torch.Tensor | None":
+    """Images of pictures without color, as `read` gives them; None where the device can't, or where one has color.
+
+    `border` is the black to the left, right, above and below.
 
     NVIDIA's decoder repeats colors where that of the CPU smooths them: at edges they differ by dozens of grey levels,
     and networks would not see what they were trained on.
@@ -266,7 +270,8 @@ def _decode_on_gpu(jpegs: "list[bytearray]", device: "torch.device | str") -> "t
         # It writes on a stream of its own that waits for no other, and may be given memory that work still to be done
         # here reads (seen by others: github.com/pytorch/vision/issues/9606). So that is done first.
         torch.cuda.current_stream(device).synchronize()
-        return torch.stack(decode_jpeg(data, mode=ImageReadMode.GRAY, device=device))
+        pictures = torch.stack(decode_jpeg(data, mode=ImageReadMode.GRAY, device=device))
+        return torch.nn.functional.pad(pictures, border).expand(-1, 3, -1, -1).contiguous()
     except (ImportError, RuntimeError, ValueError):  # not built for it; no memory; no JPEG, which the CPU will tell
         return None
 

@@ -91,7 +91,7 @@ def probe(path: str | Path) -> Source:
         time_base, dts, ticks, flags = _packets(table)
         if not len(flags):
             raise InputError(f"{path}: {_why_unreadable(log_lines(log))}")
-        if _is_picture(log_lines(log)):
+        if len(flags) == 1 and _is_picture(log_lines(log)):
             raise InputError(f"{path}: a single picture and no video; name the video file")
         codec, pixel_format, rate = _describe(log_lines(log))
         tail_lost = _complaint(_TAIL, log_lines(log))

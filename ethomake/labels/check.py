@@ -44,7 +44,10 @@ def check_labels(
             f"video {video['video']}: the bundle was trained on this very video, so a score on it would say nothing; "
             "write train into the column part of the video table, or leave its labels empty"
         )
-    table = choose_behaviors(read_any_labels(source), source, behaviors=behaviors, scored=scored)
+    given = read_any_labels(source)
+    if given.note:
+        say(f"note: {source}: {given.note}")
+    table = choose_behaviors(given, source, behaviors=behaviors, scored=scored)
     values, frames = table.values, video["frames"]
     if len(values) != frames:
         many = "more" if len(values) > frames else "fewer"
@@ -87,7 +90,8 @@ def choose_behaviors(
         if name in table.others:
             raise table.others[name]
         if name not in table.behaviors:
-            hint = f"rename one of the unknown columns ({', '.join(unknown)})" if unknown else "add the column"
+            other = [each for each in unknown if each not in table.others]
+            hint = f"rename one of the unknown columns ({', '.join(other)})" if other else "add the column"
             raise InputError(
                 f"{source}, line 1: there is no column '{name}', a behavior of config.yaml; {hint}, or leave "
                 f"'{name}' out of the column scored of the video table if it was not scored in this video"

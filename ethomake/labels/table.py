@@ -27,11 +27,13 @@ class LabelTable:
         values: int8 (T, K), a row a frame; 1 on, 0 off, -1 not scored.
         others: columns of the file that hold something else (times, notes), with the error that they are where
             somebody takes them for a behavior.
+        note: what the owner of the file should know, or "".
     """
 
     behaviors: tuple[str, ...]
     values: np.ndarray
     others: dict[str, InputError] = field(default_factory=dict)
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -159,19 +161,21 @@ def read_columns(sheet: Sheet, *, first: int, index: bool) -> LabelTable:
             for column, (name, cell) in enumerate(zip(names, row[first:], strict=True)):
                 if name not in others:
                     try:
-                        values[number, column] = _read_cell(sheet, number, name, cell)
+                        values[number, column] = (
+                            _CELLS[cell] if cell in _CELLS else _read_cell(sheet, number, name, cell)
+                        )
                     except InputError as error:
                         others[name] = error
     if BACKGROUND in others or len(others) == len(names) > 0:
-        raise others.get(BACKGROUND) or others[names[0]]
+        raise others.get(BACKGROUND) or list(others.values())[-1]  # the one that was taken for labels longest
     kept = [column for column, name in enumerate(names) if name not in others]
-    names, values = [names[column] for column in kept], values[:, kept]
+    names, values, note = [names[column] for column in kept], values[:, kept], ""
     if BACKGROUND in names:
         column = names.index(BACKGROUND)
         names = names[:column] + names[column + 1 :]
         given, values = values[:, column], np.delete(values, column, axis=1)
-        _check_background(sheet, given, values, complete=not others)
-    return LabelTable(tuple(names), values, others)
+        note = _check_background(sheet, given, values, complete=not others)
+    return LabelTable(tuple(names), values, others, note)
 
 
 def is_separator_line(line: str) -> bool:
@@ -237,9 +241,10 @@ def _check_index(sheet: Sheet) -> None:
             raise sheet.error(expected, problem + "without gaps: add a row for each missing frame (-1: not scored)")
 
 
-def _check_background(sheet: Sheet, given: np.ndarray, values: np.ndarray, complete: bool) -> None:
+def _check_background(sheet: Sheet, given: np.ndarray, values: np.ndarray, complete: bool) -> str:
     """Background is derived, but a contradiction shows that a file is damaged: better said than guessed.
 
+    What DeepEthogram leaves when it removes a behavior, 0 everywhere, is worth a note, which is given back.
     `complete` tells whether `values` has all the other columns of the file.
     """
     both = (given == 1) & (values == 1).any(axis=1)
@@ -251,9 +256,9 @@ def _check_background(sheet: Sheet, given: np.ndarray, values: np.ndarray, compl
     if unknown.any():
         problem = "background is -1 though each behavior is 0; write -1 for what was not scored, or background 1"
         raise sheet.error(int(unknown.argmax()), problem)
-    if neither.any():
-        problem = (
-            f"background is 0 though each behavior is 0 ({neither.sum()} such rows); if the column of a behavior was "
-            "taken out, delete 'background', too; else write -1 for what was not scored, or background 1"
-        )
-        raise sheet.error(int(neither.argmax()), problem)
+    if not neither.any():
+        return ""
+    return (
+        f"in {neither.sum()} rows, the first in line {sheet.lines[int(neither.argmax())]}, background is 0 and so is "
+        "each behavior; they count as scored, with none of them on (write -1 for what was not scored)"
+    )

@@ -371,10 +371,16 @@ def test_frames_decoded_on_the_device_are_nearly_those_of_the_cpu(video, write_s
     )
     facts = json.loads(framed.read_text())
     framed.write_text(json.dumps(facts | {"image_size": [96, 128], "content_box": [32, 16, 64, 64]}))
-    for path, frames in ((video, [3, 0, 3]), (mixed, [0, 1, 2]), (framed, [0])):
+    for path, frames, there in (
+        (video, [3, 0, 3], False),
+        (mixed, [0, 1, 2], False),
+        (mixed, [1], True),
+        (framed, [0], True),
+    ):
         store = FrameStore(path)
-        on_device = store.read(frames, "cuda").cpu().int()
-        assert (on_device - store.read(frames).int()).abs().max() <= 3
+        images = store.read(frames, "cuda")
+        assert images.is_cuda == there, "colors come from the processor"
+        assert (images.cpu().int() - store.read(frames).int()).abs().max() <= 3
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -29,6 +29,7 @@ def test_on_the_processor_blocks_and_results_come_as_they_are():
 def test_no_block_is_overwritten_by_the_next_while_the_gpu_has_other_work(store, monkeypatch, decoded):
     gpu = torch.device("cuda", 0)
     monkeypatch.setattr(stacks, "BLOCK", 20)
+    assert store.read([0], gpu).is_cuda
     blocks = read_blocks(store, 0, gpu if decoded == "on the device" else CPU)
     work = torch.rand(4096, 4096, device=gpu)
     sums, shown = [], []

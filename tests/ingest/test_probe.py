@@ -40,6 +40,11 @@ def test_a_picture_is_no_video(tmp_path, remux, name):
     assert "a single picture" in refusal(tmp_path / name)
 
 
+def test_a_stream_of_pictures_is_a_video(tmp_path, remux):
+    remux("-f", "lavfi", "-i", "testsrc=s=64x64", "-frames:v", "5", "-f", "mjpeg", tmp_path / "v.mjpeg")
+    assert probe(tmp_path / "v.mjpeg").packets == 5
+
+
 def test_an_mp4_without_its_end_says_so(encode):
     path = encode("cut.mp4", *X264)  # the table of contents stands at the end
     path.write_bytes(path.read_bytes()[:-2000])

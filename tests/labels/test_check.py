@@ -60,6 +60,13 @@ def test_a_column_of_notes_is_left_out_but_not_where_it_is_a_behavior(check, cap
     assert "notes" in capsys.readouterr().err
     with pytest.raises(InputError, match=r"source\.csv, line 2: column 'notes' holds 'asleep\?'; write 1"):
         check(text, frames=1, behaviors=["groom", "notes"])
+    with pytest.raises(InputError, match=r"no column 'jump'.*add the column"):
+        check(text, frames=1, behaviors=["groom", "walk", "jump"])
+
+
+def test_a_note_of_the_file_is_told(check, capsys):
+    check("background,groom,walk\n0,0,0\n", frames=1)
+    assert "source.csv: in 1 rows, the first in line 2, background is 0" in capsys.readouterr().err
 
 
 def test_an_unknown_scored_behavior_is_an_error(check):

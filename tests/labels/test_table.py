@@ -83,7 +83,7 @@ def test_all_spellings_give_the_same_labels(tmp_path, text):
         ("frame,walk\n0,1\n1\n", ["line 3", "1 cells"]),
         ("background,walk\n1,0\n1,1\n", ["line 3", "background and a behavior are both 1"]),
         ("background,walk\n1,0\n-1,0\n", ["line 3", "background is -1"]),
-        ("background,walk\n1,0\n0,0\n0,0\n", ["line 3", "background is 0", "2 such rows", "taken out"]),
+        ("frame,time_s,walk\n0,0.1,1\n1,0.2,x\n", ["line 3", "'walk'", "'x'"]),
         ("background,walk\n1,0\nno,0\n", ["line 3", "'background'", "'no'"]),
         ("walk,groom\n0,1\n", ["line 1", "'walk,groom'", "no known format", "DeepEthogram", "ethomake"]),
         ("", ["empty"]),
@@ -118,6 +118,12 @@ def test_columns_of_other_things_are_set_aside(tmp_path):
         "time_s": "column 'time_s' holds '0.1';",
         "notes": "column 'notes' holds nothing",
     }
+
+
+def test_a_background_of_a_behavior_that_was_removed_is_a_note(tmp_path):
+    table = read_any_labels(write(tmp_path / "v.csv", ",background,walk\n0,1,0\n1,0,0\n2,0,0\n3,0,1\n"))
+    assert table.values[:, 0].tolist() == [0, 0, 0, 1]
+    assert table.note.startswith("in 2 rows, the first in line 3, background is 0")
 
 
 def test_a_missing_file_is_named(tmp_path):

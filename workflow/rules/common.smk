@@ -247,7 +247,8 @@ REPORT_ROWS = [{"video": name, "part": PART_OF.get(name, ""), **SUBJECTS[name]} 
 
 # What the evaluation makes; nothing where no video tests.
 TEST = PROJECT.parts["test"]
-LEARNED = PROJECT.parts["train"] + PROJECT.parts["validate"]  # by networks and thresholds, where they are made here
+# What networks and thresholds are fitted on, where they are made here.
+LEARNED = sorted({name for parts in (PROJECT.parts, PROJECT.flow_parts) for name in parts["train"] + parts["validate"]})
 EVALUATION_FIGURES = ["scores", "precision_recall", "confusion", "calibration", "bout_statistics"]
 EVALUATION_TABLES = ["metrics.json", "metrics.csv", "per_video.csv", "precision_recall.csv", "calibration.csv"]
 EVALUATION_TABLES += ["confusion.csv", "bout_statistics.csv"]
