@@ -52,16 +52,18 @@ def test_jobs_that_run_at_once_take_different_gpus(machine, new_job):
 
 
 def test_one_device_is_taken_of_several_and_none_where_there_is_no_choice(machine, new_job, monkeypatch):
-    taken = []
-    monkeypatch.setattr(torch.cuda, "set_device", taken.append)
-    for count, wanted in ((0, []), (1, []), (2, [0])):
+    current = [0]
+    monkeypatch.setattr(
+        torch.cuda, "set_device", lambda gpu: current.append(gpu if isinstance(gpu, int) else gpu.index)
+    )
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: current[-1])
+    for count, wanted in ((0, "cpu"), (1, "cuda:0"), (2, "cuda:0")):
         machine(count)
         new_job()
-        choose_device()
-        assert taken == wanted
+        assert str(choose_device()) == wanted
     new_job()
-    choose_device()
-    assert taken == [0, 1]
+    assert str(choose_device()) == "cuda:1"
+    assert current[-1] == 1
 
 
 def test_gpus_keep_the_names_that_a_scheduler_gives_them(machine, monkeypatch):
