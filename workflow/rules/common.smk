@@ -245,10 +245,11 @@ JOINT_SETTINGS = without("streams", "enabled", "network", "weights", "epochs")
 SUBJECTS = {name: {"subject": video.subject, "group": video.group} for name, video in VIDEOS.items()}
 REPORT_ROWS = [{"video": name, "part": PART_OF.get(name, ""), **SUBJECTS[name]} for name in VIDEOS]
 
-# What the evaluation makes; nothing where no video tests.
-TEST = PROJECT.parts["test"]
 # What networks and thresholds are fitted on, where they are made here.
 LEARNED = sorted({name for parts in (PROJECT.parts, PROJECT.flow_parts) for name in parts["train"] + parts["validate"]})
+
+# What the evaluation makes; nothing where no video tests.
+TEST = PROJECT.parts["test"]
 EVALUATION_FIGURES = ["scores", "precision_recall", "confusion", "calibration", "bout_statistics"]
 EVALUATION_TABLES = ["metrics.json", "metrics.csv", "per_video.csv", "precision_recall.csv", "calibration.csv"]
 EVALUATION_TABLES += ["confusion.csv", "bout_statistics.csv"]
