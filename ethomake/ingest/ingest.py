@@ -12,6 +12,8 @@ from ethomake.ingest.probe import Source, probe
 from ethomake.ingest.times import encode_steps, fill_unknown, frame_rate, is_constant
 from ethomake.job import Progress, say
 
+_BUFFER = 1 << 20  # bytes that are written at once
+
 
 def ingest_video(
     source: str | Path,
@@ -114,7 +116,7 @@ def _write_frames(
     images: Iterable[Planes | None], total: int, path: str | Path, view: View, video: str, quality: int
 ) -> FrameWriter:
     """Write the frame file, whole or not at all; None stands for a frame that is not good."""
-    with write_whole(path) as part, part.open("wb") as file, Progress(total, f"ingest {video}", "frame") as progress:
+    with write_whole(path) as part, part.open("wb", _BUFFER) as file, Progress(total, f"ingest {video}", "frame") as progress:
         writer = FrameWriter(file, quality, total)
         for image in images:
             if image is None:

@@ -85,7 +85,7 @@ def probe(path: str | Path) -> Source:
     copy = ("-c", "copy", "-copyinkf", "-copypriorss", "1", "-f", "framecrc", "-")
     one = ("-frames:v", "1", "-c:v", "rawvideo", "-f", "framecrc", "-")
     with (  # side by side
-        _ffmpeg([*input_arguments(path), *one]) as first_frame,
+        _ffmpeg([*input_arguments(path, "-threads", "1"), *one]) as first_frame,
         _ffmpeg([*input_arguments(path), *copy]) as (table, log),
     ):
         time_base, dts, ticks, flags = _packets(table)
@@ -170,10 +170,13 @@ def _packets(table: Iterable[str]) -> tuple[Fraction, np.ndarray, np.ndarray, np
 
 def _packet(line: str) -> tuple[int, int, int]:
     """Decoding time, presentation time and flags of one line of framecrc; a keyframe's flags are left out there."""
-    fields = [field.strip() for field in line.split(",")]
-    flags = next((int(field[2:], 16) for field in fields[6:] if field.startswith("F=0x")), _KEY)
-    dts, pts = (UNKNOWN if field == "NOPTS" else int(field) for field in fields[1:3])
-    return dts, pts, flags
+    _, dts, pts, rest = line.split(",", 3)
+    _, marked, flags = rest.partition("F=0x")
+    return _tick(dts), _tick(pts), int(flags.split(",", 1)[0], 16) if marked else _KEY
+
+
+def _tick(field: str) -> int:
+    return UNKNOWN if "NOPTS" in field else int(field)
 
 
 def _bare(line: str) -> str:
