@@ -21,6 +21,7 @@ from ethomake.ingest.ingest import ingest_video
 
 IMAGE = (224, 224)
 VIDEOS = [  # height, width, grey levels of noise, frames that are drawn, how often they are shown
+    (192, 192, 2, 3000, 1),  # a clip: half a second of work
     (240, 320, 0, 3000, 6),  # ten minutes
     (240, 320, 6, 3000, 6),
     (480, 640, 6, 1500, 1),
@@ -37,7 +38,8 @@ def cases(folder: Path, quick: bool) -> list[Case]:
         drawn, times = (150, 1) if quick else (drawn, times)
         frames = drawn * times
         video = draw(folder / f"ingest-{width}x{height}-{noise}-{frames}.mp4", drawn, width, height, noise, times)
-        stage = f"ingest, {width}x{height}" + ("" if noise else ", smooth")
+        kind = {0: ", smooth", 2: ", a clip"}.get(noise, "")
+        stage = f"ingest, {width}x{height}{kind}"
         found.append(Case(stage, "ffmpeg -f null", partial(plain, video, (height, width), frames), plain=True))
         found.append(Case(stage, "ethomake", partial(ours, video, frames)))
     return found
@@ -49,7 +51,7 @@ def plain(video: Path, size: tuple[int, int], frames: int) -> Callable[[], int]:
     filters = View(None, (height, width)).filters
     threads = str(torch.get_num_threads())
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "error", "-threads", threads, "-i", str(video)]
-    command += ["-fps_mode", "passthrough", "-filter_threads", threads, "-vf", filters, "-f", "null", "-"]
+    command += ["-fps_mode", "passthrough", "-vf", filters, "-f", "null", "-"]
 
     def decode() -> int:
         subprocess.run(command, check=True)
@@ -63,6 +65,8 @@ def ours(video: Path, frames: int) -> Callable[[], int]:
     files = [video.with_suffix("") / name for name in (FRAMES, INDEX, MANIFEST)]
 
     def ingest() -> int:
+        for file in files:  # as Snakemake does before a job
+            file.unlink(missing_ok=True)
         ingest_video(video, *files, video=video.stem, image_size=IMAGE, threads=torch.get_num_threads())
         return frames
 

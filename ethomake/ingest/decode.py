@@ -6,13 +6,12 @@ Most codecs have no checksums: junk inside of a packet that still decodes is not
 """
 
 import fcntl
-import os
 import re
 import subprocess
 import tempfile
 from array import array
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -22,7 +21,7 @@ import numpy as np
 
 from ethomake.errors import InputError
 from ethomake.ingest.frames import Planes
-from ethomake.ingest.probe import Source, input_arguments, log_lines
+from ethomake.ingest.probe import Source, in_turns, input_arguments, log_lines
 from ethomake.ingest.times import UNKNOWN
 
 # Within a grey level of exact arithmetic, and the same bytes on every thread count (ffmpeg's default is neither).
@@ -89,7 +88,7 @@ class FrameStream:
             command = _decode_command(self.source, stamps, strict=self.strict, threads=self.threads)
             command += ["-vf", self.view.filters, "-f", "rawvideo", "-pix_fmt", "yuvj420p", "pipe:1"]
             with (
-                _in_turns(),
+                in_turns(),
                 (Path(scratch) / "log.txt").open("w+b") as log,
                 subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, bufsize=0) as process,
             ):
@@ -219,7 +218,7 @@ def _decode_command(source: Source, stamps: Path, *, strict: bool, threads: int)
     options = ["-xerror", *_EXPLODE, "-threads", str(several)] if strict else [*_EXPLODE, "-threads", "1"]
     return [
         *input_arguments(source.path, *options),
-        *("-fps_mode", "passthrough", "-enc_time_base", "demux", "-filter_threads", "1"),
+        *("-fps_mode", "passthrough", "-enc_time_base", "demux", "-threads", "1"),  # of the filters, too
         *("-stats_enc_pre", str(stamps), "-stats_enc_pre_fmt", "{pts} {tb}"),
     ]
 
@@ -228,21 +227,6 @@ def _light(source: Source) -> bool:
     """Whether frames take little to decode: small, and of few bytes each."""
     frame_bytes = source.path.stat().st_size / max(1, source.packets)
     return source.height * source.width <= _LIGHT_PIXELS and frame_bytes <= _LIGHT_BYTES
-
-
-@contextmanager
-def _in_turns() -> Iterator[None]:
-    """Let ffmpeg and whoever takes its frames not interrupt each other at every frame; Linux only."""
-    usual = hasattr(os, "SCHED_BATCH") and os.sched_getscheduler(0) == os.SCHED_OTHER
-    with suppress(OSError):
-        if usual:
-            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-    try:
-        yield
-    finally:
-        with suppress(OSError):
-            if usual:
-                os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
 def _widen(pipe: BinaryIO) -> None:

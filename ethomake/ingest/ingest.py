@@ -116,7 +116,8 @@ def _write_frames(
     images: Iterable[Planes | None], total: int, path: str | Path, view: View, video: str, quality: int
 ) -> FrameWriter:
     """Write the frame file, whole or not at all; None stands for a frame that is not good."""
-    with write_whole(path) as part, part.open("wb", _BUFFER) as file, Progress(total, f"ingest {video}", "frame") as progress:
+    progress = Progress(total, f"ingest {video}", "frame")
+    with write_whole(path) as part, part.open("wb", _BUFFER) as file, progress:
         writer = FrameWriter(file, quality, total)
         for image in images:
             if image is None:

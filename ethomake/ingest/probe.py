@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 from array import array
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import dropwhile
@@ -85,6 +85,7 @@ def probe(path: str | Path) -> Source:
     copy = ("-c", "copy", "-copyinkf", "-copypriorss", "1", "-f", "framecrc", "-")
     one = ("-frames:v", "1", "-c:v", "rawvideo", "-f", "framecrc", "-")
     with (  # side by side
+        in_turns(),
         _ffmpeg([*input_arguments(path, "-threads", "1"), *one]) as first_frame,
         _ffmpeg([*input_arguments(path), *copy]) as (table, log),
     ):
@@ -127,6 +128,21 @@ def probe(path: str | Path) -> Source:
         tail_lost=tail_lost,
         packets_lost=packets_lost,
     )
+
+
+@contextmanager
+def in_turns() -> Iterator[None]:
+    """Let ffmpeg and whoever takes its frames not interrupt each other at every line or frame; Linux only."""
+    usual = hasattr(os, "SCHED_BATCH") and os.sched_getscheduler(0) == os.SCHED_OTHER
+    with suppress(OSError):
+        if usual:
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            if usual:
+                os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
 @contextmanager
