@@ -10,6 +10,7 @@ from ethomake.ingest.decode import Damage, FrameStream, View, content_box, diagn
 from ethomake.ingest.probe import probe
 
 X264 = ("-pix_fmt", "yuv420p", "-c:v", "libx264", "-g", "20", "-bf", "2", "-preset", "veryfast")
+HEAVY, LIGHT = ("-qp", "1"), ("-qp", "40")  # more than 4 KB a frame, and less
 VARIABLE = (
     *("-vf", "settb=1/1000,setpts='33*(N+2*floor(N/5)+mod(N*7,3)*0.25)'"),
     *("-fps_mode", "passthrough", "-enc_time_base", "1/1000"),
@@ -109,9 +110,26 @@ def test_rotation_is_applied_before_the_crop(encode, remux, tmp_path, numbered, 
 
 @pytest.mark.parametrize("threads", [2, 3])
 def test_threads_change_no_byte(threads, encode, decode):
-    path = encode("threads.mp4", *X264)
+    path = encode("threads.mp4", *X264, *HEAVY)
     view = View((1, 3, 101, 57), (54, 96))
     np.testing.assert_array_equal(decode(path, view)[0], decode(path, view, threads)[0])
+
+
+@pytest.mark.parametrize(("options", "threads", "decoders"), [(HEAVY, 3, "6"), (HEAVY, 1, "1"), (LIGHT, 3, "1")])
+def test_only_heavy_frames_are_decoded_by_several_threads(options, threads, decoders, encode, decode, monkeypatch):
+    commands = []
+
+    class Popen(subprocess.Popen):
+        def __init__(self, command, **options):
+            commands.append(command)
+            super().__init__(command, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", Popen)
+    frames, _ = decode(encode("heavy.mp4", *X264, *options), threads=threads)
+    assert len(frames) == 60
+    command = commands[-1]
+    assert command[command.index("-threads") + 1] == decoders  # before the input: of the decoder
+    assert command.index("-threads") < command.index("-i")
 
 
 @pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="only Linux has this way of scheduling")
