@@ -218,7 +218,8 @@ def _decode_command(source: Source, stamps: Path, *, strict: bool, threads: int)
     options = ["-xerror", *_EXPLODE, "-threads", str(several)] if strict else [*_EXPLODE, "-threads", "1"]
     return [
         *input_arguments(source.path, *options),
-        *("-fps_mode", "passthrough", "-enc_time_base", "demux", "-threads", "1"),  # of the filters, too
+        *("-fps_mode", "passthrough", "-enc_time_base", "demux"),
+        *("-filter_threads", "1", "-threads", "1"),  # some versions of ffmpeg take the latter for the filters, too
         *("-stats_enc_pre", str(stamps), "-stats_enc_pre_fmt", "{pts} {tb}"),
     ]
 
