@@ -42,7 +42,7 @@ LARGEST_TRACK = 32_000  # flow that the training of a motion stream keeps on dis
 WORKSPACE = 250  # of convolutions
 TRAINED, FROZEN = 28, 8  # bytes a parameter: with gradient, Adam, best epoch and start; or with a folded copy
 IN_FLIGHT = 5  # batches that a training has: one is made, two wait, one is handed over, one is learned from
-SEQUENCE_HELD = 18  # batches of features that a sequence model holds for its backward pass
+SEQUENCE_HELD = 21  # batches of features that a sequence model holds for its backward pass
 
 # Time. GFLOP a second: of one core in float32; of the paper's GPU, a Titan RTX, whose frames a second at 224x224 are
 # 44 with preset slow, so 7,000, and 155 and 324 with medium and fast, so 8,500 and 9,900.
