@@ -20,25 +20,24 @@ from ethomake.ingest.frames import FRAMES, INDEX, MANIFEST
 from ethomake.ingest.ingest import ingest_video
 
 IMAGE = (224, 224)
-VIDEOS = [  # height, width, grey levels of noise, frames that are drawn, how often they are shown
-    (192, 192, 2, 3000, 1),  # a clip: half a second of work
-    (240, 320, 0, 3000, 6),  # ten minutes
-    (240, 320, 6, 3000, 6),
-    (480, 640, 6, 1500, 1),
-    (1024, 1280, 6, 500, 1),
+VIDEOS = [  # height, width, what it is, grey levels of noise, frames that are drawn, how often they are shown
+    (192, 192, ", a clip", 2, 3000, 1),  # less than a second of work
+    (240, 320, ", smooth", 0, 3000, 6),  # ten minutes
+    (240, 320, "", 6, 3000, 6),
+    (480, 640, "", 6, 1500, 1),
+    (1024, 1280, "", 6, 500, 1),
 ]
 
 
 def cases(folder: Path, quick: bool) -> list[Case]:
     """Each size of video, plain and ours."""
     found = []
-    for height, width, noise, drawn, times in VIDEOS:
+    for height, width, kind, noise, drawn, times in VIDEOS:
         if quick and height > 480:
             continue
         drawn, times = (150, 1) if quick else (drawn, times)
         frames = drawn * times
         video = draw(folder / f"ingest-{width}x{height}-{noise}-{frames}.mp4", drawn, width, height, noise, times)
-        kind = {0: ", smooth", 2: ", a clip"}.get(noise, "")
         stage = f"ingest, {width}x{height}{kind}"
         found.append(Case(stage, "ffmpeg -f null", partial(plain, video, (height, width), frames), plain=True))
         found.append(Case(stage, "ethomake", partial(ours, video, frames)))

@@ -17,7 +17,7 @@ from typing import Any
 # --- constants -------------------------------------------------------------------------------------------------
 
 # Memory is in MB of 1e6 bytes. What a process has before it works: Python and NumPy; with matplotlib; with torch as it
-# comes for GPUs, whose libraries a processor loads, too: 540 to 640 by how much of them Linux maps at a time, and what
+# comes for GPUs, whose libraries a processor loads, too: 550 to 650 by how much of them Linux maps at a time, and what
 # training needs besides. What CUDA adds is not measured.
 PLAIN, FIGURES, TORCH, CUDA = 110, 190, 1050, 2000
 # Around a job on a cluster stand two Snakemakes, of 135 MB each; of 290 in a project of 2,000 videos.
