@@ -12,12 +12,15 @@ from pathlib import Path
 
 from snakemake.utils import min_version
 
-from ethomake import config as project_config
 from ethomake import workplace
 from ethomake.bundle.read import read_bundle
 from ethomake.errors import InputError
+from ethomake.files import short_digest
 from ethomake.failures import in_words, may_pass
-from ethomake.labels.splits import write_split
+from ethomake.project.configfile import find_config_file
+from ethomake.project.load import load_project
+from ethomake.project.settings import is_weights_file, resolve_settings
+from ethomake.project.splits import write_split
 from ethomake.provenance.code import code_digest
 from ethomake.provenance.versions import version_notes
 from ethomake.scheduling import slurm
@@ -37,7 +40,7 @@ ROOT = Path(workflow.basedir)
 
 
 try:
-    CONFIG_FILE = project_config.find_config_file(ROOT, workflow.config_settings.configfiles)
+    CONFIG_FILE = find_config_file(ROOT, workflow.config_settings.configfiles)
 except InputError as error:
     print(f"error: {error}", file=sys.stderr, flush=True)
     sys.exit(1)

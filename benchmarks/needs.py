@@ -23,7 +23,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from ethomake.config import settle
 from ethomake.features.extract import extract_features
 from ethomake.features.store import create_features
 from ethomake.files import write_json, write_npy
@@ -31,6 +30,7 @@ from ethomake.flow.networks import build_flow_network
 from ethomake.flow.train import train_flow
 from ethomake.ingest.frames import FrameWriter, Planes
 from ethomake.labels.table import LabelTable, write_labels
+from ethomake.project.settings import resolve_settings
 from ethomake.scheduling.resources import Experiment, need
 from ethomake.sequence.model import SequenceModel
 from ethomake.sequence.predict import predict_video
@@ -93,7 +93,7 @@ def use(
     """
     torch.set_num_threads(threads)
     schedule = {"batch": batch, "steps": steps, "epochs": epochs}
-    settings = settle(
+    settings = resolve_settings(
         {
             "preset": preset,
             "behaviors": BEHAVIORS,

@@ -107,6 +107,12 @@ def content_digest(parts: Iterable[bytes | memoryview | np.ndarray | str]) -> st
     return "sha256:" + digest.hexdigest()
 
 
+def short_digest(*values: Any) -> str:
+    """Sixteen hexadecimal digits that stand for plain values, whatever the order of keys; for names of files."""
+    text = json.dumps(values, sort_keys=True, default=str)
+    return content_digest([text]).removeprefix("sha256:")[:16]
+
+
 def scratch_folder(tmpdir: str | Path, owner: str | Path) -> Path | None:
     """A folder on the scratch disk of this computer for large files of one job; it is not made here.
 

@@ -19,6 +19,7 @@ import psutil
 from ethomake.errors import InputError
 from ethomake.files import remove, write_json
 
+LIBRARY = Path(__file__).resolve().parents[1]  # where `ethomake` is imported from
 RESULTS = Path("results")
 RECORDS = RESULTS / ".snakemake" / "metadata"  # what Snakemake remembers of each result
 LINK = Path(".snakemake/metadata")  # where it looks for that
@@ -87,6 +88,12 @@ def bind_jobs() -> None:
     on when the Snakemake that submitted them is gone (see `ethomake.scheduling.slurm`), and end with their allocation.
     """
     os.environ["ETHOMAKE_RUN"] = f"{platform.node()} {os.getpid()}"
+
+
+def share_library() -> None:
+    """Let the jobs import this library from where it lies, in environments that do not have it installed."""
+    paths = [str(LIBRARY), os.environ.get("PYTHONPATH", "")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
 
 
 def take_over() -> None:

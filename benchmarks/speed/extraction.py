@@ -14,11 +14,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.speed.drawn import stored
 from benchmarks.speed.measure import Case
-from ethomake.config import PRESETS
 from ethomake.features.extract import Stream, describe_frames
 from ethomake.flow.networks import build_flow_network
 from ethomake.flow.stacks import FRAMES, FlowGenerator
 from ethomake.ingest.frames import FrameStore
+from ethomake.project.settings import PRESETS
 from ethomake.streams.fusion import fuse
 from ethomake.streams.networks import build_stream
 from ethomake.training.device import choose_device, choose_precision

@@ -4,6 +4,7 @@ import json
 import os
 from dataclasses import dataclass
 from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ FORMAT = 1  # counts up when a program that knows the old form would misread the
 MANIFEST = "bundle.json"
 SETTINGS = "config.yaml"
 THRESHOLDS = "thresholds.json"
-SCHEMA = Path(__file__).resolve().parents[2] / "workflow" / "schemas" / "bundle.schema.yaml"
 MEND = "copy the bundle anew, or make it again with `snakemake bundle`"
 
 
@@ -97,7 +97,8 @@ def _read_manifest(folder: Path, where: str) -> dict[str, Any]:
 
 @cache
 def _validator() -> jsonschema.Draft202012Validator:
-    return jsonschema.Draft202012Validator(yaml.safe_load(SCHEMA.read_text(encoding="utf-8")))
+    schema = (files(__package__) / "bundle.schema.yaml").read_text(encoding="utf-8")
+    return jsonschema.Draft202012Validator(yaml.safe_load(schema))
 
 
 def _check_file(path: Path, recorded: dict[str, dict[str, Any]]) -> None:

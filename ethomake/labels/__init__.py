@@ -1,1 +1,1 @@
-"""Label tables and bouts, the formats they come in, their check against the video, and splits."""
+"""Label tables and bouts, the formats they come in and their check against the video."""

@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ethomake.config import PRESETS, settle
+from ethomake.project.settings import PRESETS, resolve_settings
 from ethomake.scheduling.resources import Experiment, memory_to_ask, minutes_to_ask, need, seconds_to_take
 
 HEADS = ("job", "number", "memory, MB", "limit, min", "GPU-hours", "core-hours")
@@ -140,7 +140,7 @@ def main() -> None:
     parser.add_argument("--joint", type=int, default=0, metavar="EPOCHS", help="in which all networks train together")
     parser.add_argument("--no-gpu", action="store_true", help="on processors alone")
     given = parser.parse_args()
-    settings = settle(
+    settings = resolve_settings(
         {
             "preset": given.preset,
             "behaviors": [f"behavior{number}" for number in range(given.behaviors)],

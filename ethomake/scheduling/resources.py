@@ -134,7 +134,7 @@ class Experiment:
     """What the needs of all jobs follow from.
 
     Attributes:
-        settings: complete, as from `ethomake.config.settle`.
+        settings: complete, as from `ethomake.project.settings.resolve_settings`.
         frames: the number of frames of a video, by its name.
         megabytes: the size of a video file, by the name of the video.
         videos: the names of all.

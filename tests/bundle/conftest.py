@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from ethomake.bundle.write import make_bundle
-from ethomake.config import settle
 from ethomake.files import write_json
 from ethomake.flow.networks import build_flow_network
 from ethomake.flow.stacks import FRAMES
 from ethomake.labels.table import LabelTable, write_labels
+from ethomake.project.settings import resolve_settings
 from ethomake.sequence.model import SequenceModel
 from ethomake.sequence.thresholds import fit_thresholds
 from ethomake.streams.networks import build_stream
@@ -25,7 +25,7 @@ BEHAVIORS = ["groom", "rear"]
 def parts(tmp_path_factory):
     """What a bundle is made of: `make_bundle(folder, **parts)` makes one."""
     folder = tmp_path_factory.mktemp("trained")
-    settings = settle(
+    settings = resolve_settings(
         {
             "behaviors": BEHAVIORS,
             "videos": "/home/somebody/videos.csv",

@@ -3,12 +3,13 @@
 import pytest
 
 from ethomake.bundle.fit import describe_misfits
-from ethomake.config import load_project, settle
 from ethomake.errors import InputError
+from ethomake.project.load import load_project
+from ethomake.project.settings import resolve_settings
 
 
 def test_a_config_that_says_nothing_gets_all_from_the_bundle(bundle):
-    settings = settle({"models": str(bundle)})
+    settings = resolve_settings({"models": str(bundle)})
     assert settings["behaviors"] == ["groom", "rear"]
     assert settings["ingest"]["image_size"] == [32, 64]
     assert settings["streams"]["network"] == "mobilenet_v2"
@@ -19,7 +20,9 @@ def test_a_config_that_says_nothing_gets_all_from_the_bundle(bundle):
 
 def test_a_project_keeps_what_is_its_own(bundle):
     own = {"ethogram": {"thresholds": {"groom": 0.2}, "minimum_bout_s": 1}, "streams": {"precision": "float32"}}
-    settings = settle({"models": str(bundle), "seed": 7, "ingest": {"jpeg_quality": 80, "damaged": "mark"}} | own)
+    settings = resolve_settings(
+        {"models": str(bundle), "seed": 7, "ingest": {"jpeg_quality": 80, "damaged": "mark"}} | own
+    )
     assert settings["ethogram"]["thresholds"] == {"groom": 0.2}
     assert settings["ethogram"]["minimum_bout_s"] == 1
     assert settings["streams"]["precision"] == "float32"
@@ -40,7 +43,7 @@ def test_a_project_keeps_what_is_its_own(bundle):
     ],
 )
 def test_what_fits(bundle, config):
-    settle({"models": str(bundle)} | config)
+    resolve_settings({"models": str(bundle)} | config)
 
 
 @pytest.mark.parametrize(
@@ -63,13 +66,13 @@ def test_what_fits(bundle, config):
 )
 def test_what_does_not_fit_is_refused_with_both_values(bundle, config, message):
     with pytest.raises(InputError) as caught:
-        settle({"models": str(bundle)} | config)
+        resolve_settings({"models": str(bundle)} | config)
     assert message in str(caught.value)
     assert str(bundle) in str(caught.value)
 
 
 def test_a_preset_is_no_matter_where_networks_are_named(bundle):
-    settle({"models": str(bundle), "preset": "swift", "streams": {"network": "mobilenet_v2"}})
+    resolve_settings({"models": str(bundle), "preset": "swift", "streams": {"network": "mobilenet_v2"}})
 
 
 def test_many_misfits_are_one_line():

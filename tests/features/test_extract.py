@@ -6,7 +6,6 @@ import pytest
 import torch
 import zarr
 
-from ethomake.config import PRESETS
 from ethomake.errors import InputError
 from ethomake.features import extract as extract_module
 from ethomake.features.extract import Stream, extract_features
@@ -14,6 +13,7 @@ from ethomake.features.store import open_features, read_inputs, verify
 from ethomake.files import read_json, remove, write_json
 from ethomake.flow.networks import build_flow_network
 from ethomake.ingest.frames import FrameStore
+from ethomake.project.settings import PRESETS
 from ethomake.streams.networks import build_stream
 from ethomake.training.weights import save_weights
 

@@ -6,14 +6,14 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from ethomake.config import settle
+from ethomake.project.settings import resolve_settings
 from ethomake.scheduling.costs import ON_GPU, jobs_of, plan, price, table
 
 ROOT = Path(__file__).parents[2]
 
 
 def experiment(splits=1, **changes):
-    return plan(10, 2, 30, splits, settle({"behaviors": ["a", "b"], **changes}))
+    return plan(10, 2, 30, splits, resolve_settings({"behaviors": ["a", "b"], **changes}))
 
 
 def count(x, packs=()):

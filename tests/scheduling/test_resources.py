@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ethomake.config import PRESETS, settle
+from ethomake.project.settings import PRESETS, resolve_settings
 from ethomake.scheduling import resources
 from ethomake.scheduling.resources import Experiment, Need, count_frames, memory_to_ask, minutes_to_ask, need
 
@@ -19,7 +19,7 @@ MAIN = {"split": "main"}
 
 def experiment(frames=18_000, videos=20, **changes):
     """Videos of the same length, of which 12 train and 4 validate."""
-    settings = settle({"behaviors": ["a", "b", "c", "d", "e"], **changes})
+    settings = resolve_settings({"behaviors": ["a", "b", "c", "d", "e"], **changes})
     names = [f"v{number}" for number in range(videos)]
     parts = {"train": names[:12], "validate": names[12:16], "test": names[16:]}
     return Experiment(settings, lambda name: frames, lambda name: frames / 125, names, {"main": parts}, {"main": parts})

@@ -12,17 +12,17 @@ def stop(message):
     sys.exit(1)
 
 
-def load_project():
+def check_project():
     """Check config and video table; an example brings its own table."""
     try:
         if config.get("example") == "simulated":
             from ethomake.example.simulated import simulated_table
 
-            rows = simulated_table(project_config.settle(config)["simulated"])
-            return project_config.load_project(config, rows=rows)
+            rows = simulated_table(resolve_settings(config)["simulated"])
+            return load_project(config, rows=rows)
         if config.get("example") == "flies":
-            return project_config.load_project(config, table=ROOT / "example" / "flies.csv")
-        return project_config.load_project(config)
+            return load_project(config, table=ROOT / "example" / "flies.csv")
+        return load_project(config)
     except InputError as error:
         stop(error)
 
@@ -38,7 +38,7 @@ def find_packs():
         stop(error)
 
 
-PROJECT = load_project()
+PROJECT = check_project()
 SETTINGS = PROJECT.settings
 VIDEOS = PROJECT.videos  # by name, in the table's order
 BEHAVIORS = SETTINGS["behaviors"]
@@ -54,7 +54,7 @@ PART_OF = {name: part for part, names in PROJECT.parts.items() for name in names
 PACKS = find_packs()
 workplace.bind_jobs()
 if workflow.deployment_settings.deployment_method:
-    project_config.share_library()  # environments made by Snakemake have everything but ethomake itself
+    workplace.share_library()  # environments made by Snakemake have everything but ethomake itself
 
 
 def prepare_folder():
@@ -177,7 +177,7 @@ def stored_frames(part, part_of=part_of):
 def weights_input(section):
     """The file of weights that the config gives a section to start from, as a list of inputs."""
     weights = SETTINGS[section]["weights"]
-    return [weights] if project_config.is_weights_file(weights) else []
+    return [weights] if is_weights_file(weights) else []
 
 
 @cache
@@ -193,7 +193,7 @@ def without(section, *keys):
 
 def checkpoint_path(stage, split, script, *values):
     """Where a job keeps its state: no output, so that it outlives a kill; named by settings and code it was made with."""
-    return f"results/.checkpoints/{stage}-{split}-{project_config.short_digest(SEED, code_of(script), *values)}"
+    return f"results/.checkpoints/{stage}-{split}-{short_digest(SEED, code_of(script), *values)}"
 
 
 def trained_models(split):

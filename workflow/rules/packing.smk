@@ -4,6 +4,8 @@ from snakemake.io import AnnotatedString
 from snakemake.iocontainers import Wildcards
 from snakemake.rules import Rule
 
+from ethomake.project import PARTS
+
 # The rules that work on one video.
 PACKED = ["draw_video", "ingest_video", "check_labels", "extract_features"]
 PACKED += ["predict_video", "decide_behaviors", "draw_ethogram"]
@@ -24,9 +26,7 @@ def packs_of(stage):
         for number, names in enumerate(PACKS):
             groups = {"": [name for name in names if name in VIDEOS]}
             if stage.name == "check_labels":  # by part: labels of a test video must not remake those of others
-                groups = {
-                    part: [name for name in groups[""] if PART_OF.get(name) == part] for part in project_config.PARTS
-                }
+                groups = {part: [name for name in groups[""] if PART_OF.get(name) == part] for part in PARTS}
             for part, videos in groups.items():
                 if len(videos) > 1:
                     yield "_".join([stage.name, *filter(None, (split, part)), str(number)]), split, videos
@@ -118,7 +118,7 @@ def settings_of(stage, jobs):
 
     def stand_in(wildcards):
         each = [{name: find(Wildcards(fromdict=job)) for name, find in own.items()} for job in jobs]
-        return project_config.short_digest(same, each)
+        return short_digest(same, each)
 
     return stand_in
 

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from ethomake.errors import InputError
-from ethomake.labels.splits import assign_parts, check_split, count_positives, write_split
+from ethomake.project.splits import check_split, count_positives, write_split
+from ethomake.project.stratify import assign_parts
 
 THIRDS = {"train": 0.6, "validate": 0.2, "test": 0.2}
 PARTS = ("train", "validate", "test")

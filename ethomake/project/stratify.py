@@ -1,18 +1,12 @@
-"""Which labelled videos train, validate and test.
-
-No torch here: splits are also made while the workflow is planned.
-"""
+"""How labelled videos are dealt out, such that each part shows each behavior where that is possible."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
 from ethomake.errors import InputError
-from ethomake.files import write_json
-from ethomake.labels.formats import read_any_labels
+from ethomake.project import PARTS
 
-PARTS = ("train", "validate", "test")
 _WEIGHTS = np.array([9, 3, 1])  # what it costs that a part never shows a behavior; worst in training
 
 
@@ -62,65 +56,6 @@ def assign_parts(
         name: sorted(row["video"] for unit, p in zip(units, part, strict=True) if p == number for row in unit)
         for number, name in enumerate(PARTS)
     }
-
-
-def count_positives(labels: str | Path, scored: Sequence[str] = ()) -> dict[str, int]:
-    """The number of frames on which each behavior is on, from a label file of any known format.
-
-    Raises:
-        InputError: if the file is wrong, or a column of `scored` holds something other than labels.
-    """
-    table = read_any_labels(labels)
-    for name in scored:
-        if name in table.others:
-            raise table.others[name]
-    return dict(zip(table.behaviors, (table.values == 1).sum(axis=0).tolist(), strict=True))
-
-
-def check_split(
-    parts: Mapping[str, Sequence[str]], positives: Mapping[str, Mapping[str, int]], behaviors: Sequence[str]
-) -> list[str]:
-    """Look whether a split can be trained and evaluated on; return warnings, one line each.
-
-    Raises:
-        InputError: if no video trains or validates, or a behavior is on in no frame of the training videos.
-    """
-    for name, what in (("train", "training"), ("validate", "validation")):
-        if not parts[name]:
-            raise InputError(
-                f"there is no {what} video: label more videos, or write '{name}' into the column part of the video "
-                "table, or enlarge its share under split in config.yaml; if all labelled videos are of one subject, "
-                "set split: by: video there"
-            )
-    warnings = [] if parts["test"] else ["no test video: the model is not evaluated; label more videos"]
-    for behavior in behaviors:
-        frames = {name: sum(positives.get(video, {}).get(behavior, 0) for video in parts[name]) for name in PARTS}
-        if not frames["train"]:
-            raise InputError(
-                f"behavior '{behavior}' is on in no frame of the {len(parts['train'])} training videos: label videos "
-                "that show it, move one to train (column part of the video table), or take it out of behaviors in "
-                "config.yaml"
-            )
-        for name, lost in (("validate", "its threshold is a guess"), ("test", "it is not evaluated")):
-            if parts[name] and not frames[name]:
-                warnings.append(f"behavior '{behavior}' is on in no frame of the {name} videos: {lost}")
-    return warnings
-
-
-def write_split(
-    path: str | Path,
-    parts: Mapping[str, Sequence[str]],
-    *,
-    split: str,
-    seed: int,
-    flow: Mapping[str, Sequence[str]] | None = None,
-) -> None:
-    """Write a split: `{"split", "seed", "train": [...], "validate": [...], "test": [...], "flow": {...}}`.
-
-    Names are sorted. `flow` has the videos that the flow network trains and validates on.
-    """
-    content = {"split": split, "seed": seed} | {name: sorted(parts[name]) for name in PARTS}
-    write_json(path, content | ({"flow": {name: sorted(flow[name]) for name in PARTS[:2]}} if flow else {}))
 
 
 def _shares(fractions: Mapping[str, float]) -> np.ndarray:

@@ -10,22 +10,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ethomake.config import (
-    Video,
-    assign_without_training,
-    check_rows,
-    choose_flow_videos,
-    find_config_file,
-    find_videos,
-    load_project,
-    load_schema,
-    read_table,
-    settle,
-    short_digest,
-)
 from ethomake.errors import InputError
+from ethomake.files import short_digest
+from ethomake.project.configfile import find_config_file
+from ethomake.project.load import load_project
+from ethomake.project.schemas import load_schema
+from ethomake.project.settings import resolve_settings
+from ethomake.project.splits import assign_without_training, choose_flow_videos
+from ethomake.project.videos import Video, check_rows, find_videos, read_table
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 BASE = {"behaviors": ["groom", "rear"]}
 
 
@@ -51,7 +45,7 @@ def project(tmp_path, monkeypatch):
 def test_config_as_shipped_states_the_defaults():
     shipped = yaml.safe_load((ROOT / "config.yaml").read_text())
     assert shipped.pop("example") == "flies"
-    expected = settle(BASE) | {"behaviors": []}
+    expected = resolve_settings(BASE) | {"behaviors": []}
     expected["flow"]["network"] = expected["flow"]["reuse"] = expected["streams"]["network"] = "auto"
     expected.pop("example")
     assert shipped == expected
@@ -69,7 +63,7 @@ def test_every_key_of_the_shipped_config_has_a_comment():
 @pytest.mark.parametrize(("name", "side"), [("flies", 96), ("simulated", 64)])
 def test_examples_settle(name, side):
     overlay = yaml.safe_load((ROOT / "example" / f"{name}.yaml").read_text())
-    settings = settle({"example": name, **overlay})
+    settings = resolve_settings({"example": name, **overlay})
     assert settings["ingest"]["image_size"] == [side, side]
     assert settings["flow"]["weights"] == settings["streams"]["weights"] == "none"
     assert (settings["augmentation"]["rotation"], settings["augmentation"]["flip_vertical"]) == (180, 0.5)
@@ -85,25 +79,27 @@ def test_examples_settle(name, side):
     ],
 )
 def test_presets_name_the_networks_and_how_flow_is_computed(preset, flow, reuse, streams):
-    settings = settle({**BASE, "preset": preset})
+    settings = resolve_settings({**BASE, "preset": preset})
     assert (settings["flow"]["network"], settings["streams"]["network"]) == (flow, streams)
     assert settings["flow"]["reuse"] is reuse
-    assert settle({**BASE, "preset": preset, "flow": {"reuse": not reuse}})["flow"]["reuse"] is not reuse
-    own = settle({**BASE, "preset": preset, "streams": {"network": "mobilenet_v2"}})
+    assert resolve_settings({**BASE, "preset": preset, "flow": {"reuse": not reuse}})["flow"]["reuse"] is not reuse
+    own = resolve_settings({**BASE, "preset": preset, "streams": {"network": "mobilenet_v2"}})
     assert (own["flow"]["network"], own["streams"]["network"]) == (flow, "mobilenet_v2")
 
 
 def test_numbers_are_read_as_the_schema_means_them():
     given = yaml.safe_load("flow: {learning_rate: 1e-3, epochs: 4.0}\naugmentation: {rotation: 20}\nstreams:\n")
-    settings = settle({**BASE, **given})
+    settings = resolve_settings({**BASE, **given})
     assert settings["flow"]["learning_rate"] == 0.001
     assert repr(settings["flow"]["epochs"]) == "4"
     assert repr(settings["augmentation"]["rotation"]) == "20.0"
     assert settings["streams"]["batch"] == 32
-    text = settle({**BASE, "flow": {"reuse": "true"}, "ingest": {"image_size": ["64", "32"], "keep_aspect": "false"}})
+    text = resolve_settings(
+        {**BASE, "flow": {"reuse": "true"}, "ingest": {"image_size": ["64", "32"], "keep_aspect": "false"}}
+    )
     assert text["flow"]["reuse"] is True
     assert (text["ingest"]["image_size"], text["ingest"]["keep_aspect"]) == ([64, 32], False)
-    seconds = settle({**BASE, "ethogram": {"minimum_bout_s": {"groom": 1}, "minimum_gap_s": 2}})["ethogram"]
+    seconds = resolve_settings({**BASE, "ethogram": {"minimum_bout_s": {"groom": 1}, "minimum_gap_s": 2}})["ethogram"]
     assert repr(seconds["minimum_bout_s"]) == "{'groom': 1.0}"
     assert repr(seconds["minimum_gap_s"]) == "2.0"
 
@@ -111,9 +107,9 @@ def test_numbers_are_read_as_the_schema_means_them():
 def test_settling_twice_changes_nothing_and_leaves_the_input_alone():
     given = {**BASE, "flow": {"epochs": 3}}
     before = copy.deepcopy(given)
-    settled = settle(given)
+    settled = resolve_settings(given)
     assert given == before
-    assert settle(settled) == settled
+    assert resolve_settings(settled) == settled
 
 
 @pytest.mark.parametrize(
@@ -168,7 +164,7 @@ def test_settling_twice_changes_nothing_and_leaves_the_input_alone():
 )
 def test_mistakes_are_refused_in_one_line(change, parts):
     with pytest.raises(InputError) as caught:
-        settle({**BASE, **change})
+        resolve_settings({**BASE, **change})
     message = str(caught.value)
     assert "\n" not in message
     for part in parts:
@@ -226,7 +222,7 @@ def test_the_config_of_the_folder_or_else_that_of_the_workflow(tmp_path, monkeyp
 
 def test_other_mistakes_are_counted():
     with pytest.raises(InputError, match="and 1 more key with errors"):
-        settle({**BASE, "seed": -1, "flow": {"epochs": 0}})
+        resolve_settings({**BASE, "seed": -1, "flow": {"epochs": 0}})
 
 
 def test_every_key_of_the_schema_has_a_default():
@@ -506,7 +502,9 @@ def test_the_table_of_the_flies():
 
 
 def test_importing_config_is_light():
-    script = "import sys, ethomake.config; print([m for m in ('torch', 'matplotlib', 'zarr') if m in sys.modules])"
+    script = (
+        "import sys, ethomake.project.load; print([m for m in ('torch', 'matplotlib', 'zarr') if m in sys.modules])"
+    )
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 

@@ -1,0 +1,106 @@
+"""The wording of what is wrong: key, value, reason, and what may have been meant."""
+
+import difflib
+import json
+import unicodedata
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import jsonschema
+
+from ethomake.project.schemas import load_schema
+
+_KINDS = {"integer": "a whole number", "number": "a number", "string": "text", "boolean": "true or false"}
+_KINDS |= {"array": "a list, as in [a, b]", "object": "a section of keys"}
+
+
+def explain_error(error: jsonschema.ValidationError) -> str:
+    """One clause for one error of the config: key, value, reason."""
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path).lstrip(".")
+    if error.validator == "additionalProperties":
+        known = error.schema.get("properties", {})
+        unknown = next(key for key in error.instance if key not in known)
+        key = f"{path}.{unknown}" if path else str(unknown)
+        hint = _suggest_key(str(unknown), known)
+        if isinstance(unknown, int) and error.instance[unknown] is None:  # what {learning_rate: 0,001} becomes
+            hint = "; write decimals with a point, as in 0.001"
+        return f"{key} = {show(error.instance[unknown])}: unknown key{hint}"
+    return f"{path} = {show(error.instance)}: {describe_violation(error)}"
+
+
+def describe_violation(error: jsonschema.ValidationError) -> str:
+    """Why a value cannot be, in words."""
+    limit, schema = error.validator_value, error.schema
+    hint = f" ({schema['description']})" if "description" in schema else ""
+    match error.validator:
+        case "type":
+            quote = ""
+            if limit == "string" and isinstance(error.instance, bool):
+                quote = "; put it in quotes, since YAML takes yes, no, on and off for true and false"
+            elif limit == "string" and not isinstance(error.instance, list | dict | None):
+                quote = "; put it in quotes"
+            return f"must be {_KINDS[limit]}{quote}{hint}"
+        case "enum":
+            return f"must be one of {', '.join(limit)}{suggest(str(error.instance), limit)}"
+        case "minimum":
+            return f"must be at least {limit:g}{hint}"
+        case "maximum":
+            return f"must be at most {limit:g}{hint}"
+        case "exclusiveMinimum":
+            return f"must be above {limit:g}{hint}"
+        case "exclusiveMaximum":
+            return f"must be below {limit:g}{hint}"
+        case "multipleOf":
+            return f"must be a multiple of {limit}{hint}"
+        case "minItems" | "maxItems":
+            number = f"at {'least' if error.validator == 'minItems' else 'most'} {limit}"
+            return f"must be {schema['description']}" if hint else f"must have {number} entries"
+        case "uniqueItems":
+            return "names something twice"
+        case "pattern":
+            return f"must be {schema['description']}"
+        case "minLength":
+            return "must not be empty"
+        case "maxLength":
+            return f"must have at most {limit} characters"
+        case "anyOf":
+            return schema["description"] if hint else "must be auto or a number of at least 0"
+    return error.message
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """What may have been meant by an unknown name; "" where nothing is much like it."""
+    close = difflib.get_close_matches(name, list(known), n=1) or [
+        each for each in known if _alike(each) == _alike(name)
+    ]
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _alike(name: str) -> str:
+    """What two names have in common that differ in case, or in how their accents are encoded."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _suggest_key(name: str, known: Mapping[str, Any]) -> str:
+    """A key much like it beside it, or the sections that have a key of this name."""
+    if suggestion := suggest(name, known):
+        return suggestion
+    sections = load_schema("config")["properties"]
+    homes = [f"{section}.{name}" for section, inner in sections.items() if name in inner.get("properties", {})]
+    return f"; did you mean {' or '.join(homes)}?" if homes else ""
+
+
+def show(value: Any) -> str:
+    """A value on one line, cut short where it is long."""
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+        if not text.isprintable():
+            text = json.dumps(value)
+    except TypeError:
+        text = str(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def count_others(number: int, what: str) -> str:
+    """How many more mistakes of the kind there are, to be added to the first; "" for none."""
+    return f" (and {number} more {what}{'s' if number > 1 else ''} with errors)" if number > 0 else ""

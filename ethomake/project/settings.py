@@ -1,0 +1,176 @@
+"""The settings of a project: the config, checked against its schema, with defaults and presets filled in."""
+
+import json
+import math
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ethomake.bundle.fit import adopt, describe_misfits, misfits
+from ethomake.bundle.read import read_bundle
+from ethomake.errors import InputError
+from ethomake.project import PARTS
+from ethomake.project.messages import count_others, explain_error, show, suggest
+from ethomake.project.schemas import load_schema, resolve_reference, validator
+
+# What `auto` means. DeepEthogram's fast, medium and slow (eLife 2021;10:e63377) compute each frame's own ten flows;
+# swift is fast with each flow computed once.
+PRESETS = {
+    "swift": {"flow": {"network": "tiny_motion_net", "reuse": True}, "streams": {"network": "resnet18"}},
+    "fast": {"flow": {"network": "tiny_motion_net", "reuse": False}, "streams": {"network": "resnet18"}},
+    "medium": {"flow": {"network": "motion_net", "reuse": False}, "streams": {"network": "resnet50"}},
+    "slow": {"flow": {"network": "tiny_motion_net_3d", "reuse": False}, "streams": {"network": "resnet3d_34"}},
+}
+# Columns and rows of our tables; a behavior of such a name could not be told from them.
+RESERVED_NAMES = ("background", "frame", "time_s", "human", "macro", "micro")
+
+
+def resolve_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Check `config` against its schema, fill in the defaults and resolve the preset.
+
+    Raises:
+        InputError: for unknown keys, wrong types, values out of range and combinations that cannot be.
+    """
+    schema = load_schema("config")
+    config = _coerce(dict(config), schema)
+    errors = sorted(validator("config").iter_errors(config), key=lambda error: list(map(str, error.path)))
+    if errors:
+        raise InputError("config: " + explain_error(errors[0]) + count_others(len(errors) - 1, "key"))
+    if config.get("models", "none") != "none":
+        config = _adopt_bundle(config)
+    settings = _fill(config, schema)
+    _check_together(settings)
+    for section, choices in PRESETS[settings["preset"]].items():
+        settings[section] |= {key: value for key, value in choices.items() if settings[section][key] == "auto"}
+    if settings["models"] == "none":
+        _check_weights(settings)
+    return settings
+
+
+def _adopt_bundle(config: dict[str, Any]) -> dict[str, Any]:
+    """A config with all that its bundle decides.
+
+    Raises:
+        InputError: if the bundle is damaged, or the config asks for what it is not.
+    """
+    bundle = read_bundle(config["models"])
+    schema = load_schema("config")
+    trained = _coerce(bundle.settings, schema)
+    if error := next(validator("config").iter_errors(trained), None):
+        raise InputError(f"{bundle.files['settings']}: {explain_error(error)}; make the bundle again")
+    trained = _fill(trained, schema)
+    if found := list(misfits(config, trained, PRESETS)):
+        raise InputError(describe_misfits(found, bundle.folder))
+    return adopt(config, trained)
+
+
+def _coerce(value: Any, schema: dict[str, Any]) -> Any:
+    """Read numbers as the schema means them, so that equal settings are equal parameters of a job.
+
+    YAML 1.1 reads `1e-4` as text, people write 1 for 1.0, a section with nothing below it is null, and inside of
+    `--config 'flow={reuse: true}'` Snakemake takes everything for text.
+    """
+    schema = resolve_reference(schema)
+    kind = schema.get("type")
+    if kind == "object" and value is None:
+        return {}
+    if kind == "object" and isinstance(value, dict):
+        default = schema.get("additionalProperties") or {}
+        inner = schema.get("properties", {})
+        return {key: _coerce(item, inner.get(key, default)) for key, item in value.items()}
+    if kind == "array" and isinstance(value, list | tuple):
+        return [_coerce(item, schema.get("items", {})) for item in value]
+    if kind == "boolean" and value in ("true", "false"):
+        return value == "true"
+    if kind in ("number", "integer") and isinstance(value, int | float | str) and not isinstance(value, bool):
+        try:
+            number = float(value)
+            if not math.isfinite(number):
+                return str(value)  # nothing to compute with; as text it is refused
+            return int(number) if kind == "integer" and number == int(number) else number
+        except (ValueError, OverflowError):
+            return value
+    for choice in schema.get("anyOf", []):
+        coerced = _coerce(value, choice)
+        if coerced is not value:
+            return coerced
+    return value
+
+
+def _fill(value: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """A copy of `value` in the schema's order, with defaults where it says nothing."""
+    filled = {}
+    for key, inner in schema["properties"].items():
+        inner = resolve_reference(inner)
+        item = value[key] if key in value else json.loads(json.dumps(inner["default"]))
+        filled[key] = _fill(item, inner) if "properties" in inner else item
+    return filled
+
+
+def _check_together(settings: dict[str, Any]) -> None:
+    """Refuse what is right key by key but cannot be together."""
+
+    def refuse(key: str, value: Any, reason: str) -> None:
+        raise InputError(f"config: {key} = {show(value)}: {reason}")
+
+    behaviors = settings["behaviors"]
+    if not behaviors:
+        refuse("behaviors", behaviors, "name at least one behavior, as in [groom, rear]")
+    for name in behaviors:
+        if not name.isprintable():
+            refuse("behaviors", name, "has a character that cannot be printed; type the name anew")
+        if name.lower() in RESERVED_NAMES or name.startswith("probability_"):
+            reason = "it is derived wherever no behavior is on" if name.lower() == "background" else "our tables use it"
+            refuse("behaviors", name, f"not a name for a behavior ({reason}); leave it out")
+    split = settings["split"]
+    total = sum(split[part] for part in PARTS)
+    if abs(total - 1) > 1e-6:
+        refuse("split", {part: split[part] for part in PARTS}, f"the shares add up to {total:g}, not to 1")
+    for section in ("flow", "streams", "sequence"):
+        lowest, rate = settings[section]["minimum_learning_rate"], settings[section]["learning_rate"]
+        if lowest >= rate:
+            refuse(f"{section}.minimum_learning_rate", lowest, f"must be below {section}.learning_rate ({rate:g})")
+    if settings["streams"]["joint_epochs"] and len(settings["streams"]["enabled"]) < 2:
+        reason = "joint training needs both streams; set streams.enabled: [spatial, motion] or joint_epochs: 0"
+        refuse("streams.joint_epochs", settings["streams"]["joint_epochs"], reason)
+    sequence = settings["sequence"]
+    if sequence["filter_length"] % 2 == 0:
+        refuse("sequence.filter_length", sequence["filter_length"], "must be odd, so that a filter has a centre frame")
+    if sequence["window"] < sequence["filter_length"]:
+        reason = f"must be at least sequence.filter_length ({sequence['filter_length']})"
+        refuse("sequence.window", sequence["window"], reason)
+    for key in ("thresholds", "minimum_bout_s", "minimum_gap_s", "colors"):
+        value = settings["ethogram"][key]
+        for name in value if isinstance(value, dict) else ():
+            if name not in behaviors and not (key == "colors" and name == "background"):
+                quote = "" if isinstance(name, str) else f"; YAML takes {name} for no text: put it in quotes"
+                refuse(f"ethogram.{key}.{name}", value[name], f"unknown behavior{quote or suggest(name, behaviors)}")
+    if settings["exclusive"] and settings["ethogram"]["thresholds"]:
+        reason = "with exclusive: true the most probable behavior is chosen; leave thresholds out"
+        refuse("ethogram.thresholds", settings["ethogram"]["thresholds"], reason)
+
+
+def is_weights_file(weights: str) -> bool:
+    """Tell whether `weights` names a file (rather than `none` or weights of torchvision)."""
+    return "/" in weights or Path(weights).suffix in (".pth", ".pt", ".safetensors")
+
+
+def _check_weights(settings: dict[str, Any]) -> None:
+    """Refuse weights that cannot be found or cannot fit."""
+    for section in ("flow", "streams"):
+        weights = settings[section]["weights"]
+        if weights == "none":
+            continue
+        if is_weights_file(weights):
+            if not os.path.isfile(weights):
+                raise InputError(f"config: {section}.weights = {show(weights)}: there is no such file")
+        elif section == "flow":
+            raise InputError(f"config: flow.weights = {show(weights)}: must be none or a .safetensors file")
+        elif not re.fullmatch(r"(\w+_Weights\.)?[A-Z][A-Z0-9_]*", weights):
+            reason = "must be none, a file, or a name of torchvision such as IMAGENET1K_V1"
+            raise InputError(f"config: streams.weights = {show(weights)}: {reason}")
+        elif settings["streams"]["network"] == "resnet3d_34":
+            reason = "torchvision has no weights for resnet3d_34; use none or a file"
+            raise InputError(f"config: streams.weights = {show(weights)}: {reason}")

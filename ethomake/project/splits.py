@@ -1,0 +1,196 @@
+"""Which labelled videos train, validate and test, and which the flow network learns from."""
+
+import glob
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ethomake.errors import InputError
+from ethomake.files import read_json, write_json
+from ethomake.labels.formats import read_any_labels
+from ethomake.project import PARTS
+from ethomake.project.messages import show, suggest
+from ethomake.project.stratify import assign_parts
+from ethomake.project.videos import Video
+
+
+def read_split(path: str | Path) -> dict[str, Any]:
+    """An earlier split as `write_split` left it; empty where there is none.
+
+    Raises:
+        InputError: if the file is no split.
+    """
+    content = read_json(path) if Path(path).is_file() else {}
+    flow = content.get("flow", {}) if isinstance(content, dict) else None
+    lists = [*(content.get(part, []) for part in PARTS), *flow.values()] if isinstance(flow, dict) else [None]
+    if not all(isinstance(names, list) and all(isinstance(name, str) for name in names) for names in lists):
+        raise InputError(f"{path}: not a split (train, validate, test: lists of videos); delete it and run again")
+    return content
+
+
+def write_split(
+    path: str | Path,
+    parts: Mapping[str, Sequence[str]],
+    *,
+    split: str,
+    seed: int,
+    flow: Mapping[str, Sequence[str]] | None = None,
+) -> None:
+    """Write a split: `{"split", "seed", "train": [...], "validate": [...], "test": [...], "flow": {...}}`.
+
+    Names are sorted. `flow` has the videos that the flow network trains and validates on.
+    """
+    content = {"split": split, "seed": seed} | {name: sorted(parts[name]) for name in PARTS}
+    write_json(path, content | ({"flow": {name: sorted(flow[name]) for name in PARTS[:2]}} if flow else {}))
+
+
+def assign_videos(
+    videos: list[Video], settings: Mapping[str, Any], previous: Mapping[str, Any]
+) -> tuple[dict[str, list[str]], list[str]]:
+    """Give every labelled video a part; those of the `previous` split keep theirs.
+
+    Label files are read only where a split has to be made, since this runs again in each job of a cluster.
+
+    Returns:
+        Sorted names for each of train, validate and test; and notes for the user.
+
+    Raises:
+        InputError: if nothing is labelled, or nothing would train or validate.
+    """
+    labelled = [video for video in videos if video.labels]
+    if not labelled:
+        mend = "fill the column labels of the video table"
+        if settings["example"] == "none" and glob.has_magic(settings["videos"]):
+            mend = "put <name>_labels.csv beside the video"
+        raise InputError(
+            f"no video has labels, so there is nothing to learn from: {mend} for at least one training and one "
+            "validation video"
+        )
+    settled = {name for part in PARTS for name in previous.get(part, ())}
+    new = any(video.video not in settled for video in labelled)
+    positives = {}
+    if new:
+        for video in labelled:
+            if Path(video.labels).is_file():  # an example's are made by the workflow
+                scored = video.scored or settings["behaviors"]
+                counts = count_positives(video.labels, scored)
+                if missing := [name for name in scored if name not in counts]:
+                    raise InputError(
+                        f"{video.labels}, line 1: there is no column '{missing[0]}', a behavior of config.yaml; the "
+                        f"columns are {', '.join(counts) or 'none'}{suggest(missing[0], counts)}; correct the header, "
+                        f"or leave '{missing[0]}' out of the column scored of the video table ({video.video}) if it "
+                        "was not scored in this video"
+                    )
+                positives[video.video] = {name: counts[name] for name in scored if name in counts}
+    parts = assign_parts(
+        [vars(video) for video in labelled],
+        positives,
+        fractions={part: settings["split"][part] for part in PARTS},
+        by=settings["split"]["by"],
+        seed=settings["seed"],
+        previous=previous,
+    )
+    known = len(positives) == len(labelled)
+    notes = check_split(parts, positives, settings["behaviors"] if known else [])
+    return parts, notes
+
+
+def assign_without_training(videos: list[Video], previous: Mapping[str, Any]) -> tuple[dict[str, list[str]], list[str]]:
+    """Give every labelled video a part where the models come from a bundle: it tests, since nothing is fitted on it.
+
+    But for those that the table, or a split that was made here earlier, calls train or validate: the bundle may
+    have been trained on them, and a score on these would say nothing.
+
+    Returns:
+        Sorted names for each of train, validate and test; and notes for the user.
+    """
+    earlier = {name: part for part in PARTS for name in previous.get(part, ())}
+    part_of = {video.video: video.part or earlier.get(video.video, "test") for video in videos if video.labels}
+    parts = {part: sorted(name for name in part_of if part_of[name] == part) for part in PARTS}
+    notes = [] if parts["test"] else ["no test video: what the bundle's models say of these videos is not evaluated"]
+    if apart := [*parts["train"], *parts["validate"]]:
+        shown = ", ".join(apart[:3]) + (f" and {len(apart) - 3} more" if apart[3:] else "")
+        reason = "their part is train or validate; write test there if the bundle was not made from them"
+        notes.append(f"not evaluated: {shown} ({reason})")
+    return parts, notes
+
+
+def choose_flow_videos(
+    wanted: str | list[str],
+    videos: Mapping[str, Video],
+    parts: Mapping[str, list[str]],
+    previous: Mapping[str, list[str]],
+) -> dict[str, list[str]]:
+    """The videos on which the flow network trains and validates; it needs no labels.
+
+    Args:
+        wanted: the key flow.videos: `keep` those of the previous split as long as they are there and do not test,
+            `training` to follow the training videos, or names.
+        videos: all videos by name.
+        parts: who trains, validates and tests with labels.
+        previous: who trained and validated the flow network; may be empty.
+
+    Raises:
+        InputError: if a name is no video of the table, or tests.
+    """
+    if wanted == "training":
+        return {part: parts[part] for part in ("train", "validate")}
+    kept = {
+        part: [name for name in previous.get(part, []) if name in videos and name not in parts["test"]]
+        for part in ("train", "validate")
+    }
+    train = kept["train"] or parts["train"]
+    if wanted != "keep":
+        for name in wanted:
+            if name not in videos:
+                hint = suggest(name, videos) or "; name videos of the video table"
+                raise InputError(f"config: flow.videos = {show(name)}: no video of this name{hint}")
+            if name in parts["test"]:
+                reason = "it is a test video, and nothing must be fitted on those; leave it out"
+                raise InputError(f"config: flow.videos = {show(name)}: {reason}")
+        train = sorted(wanted)
+    known = [[name for name in names if name not in train] for names in (kept["validate"], parts["validate"])]
+    return {"train": train, "validate": known[0] or known[1]}
+
+
+def count_positives(labels: str | Path, scored: Sequence[str] = ()) -> dict[str, int]:
+    """The number of frames on which each behavior is on, from a label file of any known format.
+
+    Raises:
+        InputError: if the file is wrong, or a column of `scored` holds something other than labels.
+    """
+    table = read_any_labels(labels)
+    for name in scored:
+        if name in table.others:
+            raise table.others[name]
+    return dict(zip(table.behaviors, (table.values == 1).sum(axis=0).tolist(), strict=True))
+
+
+def check_split(
+    parts: Mapping[str, Sequence[str]], positives: Mapping[str, Mapping[str, int]], behaviors: Sequence[str]
+) -> list[str]:
+    """Look whether a split can be trained and evaluated on; return warnings, one line each.
+
+    Raises:
+        InputError: if no video trains or validates, or a behavior is on in no frame of the training videos.
+    """
+    for name, what in (("train", "training"), ("validate", "validation")):
+        if not parts[name]:
+            raise InputError(
+                f"there is no {what} video: label more videos, or write '{name}' into the column part of the video "
+                "table, or enlarge its share under split in config.yaml; if all labelled videos are of one subject, "
+                "set split: by: video there"
+            )
+    warnings = [] if parts["test"] else ["no test video: the model is not evaluated; label more videos"]
+    for behavior in behaviors:
+        frames = {name: sum(positives.get(video, {}).get(behavior, 0) for video in parts[name]) for name in PARTS}
+        if not frames["train"]:
+            raise InputError(
+                f"behavior '{behavior}' is on in no frame of the {len(parts['train'])} training videos: label videos "
+                "that show it, move one to train (column part of the video table), or take it out of behaviors in "
+                "config.yaml"
+            )
+        for name, lost in (("validate", "its threshold is a guess"), ("test", "it is not evaluated")):
+            if parts[name] and not frames[name]:
+                warnings.append(f"behavior '{behavior}' is on in no frame of the {name} videos: {lost}")
+    return warnings
