@@ -18,6 +18,7 @@ from ethomake.errors import InputError
 from ethomake.files import short_digest
 from ethomake.failures import in_words, may_pass
 from ethomake.project.configfile import find_config_file
+from ethomake.project import runs
 from ethomake.project.load import load_project
 from ethomake.project.settings import is_weights_file, resolve_settings
 from ethomake.project.splits import write_split
@@ -99,15 +100,10 @@ onerror:
 rule all:
     default_target: True
     input:
-        "results/report.html",
-        "results/summary.csv",
-        "results/transitions.csv",
-        expand("results/ethograms/{video}.png", video=VIDEOS),
-        expand("results/bouts/{video}.csv", video=VIDEOS),
-        expand("results/predictions/main/{video}.csv", video=VIDEOS),
-        EVALUATION,
+        [f"results/report/{home('report', run)}.html" for run in RUNS],
+        [path for run in RUNS for path in ethograms_of(run, "figures/{video}.png")],
     message:
-        "All is there: open results/report.html"
+        "All is there: open results/report/main.html"
 
 
 rule frames:
@@ -122,10 +118,10 @@ rule checked_labels:
 
 rule models:
     input:
-        [weights for _, weights in trained_models("main")],
-        SEQUENCE_MODEL.format(split="main"),
-        THRESHOLDS,
-        [figure for _, figure in learning_curves("main")],
+        [weights for run in RUNS for _, weights in trained_models(run)],
+        [sequence_model(run) for run in RUNS],
+        [THRESHOLDS.format(run=home("ethogram", run)) for run in RUNS],
+        [figure for run in RUNS for _, figure in learning_curves(run)],
 
 
 rule bundle:
@@ -137,27 +133,27 @@ rule bundle:
 
 rule features:
     input:
-        expand("results/features/main/{video}.json", video=VIDEOS),
+        [f"results/features/{home('features', run)}/{video}.json" for run in RUNS for video in VIDEOS],
 
 
 rule predictions:
     input:
-        expand("results/predictions/main/{video}.csv", video=VIDEOS),
+        [path for run in RUNS for path in ethograms_of(run, "predictions/{video}.csv")],
 
 
 rule ethograms:
     input:
-        expand("results/ethograms/{video}.png", video=VIDEOS),
+        [path for run in RUNS for path in ethograms_of(run, "figures/{video}.png")],
 
 
 rule evaluation:
     input:
-        EVALUATION,
+        [path for run in RUNS for path in evaluation_of(run)],
 
 
 rule report:
     input:
-        "results/report.html",
+        [f"results/report/{home('report', run)}.html" for run in RUNS],
 
 
 if workflow.is_main_process:

@@ -10,9 +10,11 @@ No stage imports this module: to correct an estimate must not make results count
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from ethomake.project.runs import MAIN, Run
 
 # --- constants -------------------------------------------------------------------------------------------------
 
@@ -131,23 +133,36 @@ class Need:
 
 @dataclass(frozen=True)
 class Experiment:
-    """What the needs of all jobs follow from.
+    """What the needs of all jobs follow from: the runs of a project, seen from one of them.
 
     Attributes:
-        settings: complete, as from `ethomake.project.settings.resolve_settings`.
+        runs: by name, with complete settings.
         frames: the number of frames of a video, by its name.
         megabytes: the size of a video file, by the name of the video.
         videos: the names of all.
-        splits: the videos that train, validate and test, by the names of split and part.
-        flow_splits: those that train and validate the flow network.
+        run: the name of the run whose jobs are meant.
     """
 
-    settings: Mapping[str, Any]
+    runs: Mapping[str, Run]
     frames: Callable[[str], int]
     megabytes: Callable[[str], float]
     videos: Sequence[str]
-    splits: Mapping[str, Mapping[str, Sequence[str]]]
-    flow_splits: Mapping[str, Mapping[str, Sequence[str]]]
+    run: str = MAIN
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Of the run."""
+        return self.runs[self.run].settings
+
+    @property
+    def parts(self) -> Mapping[str, Sequence[str]]:
+        """The videos that train, validate and test in the run."""
+        return self.runs[self.run].split.parts
+
+    @property
+    def flow_parts(self) -> Mapping[str, Sequence[str]]:
+        """The videos that train and validate the flow network of the run."""
+        return self.runs[self.run].split.flow
 
     @property
     def pixels(self) -> float:
@@ -170,8 +185,9 @@ class Experiment:
 
     @property
     def labelled(self) -> list[str]:
-        """The videos that train, validate or test in any split."""
-        return sorted({name for parts in self.splits.values() for names in parts.values() for name in names})
+        """The videos that train, validate or test in any run."""
+        parts = [names for run in self.runs.values() for names in run.split.parts.values()]
+        return sorted({name for names in parts for name in names})
 
     def total(self, videos: Iterable[str]) -> int:
         """Frames of some videos."""
@@ -192,30 +208,30 @@ def decode(x: Experiment, video: str) -> Need:
     return Need(PLAIN + FFMPEG + 35e-6 * frames, START + READ_FRAME * frames + READ_MEGABYTE * x.megabytes(video))
 
 
-def learn_flow(x: Experiment, split: str) -> Need:
+def learn_flow(x: Experiment) -> Need:
     """Training of the flow network, on windows of frames."""
-    flow, videos = x.settings["flow"], x.flow_splits[split]
+    flow, videos = x.settings["flow"], x.flow_parts
     samples, checks = x.total(videos["train"]), min(FLOW_CHECKS, x.total(videos["validate"]))
     kept = x.in_memory(videos["train"]) + checks * WINDOW * x.image
     return _with_torch(_learn(x, [NETWORKS[flow["network"]]], flow, flow["epochs"], samples, checks, WINDOW, kept))
 
 
-def learn_stream(x: Experiment, split: str, stream: str) -> Need:
+def learn_stream(x: Experiment, stream: str) -> Need:
     """Training of one stream, on frames or on flow."""
     streams = x.settings["streams"]
-    samples, checks, kept = _labelled_frames(x, split)
+    samples, checks, kept = _labelled_frames(x)
     clip, flow = (WINDOW if streams["network"] == "resnet3d_34" else 1), Need()
     if stream == "motion":
-        clip, flow = _flow(x, split, samples, checks)
+        clip, flow = _flow(x, samples, checks)
         kept = kept if clip == WINDOW else 0.0
     networks = [NETWORKS[f"{stream} {streams['network']}"]]
     return _with_torch(_learn(x, networks, streams, streams["epochs"], samples, checks, clip, kept) + flow)
 
 
-def learn_jointly(x: Experiment, split: str) -> Need:
+def learn_jointly(x: Experiment) -> Need:
     """Training of all three networks together, on windows of frames."""
     streams = x.settings["streams"]
-    samples, checks, kept = _labelled_frames(x, split)
+    samples, checks, kept = _labelled_frames(x)
     return _with_torch(_learn(x, x.networks, streams, streams["joint_epochs"], samples, checks, WINDOW, kept))
 
 
@@ -234,10 +250,10 @@ def extract(x: Experiment, video: str) -> Need:
     return _with_torch(need)
 
 
-def learn_sequence(x: Experiment, split: str) -> Need:
+def learn_sequence(x: Experiment) -> Need:
     """Training of the sequence model, on the features of whole videos."""
     plan, width = x.settings["sequence"], FEATURES * len(x.settings["streams"]["enabled"])
-    samples, checks = (x.total(x.splits[split][part]) for part in ("train", "validate"))
+    samples, checks = (x.total(x.parts[part]) for part in ("train", "validate"))
     windows = math.ceil(samples / plan["window"])
     steps, batch = plan["epochs"] * _steps(plan, windows), min(plan["batch"], windows) * plan["window"]
     kept, waiting = 2e-6 * (samples + checks) * width, IN_FLIGHT * 4e-6 * batch * width
@@ -277,14 +293,14 @@ def compare(x: Experiment, videos: Sequence[str]) -> Need:
     return tables(x, videos, passes=4 + x.settings["evaluation"]["chance_shifts"] * SHIFTED_CELL / CELL)
 
 
-def _labelled_frames(x: Experiment, split: str) -> tuple[int, int, float]:
+def _labelled_frames(x: Experiment) -> tuple[int, int, float]:
     """Frames to learn from, frames that judge an epoch, and MB of both where they are kept in memory."""
-    streams, parts = x.settings["streams"], [x.splits[split][part] for part in ("train", "validate")]
+    streams, parts = x.settings["streams"], [x.parts[part] for part in ("train", "validate")]
     samples, checks = map(x.total, parts)
     return samples, min(checks, streams["steps"] * streams["batch"]), sum(map(x.in_memory, parts))
 
 
-def _flow(x: Experiment, split: str, samples: int, checks: int) -> tuple[float, Need]:
+def _flow(x: Experiment, samples: int, checks: int) -> tuple[float, Need]:
     """The flow that a motion stream sees: how many images it takes to make that of a sample, and the rest it needs.
 
     As `ethomake.streams.sources.flow_source` decides, it is computed once and kept, or for each sample anew.
@@ -293,7 +309,7 @@ def _flow(x: Experiment, split: str, samples: int, checks: int) -> tuple[float, 
     network, batch = NETWORKS[flow["network"]], min(streams["batch"], samples)
     drawn = streams["epochs"] * _steps(streams, samples) * batch
     if flow["reuse"]:  # where frames judge that lie apart, each may need two windows of its own
-        windows = (PHASES * samples + min(2 * FLOWS * checks, x.total(x.splits[split]["validate"]))) / FLOWS
+        windows = (PHASES * samples + min(2 * FLOWS * checks, x.total(x.parts["validate"]))) / FLOWS
     else:
         windows = samples + checks
     track = windows * FLOWS * x.image / 3
@@ -366,19 +382,19 @@ WORK: dict[str, Callable[[Experiment, Mapping[str, str]], Need]] = {
     "draw_video": lambda x, at: Need(FIGURES + FFMPEG, START + DRAW_FRAME * x.frames(at["video"])),
     "ingest_video": lambda x, at: decode(x, at["video"]),
     "check_labels": lambda x, at: tables(x, [at["video"]]),
-    "train_flow": lambda x, at: learn_flow(x, at["split"]),
-    "train_stream": lambda x, at: learn_stream(x, at["split"], at["stream"]),
-    "train_joint": lambda x, at: learn_jointly(x, at["split"]),
+    "train_flow": lambda x, at: learn_flow(x),
+    "train_stream": lambda x, at: learn_stream(x, at["stream"]),
+    "train_joint": lambda x, at: learn_jointly(x),
     "extract_features": lambda x, at: extract(x, at["video"]),
-    "train_sequence": lambda x, at: learn_sequence(x, at["split"]),
+    "train_sequence": lambda x, at: learn_sequence(x),
     "predict_video": lambda x, at: predict(x, at["video"]),
-    "fit_thresholds": lambda x, at: tables(x, x.splits[at["split"]]["validate"]),
+    "fit_thresholds": lambda x, at: tables(x, x.parts["validate"]),
     "decide_behaviors": lambda x, at: tables(x, [at["video"]]),
     "draw_ethogram": lambda x, at: tables(x, [at["video"]], figures=1),
     "draw_curves": lambda x, at: Need(FIGURES, START + FIGURE),
     "summarize_bouts": lambda x, at: summarize(x, PLAIN, 0),
     "count_transitions": lambda x, at: summarize(x, FIGURES, FIGURE),
-    "evaluate": lambda x, at: compare(x, x.splits["main"]["test"]),
+    "evaluate": lambda x, at: compare(x, x.parts["test"]),
     "draw_evaluation": lambda x, at: Need(FIGURES, START + 10 * FIGURE),
     "write_report": lambda x, at: summarize(x, FIGURES + REPORT, 0),
     "make_bundle": lambda x, at: Need(TORCH) + tables(x, x.labelled),
@@ -394,7 +410,7 @@ def need(x: Experiment, rule: str, jobs: Sequence[Mapping[str, str]]) -> Need:
     Args:
         jobs: the wildcards of each.
     """
-    needs = [astuple(WORK[rule](x, {"split": "main", **at})) for at in jobs]
+    needs = [astuple(WORK[rule](replace(x, run=at.get("run", MAIN)), at)) for at in jobs]
     memory, seconds, memory_beside_gpu, seconds_beside_gpu, gpu_seconds = zip(*needs, strict=True)
     return Need(max(memory), sum(seconds), max(memory_beside_gpu), sum(seconds_beside_gpu), sum(gpu_seconds))
 

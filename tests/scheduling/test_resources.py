@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ethomake.project.runs import Run, Split
 from ethomake.project.settings import PRESETS, resolve_settings
 from ethomake.scheduling import resources
 from ethomake.scheduling.resources import Experiment, Need, count_frames, memory_to_ask, minutes_to_ask, need
@@ -22,7 +23,8 @@ def experiment(frames=18_000, videos=20, **changes):
     settings = resolve_settings({"behaviors": ["a", "b", "c", "d", "e"], **changes})
     names = [f"v{number}" for number in range(videos)]
     parts = {"train": names[:12], "validate": names[12:16], "test": names[16:]}
-    return Experiment(settings, lambda name: frames, lambda name: frames / 125, names, {"main": parts}, {"main": parts})
+    main = Run("main", Split(parts, parts, parts), settings)
+    return Experiment({"main": main}, lambda name: frames, lambda name: frames / 125, names)
 
 
 def of(rule, x, **wildcards):

@@ -164,9 +164,7 @@ def at_home(stage, pattern):
 
 def part_files(part, pattern, stage="ingest"):
     """An input function: the file `pattern` names, of each video of a part, at the home of the stage that makes it."""
-    return lambda wildcards: expand(
-        pattern, video=part_of(wildcards.run, part), run=home(stage, wildcards.run)
-    )
+    return lambda wildcards: expand(pattern, video=part_of(wildcards.run, part), run=home(stage, wildcards.run))
 
 
 def stored_frames(part):

@@ -21,15 +21,15 @@ class PackRule(Rule):
 
 
 def packs_of(stage):
-    """(name, split, videos) of each job that does a rule for several videos."""
-    for split in SPLITS if "split" in stage.wildcard_names else [""]:
+    """(name, run, videos) of each job that does a rule for several videos."""
+    for run in RUNS if "run" in stage.wildcard_names else [""]:
         for number, names in enumerate(PACKS):
             groups = {"": [name for name in names if name in VIDEOS]}
             if stage.name == "check_labels":  # by part: labels of a test video must not remake those of others
                 groups = {part: [name for name in groups[""] if PART_OF.get(name) == part] for part in PARTS}
             for part, videos in groups.items():
                 if len(videos) > 1:
-                    yield "_".join([stage.name, *filter(None, (split, part)), str(number)]), split, videos
+                    yield "_".join([stage.name, *filter(None, (run, part)), str(number)]), run, videos
 
 
 def with_flags(file):
@@ -39,9 +39,9 @@ def with_flags(file):
     return copy
 
 
-def wildcards_of(stage, split, videos):
+def wildcards_of(stage, run, videos):
     """The wildcards of the rule's job for each of some videos."""
-    every = ({"video": video, "split": split} for video in videos)
+    every = ({"video": video, "run": run} for video in videos)
     return [{name: values[name] for name in stage.wildcard_names} for values in every]
 
 

@@ -7,7 +7,7 @@ ALLOWED = set(sys.argv) if "--allowed-rules" in sys.argv and not workflow.is_mai
 
 
 for stage in [workflow.get_rule(name) for name in PACKED if workflow.is_rule(name)]:
-    packs = [(name, videos, wildcards_of(stage, split, videos)) for name, split, videos in packs_of(stage)]
+    packs = [(name, videos, wildcards_of(stage, run, videos)) for name, run, videos in packs_of(stage)]
     packs = [pack for pack in packs if ALLOWED is None or pack[0] in ALLOWED]
     files = {name: list(outputs_of(stage, jobs)) for name, _, jobs in packs}
     leave(stage, [path for name in files for path in files[name]])

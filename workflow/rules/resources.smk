@@ -10,12 +10,10 @@ def frames_of(name):
 
 
 EXPERIMENT = Experiment(
-    settings=SETTINGS,
+    runs=RUNS,
     frames=frames_of,
     megabytes=lambda name: count_megabytes(VIDEOS[name].path),
     videos=list(VIDEOS),
-    splits=SPLITS,
-    flow_splits=FLOW_SPLITS,
 )
 
 
