@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ethomake.errors import InputError
-from ethomake.files import read_npy, scratch_folder, write_npy
+from ethomake.files import read_npy, scratch_folder, short_digest, write_npy
 
 
 def test_each_job_has_a_scratch_folder_of_its_own(tmp_path, monkeypatch):
@@ -38,3 +38,8 @@ def test_an_array_whose_end_is_missing_is_damaged(tmp_path):
     path.write_bytes(path.read_bytes()[:-8])
     with pytest.raises(InputError, match="not readable as an array"):
         read_npy(path)
+
+
+def test_digests_tell_values_apart_and_not_their_order():
+    assert short_digest({"a": 1, "b": 2}) == short_digest({"b": 2, "a": 1})
+    assert short_digest({"a": 1}) != short_digest({"a": 2})

@@ -1,13 +1,24 @@
-"""The file config.yaml: which one counts, and whether it can be read."""
+"""The file config.yaml: which one counts, whether it can be read, and how a program changes values in it.
+
+Snakemake reads it with PyYAML, which follows YAML 1.1 (`yes` is true, `010` is 8, `1e-4` is text); so what is checked
+here is what PyYAML reads. Where keys and values stand in the file, which PyYAML does not keep, ruamel.yaml tells, by
+the same version of YAML: it finds duplicate keys, and lets a value be changed with all else left as it is.
+"""
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+import ruamel.yaml
 import yaml
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from ethomake.errors import InputError
+from ethomake.files import write_text
+from ethomake.project.schemas import load_schema
+from ethomake.project.settings import check_schema
 
 
 def find_config_file(root: str | Path, given: Iterable[str | Path] = ()) -> str:
@@ -18,7 +29,7 @@ def find_config_file(root: str | Path, given: Iterable[str | Path] = ()) -> str:
         given: config files of the command line; they are checked too.
 
     Raises:
-        InputError: if one cannot be read or says something twice, or if the folder has one of almost the right name.
+        InputError: if one cannot be read or defines a key twice, or if the folder has one of almost the right name.
     """
     if "{" in str(Path.cwd()) or "}" in str(Path.cwd()):  # Snakemake would read them as wildcards
         raise InputError(f"{Path.cwd()}: rename this folder: no {{ and }} can be in its path")
@@ -31,68 +42,176 @@ def find_config_file(root: str | Path, given: Iterable[str | Path] = ()) -> str:
     path = own if own.exists() else Path(root) / "config.yaml"
     for each in [path, *given]:
         if each == path or Path(each).is_file():
-            check_config_file(each)
+            read_config(each)
     return str(path)
 
 
-def check_config_file(path: str | Path) -> None:
-    """Look whether a config file is YAML with keys, each of them once; its content is for `resolve_settings` to check.
-
-    YAML's own reader takes the last of two equal keys without a word.
+def read_config(path: str | Path) -> dict[str, Any]:
+    """Read a config file as Snakemake will; its keys and values are for `resolve_settings` to check.
 
     Raises:
-        InputError: if it is not; with the line.
+        InputError: if it is not YAML or JSON with keys, each of them once; with the line.
     """
+    text = _read_text(path)
     try:
-        text = Path(path).read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path}: not readable ({error.strerror}); it has to be a YAML file") from None
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise InputError(f"{path} line {line}: not text in UTF-8; save the file in UTF-8") from None
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        if isinstance(node, yaml.MappingNode):
-            _check_twice(node, path)
-            yaml.safe_load(text)  # what looks right may still be a date that is none, or a key that cannot be one
-            return
-    except yaml.MarkedYAMLError as error:
-        if _is_json(text):  # which may be indented with tabs
-            return
+        content = yaml.safe_load(text)
+        if isinstance(content, dict):
+            if twice := next(_find_duplicates(_compose(text)), None):
+                key, line, first = twice
+                problem = f"duplicate key {key}, first defined on line {first}; merge the two or remove one"
+                raise InputError(f"{path} line {line}: {problem}")
+            return content
+    except (yaml.MarkedYAMLError, ruamel.yaml.error.MarkedYAMLError) as error:
+        if (content := _read_json(text)) is not None:  # which may be indented with tabs
+            return content
         mark, began = error.problem_mark or error.context_mark, error.context_mark
         where = f"{error.context} of line {began.line + 1}, " if began and error.context else ""
         mend = "write 'key: value' with a blank after the colon, equal indentation, and text with : or # in quotes"
         if "\\t" in (error.problem or ""):
             mend = "indent with blanks and not with tabs"
         raise InputError(f"{path} line {mark.line + 1}: not YAML ({where}{error.problem}); {mend}") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ruamel.yaml.error.YAMLError) as error:
         raise InputError(f"{path}: not YAML ({' '.join(str(error).split())}); save it as plain text") from None
     except RecursionError:
         raise InputError(f"{path}: nested without end; write each section out") from None
     except ValueError as error:
-        raise InputError(f"{path}: a value is no date or number though it looks like one ({error}); quote it") from None
-    what = "is empty" if node is None else "has no keys"
+        problem = f"a value looks like a date or number but is not a valid one ({error}); put it in quotes"
+        raise InputError(f"{path}: {problem}") from None
+    what = "is empty" if content is None else "has no keys"
     raise InputError(f"{path}: the config {what}; write 'key: value' lines, as in behaviors: [groom, rear]")
 
 
-def _is_json(text: str) -> bool:
+def write_config(path: str | Path, changes: Mapping[str, Any]) -> None:
+    """Change values in a config file; every other character of it, comments above all, stays as it is.
+
+    Args:
+        path: the file, which must be there; it changes as a whole or not at all.
+        changes: new values by key, those of a section by key below it: `{"seed": 1, "flow": {"epochs": 5}}`. Keys and
+            sections that the file lacks are added. A value that is a list or a mapping is replaced as a whole.
+
+    Raises:
+        InputError: if the file cannot be read, or a key or value is wrong by itself; nothing is written then.
+    """
+    path = Path(path).resolve()  # a link to a config stays a link
+    expected, text = read_config(path), _read_text(path)
     try:
-        return isinstance(json.loads(text), dict)
-    except (ValueError, RecursionError):
-        return False
+        for keys, value in _flatten(changes):
+            text = _replace(text, keys, value)
+            inner = expected.get(keys[0])
+            expected[keys[0]] = value if len(keys) == 1 else {**(inner or {}), keys[1]: value}
+        found = yaml.safe_load(text)
+    except (yaml.YAMLError, ruamel.yaml.error.YAMLError):
+        found = None
+    if check_schema(expected) != check_schema(found or {}):
+        raise InputError(f"{path}: has a form that a program cannot change; edit it by hand")
+    write_text(path, text.replace("\r\n", "\n").replace("\n", "\r\n") if "\r\n" in text else text)
 
 
-def _check_twice(node: yaml.Node, path: str | Path, section: str = "") -> None:
-    """Refuse a mapping that has a key twice, at any depth."""
-    if isinstance(node, yaml.SequenceNode):
+def _flatten(changes: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """((key,) or (section, key), value) of each change."""
+    for key, value in changes.items():
+        inner = load_schema("config")["properties"].get(key, {})
+        if "properties" in inner and isinstance(value, Mapping):
+            yield from (((key, name), item) for name, item in value.items())
+        else:
+            yield (key,), value
+
+
+def _replace(text: str, keys: tuple[str, ...], value: Any) -> str:
+    """The text of a config with another value at `keys`."""
+    parent, indent = _compose(text), 0
+    for depth, key in enumerate(keys):
+        pair = next((pair for pair in parent.value if pair[0].value == key), None)
+        added = _render(keys[depth:], value, indent)
+        if pair is None:
+            return _insert(text, parent, added)
+        name, found = pair
+        if depth + 1 < len(keys) and isinstance(found, MappingNode):
+            parent, indent = found, found.value[0][0].start_mark.column if found.value else 2
+            continue
+        after, end = name.end_mark.index, _end(text, name, found)
+        if depth + 1 < len(keys):  # a section with nothing in it
+            return f"{text[:after]}:\n{_render(keys[depth + 1 :], value, 2)}{text[end:]}"
+        start = end if _is_blank(found) else found.start_mark.index
+        gap = text[after:start] if text[after:start].strip() != ":" else ": "  # or there is a comment between the two
+        return f"{text[:after]}{gap}{_plain(value)}{text[end:]}"
+    return text
+
+
+def _insert(text: str, parent: MappingNode, line: str) -> str:
+    """The text with a further line at the end of a mapping, before the comments that follow it."""
+    if parent.flow_style:
+        place = parent.end_mark.index - 1
+        return text[:place] + (", " if parent.value else "") + line.strip() + text[place:]
+    place = text.find("\n", _end(text, *parent.value[-1]))
+    return f"{text}\n{line}\n" if place < 0 else f"{text[:place]}\n{line}{text[place:]}"
+
+
+def _end(text: str, key: Node, value: Node) -> int:
+    """Where a value ends: a block with its last value, before the comments and blank lines that follow."""
+    if isinstance(value, MappingNode) and value.value and not value.flow_style:
+        return _end(text, *value.value[-1])
+    if isinstance(value, SequenceNode) and value.value and not value.flow_style:
+        return _end(text, key, value.value[-1])
+    if _is_blank(value):
+        return key.end_mark.index + 1
+    start, end = value.start_mark.index, value.end_mark.index
+    return start + len(text[start:end].rstrip())
+
+
+def _is_blank(value: Node) -> bool:
+    """Whether nothing stands behind the colon, which YAML takes for null."""
+    return isinstance(value, ScalarNode) and value.start_mark.index == value.end_mark.index
+
+
+def _render(keys: tuple[str, ...], value: Any, indent: int) -> str:
+    """Lines that set a value at `keys`: one, or that of a section and below it one."""
+    if len(keys) == 2:
+        return f"{' ' * indent}{keys[0]}:\n{_render(keys[1:], value, indent + 2)}"
+    return f"{' ' * indent}{keys[0]}: {_plain(value)}"
+
+
+def _plain(value: Any) -> str:
+    """A value on one line, such that PyYAML reads the same."""
+    dumped = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=float("inf"), sort_keys=False)
+    return dumped.removesuffix("\n").removesuffix("\n...")
+
+
+def _compose(text: str) -> Any:
+    """The nodes of a YAML text, which know their places."""
+    reader = ruamel.yaml.YAML()
+    reader.version = (1, 1)
+    return reader.compose(text)
+
+
+def _find_duplicates(node: Any, section: str = "") -> Iterator[tuple[str, int, int]]:
+    """(key with its section, line, line of its first definition) of keys that a mapping has twice, at any depth."""
+    if isinstance(node, SequenceNode):
         for item in node.value:
-            _check_twice(item, path, section)
-    elif isinstance(node, yaml.MappingNode):
+            yield from _find_duplicates(item, section)
+    elif isinstance(node, MappingNode):
         lines: dict[str, int] = {}
         for key, value in node.value:
-            name, line = str(key.value), key.start_mark.line + 1
+            name, line = f"{section}{key.value}", key.start_mark.line + 1
             if name in lines:
-                problem = f"{section}{name} stands in line {lines[name]} already; merge the two or remove one"
-                raise InputError(f"{path} line {line}: {problem}")
-            lines[name] = line
-            _check_twice(value, path, f"{section}{name}.")
+                yield name, line, lines[name]
+            lines.setdefault(name, line)
+            yield from _find_duplicates(value, f"{name}.")
+
+
+def _read_text(path: str | Path) -> str:
+    try:
+        return Path(path).read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{path}: not readable ({error.strerror}); it has to be a YAML file") from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise InputError(f"{path} line {line}: not text in UTF-8; save the file in UTF-8") from None
+
+
+def _read_json(text: str) -> dict[str, Any] | None:
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None

@@ -31,7 +31,7 @@ def explain_error(error: jsonschema.ValidationError) -> str:
 def describe_violation(error: jsonschema.ValidationError) -> str:
     """Why a value cannot be, in words."""
     limit, schema = error.validator_value, error.schema
-    hint = f" ({schema['description']})" if "description" in schema else ""
+    hint = f" ({schema['expected']})" if "expected" in schema else ""
     match error.validator:
         case "type":
             quote = ""
@@ -54,17 +54,17 @@ def describe_violation(error: jsonschema.ValidationError) -> str:
             return f"must be a multiple of {limit}{hint}"
         case "minItems" | "maxItems":
             number = f"at {'least' if error.validator == 'minItems' else 'most'} {limit}"
-            return f"must be {schema['description']}" if hint else f"must have {number} entries"
+            return f"must be {schema['expected']}" if hint else f"must have {number} entries"
         case "uniqueItems":
             return "names something twice"
         case "pattern":
-            return f"must be {schema['description']}"
+            return f"must be {schema['expected']}"
         case "minLength":
             return "must not be empty"
         case "maxLength":
             return f"must have at most {limit} characters"
         case "anyOf":
-            return schema["description"] if hint else "must be auto or a number of at least 0"
+            return schema["expected"] if hint else "must be auto or a number of at least 0"
     return error.message
 
 

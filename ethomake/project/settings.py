@@ -33,20 +33,29 @@ def resolve_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InputError: for unknown keys, wrong types, values out of range and combinations that cannot be.
     """
-    schema = load_schema("config")
-    config = _coerce(dict(config), schema)
-    errors = sorted(validator("config").iter_errors(config), key=lambda error: list(map(str, error.path)))
-    if errors:
-        raise InputError("config: " + explain_error(errors[0]) + count_others(len(errors) - 1, "key"))
+    config = check_schema(config)
     if config.get("models", "none") != "none":
         config = _adopt_bundle(config)
-    settings = _fill(config, schema)
+    settings = _fill(config, load_schema("config"))
     _check_together(settings)
     for section, choices in PRESETS[settings["preset"]].items():
         settings[section] |= {key: value for key, value in choices.items() if settings[section][key] == "auto"}
     if settings["models"] == "none":
         _check_weights(settings)
     return settings
+
+
+def check_schema(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Check each key of a config by itself; return what it says, with numbers as the schema means them.
+
+    Raises:
+        InputError: for unknown keys, wrong types and values out of range; the first, with the number of the others.
+    """
+    config = _coerce(dict(config), load_schema("config"))
+    errors = sorted(validator("config").iter_errors(config), key=lambda error: list(map(str, error.path)))
+    if errors:
+        raise InputError("config: " + explain_error(errors[0]) + count_others(len(errors) - 1, "key"))
+    return config
 
 
 def _adopt_bundle(config: dict[str, Any]) -> dict[str, Any]:
