@@ -1,22 +1,33 @@
-# What a run on a cluster needs beyond Snakemake and its plugin: jobs that outlive the run, a queue that is full, and
-# mistakes, which are not tried again.
+"""What a run on a cluster needs beyond Snakemake and its plugin for SLURM.
+
+Jobs outlive the run that submitted them, a queue may be full, and a user's mistake is not tried again.
+"""
 
 import math
+import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 from snakemake.persistence import PersistenceBase
+from snakemake.workflow import Workflow
+
+from ethomake import workplace
+from ethomake.errors import InputError
+from ethomake.failures import may_pass
+from ethomake.scheduling import slurm
+from ethomake.snakemake.explain import last_line
+from ethomake.snakemake.folder import each_video
+from ethomake.snakemake.replace import replace
+from ethomake.snakemake.stop import note, stop
 
 TRY_AGAIN = 60  # seconds, where the queue takes no more jobs
 
 
-def note(line):
-    """Tell the user one line."""
-    print(line, file=sys.stderr, flush=True)
-
-
-def settle_before_execution(workflow):
+def settle_before_execution(workflow: Workflow) -> None:
     """Wait for what a killed run has left on a cluster, before Snakemake looks at what is there and what is not."""
     execute = workflow.execute
 
@@ -34,28 +45,28 @@ def settle_before_execution(workflow):
     workflow.execute = settle_and_execute
 
 
-def slurm_executor():
+def slurm_executor(workflow: Workflow) -> Any:
     """What submits the jobs of this run to SLURM; None elsewhere. (That for LSF has names of runs, too.)"""
     executor = workflow.scheduler._executor
     return executor if type(executor).__module__ == "snakemake_executor_plugin_slurm" else None
 
 
-def begin_run():
+def begin_run(workflow: Workflow) -> None:
     """Write down by which name SLURM knows the jobs of this run, before the first is submitted."""
-    if executor := slurm_executor():
+    if executor := slurm_executor(workflow):
         slurm.note_run(executor.run_uuid)
         submit_later(executor)
         keep_to_squeue(executor)
         try_no_mistake_again(executor)
 
 
-def end_run():
+def end_run(workflow: Workflow) -> None:
     """Strike out the name of this run where its jobs have ended; those that were just cancelled may take a while."""
-    if executor := slurm_executor():
+    if executor := slurm_executor(workflow):
         slurm.forget_run(executor.run_uuid)
 
 
-def submit_later(executor):
+def submit_later(executor: Any) -> None:
     """Let a job that the queue has refused only for now be submitted later; the plugin would count it as failed."""
     fail, told = executor._report_job_error_threadsafe, []
 
@@ -65,7 +76,8 @@ def submit_later(executor):
 
     def report(job_info, msg):
         if not slurm.is_full(msg):
-            return fail(job_info, msg)
+            fail(job_info, msg)
+            return
         if not told:
             told.append(msg)
             note("note: SLURM takes no more jobs for now; those that are left are submitted as soon as it does")
@@ -76,8 +88,8 @@ def submit_later(executor):
     executor._report_job_error_threadsafe = report
 
 
-def keep_to_squeue(executor):
-    """Let squeue be asked on, as the profile says, where SLURM's controller is away when the plugin looks at settings.
+def keep_to_squeue(executor: Any) -> None:
+    """Keep polling squeue, as the profile says, if slurmctld does not answer when the plugin looks at its settings.
 
     The plugin would take that for a cluster that forgets its jobs at once, and from then on ask sacct: for ever, where
     there is no accounting.
@@ -87,13 +99,13 @@ def keep_to_squeue(executor):
     plugin.get_min_job_age = lambda: math.inf if (age := ask()) is None else age
 
 
-def try_no_mistake_again(executor):
-    """Let a job that has told a mistake of the user fail at once; another try would tell the same, an hour later."""
+def try_no_mistake_again(executor: Any) -> None:
+    """Do not retry jobs that failed with a user's mistake."""
     begun, settle = time.time(), executor.handle_job_error
 
     def settle_mistake(job):
         settle(job)
-        each = [member for one in (job.jobs if job.is_group() else [job]) for member in members_of(one) or [one]]
+        each = [member for one in (job.jobs if job.is_group() else [job]) for member in each_video(one)]
         logs = [Path(one.log[0]) for one in each if one.log]
         words = [last_line(log) for log in logs if log.is_file() and log.stat().st_mtime > begun]
         errors = [line for line in words if line.startswith("error: ")]
@@ -103,15 +115,20 @@ def try_no_mistake_again(executor):
     executor.handle_job_error = settle_mistake
 
 
-def keep_records_in_jobs():
+def keep_records_in_jobs() -> None:
     """Let a job on a cluster write down how its results were made: whoever submitted it may be gone when it ends.
 
     Snakemake leaves that to the process that submits, and would take such results for complete, but know nothing of
     their settings: no later change of them would count.
-    """
-    finish = PersistenceBase.finished
 
-    async def finish_with_record(self, job):
+    Raises:
+        InputError: if this version of Snakemake writes its records otherwise.
+    """
+    replace(PersistenceBase, "finished", ("self", "job"), _with_record)
+
+
+def _with_record(finish: Callable) -> Callable:
+    async def finished(self, job):
         settings = self.dag.workflow.remote_execution_settings
         before, settings.immediate_submit = settings.immediate_submit, self.dag.workflow.local_exec
         try:
@@ -119,11 +136,4 @@ def keep_records_in_jobs():
         finally:
             settings.immediate_submit = before
 
-    PersistenceBase.finished = finish_with_record
-
-
-if workflow.is_main_process:
-    settle_before_execution(workflow)
-elif workflow.remote_exec:
-    read_inputs_once()
-    keep_records_in_jobs()
+    return finished
