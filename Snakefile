@@ -22,7 +22,7 @@ from ethomake.scheduling.resources import Experiment, count_frames, count_megaby
 from ethomake.snakemake import begin, begin_on_node, packs
 from ethomake.snakemake.clusters import begin_run, end_run
 from ethomake.snakemake.explain import explain_in_words
-from ethomake.snakemake.folder import discard_checkpoints, tell_versions
+from ethomake.snakemake.folder import discard_checkpoints, forget_failures, tell_versions
 from ethomake.snakemake.resources import Estimates
 from ethomake.snakemake.stop import note, stop
 
@@ -77,6 +77,7 @@ include: "workflow/rules/costs.smk"
 
 
 onstart:
+    forget_failures(workflow)
     begin_run(workflow)
     keep_splits()
 

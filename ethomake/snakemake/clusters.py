@@ -6,10 +6,8 @@ Jobs outlive the run that submitted them, a queue may be full, and a user's mist
 import math
 import sys
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from snakemake.persistence import PersistenceBase
@@ -17,10 +15,8 @@ from snakemake.workflow import Workflow
 
 from ethomake import workplace
 from ethomake.errors import InputError
-from ethomake.failures import may_pass
+from ethomake.failures import MISTAKE, read_failure
 from ethomake.scheduling import slurm
-from ethomake.snakemake.explain import last_line
-from ethomake.snakemake.folder import each_video
 from ethomake.snakemake.replace import replace
 from ethomake.snakemake.stop import note, stop
 
@@ -101,18 +97,21 @@ def keep_to_squeue(executor: Any) -> None:
 
 def try_no_mistake_again(executor: Any) -> None:
     """Do not retry jobs that failed with a user's mistake."""
-    begun, settle = time.time(), executor.handle_job_error
+    settle = executor.handle_job_error
 
     def settle_mistake(job):
         settle(job)
-        each = [member for one in (job.jobs if job.is_group() else [job]) for member in each_video(one)]
-        logs = [Path(one.log[0]) for one in each if one.log]
-        words = [last_line(log) for log in logs if log.is_file() and log.stat().st_mtime > begun]
-        errors = [line for line in words if line.startswith("error: ")]
-        if errors and not any(map(may_pass, errors)):
+        if is_mistake(job):
             job.attempt = job.restart_times + 1
 
     executor.handle_job_error = settle_mistake
+
+
+def is_mistake(job: Any) -> bool:
+    """Whether a job, or a group of jobs, has failed by nothing but mistakes of the user."""
+    logs = [log for one in (job.jobs if job.is_group() else [job]) for log in one.log]
+    failures = [failure for log in logs if (failure := read_failure(log))]
+    return bool(failures) and all(failure.status == MISTAKE for failure in failures)
 
 
 def keep_records_in_jobs() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from snakemake.logging import LogEvent, logger
 from snakemake.workflow import Workflow
 
+from ethomake.failures import DEFECT, MISTAKE, STOPPED, TRANSIENT, read_failure
 from ethomake.files import read_json
 from ethomake.provenance.code import module_digests
 from ethomake.provenance.explain import Findings, as_one, explain, parameters_as_one
@@ -26,7 +27,8 @@ SUPERFLUOUS += (
     "Unable to guess SLURM account",
 )
 # What it says around a failure that was told in one line.
-NOISE = r"RuleException:\nCalledProcessError(.|\n)*exit status (1|130)\.$"
+TOLD = "|".join(map(str, (DEFECT, MISTAKE, TRANSIENT, STOPPED)))
+NOISE = rf"RuleException:\nCalledProcessError(.|\n)*exit status ({TOLD})\.$"
 NOISE += r"|WorkflowError( in file .*)?:\nAt least one job did not complete"
 
 
@@ -81,17 +83,14 @@ def explain_failure(job: Any) -> str | None:
 
 
 def explain_log(job: Any) -> str | None:
-    """Why a job failed, by the last line of its log."""
-    log = Path(job.log[0])
-    last = last_line(log) if log.is_file() else ""
-    if last.startswith("error: "):
-        return f"{job.message} failed: {last.removeprefix('error: ')} (log: {log})"
-    return f"{job.message}: {last}" if last.startswith("stopped; ") else None
-
-
-def last_line(log: Path) -> str:
-    """What a job has said last."""
-    return log.read_text(encoding="utf-8").rstrip().rpartition("\n")[2]
+    """Why a job failed, by the record that it has left; nothing of a defect, of which Snakemake shows what is known."""
+    log = job.log[0]
+    failure = read_failure(log)
+    if failure is None or failure.status == DEFECT:
+        return None
+    if failure.status == STOPPED:
+        return f"{job.message}: {failure.message}"
+    return f"{job.message} failed: {failure.message} (log: {log})"
 
 
 def explain_job(workflow: Workflow, job: Any) -> str | None:

@@ -7,7 +7,7 @@ from snakemake.workflow import Workflow
 
 from ethomake import workplace
 from ethomake.errors import InputError
-from ethomake.failures import in_words
+from ethomake.failures import failure_of, forget_failure
 from ethomake.provenance.versions import version_notes
 from ethomake.snakemake.stop import note, stop
 
@@ -24,7 +24,7 @@ def prepare_folder(workflow: Workflow) -> None:
             note("note: the last run was killed; this one goes on where it was")
         workplace.take_over()
     except (InputError, OSError) as error:
-        stop(in_words(error))
+        stop(failure_of(error).message)
 
 
 def tell_versions(workflow: Workflow) -> None:
@@ -52,3 +52,10 @@ def discard_checkpoints(workflow: Workflow) -> None:
     jobs = [one for job in workflow.dag.jobs for one in each_video(job)]
     kept = (job.params.get("checkpoint") for job in jobs)
     workplace.discard(path for path in kept if path)
+
+
+def forget_failures(workflow: Workflow) -> None:
+    """Remove what jobs that are about to run have told of their failures in an earlier run."""
+    for job in workflow.dag.needrun_jobs():
+        for log in job.log:
+            forget_failure(log)

@@ -3,11 +3,13 @@
 import sys
 from typing import NoReturn
 
+from ethomake.failures import MISTAKE
+
 
 def stop(message: object) -> NoReturn:
     """End with one line and the status of a user's mistake, which is no matter for a traceback."""
     print(f"error: {message}", file=sys.stderr, flush=True)
-    sys.exit(1)
+    sys.exit(MISTAKE)
 
 
 def note(line: str) -> None:
