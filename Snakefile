@@ -20,7 +20,6 @@ from ethomake.provenance.code import code_digest
 from ethomake.scheduling.packs import plan_packs, read_packs, write_packs
 from ethomake.scheduling.resources import Experiment, count_frames, count_megabytes
 from ethomake.snakemake import begin, begin_on_node, packs
-from ethomake.snakemake.clusters import begin_run, end_run
 from ethomake.snakemake.explain import explain_in_words
 from ethomake.snakemake.folder import discard_checkpoints, forget_failures, tell_versions
 from ethomake.snakemake.resources import Estimates
@@ -78,17 +77,11 @@ include: "workflow/rules/costs.smk"
 
 onstart:
     forget_failures(workflow)
-    begin_run(workflow)
     keep_splits()
 
 
 onsuccess:
-    end_run(workflow)
     discard_checkpoints(workflow)
-
-
-onerror:
-    end_run(workflow)
 
 
 rule all:

@@ -8,19 +8,20 @@ from snakemake.workflow import Workflow
 
 from ethomake.errors import InputError
 from ethomake.snakemake.checksums import read_inputs_once
-from ethomake.snakemake.clusters import keep_records_in_jobs, settle_before_execution
+from ethomake.snakemake.clusters import bear_with_slurm, keep_records_in_jobs, wait_for_earlier_jobs
 from ethomake.snakemake.folder import prepare_folder
 from ethomake.snakemake.stop import stop
 
 
 def begin(workflow: Workflow) -> None:
-    """Get ready for a run, before any rule is known: the process that plans, and starts or submits the jobs."""
+    """Get ready for a run, before any rule is known: in the process that plans, and starts or submits the jobs."""
     try:
         read_inputs_once()
+        bear_with_slurm()
     except InputError as error:
         stop(error)
     prepare_folder(workflow)
-    settle_before_execution(workflow)
+    wait_for_earlier_jobs(workflow)
 
 
 def begin_on_node() -> None:

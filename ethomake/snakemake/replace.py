@@ -13,25 +13,25 @@ import snakemake
 from ethomake.errors import InputError
 
 
-def replace(owner: Any, name: str, parameters: Sequence[str], make: Callable[[Callable], Callable]) -> None:
-    """Put a function in the place of one of Snakemake's.
+def replace(owner: Any, name: str, parameters: Sequence[str], make: Callable[[Any], Any]) -> None:
+    """Put something of ours in the place of a function or a class of Snakemake's.
 
     Args:
-        owner: the class or module that has it.
+        owner: the class, module or object that has it.
         name: what it is called there.
         parameters: the names of the parameters that it is expected to take, all of them and in this order.
         make: is given the original, and gives what takes its place.
 
     Raises:
-        InputError: if there is no such function, or one with other parameters.
+        InputError: if there is nothing to call by that name, or it takes other parameters.
     """
     found = vars(owner).get(name)
-    where = f"{owner.__name__}.{name}"
-    if not inspect.isfunction(found):
-        raise InputError(_does_not_fit(f"it has no function {where}"))
+    where = f"{getattr(owner, '__name__', type(owner).__qualname__)}.{name}"
+    if not callable(found):
+        raise InputError(_does_not_fit(f"there is no {where} that can be called"))
     given = list(inspect.signature(found).parameters)
     if given != list(parameters):
-        raise InputError(_does_not_fit(f"{where} takes {', '.join(given)}, not {', '.join(parameters)}"))
+        raise InputError(_does_not_fit(f"{where} takes {', '.join(given) or 'nothing'}, not {', '.join(parameters)}"))
     setattr(owner, name, make(found))
 
 
