@@ -7,7 +7,6 @@
 #
 # Data flow is in workflow/rules/<stage>.smk, the work itself in the library ethomake/<stage>.
 
-import sys
 from pathlib import Path
 
 from snakemake.utils import min_version
@@ -16,18 +15,19 @@ from ethomake import workplace
 from ethomake.bundle.read import read_bundle
 from ethomake.errors import InputError
 from ethomake.files import short_digest
-from ethomake.failures import in_words, may_pass
-from ethomake.project.configfile import find_config_file
 from ethomake.project import runs
+from ethomake.project.configfile import find_config_file
 from ethomake.project.load import load_project
 from ethomake.project.settings import is_weights_file, resolve_settings
 from ethomake.project.splits import write_split
 from ethomake.provenance.code import code_digest
-from ethomake.provenance.versions import version_notes
-from ethomake.scheduling import slurm
-from ethomake.scheduling.costs import jobs_of, price, table
-from ethomake.scheduling.packs import Member, Pack, plan_packs, read_packs, write_packs
-from ethomake.scheduling.resources import Experiment, count_frames, count_megabytes, memory_to_ask, minutes_to_ask, need
+from ethomake.scheduling.packs import plan_packs, read_packs, write_packs
+from ethomake.scheduling.resources import Experiment, count_frames, count_megabytes
+from ethomake.snakemake import begin, begin_on_node, packs
+from ethomake.snakemake.explain import explain_in_words
+from ethomake.snakemake.folder import discard_checkpoints, forget_failures, tell_versions
+from ethomake.snakemake.resources import Estimates
+from ethomake.snakemake.stop import note, stop
 
 min_version("9.20")
 
@@ -43,8 +43,7 @@ ROOT = Path(workflow.basedir)
 try:
     CONFIG_FILE = find_config_file(ROOT, workflow.config_settings.configfiles)
 except InputError as error:
-    print(f"error: {error}", file=sys.stderr, flush=True)
-    sys.exit(1)
+    stop(error)
 
 
 configfile: CONFIG_FILE
@@ -57,8 +56,6 @@ if config.get("example") in ("flies", "simulated"):
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/resources.smk"
-include: "workflow/rules/cluster.smk"
-include: "workflow/rules/explain.smk"
 include: "workflow/rules/example.smk"
 include: "workflow/rules/ingest.smk"
 include: "workflow/rules/labels.smk"
@@ -78,23 +75,17 @@ include: "workflow/rules/sequence.smk"
 include: "workflow/rules/ethogram.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/provenance.smk"
-include: "workflow/rules/packing.smk"
 include: "workflow/rules/packs.smk"
 include: "workflow/rules/costs.smk"
 
 
 onstart:
-    begin_run()
+    forget_failures(workflow)
     keep_splits()
 
 
 onsuccess:
-    end_run()
-    discard_checkpoints()
-
-
-onerror:
-    end_run()
+    discard_checkpoints(workflow)
 
 
 rule all:
@@ -157,4 +148,5 @@ rule report:
 
 
 if workflow.is_main_process:
-    tell_versions({rule.name for rule in workflow.rules})
+    explain_in_words(workflow, PACK_RULES)
+    tell_versions(workflow)

@@ -7,10 +7,10 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import NoReturn, TextIO
 
 from ethomake import messages
-from ethomake.failures import in_words
+from ethomake.failures import DEFECT, STOPPED, Failure, failure_of, forget_failure, write_failure
 from ethomake.processes import bound_to
 from ethomake.provenance.record import Job, begin_record, write_record
 
@@ -44,8 +44,9 @@ def job(snakemake: Job, script: str | Path | None = None) -> Iterator[None]:
     """Run the body of a workflow script: everything it prints goes to the terminal and to the job's log.
 
     When it has ended well, the job's record is written (ethomake.provenance.record). Numerical libraries that are
-    imported inside use the job's threads. What a user can mend becomes one line and exit status 1, Ctrl-C one line
-    and status 130; any other exception is a defect and keeps its traceback, in the log as well. Where the environment
+    imported inside use the job's threads. What a user can mend becomes one line and an exit status that says whether it
+    may pass, Ctrl-C one line and status 130; any other exception is a defect and keeps its traceback, in the log as
+    well. All leave a record (`ethomake.failures`). Where the environment
     variable ETHOMAKE_RUN names the host and the process id of the Snakemake that runs the workflow, the job ends when
     that process is gone. On a SLURM cluster the log begins with the number of the job.
 
@@ -75,8 +76,9 @@ def _logged(path: Path) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         log = path.open("w", encoding="utf-8", buffering=1)
     except OSError as error:
-        logger.error(in_words(error, path.parent))
-        sys.exit(1)
+        failure = failure_of(error, path.parent)
+        logger.error(failure.message)
+        sys.exit(failure.status)
     stdout, stderr = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = _Tee(stdout, log), _Tee(stderr, log)
     try:
@@ -93,20 +95,34 @@ def _logged(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _in_one_line(snakemake: Job) -> Iterator[None]:
-    """Tell what the user can mend in one line, and end with a status that is not 0."""
+    """Tell what the user can mend in one line, and end with a status that says what kind of failure it is."""
+    log = snakemake.log[0]
+    with suppress(OSError):
+        forget_failure(log)
     try:
         yield
     except KeyboardInterrupt:
-        logger.info("stopped; what is done so far is kept: run again to go on")
-        sys.exit(130)
+        _end(log, Failure(STOPPED, "stopped; what is done so far is kept: run again to go on"))
     except Exception as error:
         settings = snakemake.params.get("settings")
         batch = settings.get("batch") if isinstance(settings, dict) else None
         results = Path(snakemake.output[0]).parent if snakemake.output else Path("results")
-        if line := in_words(error, results, batch):
-            logger.error(line)
-            sys.exit(1)
-        raise
+        failure = failure_of(error, results, batch)
+        if failure.status == DEFECT:
+            _keep(log, failure)
+            raise
+        _end(log, failure)
+
+
+def _end(log: str, failure: Failure) -> NoReturn:
+    _keep(log, failure)
+    logger.log(logging.INFO if failure.status == STOPPED else logging.ERROR, failure.message)
+    sys.exit(failure.status)
+
+
+def _keep(log: str, failure: Failure) -> None:
+    with suppress(OSError):  # a full disk: the exit status tells it, too
+        write_failure(log, failure)
 
 
 def slurm_job(environment: Mapping[str, str] = os.environ) -> str:

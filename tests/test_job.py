@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from ethomake.errors import InputError
+from ethomake.failures import DEFECT, MISTAKE, STOPPED, TRANSIENT, Failure, read_failure
 from ethomake.files import read_json
 from ethomake.job import job, slurm_job
 from ethomake.messages import remember
@@ -32,10 +33,11 @@ def test_what_a_job_says_goes_to_the_terminal_and_to_the_log(task, capsys):
     assert capsys.readouterr().err == "one line\n"
 
 
-def test_a_users_mistake_is_one_line_and_status_1(task, capsys):
+def test_a_users_mistake_is_one_line_and_status_2(task, capsys):
     with pytest.raises(SystemExit) as end, job(task()):
         raise InputError("videos.csv, line 3: no such file")
-    assert end.value.code == 1
+    assert end.value.code == MISTAKE == 2
+    assert read_failure("logs/a.log") == Failure(MISTAKE, "videos.csv, line 3: no such file")
     assert capsys.readouterr().err == "error: videos.csv, line 3: no such file\n"
     assert Path("logs/a.log").read_text() == "error: videos.csv, line 3: no such file\n"
 
@@ -43,14 +45,16 @@ def test_a_users_mistake_is_one_line_and_status_1(task, capsys):
 def test_too_large_a_batch_is_named(task, capsys):
     with pytest.raises(SystemExit) as end, job(task(params={"settings": {"batch": 64}})):
         raise MemoryError
-    assert end.value.code == 1
+    assert end.value.code == TRANSIENT == 75
+    assert read_failure("logs/a.log").status == TRANSIENT
     assert "make `batch` smaller (it is 64)" in capsys.readouterr().err
 
 
 def test_ctrl_c_is_one_line_and_status_130(task, capsys):
     with pytest.raises(SystemExit) as end, job(task()):
         raise KeyboardInterrupt
-    assert end.value.code == 130
+    assert end.value.code == STOPPED == 130
+    assert read_failure("logs/a.log").status == STOPPED
     assert capsys.readouterr().err == "stopped; what is done so far is kept: run again to go on\n"
 
 
@@ -58,6 +62,14 @@ def test_a_defect_keeps_its_traceback_in_the_log(task):
     with pytest.raises(KeyError), job(task()):
         raise KeyError("x")
     assert "Traceback" in Path("logs/a.log").read_text()
+    assert read_failure("logs/a.log") == Failure(DEFECT, "KeyError: 'x'")
+
+
+def test_what_an_earlier_try_has_told_is_forgotten_when_the_next_begins(task):
+    with pytest.raises(SystemExit), job(task()):
+        raise InputError("videos.csv, line 3: no such file")
+    with job(task()):
+        assert read_failure("logs/a.log") is None
 
 
 def test_a_log_that_cannot_be_written_hides_nothing(task, capsys):
@@ -67,7 +79,7 @@ def test_a_log_that_cannot_be_written_hides_nothing(task, capsys):
     Path("logs/a.log").symlink_to("/dev/full")
     with pytest.raises(SystemExit) as end, job(task()):
         raise InputError("the real reason")
-    assert end.value.code == 1
+    assert end.value.code == MISTAKE
     assert capsys.readouterr().err == "error: the real reason\n"
 
 
@@ -75,7 +87,7 @@ def test_a_log_that_cannot_be_made_is_one_line(task, capsys):
     Path("logs").write_text("a file where a folder should be")
     with pytest.raises(SystemExit) as end, job(task()):
         pass
-    assert end.value.code == 1
+    assert end.value.code == TRANSIENT
     assert re.fullmatch("error: .*logs.*\n", capsys.readouterr().err)
 
 

@@ -22,7 +22,7 @@ from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalEx
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-from ethomake.errors import InputError
+from ethomake.errors import TransientError
 from ethomake.files import read_json, write_json
 from ethomake.messages import remember, remembered, show
 from ethomake.processes import bound_to
@@ -66,7 +66,7 @@ def launch(function: Callable[..., None], processes: int, *given: Any, **options
         given, options: what `function` takes: plain values and paths.
 
     Raises:
-        InputError: if one of the processes was killed.
+        TransientError: if one of the processes was killed.
         Exception: what was raised in the process that failed first, with its traceback as a note.
     """
     if processes == 1:
@@ -131,11 +131,11 @@ def _cause(failures: dict[int, ProcessFailure], folder: Path, processes: int) ->
         return errors[0]
     others = {number: each.exitcode for number, each in failures.items() if each.exitcode != -signal.SIGTERM}
     if not others:
-        return InputError("the processes were ended from outside; what is done so far is kept: run again to go on")
+        return TransientError("the processes were ended from outside; what is done so far is kept: run again to go on")
     number = min(others, key=others.get)  # who fell to a signal has its number, negative; who lost connection has 1
     name = f"process {number + 1} of {processes}"
     if others[number] == -signal.SIGKILL:
-        return InputError(
+        return TransientError(
             f"{name} was killed: there may not have been enough memory for all; what is done so far is kept: run "
             "again to go on"
         )

@@ -87,7 +87,7 @@ def test_alone_it_is_a_call(task, capsys, monkeypatch):
 def test_a_mistake_that_one_process_finds_is_one_line_and_ends_all(task, capsys):
     with pytest.raises(SystemExit) as end, job(task, "train.py"):
         launch(fail, 2, "mistake")
-    assert end.value.code == 1
+    assert end.value.code == 2
     assert capsys.readouterr().err.splitlines()[1:] == ["error: videos.csv: one line"]
 
 

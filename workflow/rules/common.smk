@@ -1,15 +1,6 @@
 # The checked project and what several stages ask of it. No stage's own matters here.
 
-import os
 from functools import cache
-
-from snakemake.io import _IOFile
-
-
-def stop(message):
-    """End with one line and status 1, before any job: the user's mistake is no matter for a traceback."""
-    print(f"error: {message}", file=sys.stderr, flush=True)
-    sys.exit(1)
 
 
 def check_project():
@@ -48,24 +39,10 @@ BUNDLE = read_bundle(SETTINGS["models"]) if SETTINGS["models"] != "none" else No
 LABELLED = [name for name, video in VIDEOS.items() if video.labels]
 PART_OF = {name: part for part, names in PROJECT.main.split.parts.items() for name in names}
 PACKS = find_packs()
+SHARED = packs.shared(PACKS, VIDEOS)  # by their numbers
 workplace.bind_jobs()
 if workflow.deployment_settings.deployment_method:
     workplace.share_library()  # environments made by Snakemake have everything but ethomake itself
-
-
-def prepare_folder():
-    """See to the folder that Snakemake runs in, before it looks at what is there."""
-    try:
-        if workflow.output_settings.dryrun:
-            workplace.find_records()
-            return
-        workplace.check_results()
-        workplace.keep_records()
-        if workplace.free_stale_lock():
-            print("note: the last run was killed; this one goes on where it was", file=sys.stderr, flush=True)
-        workplace.take_over()
-    except (InputError, OSError) as error:
-        stop(in_words(error))
 
 
 def bundle_files():
@@ -73,26 +50,6 @@ def bundle_files():
     if BUNDLE:
         stop(f"config: models = {BUNDLE.folder}: this project trains nothing to bundle; pass that folder on instead")
     return list(rules.make_bundle.output)
-
-
-def discard_checkpoints():
-    """Remove the states that jobs have kept, now that Snakemake knows their results."""
-    jobs = [each for job in workflow.dag.jobs for each in members_of(job) or [job]]
-    workplace.discard(job.params.checkpoint for job in jobs if "checkpoint" in job.params.keys())
-
-
-def tell_versions(rules):
-    """Say where results were made with other versions of what computes them; that alone makes nothing anew."""
-    try:
-        for note in version_notes(rules=rules):
-            print(f"note: {note}", file=sys.stderr, flush=True)
-    except InputError as error:
-        stop(error)
-
-
-def members_of(job):
-    """The jobs of single videos that a job does; only that of a pack has some."""
-    return job.params.pack.members if "pack" in job.params.keys() else ()
 
 
 def keep_splits():
@@ -103,32 +60,16 @@ def keep_splits():
         write_split(f"results/splits/{run.name}.json", split.remembered, run=run.name, seed=seed, flow=split.flow)
 
 
-def read_inputs_once():
-    """Let Snakemake remember checksums: it reads all inputs of a job, weights and frames, again for each output."""
-    read, known = _IOFile.checksum, {}
-
-    async def checksum(file, threshold=None, force=False, algorithm=None):
-        try:
-            status = os.stat(file)
-        except OSError:  # not on this disk: Snakemake's own matter
-            return await read(file, threshold, force, algorithm)
-        key = (str(file), status.st_ino, status.st_mtime_ns, status.st_size, threshold, force, str(algorithm))
-        if key not in known:
-            known[key] = await read(file, threshold, force, algorithm)
-        return known[key]
-
-    _IOFile.checksum = checksum
-
-
 if workflow.is_main_process:
-    read_inputs_once()
-    for note in PROJECT.notes:
-        print(f"note: {note}", file=sys.stderr, flush=True)
-    prepare_folder()
+    for line in PROJECT.notes:
+        note(f"note: {line}")
+    begin(workflow)
+elif workflow.remote_exec:
+    begin_on_node()
 
 
 wildcard_constraints:
-    video="[A-Za-z0-9_-]+",
+    video=packs.alone(SHARED.values()),  # packs.smk has the rules for the others
     run="[A-Za-z0-9_-]+",
     stream="spatial|motion",
 
