@@ -61,7 +61,7 @@ def _use() -> str:
         "In a folder of your own, with ethomake (`docs/bundle.md` there tells more):\n\n"
         "1. `config.yaml`: the two lines `example: none` and `models: path/to/this/folder`\n"
         "2. `videos.csv`: a line `video,path`, then a name and a path a video\n"
-        "3. `path/to/ethomake/run snakemake`, then open `results/report.html`"
+        "3. `path/to/ethomake/run snakemake`, then open `results/report/main.html`"
     )
 
 

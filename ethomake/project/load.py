@@ -1,6 +1,7 @@
 """A project: its videos and its runs."""
 
 import glob
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -107,6 +108,8 @@ def _load_run(
 
     Its split is that of `main` unless it names the videos of each part (`parts`) or says how they are dealt (`split`).
     """
+    if name == MAIN or not re.fullmatch("[A-Za-z0-9_-]+", str(name)):
+        raise InputError(f"config: runs.{name}: not a name for a run; use letters, digits, _ and -, but not main")
     chosen = changes.get("parts")
     own = {key: value for key, value in changes.items() if key != "parts"}
     try:
@@ -117,11 +120,12 @@ def _load_run(
             raise InputError(f"config: runs.{name}: {message.removeprefix('config: ')}") from None
         raise
     del settings["runs"]
-    if chosen is not None:
-        videos = _choose(name, chosen, videos)
-        split, notes = _deal(videos, settings, {})
-    elif "split" in own:
-        split, notes = _deal(videos, settings, read_split(earlier))
+    if chosen is not None or "split" in own:
+        videos = videos if chosen is None else _choose(name, chosen, videos)
+        try:
+            split, notes = _deal(videos, settings, read_split(earlier) if chosen is None else {})
+        except InputError as error:
+            raise InputError(f"run {name}: {error}") from None
     elif settings["flow"]["videos"] != main.settings["flow"]["videos"]:
         names = {video.video: video for video in videos}
         flow = choose_flow_videos(
@@ -145,4 +149,7 @@ def _choose(name: str, parts: Mapping[str, list[str]], videos: list[Video]) -> l
             if video in chosen:
                 raise InputError(f"{key}: it is among {chosen[video].part} already; a video has one part")
             chosen[video] = replace(labelled[video], part=part)
+    for part in ("train", "validate"):
+        if not parts.get(part):
+            raise InputError(f"config: runs.{name}.parts: no video in {part}; name at least one")
     return list(chosen.values())

@@ -15,7 +15,7 @@ from ethomake.scheduling import resources
 from ethomake.scheduling.resources import Experiment, Need, count_frames, memory_to_ask, minutes_to_ask, need
 
 ROOT = Path(__file__).parents[2]
-MAIN = {"split": "main"}
+MAIN = {"run": "main"}
 
 
 def experiment(frames=18_000, videos=20, **changes):

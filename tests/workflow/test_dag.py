@@ -106,7 +106,7 @@ def test_streams_can_be_left_out_or_trained_together(run_snakemake, project, str
         ("frames", "ingest_video", "check_labels"),
         ("models", "fit_thresholds", "decide_behaviors"),
         ("ethograms", "draw_ethogram", "evaluate"),
-        ("results/ethograms/new.png", "draw_ethogram", "write_report"),
+        ("results/ethograms/main/figures/new.png", "draw_ethogram", "write_report"),
     ],
 )
 def test_targets(run_snakemake, project, target, made, left):
@@ -162,6 +162,6 @@ def test_a_config_of_almost_the_right_name_is_not_passed_over(run_snakemake, pro
 
 
 def test_unknown_videos_are_said(run_snakemake, project):
-    outcome = run_snakemake(project, "--dry-run", "results/ethograms/nobody.png")
+    outcome = run_snakemake(project, "--dry-run", "results/ethograms/main/figures/nobody.png")
     assert outcome.status == 2
     assert "error: nobody: no video of this name in the video table" in outcome.output
