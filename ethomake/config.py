@@ -27,6 +27,7 @@ from ethomake.errors import InputError
 from ethomake.files import content_digest, read_json
 from ethomake.labels.splits import assign_parts, check_split, count_positives
 from ethomake.labels.table import decode_text, is_separator_line
+from ethomake.streams.registry import reject_weights
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMAS = ROOT / "workflow" / "schemas"
@@ -301,11 +302,7 @@ def _check_weights(settings: dict[str, Any]) -> None:
                 raise InputError(f"config: {section}.weights = {_show(weights)}: there is no such file")
         elif section == "flow":
             raise InputError(f"config: flow.weights = {_show(weights)}: must be none or a .safetensors file")
-        elif not re.fullmatch(r"(\w+_Weights\.)?[A-Z][A-Z0-9_]*", weights):
-            reason = "must be none, a file, or a name of torchvision such as IMAGENET1K_V1"
-            raise InputError(f"config: streams.weights = {_show(weights)}: {reason}")
-        elif settings["streams"]["network"] == "resnet3d_34":
-            reason = "torchvision has no weights for resnet3d_34; use none or a file"
+        elif reason := reject_weights(settings["streams"]["network"], weights):
             raise InputError(f"config: streams.weights = {_show(weights)}: {reason}")
 
 
