@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ethomake.ethogram.decide import Rule
-from ethomake.evaluation.methods import NAMES, PAPER
+from ethomake.evaluation.methods import PAPER, network_title
 
 ROLES = {
     "flow": "optic flow between frames",
@@ -48,7 +48,7 @@ def _predicts(content: Mapping[str, Any]) -> str:
     how = "exactly one, or background, at a time" if content["exclusive"] else "several may be on at once"
     height, width = content["image_size"]
     shape = "padded to keep the aspect ratio" if content["keep_aspect"] else "stretched"
-    rows = [[_text(ROLES[name]), NAMES.get(network, network)] for name, network in content["networks"].items()]
+    rows = [[_text(ROLES[name]), network_title(network)] for name, network in content["networks"].items()]
     return (
         f"For every frame of a video, the probability of each behavior and whether it is on; {how}.\n"
         f"It sees frames of {width} x {height} pixels (width x height, {shape}).\n\n"

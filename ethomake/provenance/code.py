@@ -1,8 +1,8 @@
 """Which code a script depends on, worked out from the imports; comments, docstrings, layout and messages do not count.
 
-Two things that a module holds do not change what it computes, and are left out: text that only people read (inside
-`raise`, in log messages, in what is built for these alone), and what a job does around its work (`HARNESS`). Else a
-corrected sentence would train every network again.
+Three things that a module holds do not change what it computes, and are left out: text that only people read (inside
+`raise`, in log messages, in what is built for these alone), what a job does around its work (`HARNESS`), and what a
+network costs (`ESTIMATE`). Else a corrected sentence or a better estimate would train every network again.
 """
 
 import ast
@@ -16,6 +16,9 @@ LIBRARY = Path(__file__).resolve().parents[1]  # the package ethomake
 
 # What a job does around its work, by path within the library: a module or a package.
 HARNESS = ("job", "messages", "failures", "errors", "processes", "provenance")
+
+ESTIMATE = "NetworkCost"
+"""The class whose instances tell only schedulers something, see `ethomake.registry`."""
 
 LEVELS = ("debug", "info", "warning", "error", "critical", "exception", "log")
 """The methods of a logger."""
@@ -63,7 +66,7 @@ def _read(path: Path) -> tuple[str, tuple[Path, ...]]:
     imported = {file: None for name in names for file in _files(name)}
     if path.name == "__init__.py" and "pkgutil" in names:  # the package imports whatever lies in its folder
         imported |= dict.fromkeys(sorted(path.parent.glob("*.py")))
-    return _short("".join(_describe(tree, _wording(tree)))), tuple(imported)
+    return _short("".join(_describe(tree, _wording(tree) | _estimates(tree)))), tuple(imported)
 
 
 def _imports(tree: ast.AST, package: tuple[str, ...]) -> Iterator[str]:
@@ -112,6 +115,12 @@ def _wording(tree: ast.Module) -> set[int]:
         for node in [node for nodes in only_told for node in nodes]:
             texts.update(id(text) for text in _texts(node))
             inside.update(id(each) for each in _uses(ast.walk(node)))
+
+
+def _estimates(tree: ast.Module) -> set[int]:
+    """The calls that make an `ESTIMATE`, as ids of their nodes."""
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return {id(call) for call in calls if isinstance(call.func, ast.Name) and call.func.id == ESTIMATE}
 
 
 def _is_log_call(node: ast.AST) -> bool:
@@ -176,10 +185,14 @@ def _texts(node: ast.AST) -> Iterator[ast.AST]:
             yield each
 
 
-def _describe(node: object, wording: set[int]) -> Iterator[str]:
-    """A syntax tree as text, without docstrings, wording, positions and empty fields: the same in all Pythons."""
+def _describe(node: object, left_out: set[int]) -> Iterator[str]:
+    """A syntax tree as text, the same in all Pythons: without docstrings, positions and empty fields.
+
+    Args:
+        left_out: the ids of the nodes whose content does not count.
+    """
     if isinstance(node, ast.AST):
-        if id(node) in wording:
+        if id(node) in left_out:
             yield "text,"
             return
         yield type(node).__name__ + "("
@@ -188,12 +201,12 @@ def _describe(node: object, wording: set[int]) -> Iterator[str]:
                 value = value[1:]
             if value is not None and value != [] and field not in ("type_ignores", "kind"):
                 yield f"{field}="
-                yield from _describe(value, wording)
+                yield from _describe(value, left_out)
         yield ")"
     elif isinstance(node, list):
         yield "["
         for each in node:
-            yield from _describe(each, wording)
+            yield from _describe(each, left_out)
         yield "]"
     else:
         yield repr(node) + ","

@@ -14,7 +14,10 @@ from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ethomake.flow.registry import FLOW_NETWORKS
 from ethomake.project.runs import MAIN, Run
+from ethomake.registry import NetworkCost
+from ethomake.streams.registry import STREAM_NETWORKS
 
 # --- constants -------------------------------------------------------------------------------------------------
 
@@ -70,24 +73,8 @@ UNKNOWN = 108_000  # frames of a video that is not there yet: an hour
 FRAME_BYTES = 2000  # of a video that was not ingested yet: few; most have more, and so fewer frames
 
 
-@dataclass(frozen=True)
-class Network:
-    """What a network needs where frames are 224x224 (a motion stream sees flow of half that side).
-
-    Attributes:
-        parameters: millions.
-        gflop: of a sample, forward.
-        held: MB a sample while it is learned: what the backward pass needs.
-        passing: MB a sample without a backward pass.
-    """
-
-    parameters: float
-    gflop: float
-    held: float
-    passing: float
-
-
-# Two steps of training at 224x224, peak in MB, by batch, of which 770 before work begins: flow of tiny_motion_net
+# What each network costs is in its record, in ethomake/flow/registry.py and ethomake/streams/registry.py. Measured were
+# two steps of training at 224x224, peak in MB, by batch, of which 770 before work begins: flow of tiny_motion_net
 # 1,274 (2) and 2,033 (6), in bfloat16 1,732 (6); motion_net 2,125 (2) and 2,969 (6), in bfloat16 2,443 (6);
 # tiny_motion_net_3d 1,398 (1) and 1,846 (3). Spatial resnet18 1,318 (8) and 1,811 (32), in bfloat16 1,372 (32);
 # resnet50 1,654 (4) and 2,822 (16); resnet3d_34 2,402 (1) and 2,841 (3). Motion resnet18 1,148 (8) and 1,263 (32);
@@ -95,19 +82,6 @@ class Network:
 # 1,970 (4), medium 3,456 (2), slow 4,644 (2). Extraction of 48 frames: swift 1,162, fast 1,164, medium 1,815, slow
 # 3,471 at least (it was stopped early). The estimates are 1.06 times as much or more. mobilenet_v2 was not measured
 # but guessed.
-NETWORKS = {
-    "tiny_motion_net": Network(2.0, 25.6, 200, 35),
-    "motion_net": Network(45.9, 44.4, 230, 50),
-    "tiny_motion_net_3d": Network(0.4, 62.0, 270, 100),
-    "spatial resnet18": Network(11.2, 3.6, 28, 12),
-    "motion resnet18": Network(11.2, 1.3, 8, 5),
-    "spatial resnet50": Network(24.6, 8.2, 100, 20),
-    "motion resnet50": Network(24.6, 2.5, 30, 8),
-    "spatial mobilenet_v2": Network(2.9, 0.6, 80, 20),
-    "motion mobilenet_v2": Network(2.9, 0.2, 25, 8),
-    "spatial resnet3d_34": Network(63.5, 78.6, 230, 110),
-    "motion resnet3d_34": Network(63.5, 17.1, 60, 30),
-}
 
 
 @dataclass(frozen=True)
@@ -176,12 +150,20 @@ class Experiment:
         return self.pixels * SIDE**2 * 3 / 1e6
 
     @property
-    def networks(self) -> list[Network]:
-        """The networks that features are extracted with."""
-        streams = self.settings["streams"]
-        names = [f"{kind} {streams['network']}" for kind in streams["enabled"]]
-        names += [self.settings["flow"]["network"]] if "motion" in streams["enabled"] else []
-        return [NETWORKS[name] for name in names]
+    def flow_network(self) -> NetworkCost:
+        """What the flow network costs."""
+        return FLOW_NETWORKS[self.settings["flow"]["network"]].cost
+
+    def stream_network(self, stream: str) -> NetworkCost:
+        """What the network of a stream costs."""
+        return STREAM_NETWORKS[self.settings["streams"]["network"]].costs[stream]
+
+    @property
+    def networks(self) -> list[NetworkCost]:
+        """What the networks cost that features are extracted with."""
+        enabled = self.settings["streams"]["enabled"]
+        flow = [self.flow_network] if "motion" in enabled else []
+        return [*map(self.stream_network, enabled), *flow]
 
     @property
     def labelled(self) -> list[str]:
@@ -213,18 +195,18 @@ def learn_flow(x: Experiment) -> Need:
     flow, videos = x.settings["flow"], x.flow_parts
     samples, checks = x.total(videos["train"]), min(FLOW_CHECKS, x.total(videos["validate"]))
     kept = x.in_memory(videos["train"]) + checks * WINDOW * x.image
-    return _with_torch(_learn(x, [NETWORKS[flow["network"]]], flow, flow["epochs"], samples, checks, WINDOW, kept))
+    return _with_torch(_learn(x, [x.flow_network], flow, flow["epochs"], samples, checks, WINDOW, kept))
 
 
 def learn_stream(x: Experiment, stream: str) -> Need:
     """Training of one stream, on frames or on flow."""
     streams = x.settings["streams"]
     samples, checks, kept = _labelled_frames(x)
-    clip, flow = (WINDOW if streams["network"] == "resnet3d_34" else 1), Need()
+    clip, flow = (WINDOW if STREAM_NETWORKS[streams["network"]].volumetric else 1), Need()
     if stream == "motion":
         clip, flow = _flow(x, samples, checks)
         kept = kept if clip == WINDOW else 0.0
-    networks = [NETWORKS[f"{stream} {streams['network']}"]]
+    networks = [x.stream_network(stream)]
     return _with_torch(_learn(x, networks, streams, streams["epochs"], samples, checks, clip, kept) + flow)
 
 
@@ -243,10 +225,10 @@ def extract(x: Experiment, video: str) -> Need:
     held, loading = 4 * block * x.image + 12e-6 * rows, frames * DECODE * x.pixels
     need = Need(held + WORKSPACE, loading, held, loading)
     for kind in streams["enabled"]:
-        need += _pass(x, NETWORKS[f"{kind} {streams['network']}"], frames, AT_ONCE[kind])
+        need += _pass(x, x.stream_network(kind), frames, AT_ONCE[kind])
     if "motion" in streams["enabled"]:
         windows, tracks = (frames / FLOWS, 2 * block * x.image / 3) if flow["reuse"] else (frames, 0.0)
-        need += Need(memory=tracks) + _pass(x, NETWORKS[flow["network"]], windows, AT_ONCE["flow"])
+        need += Need(memory=tracks) + _pass(x, x.flow_network, windows, AT_ONCE["flow"])
     return _with_torch(need)
 
 
@@ -306,7 +288,7 @@ def _flow(x: Experiment, samples: int, checks: int) -> tuple[float, Need]:
     As `ethomake.streams.sources.flow_source` decides, it is computed once and kept, or for each sample anew.
     """
     flow, streams = x.settings["flow"], x.settings["streams"]
-    network, batch = NETWORKS[flow["network"]], min(streams["batch"], samples)
+    network, batch = x.flow_network, min(streams["batch"], samples)
     drawn = streams["epochs"] * _steps(streams, samples) * batch
     if flow["reuse"]:  # where frames judge that lie apart, each may need two windows of its own
         windows = (PHASES * samples + min(2 * FLOWS * checks, x.total(x.parts["validate"]))) / FLOWS
@@ -325,7 +307,7 @@ def _flow(x: Experiment, samples: int, checks: int) -> tuple[float, Need]:
 
 def _learn(
     x: Experiment,
-    networks: Sequence[Network],
+    networks: Sequence[NetworkCost],
     plan: Mapping[str, Any],
     epochs: int,
     samples: int,
@@ -358,7 +340,7 @@ def _learn(
     )
 
 
-def _pass(x: Experiment, network: Network, samples: float, at_once: int) -> Need:
+def _pass(x: Experiment, network: NetworkCost, samples: float, at_once: int) -> Need:
     """Samples through a frozen network, `at_once` of them at a time."""
     gflop, weights = samples * network.gflop * x.pixels, FROZEN * network.parameters
     passing = min(at_once, samples) * network.passing * x.pixels

@@ -54,7 +54,7 @@ class TwoStream(nn.Module):
         flow, spatial = self.facts["flow"], self.facts["spatial"]
         stack = self.flow(normalize(clips, inside, flow["channel_mean"], flow["channel_std"]))[0]
         frames = normalize(clips, inside, spatial["channel_mean"], spatial["channel_std"])
-        middle, around = FRAMES // 2, self.spatial.needs // 2
+        middle, around = FRAMES // 2, self.spatial.context_frames // 2
         spatial_logits = self.spatial(frames[:, middle - around : middle + around + 1])[1]
         motion_logits = self.motion(stack)[1]
         return fuse({"spatial": spatial_logits.float(), "motion": motion_logits.float()}, self.fusion)

@@ -116,7 +116,7 @@ class FrameSource:
         return normalize(clips, inside, self.mean, self.std)
 
 
-class TrackSource:
+class CachedFlowSource:
     """Stacks out of optic flow that was computed once and is kept in a file.
 
     Flips and rotations turn the flow itself; changes of color have no effect on it. Only windows that a labelled
@@ -144,7 +144,7 @@ class TrackSource:
         self.rows = np.stack([rows for _, rows in parts]) + first[:, None, None]
         pool, track = FramePool(labelled.manifests, budget=0), Path(track)
         with parallel.first_alone():
-            _complete_track(track, pool, places, generator)
+            fill_flow_cache(track, pool, places, generator)
         shape = (len(places) * FLOWS, 2, pool.size[0] // 2, pool.size[1] // 2)
         self.pairs = np.memmap(track, np.float16, "r", shape=shape)
 
@@ -192,7 +192,7 @@ def shared_windows(labelled: LabelledFrames, phase: int = 0) -> tuple[np.ndarray
     return distinct * [1, FLOWS] + [0, phase + FRAMES // 2], which.reshape(pairs.shape) * FLOWS + pairs % FLOWS
 
 
-def _complete_track(track: Path, pool: FramePool, places: np.ndarray, generator: FlowGenerator) -> None:
+def fill_flow_cache(track: Path, pool: FramePool, places: np.ndarray, generator: FlowGenerator) -> None:
     """Write the flows of windows, float16 (W, 20, h, w), block by block.
 
     Args:
@@ -254,7 +254,7 @@ def flow_source(
         learn: it is learned from, rather than validated with.
     """
     if shared:
-        return TrackSource(labelled, generator, augmentation, track, PHASES if learn else PHASES[:1])
+        return CachedFlowSource(labelled, generator, augmentation, track, PHASES if learn else PHASES[:1])
     height, width = read_json(labelled.manifests[0])["image_size"]
     size = len(labelled) * FLOWS * 2 * (height // 2) * (width // 2) * 2
     name = f"optic flow to {Path(track).name}"
@@ -266,5 +266,5 @@ def flow_source(
         logger.info(
             f"{name}: computed once for {len(labelled)} frames and kept, rather than for up to {samples} samples"
         )
-        return TrackSource(labelled, generator, augmentation, track, phases=None)
+        return CachedFlowSource(labelled, generator, augmentation, track, phases=None)
     return WindowSource(labelled, generator, augmentation)

@@ -103,7 +103,7 @@ def train_stream(
 
     def source(part: str, labelled: LabelledFrames) -> Source:
         if stream == "spatial":
-            return FrameSource(labelled, model.needs, changes, mean, std)
+            return FrameSource(labelled, model.context_frames, changes, mean, std)
         track = flows / part
         samples = schedule.epochs * epoch_samples(len(labelled), schedule)
         return flow_source(
