@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ethomake.ethogram.decide import Rule
-from ethomake.evaluation.methods import NAMES, PAPER
+from ethomake.report.methods import NAMES, PAPER
 
 ROLES = {
     "flow": "optic flow between frames",
