@@ -16,6 +16,7 @@ from ethomake import config as project_config
 from ethomake import workplace
 from ethomake.bundle.read import read_bundle
 from ethomake.errors import InputError
+from ethomake.evaluation import files as evaluation_files
 from ethomake.failures import in_words, may_pass
 from ethomake.labels.splits import write_split
 from ethomake.provenance.code import code_digest

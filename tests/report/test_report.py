@@ -99,10 +99,8 @@ def make_results(folder, behaviors, parts, frames=90):
         for row in rows
         if row["part"] == "test"
     ]
-    names = ("metrics", "per_video", "precision_recall", "calibration", "confusion", "bout_statistics")
-    tables = [folder / "metrics.json", *(folder / f"{name}.csv" for name in names)]
-    evaluate(test, *tables, behaviors=behaviors, chance_shifts=4, seed=0)
-    draw_evaluation(tables[0], *tables[3:], folder, behaviors=behaviors, colors={})
+    evaluate(test, folder, behaviors=behaviors, chance_shifts=4, seed=0)
+    draw_evaluation(folder, folder, behaviors=behaviors, colors={})
     return rows
 
 

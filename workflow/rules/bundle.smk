@@ -1,7 +1,7 @@
 # Trained networks, thresholds and scores -> one folder for other projects; and back, where `models` names such a folder.
 
 MODELS = dict(trained_models("main")) | {"sequence": SEQUENCE_MODEL.format(split="main")}
-SCORES = [path for path in EVALUATION if path.endswith((".png", "metrics.json", "metrics.csv"))]  # that go into it
+SCORES = expand("results/evaluation/{file}", file=evaluation_files.PASSED_ON) if TEST else []
 
 
 if BUNDLE:

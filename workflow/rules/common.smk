@@ -250,8 +250,4 @@ LEARNED = sorted({name for parts in (PROJECT.parts, PROJECT.flow_parts) for name
 
 # What the evaluation makes; nothing where no video tests.
 TEST = PROJECT.parts["test"]
-EVALUATION_FIGURES = ["scores", "precision_recall", "confusion", "calibration", "bout_statistics"]
-EVALUATION_TABLES = ["metrics.json", "metrics.csv", "per_video.csv", "precision_recall.csv", "calibration.csv"]
-EVALUATION_TABLES += ["confusion.csv", "bout_statistics.csv"]
-EVALUATION_FILES = EVALUATION_TABLES + [f"{name}.{kind}" for name in EVALUATION_FIGURES for kind in ("png", "svg")]
-EVALUATION = expand("results/evaluation/{file}", file=EVALUATION_FILES) if TEST else []
+EVALUATION = expand("results/evaluation/{file}", file=evaluation_files.FILES) if TEST else []

@@ -8,18 +8,15 @@ rule evaluate:
         videos=expand("results/ingest/{video}/video.json", video=TEST),
         learned=[] if BUNDLE else expand("results/ingest/{video}/video.json", video=LEARNED),
     output:
-        metrics_json="results/evaluation/metrics.json",
-        metrics_csv=report(
+        metrics=report(
             "results/evaluation/metrics.csv",
             caption="../report/metrics.rst",
             category="Evaluation",
             labels={"table": "metrics"},
         ),
-        per_video_csv="results/evaluation/per_video.csv",
-        precision_recall_csv="results/evaluation/precision_recall.csv",
-        calibration_csv="results/evaluation/calibration.csv",
-        confusion_csv="results/evaluation/confusion.csv",
-        bout_statistics_csv="results/evaluation/bout_statistics.csv",
+        others=expand(
+            "results/evaluation/{file}", file=[name for name in evaluation_files.TABLES if name != "metrics.csv"]
+        ),
     log:
         "logs/evaluation/evaluate.log",
     benchmark:
@@ -43,15 +40,11 @@ rule evaluate:
 
 rule draw_evaluation:
     input:
-        metrics="results/evaluation/metrics.json",
-        precision_recall="results/evaluation/precision_recall.csv",
-        calibration="results/evaluation/calibration.csv",
-        confusion="results/evaluation/confusion.csv",
-        bout_statistics="results/evaluation/bout_statistics.csv",
+        expand("results/evaluation/{file}", file=evaluation_files.DRAWN),
     output:
-        png=expand("results/evaluation/{figure}.png", figure=EVALUATION_FIGURES),
+        png=expand("results/evaluation/{figure}.png", figure=evaluation_files.FIGURES),
         svg=report(
-            expand("results/evaluation/{figure}.svg", figure=EVALUATION_FIGURES),
+            expand("results/evaluation/{figure}.svg", figure=evaluation_files.FIGURES),
             caption="../report/evaluation.rst",
             category="Evaluation",
         ),
