@@ -14,6 +14,7 @@ from snakemake.utils import min_version
 from ethomake import workplace
 from ethomake.bundle.read import read_bundle
 from ethomake.errors import InputError
+from ethomake.evaluation import files as evaluation_files
 from ethomake.files import short_digest
 from ethomake.project import runs
 from ethomake.project.configfile import find_config_file
@@ -74,6 +75,7 @@ include: "workflow/rules/features.smk"
 include: "workflow/rules/sequence.smk"
 include: "workflow/rules/ethogram.smk"
 include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/report.smk"
 include: "workflow/rules/provenance.smk"
 include: "workflow/rules/packs.smk"
 include: "workflow/rules/costs.smk"

@@ -14,6 +14,7 @@ from typing import Any
 from ethomake.project.runs import MAIN, ONCE, STAGES, VIDEO, Run, Split, find_homes, stages_made
 from ethomake.project.settings import PRESETS, resolve_settings
 from ethomake.scheduling.resources import Experiment, memory_to_ask, minutes_to_ask, need, seconds_to_take
+from ethomake.text import markdown_table
 
 HEADS = ("job", "number", "memory, MB", "limit, min", "GPU-hours", "core-hours")
 ON_GPU = {"train_flow": 8, "train_stream": 8, "train_joint": 8, "extract_features": 8, "train_sequence": 4}  # cores
@@ -91,14 +92,7 @@ def table(rows: Sequence[Price]) -> str:
     ]
     total = (sum(row.jobs for row in rows), sum(row.gpu_hours for row in rows), sum(row.core_hours for row in rows))
     cells.append(("all", f"{total[0]}", "", "", _hours(total[1]), _hours(total[2])))
-    widths = [max(len(row[column]) for row in [HEADS, *cells]) for column in range(len(HEADS))]
-    lines = [HEADS, ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])], *cells]
-    return "\n".join(
-        f"| {line[0].ljust(widths[0])} | "
-        + " | ".join(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))
-        + " |"
-        for line in lines
-    )
+    return markdown_table(HEADS, cells, aligned=True)
 
 
 def _hours(hours: float) -> str:

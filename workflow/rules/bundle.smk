@@ -1,9 +1,7 @@
-# The trained networks of run `main`, thresholds and scores -> one folder for other projects; and back, where `models` names such a folder.
+# The networks, thresholds and scores of run `main` -> one folder for other projects; and back, where `models` names one.
 
 MODELS = dict(trained_models("main")) | {"sequence": sequence_model("main")}
-SCORES = [
-    path for path in evaluation_of("main") if path.endswith((".png", "metrics.json", "metrics.csv"))
-]  # that go into it
+SCORES = [path for path in evaluation_of("main") if Path(path).name in evaluation_files.PASSED_ON]
 
 
 if BUNDLE:

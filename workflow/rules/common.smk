@@ -228,15 +228,9 @@ def learned_from(run):
 
 
 # What the evaluation makes; nothing where no video tests.
-EVALUATION_FIGURES = ["scores", "precision_recall", "confusion", "calibration", "bout_statistics"]
-EVALUATION_TABLES = ["metrics.json", "metrics.csv", "per_video.csv", "precision_recall.csv", "calibration.csv"]
-EVALUATION_TABLES += ["confusion.csv", "bout_statistics.csv"]
-EVALUATION_FILES = EVALUATION_TABLES + [f"{name}.{kind}" for name in EVALUATION_FIGURES for kind in ("png", "svg")]
-
-
 def evaluation_of(run):
     """The files of a run's evaluation."""
-    files = EVALUATION_FILES if part_of(run, "test") else []
+    files = evaluation_files.FILES if part_of(run, "test") else []
     return expand("results/evaluation/{run}/{file}", run=home("evaluation", run), file=files)
 
 
