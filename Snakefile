@@ -7,7 +7,6 @@
 #
 # Data flow is in workflow/rules/<stage>.smk, the work itself in the library ethomake/<stage>.
 
-import sys
 from pathlib import Path
 
 from snakemake.utils import min_version
@@ -15,18 +14,21 @@ from snakemake.utils import min_version
 from ethomake import workplace
 from ethomake.bundle.read import read_bundle
 from ethomake.errors import InputError
+from ethomake.evaluation import files as evaluation_files
 from ethomake.files import short_digest
-from ethomake.failures import in_words, may_pass
+from ethomake.project import runs
 from ethomake.project.configfile import find_config_file
 from ethomake.project.load import load_project
 from ethomake.project.settings import is_weights_file, resolve_settings
 from ethomake.project.splits import write_split
 from ethomake.provenance.code import code_digest
-from ethomake.provenance.versions import version_notes
-from ethomake.scheduling import slurm
-from ethomake.scheduling.costs import jobs_of, price, table
-from ethomake.scheduling.packs import Member, Pack, plan_packs, read_packs, write_packs
-from ethomake.scheduling.resources import Experiment, count_frames, count_megabytes, memory_to_ask, minutes_to_ask, need
+from ethomake.scheduling.packs import plan_packs, read_packs, write_packs
+from ethomake.scheduling.resources import Experiment, count_frames, count_megabytes
+from ethomake.snakemake import begin, begin_on_node, packs
+from ethomake.snakemake.explain import explain_in_words
+from ethomake.snakemake.folder import discard_checkpoints, forget_failures, tell_versions
+from ethomake.snakemake.resources import Estimates
+from ethomake.snakemake.stop import note, stop
 
 min_version("9.20")
 
@@ -42,8 +44,7 @@ ROOT = Path(workflow.basedir)
 try:
     CONFIG_FILE = find_config_file(ROOT, workflow.config_settings.configfiles)
 except InputError as error:
-    print(f"error: {error}", file=sys.stderr, flush=True)
-    sys.exit(1)
+    stop(error)
 
 
 configfile: CONFIG_FILE
@@ -56,8 +57,6 @@ if config.get("example") in ("flies", "simulated"):
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/resources.smk"
-include: "workflow/rules/cluster.smk"
-include: "workflow/rules/explain.smk"
 include: "workflow/rules/example.smk"
 include: "workflow/rules/ingest.smk"
 include: "workflow/rules/labels.smk"
@@ -76,38 +75,28 @@ include: "workflow/rules/features.smk"
 include: "workflow/rules/sequence.smk"
 include: "workflow/rules/ethogram.smk"
 include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/report.smk"
 include: "workflow/rules/provenance.smk"
-include: "workflow/rules/packing.smk"
 include: "workflow/rules/packs.smk"
 include: "workflow/rules/costs.smk"
 
 
 onstart:
-    begin_run()
+    forget_failures(workflow)
     keep_splits()
 
 
 onsuccess:
-    end_run()
-    discard_checkpoints()
-
-
-onerror:
-    end_run()
+    discard_checkpoints(workflow)
 
 
 rule all:
     default_target: True
     input:
-        "results/report.html",
-        "results/summary.csv",
-        "results/transitions.csv",
-        expand("results/ethograms/{video}.png", video=VIDEOS),
-        expand("results/bouts/{video}.csv", video=VIDEOS),
-        expand("results/predictions/main/{video}.csv", video=VIDEOS),
-        EVALUATION,
+        [f"results/report/{home('report', run)}.html" for run in RUNS],
+        [path for run in RUNS for path in ethograms_of(run, "figures/{video}.png")],
     message:
-        "All is there: open results/report.html"
+        "All is there: open results/report/main.html"
 
 
 rule frames:
@@ -122,10 +111,10 @@ rule checked_labels:
 
 rule models:
     input:
-        [weights for _, weights in trained_models("main")],
-        SEQUENCE_MODEL.format(split="main"),
-        THRESHOLDS,
-        [figure for _, figure in learning_curves("main")],
+        [weights for run in RUNS for _, weights in trained_models(run)],
+        [sequence_model(run) for run in RUNS],
+        [THRESHOLDS.format(run=home("ethogram", run)) for run in RUNS],
+        [figure for run in RUNS for _, figure in learning_curves(run)],
 
 
 rule bundle:
@@ -137,28 +126,29 @@ rule bundle:
 
 rule features:
     input:
-        expand("results/features/main/{video}.json", video=VIDEOS),
+        [f"results/features/{home('features', run)}/{video}.json" for run in RUNS for video in VIDEOS],
 
 
 rule predictions:
     input:
-        expand("results/predictions/main/{video}.csv", video=VIDEOS),
+        [path for run in RUNS for path in ethograms_of(run, "predictions/{video}.csv")],
 
 
 rule ethograms:
     input:
-        expand("results/ethograms/{video}.png", video=VIDEOS),
+        [path for run in RUNS for path in ethograms_of(run, "figures/{video}.png")],
 
 
 rule evaluation:
     input:
-        EVALUATION,
+        [path for run in RUNS for path in evaluation_of(run)],
 
 
 rule report:
     input:
-        "results/report.html",
+        [f"results/report/{home('report', run)}.html" for run in RUNS],
 
 
 if workflow.is_main_process:
-    tell_versions({rule.name for rule in workflow.rules})
+    explain_in_words(workflow, PACK_RULES)
+    tell_versions(workflow)

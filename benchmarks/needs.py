@@ -30,6 +30,7 @@ from ethomake.flow.networks import build_flow_network
 from ethomake.flow.train import train_flow
 from ethomake.ingest.frames import FrameWriter, Planes
 from ethomake.labels.table import LabelTable, write_labels
+from ethomake.project.runs import Run, Split
 from ethomake.project.settings import resolve_settings
 from ethomake.scheduling.resources import Experiment, need
 from ethomake.sequence.model import SequenceModel
@@ -106,7 +107,8 @@ def use(
     with tempfile.TemporaryDirectory() as folder, redirect_stderr(io.StringIO()):
         _work(rule, stream, settings, Path(folder), frames)
     parts = {"train": ["v"], "validate": [], "test": []}
-    x = Experiment(settings, lambda name: frames, lambda name: 1.0, ["v"], {"main": parts}, {"main": parts})
+    main = Run("main", Split(parts, parts, parts), settings)
+    x = Experiment({"main": main}, lambda name: frames, lambda name: 1.0, ["v"])
     estimate = need(x, rule, [{"video": "v", "stream": stream}])
     own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return {

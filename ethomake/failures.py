@@ -1,23 +1,47 @@
-"""What may go wrong on a machine, told in one line: memory, disk, files that are not there or not writable."""
+"""Why jobs fail: a status for each kind of failure, and the record of it that a job leaves for whoever started it.
+
+A job ends with one of these exit statuses. Schedulers hide that of a job behind one of their own (SLURM tells that of
+the Snakemake that ran it), so the job also leaves a small file beside its log. Retries and explanations read that,
+never the words of a message.
+"""
 
 import errno
+import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ethomake.errors import InputError
+from ethomake.errors import InputError, TransientError
+from ethomake.files import read_json, remove, write_json
+
+DEFECT = 1  # of ethomake: what Python ends with after a traceback
+MISTAKE = 2  # of the user: the same in every try
+TRANSIENT = os.EX_TEMPFAIL  # 75: what may be over at the next try: too little memory or disk, a file seen too late
+STOPPED = 130  # Ctrl-C
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 # What libraries say that lose the error number on its way out of C++ or Rust.
 NO_SPACE_WORDS = ("No space left", "StorageFull", "quota exceeded", "PytorchStreamWriter failed")
 NO_MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory", "ALLOC_FAILED")
-# What `in_words` says of the machine, and nobody else of anything.
-PASSING = ("is not enough; ", "put it back and run again", "nothing half-written was kept")
 LITTLE = 2**20  # bytes; with less on the disk, an error that tells nothing else is taken to come from that
 
 
-def in_words(error: Exception, results: str | Path = "results", batch: int | None = None) -> str | None:
-    """What happened and how to mend it, in one line; None for a defect of ethomake, which needs its traceback.
+@dataclass(frozen=True)
+class Failure:
+    """Why a job has failed.
+
+    Attributes:
+        status: its exit status, one of those above.
+        message: one line: what happened and how to mend it; of a defect, what Python says of it.
+    """
+
+    status: int
+    message: str
+
+
+def failure_of(error: Exception, results: str | Path = "results", batch: int | None = None) -> Failure:
+    """What an exception means for the user.
 
     Args:
         error: what was raised.
@@ -25,7 +49,14 @@ def in_words(error: Exception, results: str | Path = "results", batch: int | Non
         batch: the batch size of the job's settings, where there is one.
     """
     if isinstance(error, InputError):
-        return str(error)
+        return Failure(TRANSIENT if isinstance(error, TransientError) else MISTAKE, str(error))
+    if words := _of_the_machine(error, results, batch):
+        return Failure(TRANSIENT, words)
+    return Failure(DEFECT, f"{type(error).__name__}: {error}")
+
+
+def _of_the_machine(error: Exception, results: str | Path, batch: int | None) -> str | None:
+    """What the machine lacks, in one line; None where it lacks nothing that is known."""
     if _is_about_memory(error):
         where = "the GPU's memory" if _is_about_gpu(error) else "the memory of this machine"
         smaller = f"make `batch` smaller (it is {batch})" if batch else "let fewer jobs run at once (--cores)"
@@ -42,12 +73,28 @@ def in_words(error: Exception, results: str | Path = "results", batch: int | Non
     return no_space.format(results) if _free(results) < LITTLE else None
 
 
-def may_pass(line: str) -> bool:
-    """Whether what `in_words` tells so may be over at the next try: too little memory or disk, a file seen too late.
+def failure_path(log: str | Path) -> Path:
+    """Where a job tells why it has failed: beside its log."""
+    return Path(log).with_suffix(".failed.json")
 
-    A mistake in a file or a setting will not.
-    """
-    return any(words in line for words in PASSING)
+
+def write_failure(log: str | Path, failure: Failure) -> None:
+    """Tell why the job of a log has failed."""
+    write_json(failure_path(log), asdict(failure))
+
+
+def forget_failure(log: str | Path) -> None:
+    """Remove what an earlier try of the job of a log has told."""
+    remove(failure_path(log))
+
+
+def read_failure(log: str | Path) -> Failure | None:
+    """Why the job of a log has failed; None where it told nothing: it was killed, or never began."""
+    try:
+        told = read_json(failure_path(log))
+        return Failure(int(told["status"]), str(told["message"]))
+    except (OSError, InputError, KeyError, TypeError, ValueError):
+        return None
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

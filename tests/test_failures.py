@@ -3,8 +3,25 @@ import errno
 import pytest
 
 from ethomake import failures
-from ethomake.errors import InputError
-from ethomake.failures import in_words, may_pass
+from ethomake.errors import InputError, TransientError
+from ethomake.failures import (
+    DEFECT,
+    MISTAKE,
+    TRANSIENT,
+    Failure,
+    failure_of,
+    failure_path,
+    forget_failure,
+    read_failure,
+    write_failure,
+)
+
+
+def words_of(error, *given, **options):
+    """What is told of something that may pass."""
+    failure = failure_of(error, *given, **options)
+    assert failure.status == TRANSIENT
+    return failure.message
 
 
 def raised(error, cause=None):
@@ -25,36 +42,38 @@ def raised(error, cause=None):
     ],
 )
 def test_a_full_disk_is_known_whatever_library_met_it(error):
-    words = in_words(error, "results/x")
+    words = words_of(error, "results/x")
     assert words.startswith("no space left on the disk that holds results/x: free some")
 
 
 def test_an_error_that_says_nothing_is_a_full_disk_where_the_disk_is_full(tmp_path, monkeypatch):
-    assert in_words(RuntimeError("write failed"), tmp_path / "results" / "flow") is None
+    assert failure_of(RuntimeError("write failed"), tmp_path / "results" / "flow").status == DEFECT
     monkeypatch.setattr(failures.shutil, "disk_usage", lambda folder: failures.shutil._ntuple_diskusage(9, 9, 0))
-    assert "no space left" in in_words(RuntimeError("write failed"), tmp_path / "results" / "flow")
+    assert "no space left" in words_of(RuntimeError("write failed"), tmp_path / "results" / "flow")
 
 
 def test_too_little_memory_tells_the_mend():
     torch = pytest.importorskip("torch")
-    words = in_words(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), batch=32)
+    words = words_of(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), batch=32)
     assert words == "the GPU's memory is not enough; make `batch` smaller (it is 32) and run again"
-    assert "this machine" in in_words(MemoryError(), batch=4)
-    assert "fewer jobs" in in_words(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"))
+    assert "this machine" in words_of(MemoryError(), batch=4)
+    assert "fewer jobs" in words_of(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"))
 
 
 def test_files_that_are_gone_or_not_writable():
-    gone = in_words(FileNotFoundError(errno.ENOENT, "No such file or directory", "raw/a.mp4"))
+    gone = words_of(FileNotFoundError(errno.ENOENT, "No such file or directory", "raw/a.mp4"))
     assert gone.startswith("raw/a.mp4: ")
     assert "put it back" in gone
-    locked = in_words(OSError(errno.EROFS, "Read-only file system", "results/a.csv"))
+    locked = words_of(OSError(errno.EROFS, "Read-only file system", "results/a.csv"))
     assert locked.startswith("results/a.csv: Read-only file system; ")
 
 
 def test_a_users_mistake_says_it_itself_and_a_defect_stays_a_defect():
-    assert in_words(InputError("videos.csv, line 3: no such file")) == "videos.csv, line 3: no such file"
-    assert in_words(KeyError("x")) is None
-    assert in_words(RuntimeError("shapes do not match")) is None
+    told = failure_of(InputError("videos.csv, line 3: no such file"))
+    assert told == Failure(MISTAKE, "videos.csv, line 3: no such file")
+    assert failure_of(TransientError("was killed; run again")) == Failure(TRANSIENT, "was killed; run again")
+    assert failure_of(KeyError("x")) == Failure(DEFECT, "KeyError: 'x'")
+    assert failure_of(RuntimeError("shapes do not match")).status == DEFECT
 
 
 @pytest.mark.parametrize(
@@ -68,8 +87,21 @@ def test_a_users_mistake_says_it_itself_and_a_defect_stays_a_defect():
     ],
 )
 def test_what_comes_from_the_machine_may_pass(error):
-    assert may_pass(in_words(error))
+    assert failure_of(error).status == TRANSIENT
 
 
-def test_a_mistake_does_not_pass():
-    assert not may_pass(in_words(InputError("results/x.npy: damaged; delete it and run again")))
+def test_a_mistake_does_not_pass_whatever_its_words_are():
+    assert failure_of(InputError("results/x.npy: is not enough; put it back and run again")).status == MISTAKE
+
+
+def test_the_record_of_a_failure_lies_beside_the_log(tmp_path):
+    log = tmp_path / "logs" / "a.log"
+    assert read_failure(log) is None
+    forget_failure(log)
+    write_failure(log, Failure(MISTAKE, "videos.csv: \u201cone\u201d line"))
+    assert failure_path(log) == tmp_path / "logs" / "a.failed.json"
+    assert read_failure(log) == Failure(MISTAKE, "videos.csv: \u201cone\u201d line")
+    failure_path(log).write_text('{"status": ')
+    assert read_failure(log) is None, "what is damaged tells nothing"
+    forget_failure(log)
+    assert not failure_path(log).exists()

@@ -20,7 +20,7 @@ def folder(tmp_path, monkeypatch):
 
 def lock(owner=None):
     Path(".snakemake/locks").mkdir(parents=True)
-    Path(".snakemake/locks/0.output.lock").write_text("results/report.html\n")
+    Path(".snakemake/locks/0.output.lock").write_text("results/report/main.html\n")
     if owner is not None:
         Path(".snakemake/owner.json").write_text(json.dumps(owner))
 

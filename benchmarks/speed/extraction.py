@@ -114,7 +114,7 @@ def plain(video: Path, preset: str) -> Callable[[], int]:
         for windows, inside in _windows(frames):
             clips = normalize(windows.float() / 255, inside, MEAN, STD)
             flows = networks["flow"](clips)[0]
-            middle, needs = FRAMES // 2, networks["spatial"].needs // 2
+            middle, needs = FRAMES // 2, networks["spatial"].context_frames // 2
             spatial = networks["spatial"](clips[:, middle - needs : middle + needs + 1])[1]
             motion = networks["motion"](flows)[1]
             done += len(fuse({"spatial": spatial, "motion": motion}, "average").sigmoid())

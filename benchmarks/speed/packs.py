@@ -118,7 +118,7 @@ def main() -> None:
             folder, config = Path(name), settings(videos, seconds, options.side)
             names = [f"sim_{number:02d}" for number in range(videos + LABELLED)]
             drawn = [f"results/example/simulated/{name}.mp4" for name in names]
-            ethograms = [f"results/ethograms/{name}.png" for name in names]
+            ethograms = [f"results/ethograms/main/figures/{name}.png" for name in names]
             run(folder, ["models", *drawn, *ethograms[:LABELLED]], config, alone)
             runs.append(run(folder, ethograms[LABELLED:], config, alone, options.slurm))
     counts = [videos for _, videos, _ in plan]

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ethomake.ethogram.decide import Rule
-from ethomake.evaluation.methods import NAMES, PAPER
+from ethomake.report.methods import PAPER, network_title
+from ethomake.text import escape_markdown as escape
+from ethomake.text import markdown_table, number, rate
 
 ROLES = {
     "flow": "optic flow between frames",
@@ -37,7 +39,7 @@ def describe(
         ("License", "License of these weights: *(to be filled in by whoever passes this folder on)*"),
         ("Citation", f"The method is that of {PAPER} (https://doi.org/10.7554/eLife.63377)."),
     ]
-    title = f"# Behaviors in videos: {', '.join(map(_text, content['behaviors']))}\n\n"
+    title = f"# Behaviors in videos: {', '.join(map(escape, content['behaviors']))}\n\n"
     made = (
         f"A model bundle made by ethomake {content['ethomake']}. Weights are in safetensors files, which hold no code."
     )
@@ -48,11 +50,11 @@ def _predicts(content: Mapping[str, Any]) -> str:
     how = "exactly one, or background, at a time" if content["exclusive"] else "several may be on at once"
     height, width = content["image_size"]
     shape = "padded to keep the aspect ratio" if content["keep_aspect"] else "stretched"
-    rows = [[_text(ROLES[name]), NAMES.get(network, network)] for name, network in content["networks"].items()]
+    rows = [[escape(ROLES[name]), network_title(network)] for name, network in content["networks"].items()]
     return (
         f"For every frame of a video, the probability of each behavior and whether it is on; {how}.\n"
         f"It sees frames of {width} x {height} pixels (width x height, {shape}).\n\n"
-        + _table(["sees", "network"], rows, words=2)
+        + markdown_table(["sees", "network"], rows, words=2)
     )
 
 
@@ -61,17 +63,16 @@ def _use() -> str:
         "In a folder of your own, with ethomake (`docs/bundle.md` there tells more):\n\n"
         "1. `config.yaml`: the two lines `example: none` and `models: path/to/this/folder`\n"
         "2. `videos.csv`: a line `video,path`, then a name and a path a video\n"
-        "3. `path/to/ethomake/run snakemake`, then open `results/report.html`"
+        "3. `path/to/ethomake/run snakemake`, then open `results/report/main.html`"
     )
 
 
 def _trained_on(content: Mapping[str, Any]) -> str:
-    lowest, highest = content["frames_per_second"]
-    rate = f"{lowest:.4g}" if lowest == highest else f"{lowest:.4g} to {highest:.4g}"
+    frames = rate(*content["frames_per_second"])
     train, validate = (content["trained_on"][part] for part in ("train", "validate"))
     rows = [
         [
-            _text(name),
+            escape(name),
             *(f"{part['behaviors'][name][key]:,}" for part in (train, validate) for key in KEYS),
         ]
         for name in content["behaviors"]
@@ -79,24 +80,24 @@ def _trained_on(content: Mapping[str, Any]) -> str:
     heads = ["behavior", "training: scored frames", "with it", "validation: scored frames", "with it"]
     return (
         f"Videos with labels: {train['videos']} to train ({train['frames']:,} frames), {validate['videos']} to "
-        f"validate ({validate['frames']:,} frames), {rate} frames a second.\n\n" + _table(heads, rows)
+        f"validate ({validate['frames']:,} frames), {frames} frames a second.\n\n" + markdown_table(heads, rows)
     )
 
 
 def _scores(metrics: Mapping[str, Any] | None, behaviors: Sequence[str], figures: Sequence[str]) -> str:
     if not metrics or not metrics["videos"]:
-        return "Nobody knows: there were no test videos. Score some of your own before you rely on it."
+        return "Not evaluated: there were no test videos. Score some videos of your own before you rely on it."
     chance = metrics["chance"]
     rows_of = [(name, metrics["behaviors"][name], chance["behaviors"].get(name, {})) for name in behaviors]
     rows_of += [("mean", metrics["macro"], chance.get("macro", {}))] if len(behaviors) > 1 else []
     rows = [
         [
-            _text(name),
+            escape(name),
             f"{own['positive_frames']:,}" if "positive_frames" in own else "",
-            *(_number(own[key]) for key in ("precision", "recall", "f1")),
-            _number(level.get("f1", {}).get("p95")),
-            _number(own["average_precision"]),
-            _number(level.get("average_precision", {}).get("p95")),
+            *(number(own[key]) for key in ("precision", "recall", "f1")),
+            number(level.get("f1", {}).get("p95")),
+            number(own["average_precision"]),
+            number(level.get("average_precision", {}).get("p95")),
         ]
         for name, own, level in rows_of
     ]
@@ -107,13 +108,13 @@ def _scores(metrics: Mapping[str, Any] | None, behaviors: Sequence[str], figures
         f"{chance['shifts']} shifts of the labels in time stay below. AP: average precision. Empty: not defined."
     )
     images = "".join(f"\n\n![{name.removeprefix('evaluation/').removesuffix('.png')}]({name})" for name in figures)
-    return f"{note}\n\n" + _table(heads, rows) + images.rstrip("\n")
+    return f"{note}\n\n" + markdown_table(heads, rows) + images.rstrip("\n")
 
 
 def _thresholds(behaviors: Sequence[str], rules: Sequence[Rule]) -> str:
     rows = [
         [
-            _text(name),
+            escape(name),
             "" if rule.threshold is None else f"{rule.threshold:.4g}",
             f"{rule.minimum_bout_s:.4g}",
             f"{rule.minimum_gap_s:.4g}",
@@ -122,40 +123,26 @@ def _thresholds(behaviors: Sequence[str], rules: Sequence[Rule]) -> str:
     ]
     how = "The most probable behavior, or background, is taken." if rules[0].threshold is None else ""
     text = "Probabilities from the threshold on count as on; shorter gaps are closed, then shorter bouts removed."
-    return f"{how or text}\n\n" + _table(["behavior", "threshold", "shortest bout (s)", "shortest gap (s)"], rows)
+    return f"{how or text}\n\n" + markdown_table(
+        ["behavior", "threshold", "shortest bout (s)", "shortest gap (s)"], rows
+    )
 
 
 def _limits(content: Mapping[str, Any], metrics: Mapping[str, Any] | None) -> str:
-    lowest, highest = content["frames_per_second"]
-    rate = f"{lowest:.4g}" if lowest == highest else f"{lowest:.4g} to {highest:.4g}"
+    frames = rate(*content["frames_per_second"])
     limits = [
         "It knows animals, cameras and light like those it was trained on. On others, score a few videos and compare "
         "before you rely on it; thresholds suffer first.",
-        f"It learned at {rate} frames a second. At another rate movements look slower or faster to it.",
+        f"It learned at {frames} frames a second. At another rate movements look slower or faster to it.",
         "It says nothing of behaviors that are not named above, and takes them for one of these or for none.",
     ]
     train = content["trained_on"]["train"]["behaviors"]
     if few := [name for name in content["behaviors"] if train[name]["positive_frames"] < FEW]:
-        limits.append(f"Learned from fewer than {FEW:,} frames: {', '.join(map(_text, few))}.")
+        limits.append(f"Learned from fewer than {FEW:,} frames: {', '.join(map(escape, few))}.")
     for name in content["behaviors"] if metrics else ():
         own, level = metrics["behaviors"][name], metrics["chance"]["behaviors"].get(name, {}).get("f1", {}).get("p95")
         if own["f1"] is None:
-            limits.append(f"{_text(name)}: not tested, no test video shows it.")
+            limits.append(f"{escape(name)}: not tested, no test video shows it.")
         elif level is not None and own["f1"] <= level:
-            limits.append(f"{_text(name)}: in the test videos no better than chance.")
+            limits.append(f"{escape(name)}: in the test videos no better than chance.")
     return "\n".join(f"- {limit}" for limit in limits)
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> str:
-    """A table in Markdown; the first `words` columns are text, the others numbers."""
-    rule = ["---" if column < words else "---:" for column in range(len(heads))]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, rule, *rows))
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f}"
-
-
-def _text(name: str) -> str:
-    """A name such that Markdown shows it as it is."""
-    return "".join(f"\\{letter}" if letter in r"\`*_{}[]<>#|~" else letter for letter in name)

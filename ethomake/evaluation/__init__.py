@@ -1,1 +1,1 @@
-"""Scores of the test videos beside chance, their figures, and the report."""
+"""Scores of the test videos, beside those expected by chance, and their figures."""

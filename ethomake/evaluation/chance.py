@@ -1,12 +1,12 @@
 """What agreement would come about by chance."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from ethomake.evaluation.metrics import average_precision, count_frames, decision_metrics, rank
-from ethomake.job import track
+from ethomake.evaluation.videos import ScoredVideo
+from ethomake.messages import track
 
 METRICS = ("f1", "average_precision", "accuracy")
 
@@ -14,16 +14,7 @@ APART = 20
 """Labels are moved by at least a twentieth of the video either way, so that a shift does not meet its own bouts."""
 
 
-@dataclass(frozen=True)
-class Video:
-    """Labels (T, K), decisions (T, K) and probabilities (T, K) of one video."""
-
-    labels: np.ndarray
-    decisions: np.ndarray
-    probabilities: np.ndarray
-
-
-def shifted_metrics(videos: Sequence[Video], shifts: int, seed: int) -> dict[str, np.ndarray]:
+def shifted_metrics(videos: Sequence[ScoredVideo], shifts: int, seed: int) -> dict[str, np.ndarray]:
     """Metrics of predictions against labels that were moved in time: float64 (shifts, K) each.
 
     Each shift moves the labels of every video by its own random number of frames; what leaves at the end comes back

@@ -1,7 +1,7 @@
 """The evaluation of the test videos, on which nothing was fitted."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +9,9 @@ import numpy as np
 
 from ethomake import __version__
 from ethomake.errors import InputError
-from ethomake.ethogram.tables import read_predictions, write_table
+from ethomake.ethogram.tables import write_table
 from ethomake.evaluation.chance import METRICS as CHANCE_METRICS
-from ethomake.evaluation.chance import Video, shifted_metrics, summarize_shifts
+from ethomake.evaluation.chance import shifted_metrics, summarize_shifts
 from ethomake.evaluation.metrics import (
     BINS,
     METRICS,
@@ -24,11 +24,12 @@ from ethomake.evaluation.metrics import (
     micro_metrics,
     precision_recall_curve,
 )
+from ethomake.evaluation.videos import Files, ScoredVideo, read_scored_video
 from ethomake.files import file_digest, read_json, write_json
-from ethomake.job import say
 from ethomake.labels.bouts import find_bouts
-from ethomake.labels.table import BACKGROUND, background, read_labels
-from ethomake.sequence.thresholds import frame_edges
+from ethomake.labels.table import BACKGROUND, background
+
+logger = logging.getLogger(__name__)
 
 COUNTS = ("true_positive", "false_positive", "false_negative", "true_negative")
 BOUT_COLUMNS = (
@@ -41,49 +42,6 @@ CALIBRATION_COLUMNS = ("behavior", "from", "to", "mean_probability", "labelled_s
 
 POINTS = 1000
 """Of a curve, at most about so many: more than a figure can show."""
-
-
-@dataclass(frozen=True)
-class TestVideo:
-    """A test video: what the human and the model say of it.
-
-    Attributes:
-        name: of the video.
-        labels: int8 (T, K), 1, 0 or -1.
-        decisions: int8 (T, K), 1 or 0.
-        probabilities: float64 (T, K).
-        edges: float64 (T + 1,), seconds.
-    """
-
-    __test__ = False  # not a test, whatever pytest thinks of the name
-
-    name: str
-    labels: np.ndarray
-    decisions: np.ndarray
-    probabilities: np.ndarray
-    edges: np.ndarray
-
-
-Files = tuple[str | Path, str | Path, str | Path]
-"""Predictions CSV, labels CSV, video.json."""
-
-
-def read_test_video(files: Files, behaviors: Sequence[str]) -> TestVideo:
-    """Read one test video.
-
-    Raises:
-        InputError: if the files do not fit each other or the behaviors.
-    """
-    predictions, labels, manifest = files
-    facts, model, human = read_json(manifest), read_predictions(predictions, behaviors), read_labels(labels)
-    if tuple(human.behaviors) != tuple(behaviors):
-        raise InputError(f"{labels}: its behaviors are not those of the config; delete it and run again")
-    if not len(human.values) == len(model.decisions) == facts["frames"]:
-        raise InputError(
-            f"{predictions}: {len(model.decisions)} rows, but {labels} has {len(human.values)} and the video "
-            f"{facts['frames']} frames; delete both and run again"
-        )
-    return TestVideo(facts["video"], human.values, model.decisions, model.probabilities, frame_edges(facts))
 
 
 def _check_unseen(test: Sequence[str | Path], learned: Sequence[str | Path]) -> None:
@@ -99,34 +57,30 @@ def _check_unseen(test: Sequence[str | Path], learned: Sequence[str | Path]) -> 
 
 def evaluate(
     test: Sequence[Files],
-    metrics_json: str | Path,
-    metrics_csv: str | Path,
-    per_video_csv: str | Path,
-    precision_recall_csv: str | Path,
-    calibration_csv: str | Path,
-    confusion_csv: str | Path,
-    bout_statistics_csv: str | Path,
+    folder: str | Path,
     *,
     behaviors: Sequence[str],
     chance_shifts: int,
     seed: int,
     learned: Sequence[str | Path] = (),
 ) -> None:
-    """Compare predictions with labels on the test videos and write what comes out.
+    """Compare predictions with labels on the test videos and write `TABLES` of ethomake.evaluation.files.
 
     Overall numbers are over the behaviors without background: `macro` is the mean of the behaviors' numbers, `micro`
     pools every scored cell. Undefined numbers are null in JSON and empty in CSV. Without test videos all are.
 
+    - metrics.json: everything, with chance and provenance.
+    - metrics.csv: one row per behavior, then background, macro and micro.
+    - per_video.csv: the same rows for each video, without chance.
+    - precision_recall.csv: precision and recall of each behavior at falling thresholds; none without a positive.
+    - calibration.csv: how often a behavior was labelled, in ten bins of its probability.
+    - confusion.csv: matrix of the behaviors scored in any test video, human in rows, model in columns; see
+      `confusion_matrix`.
+    - bout_statistics.csv: time share, number and mean duration of bouts, human and model, of each video.
+
     Args:
         test: predictions CSV, labels CSV and video.json of each test video.
-        metrics_json: everything, with chance and provenance.
-        metrics_csv: a row a behavior, then background, macro and micro.
-        per_video_csv: the same rows for each video, without chance.
-        precision_recall_csv: precision and recall of each behavior at falling thresholds; none without a positive.
-        calibration_csv: how often a behavior was labelled, in ten bins of its probability.
-        confusion_csv: matrix of the behaviors scored in any test video, human in rows, model in columns; see
-            `confusion_matrix`.
-        bout_statistics_csv: time share, number and mean duration of bouts, human and model, of each video.
+        folder: to write the tables to.
         behaviors: names, in order.
         chance_shifts: how many circular shifts of the labels chance is taken from.
         seed: of the shifts.
@@ -135,10 +89,11 @@ def evaluate(
     Raises:
         InputError: if a test video shows the very frames of one of `learned`: a score would say nothing.
     """
+    folder = Path(folder)
     _check_unseen([files[2] for files in test], learned)
-    videos = [read_test_video(files, behaviors) for files in test]
+    videos = [read_scored_video(files, behaviors) for files in test]
     if not videos:
-        say("warning: no test video with labels: nothing can be evaluated, the tables stay empty")
+        logger.warning("no test video with labels: nothing can be evaluated, the tables stay empty")
     whole = _evaluate_frames(videos, behaviors)
     chance = _evaluate_chance(videos, behaviors, chance_shifts, seed)
     content = whole | {
@@ -150,7 +105,7 @@ def evaluate(
         ],
         "ethomake": __version__,
     }
-    write_json(metrics_json, _null(content))
+    write_json(folder / "metrics.json", _null(content))
     chance_columns = [f"chance_{name}_{what}" for name in CHANCE_METRICS for what in ("mean", "p95")]
     rows = []
     for name, numbers in _named_rows(whole):
@@ -159,24 +114,26 @@ def evaluate(
         row += [by_chance.get(metric, {}).get(what) for metric in CHANCE_METRICS for what in ("mean", "p95")]
         rows.append(_null(row))
     columns = ["behavior", "frames", "positive_frames", *METRICS, *COUNTS]
-    write_table(metrics_csv, [*columns, *chance_columns], rows)
+    write_table(folder / "metrics.csv", [*columns, *chance_columns], rows)
     per_video = [
         _null([video.name, name, *_cells(numbers)])
         for video in videos
         for name, numbers in _named_rows(whole if len(videos) == 1 else _evaluate_frames([video], behaviors))
     ]
-    write_table(per_video_csv, ["video", *columns], per_video)
+    write_table(folder / "per_video.csv", ["video", *columns], per_video)
     labels, decisions, probabilities = _pool(videos, len(behaviors))
-    write_table(precision_recall_csv, CURVE_COLUMNS, _curves(labels, probabilities, behaviors))
-    write_table(calibration_csv, CALIBRATION_COLUMNS, _calibrations(labels, probabilities, behaviors))
+    write_table(folder / "precision_recall.csv", CURVE_COLUMNS, _curves(labels, probabilities, behaviors))
+    write_table(folder / "calibration.csv", CALIBRATION_COLUMNS, _calibrations(labels, probabilities, behaviors))
     known = (labels >= 0).any(axis=0)  # a behavior that no test video is scored for would leave no frame to count
     names = [*(name for name, scored in zip(behaviors, known, strict=True) if scored), BACKGROUND]
     matrix = confusion_matrix(labels[:, known], decisions[:, known])
-    write_table(confusion_csv, ["human", *names], ([name, *row] for name, row in zip(names, matrix, strict=True)))
-    write_table(bout_statistics_csv, BOUT_COLUMNS, bout_statistics(videos, behaviors))
+    write_table(
+        folder / "confusion.csv", ["human", *names], ([name, *row] for name, row in zip(names, matrix, strict=True))
+    )
+    write_table(folder / "bout_statistics.csv", BOUT_COLUMNS, bout_statistics(videos, behaviors))
 
 
-def _pool(videos: Sequence[TestVideo], behaviors: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _pool(videos: Sequence[ScoredVideo], behaviors: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Labels, decisions and probabilities of all frames of all videos."""
     nothing = np.zeros((0, behaviors))
     return (
@@ -186,7 +143,7 @@ def _pool(videos: Sequence[TestVideo], behaviors: int) -> tuple[np.ndarray, np.n
     )
 
 
-def _evaluate_frames(videos: Sequence[TestVideo], behaviors: Sequence[str]) -> dict[str, Any]:
+def _evaluate_frames(videos: Sequence[ScoredVideo], behaviors: Sequence[str]) -> dict[str, Any]:
     labels, decisions, probabilities = _pool(videos, len(behaviors))
     metrics = behavior_metrics(labels, decisions, probabilities)
     counts = count_frames(labels, decisions)
@@ -242,13 +199,11 @@ def _calibrations(labels: np.ndarray, probabilities: np.ndarray, behaviors: Sequ
             yield _null([name, number / BINS, (number + 1) / BINS, float(mean), float(share), int(frames)])
 
 
-def _evaluate_chance(videos: Sequence[TestVideo], behaviors: Sequence[str], shifts: int, seed: int) -> dict[str, Any]:
+def _evaluate_chance(videos: Sequence[ScoredVideo], behaviors: Sequence[str], shifts: int, seed: int) -> dict[str, Any]:
     about: dict[str, Any] = {"shifts": shifts, "seed": seed, "behaviors": {}, "macro": {}}
     if not videos or not shifts:
         return about
-    found = shifted_metrics(
-        [Video(video.labels, video.decisions, video.probabilities) for video in videos], shifts, seed
-    )
+    found = shifted_metrics(videos, shifts, seed)
     about["behaviors"] = {
         name: {metric: summarize_shifts(found[metric][:, k]) for metric in CHANCE_METRICS}
         for k, name in enumerate(behaviors)
@@ -258,7 +213,7 @@ def _evaluate_chance(videos: Sequence[TestVideo], behaviors: Sequence[str], shif
     return about
 
 
-def bout_statistics(videos: Sequence[TestVideo], behaviors: Sequence[str]) -> list[list[Any]]:
+def bout_statistics(videos: Sequence[ScoredVideo], behaviors: Sequence[str]) -> list[list[Any]]:
     """Time share, number and mean duration of bouts, human and model: the rows of bout_statistics.csv.
 
     Only scored frames count, for the model too: what it says where no human looked is left out. A behavior that was

@@ -21,42 +21,28 @@ from ethomake.drawing import (
     style,
 )
 from ethomake.ethogram.tables import read_table
+from ethomake.evaluation.files import FIGURES
 from ethomake.files import read_json
-
-FIGURES = ("scores", "precision_recall", "calibration", "confusion", "bout_statistics")
-"""Names of the figures; each is written as PNG and SVG."""
 
 
 def draw_evaluation(
-    metrics: str | Path,
-    precision_recall: str | Path,
-    calibration: str | Path,
-    confusion: str | Path,
-    bout_statistics: str | Path,
-    folder: str | Path,
-    *,
-    behaviors: Sequence[str],
-    colors: Mapping[str, str],
+    tables: str | Path, folder: str | Path, *, behaviors: Sequence[str], colors: Mapping[str, str]
 ) -> None:
-    """Draw all `FIGURES` as PNG and SVG into `folder`, from what `evaluate` wrote.
+    """Draw all `FIGURES` of ethomake.evaluation.files as PNG and SVG.
 
     Args:
-        metrics: metrics.json.
-        precision_recall: precision_recall.csv.
-        calibration: calibration.csv.
-        confusion: confusion.csv.
-        bout_statistics: bout_statistics.csv.
+        tables: folder with what `evaluate` wrote.
         folder: where the figures go.
         behaviors: names, in order.
         colors: of behaviors, "#rrggbb"; others take the palette's.
     """
-    chosen = pick_colors(behaviors, colors)
-    numbers = read_json(metrics)
-    rows = read_table(confusion, ["human"])
+    tables, chosen = Path(tables), pick_colors(behaviors, colors)
+    numbers = read_json(tables / "metrics.json")
+    rows = read_table(tables / "confusion.csv", ["human"])
     matrix = np.array([[float(row[name]) for name in row if name != "human"] for row in rows])
-    statistics = read_table(bout_statistics, ["video", "behavior"])
-    curves = read_table(precision_recall, ["behavior", "recall", "precision"])
-    bins = read_table(calibration, ["behavior", "mean_probability", "labelled_share", "frames"])
+    statistics = read_table(tables / "bout_statistics.csv", ["video", "behavior"])
+    curves = read_table(tables / "precision_recall.csv", ["behavior", "recall", "precision"])
+    bins = read_table(tables / "calibration.csv", ["behavior", "mean_probability", "labelled_share", "frames"])
     drawings: dict[str, Callable[[], Figure]] = {
         "scores": lambda: _draw_scores(numbers, behaviors, chosen),
         "precision_recall": lambda: _draw_curves(curves, numbers, behaviors, chosen),

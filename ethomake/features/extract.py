@@ -4,6 +4,7 @@ Frames are decoded in a thread while networks compute. On a GPU each frame is se
 there; results come back while the next block is computed.
 """
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -21,7 +22,7 @@ from ethomake.features.writer import FeatureWriter
 from ethomake.files import file_digest, write_json
 from ethomake.flow.stacks import BLOCK, MARGIN, Block, FlowGenerator, frame_stacks, read_blocks
 from ethomake.ingest.frames import FrameStore
-from ethomake.job import Progress, say
+from ethomake.messages import Progress
 from ethomake.streams.fusion import fuse
 from ethomake.streams.networks import build_stream
 from ethomake.training.device import choose_device, choose_precision, describe
@@ -31,33 +32,35 @@ from ethomake.training.loop import identify
 from ethomake.training.losses import probabilities
 from ethomake.training.weights import freeze, load_weights, read_facts
 
+logger = logging.getLogger(__name__)
+
 ON_CPU = 16  # frames a forward pass on the processor
 ON_GPU = 320  # frames a forward pass on a GPU, if its memory has room for them
 assert CHUNK % BLOCK == 0, "chunks are written whole, so blocks must fill them"
 
 
 @dataclass(frozen=True)
-class Stream:
+class FrozenStream:
     """A trained stream, frozen, on its device.
 
     Attributes:
         network: gives 512 features (and logits, which are not used: see `head`).
         head: from features to logits, in float32 whatever the precision.
         facts: what is saved with its weights.
-        needs: frames around (and with) the frame in question that it sees.
+        context_frames: frames around (and with) the frame in question that it sees.
         batches: how many frames it takes at once.
     """
 
     network: nn.Module
     head: nn.Module
-    needs: int
+    context_frames: int
     facts: dict[str, Any]
     device: torch.device
     precision: torch.dtype
     batches: Batches
 
     @classmethod
-    def load(cls, weights: str | Path, device: torch.device, precision: torch.dtype) -> "Stream":
+    def load(cls, weights: str | Path, device: torch.device, precision: torch.dtype) -> "FrozenStream":
         """Load a weights file written by `train_stream`."""
         facts = read_facts(weights)
         outputs = len(facts["behaviors"]) + facts["exclusive"]
@@ -65,7 +68,7 @@ class Stream:
         load_weights(weights, network)
         folded = for_inference(network, device, precision)
         head = freeze(network.head.to(device))
-        return cls(folded, head, network.needs, facts, device, precision, Batches(device, ON_CPU, ON_GPU))
+        return cls(folded, head, network.context_frames, facts, device, precision, Batches(device, ON_CPU, ON_GPU))
 
     @torch.no_grad()
     def __call__(self, inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -114,7 +117,7 @@ def extract_features(
     facts = _common_facts(streams)
     frames = FrameStore(manifest)
     name = frames.manifest["video"]
-    say(f"features of {name}: {len(frames)} frames, streams {' and '.join(streams)}, {describe(device, dtype)}")
+    logger.info(f"features of {name}: {len(frames)} frames, streams {' and '.join(streams)}, {describe(device, dtype)}")
 
     outputs = len(facts["behaviors"]) + facts["exclusive"]
     widths = {stream: (512, "float16") for stream in streams}
@@ -127,7 +130,7 @@ def extract_features(
     settings = {"reuse": reuse, "fusion": fusion, "precision": str(dtype).removeprefix("torch.")}
     writer = FeatureWriter(checkpoint, len(frames), widths, identify([], made_from, settings))
     if writer.rows:
-        say(f"features of {name}: goes on after frame {writer.rows} of {len(frames)}")
+        logger.info(f"features of {name}: goes on after frame {writer.rows} of {len(frames)}")
     with Progress(len(frames) - writer.rows, f"features of {name}", "frame") as progress:
         for rows in describe_frames(frames, streams, generator, reuse=reuse, fusion=fusion, first=writer.rows):
             writer.append(rows)
@@ -152,7 +155,7 @@ def extract_features(
 @lru_cache(maxsize=1)
 def _load(
     weights: tuple[tuple[str, str], ...], digests: tuple[str, ...], device: torch.device, precision: torch.dtype
-) -> tuple[dict[str, Stream], FlowGenerator | None]:
+) -> tuple[dict[str, FrozenStream], FlowGenerator | None]:
     """Streams, and the flow network where it is given; a job that does one short video after another loads them once.
 
     Args:
@@ -161,13 +164,13 @@ def _load(
     """
     paths = dict(weights)
     flow = paths.pop("flow", None)
-    streams = {name: Stream.load(path, device, precision) for name, path in paths.items()}
+    streams = {name: FrozenStream.load(path, device, precision) for name, path in paths.items()}
     return streams, FlowGenerator.load(flow, device, precision) if flow else None
 
 
 def describe_frames(
     frames: FrameStore,
-    streams: dict[str, Stream],
+    streams: dict[str, FrozenStream],
     generator: FlowGenerator | None,
     *,
     reuse: bool,
@@ -188,7 +191,7 @@ def describe_frames(
 
 def _describe_block(
     block: Block,
-    streams: dict[str, Stream],
+    streams: dict[str, FrozenStream],
     generator: FlowGenerator | None,
     reuse: bool,
     fusion: str,
@@ -205,33 +208,35 @@ def _describe_block(
     return out
 
 
-def _motion(block: Block, stream: Stream, generator: FlowGenerator, reuse: bool) -> Iterator[tuple[torch.Tensor, ...]]:
+def _motion(
+    block: Block, stream: FrozenStream, generator: FlowGenerator, reuse: bool
+) -> Iterator[tuple[torch.Tensor, ...]]:
     """Features and logits of the frames of a block from their stacks of optic flow, in batches."""
     for stacks in frame_stacks(generator, block, reuse, stream.batches.size):
         yield from stream.batches.run(partial(_see_stacks, stream, stacks), len(stacks))
 
 
-def _see_stacks(stream: Stream, stacks: torch.Tensor, items: range) -> tuple[torch.Tensor, torch.Tensor]:
+def _see_stacks(stream: FrozenStream, stacks: torch.Tensor, items: range) -> tuple[torch.Tensor, torch.Tensor]:
     return stream(stacks[items.start : items.stop])
 
 
-def _spatial(block: Block, stream: Stream) -> Iterator[tuple[torch.Tensor, ...]]:
+def _spatial(block: Block, stream: FrozenStream) -> Iterator[tuple[torch.Tensor, ...]]:
     """Features and logits of the frames of a block from what they look like, in batches."""
     return stream.batches.run(lambda items: stream(_clips(block, stream, items)), block.stop - block.start)
 
 
-def _clips(block: Block, stream: Stream, items: range) -> torch.Tensor:
+def _clips(block: Block, stream: FrozenStream, items: range) -> torch.Tensor:
     """The spatial stream's input for some frames of a block: (N, frames it needs, 3, H, W)."""
-    first = MARGIN + items.start - stream.needs // 2
-    frames = block.frames[first : first + len(items) + stream.needs - 1].to(stream.device, non_blocking=True)
+    first = MARGIN + items.start - stream.context_frames // 2
+    frames = block.frames[first : first + len(items) + stream.context_frames - 1].to(stream.device, non_blocking=True)
     outside = [row for row in range(len(frames)) if not block.inside[first + row]]
     normal = normalize_frames(
         frames, outside, stream.facts["channel_mean"], stream.facts["channel_std"], stream.precision
     )
-    return normal.unfold(0, stream.needs, 1).movedim(-1, 1)
+    return normal.unfold(0, stream.context_frames, 1).movedim(-1, 1)
 
 
-def _common_facts(streams: dict[str, Stream]) -> dict[str, Any]:
+def _common_facts(streams: dict[str, FrozenStream]) -> dict[str, Any]:
     """Behaviors and kind of output that the streams share.
 
     Raises:

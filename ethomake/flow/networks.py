@@ -3,13 +3,14 @@
 All of them take normalized frames (B, frames, 3, H, W) and give three flows (B, 2 * (frames - 1), h, w), at 1/2, 1/4
 and 1/8 of the frames' height and width, in that order. Channels are dx0, dy0, dx1, dy1, ... in pixels of the flow's
 own resolution; flow i points from frame i to frame i + 1. Height and width must be multiples of the network's
-`multiple_of`. Layer shapes: DeepEthogram (eLife 2021;10:e63377).
+`multiple_of`. Their records are in `ethomake.flow.registry`. Layer shapes: DeepEthogram (eLife 2021;10:e63377).
 """
 
 import torch
 from torch import Tensor, nn
 
 from ethomake.errors import InputError
+from ethomake.flow.registry import FLOW_NETWORKS
 
 SLOPE = 0.1  # of every LeakyReLU
 
@@ -223,14 +224,6 @@ class TinyMotionNet3D(nn.Module):
         return [flow.transpose(1, 2).flatten(1, 2) for flow in (self.predict2(merged2), flow3, flow4)]
 
 
-# A further network is a class with `multiple_of` and this forward, and a word here.
-FLOW_NETWORKS: dict[str, type[nn.Module]] = {
-    "tiny_motion_net": TinyMotionNet,
-    "motion_net": MotionNet,
-    "tiny_motion_net_3d": TinyMotionNet3D,
-}
-
-
 def build_flow_network(name: str, frames: int = 11) -> nn.Module:
     """A new flow network by its name in the config.
 
@@ -243,4 +236,4 @@ def build_flow_network(name: str, frames: int = 11) -> nn.Module:
     """
     if name not in FLOW_NETWORKS:
         raise InputError(f"config: flow.network {name!r} is not known; choose one of {', '.join(FLOW_NETWORKS)}")
-    return FLOW_NETWORKS[name](frames)
+    return FLOW_NETWORKS[name].make(frames)

@@ -1,12 +1,17 @@
-"""A project: complete settings, the videos, and who trains, validates and tests."""
+"""A project: its videos and its runs."""
 
 import glob
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ethomake.errors import InputError
 from ethomake.project import PARTS
+from ethomake.project.messages import show, suggest
+from ethomake.project.runs import MAIN, Run, Split, changed_config, find_homes
 from ethomake.project.settings import resolve_settings
 from ethomake.project.splits import assign_videos, assign_without_training, choose_flow_videos, read_split
 from ethomake.project.videos import Video, check_rows, find_videos, read_table
@@ -14,14 +19,27 @@ from ethomake.project.videos import Video, check_rows, find_videos, read_table
 
 @dataclass(frozen=True)
 class Project:
-    """A checked project: complete settings, the videos, and who trains, validates and tests."""
+    """A checked project.
 
-    settings: dict[str, Any]
+    Attributes:
+        videos: by name, in the table's order.
+        runs: by name, `main` first.
+        notes: what the user should know, a line each.
+    """
+
     videos: dict[str, Video]
-    parts: dict[str, list[str]]  # train, validate, test: sorted names of labelled videos
-    flow_parts: dict[str, list[str]]  # train, validate: the videos of the flow network, labelled or not
-    remembered: dict[str, list[str]]  # parts, with videos of an earlier split that are gone; empty: nothing is trained
-    notes: tuple[str, ...]  # what the user should know, a line each
+    runs: dict[str, Run]
+    notes: tuple[str, ...]
+
+    @property
+    def main(self) -> Run:
+        """Everyday work."""
+        return self.runs[MAIN]
+
+    @cached_property
+    def homes(self) -> dict[tuple[str, str], str]:
+        """For each stage and run, the run under whose name the results lie."""
+        return find_homes(self.runs)
 
 
 def load_project(
@@ -29,7 +47,7 @@ def load_project(
     *,
     table: str | Path | None = None,
     rows: Iterable[Mapping[str, str]] | None = None,
-    split: str | Path = "results/splits/main.json",
+    splits: str | Path = "results/splits",
 ) -> Project:
     """Check a config and its video table.
 
@@ -37,12 +55,13 @@ def load_project(
         config: what config.yaml, an example's overlay and the command line say together.
         table: video table to read instead of the one named in `config` (an example's); its files may be missing.
         rows: rows of a table that is drawn rather than read (the simulated example); its files may be missing.
-        split: where an earlier split lies; videos it names keep their part.
+        splits: the folder of earlier splits, a file for each run; videos that these name keep their part.
 
     Raises:
         InputError: for the first mistake that is found, with the number of the others.
     """
     settings = resolve_settings(config)
+    changes = settings.pop("runs")
     if rows is not None:
         numbered = [(n, {key: cell for key, cell in row.items() if cell}) for n, row in enumerate(rows, start=1)]
         videos = check_rows(numbered, "the example's table", settings["behaviors"], must_exist=False)
@@ -52,15 +71,85 @@ def load_project(
         videos = check_rows(find_videos(settings["videos"]), settings["videos"], settings["behaviors"], found=True)
     else:
         videos = check_rows(read_table(settings["videos"]), settings["videos"], settings["behaviors"])
-    previous = read_split(split)
     names = {video.video: video for video in videos}
+    previous = read_split(Path(splits, f"{MAIN}.json"))
     if settings["models"] != "none":
+        if changes:
+            raise InputError(
+                "config: runs: with models nothing is trained, so there is nothing to run otherwise; remove them"
+            )
         parts, notes = assign_without_training(videos, previous)
-        return Project(settings, names, parts, {"train": [], "validate": []}, {}, tuple(notes))
+        split = Split(parts, {"train": [], "validate": []}, {})
+        return Project(names, {MAIN: Run(MAIN, split, settings)}, tuple(notes))
+    split, notes = _deal(videos, settings, previous)
+    runs = {MAIN: Run(MAIN, split, settings)}
+    for name, change in changes.items():
+        runs[name], more = _load_run(name, config, change, videos, runs[MAIN], Path(splits, f"{name}.json"))
+        notes += [f"run {name}: {note}" for note in more]
+    return Project(names, runs, tuple(notes))
+
+
+def _deal(videos: list[Video], settings: Mapping[str, Any], previous: Mapping[str, Any]) -> tuple[Split, list[str]]:
+    """A split of some videos, as settings and an earlier one say, and notes for the user."""
     parts, notes = assign_videos(videos, settings, previous)
-    flow_parts = choose_flow_videos(settings["flow"]["videos"], names, parts, previous.get("flow", {}))
-    if flow_parts["train"] and not flow_parts["validate"]:
+    names = {video.video: video for video in videos}
+    flow = choose_flow_videos(settings["flow"]["videos"], names, parts, previous.get("flow", {}))
+    if flow["train"] and not flow["validate"]:
         notes.append("flow.videos names all validation videos: the optic flow is trained without any")
     present = {name for part in PARTS for name in parts[part]}
     remembered = {part: sorted({*parts[part], *(set(previous.get(part, ())) - present)}) for part in PARTS}
-    return Project(settings, names, parts, flow_parts, remembered, tuple(notes))
+    return Split(parts, flow, remembered), notes
+
+
+def _load_run(
+    name: str, config: Mapping[str, Any], changes: Mapping[str, Any], videos: list[Video], main: Run, earlier: Path
+) -> tuple[Run, list[str]]:
+    """A run beside `main`, and notes for the user.
+
+    Its split is that of `main` unless it names the videos of each part (`parts`) or says how they are dealt (`split`).
+    """
+    if name == MAIN or not re.fullmatch("[A-Za-z0-9_-]+", str(name)):
+        raise InputError(f"config: runs.{name}: not a name for a run; use letters, digits, _ and -, but not main")
+    chosen = changes.get("parts")
+    own = {key: value for key, value in changes.items() if key != "parts"}
+    try:
+        settings = resolve_settings(changed_config(config, name, own))
+    except InputError as error:
+        message = str(error)
+        if message.startswith("config: ") and not message.startswith("config: runs."):
+            raise InputError(f"config: runs.{name}: {message.removeprefix('config: ')}") from None
+        raise
+    del settings["runs"]
+    if chosen is not None or "split" in own:
+        videos = videos if chosen is None else _choose(name, chosen, videos)
+        try:
+            split, notes = _deal(videos, settings, read_split(earlier) if chosen is None else {})
+        except InputError as error:
+            raise InputError(f"run {name}: {error}") from None
+    elif settings["flow"]["videos"] != main.settings["flow"]["videos"]:
+        names = {video.video: video for video in videos}
+        flow = choose_flow_videos(
+            settings["flow"]["videos"], names, main.split.parts, read_split(earlier).get("flow", {})
+        )
+        split, notes = replace(main.split, flow=flow), []
+    else:
+        split, notes = main.split, []
+    return Run(name, split, settings), notes
+
+
+def _choose(name: str, parts: Mapping[str, list[str]], videos: list[Video]) -> list[Video]:
+    """The labelled videos that a run names, each with the part that it names them for."""
+    labelled = {video.video: video for video in videos if video.labels}
+    chosen: dict[str, Video] = {}
+    for part in PARTS:
+        for video in parts.get(part, []):
+            key = f"config: runs.{name}.parts.{part} = {show(video)}"
+            if video not in labelled:
+                raise InputError(f"{key}: no labelled video of this name{suggest(video, labelled)}")
+            if video in chosen:
+                raise InputError(f"{key}: it is among {chosen[video].part} already; a video has one part")
+            chosen[video] = replace(labelled[video], part=part)
+    for part in ("train", "validate"):
+        if not parts.get(part):
+            raise InputError(f"config: runs.{name}.parts: no video in {part}; name at least one")
+    return list(chosen.values())

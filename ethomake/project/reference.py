@@ -167,7 +167,8 @@ def _kind(schema: dict[str, Any]) -> str:
             number = f"{schema['minItems']} " if schema.get("minItems", 0) == schema.get("maxItems", -1) else ""
             return f"list of {number}({_kind(schema['items'])})"
         case "object":
-            return f"by behavior: {_kind(schema['additionalProperties'])}"
+            inner = schema["additionalProperties"]
+            return "by name: settings" if inner.get("type") == "object" else f"by behavior: {_kind(inner)}"
         case kind:
             limits = _range(schema)
             return KINDS[kind] + (f", {limits}" if limits else "")

@@ -3,7 +3,6 @@
 import json
 import math
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from ethomake.errors import InputError
 from ethomake.project import PARTS
 from ethomake.project.messages import count_others, explain_error, show, suggest
 from ethomake.project.schemas import load_schema, resolve_reference, validator
+from ethomake.streams.registry import reject_weights
 
 # What `auto` means. DeepEthogram's fast, medium and slow (eLife 2021;10:e63377) compute each frame's own ten flows;
 # swift is fast with each flow computed once.
@@ -177,9 +177,5 @@ def _check_weights(settings: dict[str, Any]) -> None:
                 raise InputError(f"config: {section}.weights = {show(weights)}: there is no such file")
         elif section == "flow":
             raise InputError(f"config: flow.weights = {show(weights)}: must be none or a .safetensors file")
-        elif not re.fullmatch(r"(\w+_Weights\.)?[A-Z][A-Z0-9_]*", weights):
-            reason = "must be none, a file, or a name of torchvision such as IMAGENET1K_V1"
-            raise InputError(f"config: streams.weights = {show(weights)}: {reason}")
-        elif settings["streams"]["network"] == "resnet3d_34":
-            reason = "torchvision has no weights for resnet3d_34; use none or a file"
+        elif reason := reject_weights(settings["streams"]["network"], weights):
             raise InputError(f"config: streams.weights = {show(weights)}: {reason}")

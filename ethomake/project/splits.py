@@ -32,15 +32,15 @@ def write_split(
     path: str | Path,
     parts: Mapping[str, Sequence[str]],
     *,
-    split: str,
+    run: str,
     seed: int,
     flow: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
-    """Write a split: `{"split", "seed", "train": [...], "validate": [...], "test": [...], "flow": {...}}`.
+    """Write the split of a run: `{"run", "seed", "train": [...], "validate": [...], "test": [...], "flow": {...}}`.
 
     Names are sorted. `flow` has the videos that the flow network trains and validates on.
     """
-    content = {"split": split, "seed": seed} | {name: sorted(parts[name]) for name in PARTS}
+    content = {"run": run, "seed": seed} | {name: sorted(parts[name]) for name in PARTS}
     write_json(path, content | ({"flow": {name: sorted(flow[name]) for name in PARTS[:2]}} if flow else {}))
 
 

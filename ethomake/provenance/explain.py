@@ -6,29 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ethomake.project.runs import STAGES
 from ethomake.provenance.record import NOT_PARAMETERS, plain
 
-# What lies where: a pattern of paths, what it is, and whether it is one of many, one a video.
-PLACES = [
-    (r"results/ingest/([^/]+)/.+", "the frames"),
-    (r"results/labels/([^/]+)\.csv", "the labels"),
-    (r"results/features/[^/]+/([^/]+)\.(?:zarr|json)", "the features"),
-    (r"results/sequence/[^/]+/probabilities/([^/]+)\.npy", "the probabilities"),
-    (r"results/predictions/[^/]+/([^/]+)\.csv", "the predictions"),
-    (r"results/bouts/([^/]+)\.csv", "the bouts"),
-    (r"results/ethograms/([^/]+)\.(?:png|svg)", "the ethograms"),
-    (r"results/flow/[^/]+/weights\.safetensors", "the weights of the flow network"),
-    (r"results/streams/[^/]+/spatial/weights\.safetensors", "the weights of the spatial stream"),
-    (r"results/streams/[^/]+/motion/weights\.safetensors", "the weights of the motion stream"),
-    (r"results/streams/[^/]+/joint/.+\.safetensors", "the weights of flow and streams, trained together"),
-    (r"results/sequence/[^/]+/weights\.safetensors", "the weights of the sequence model"),
-    (r"results/sequence/[^/]+/thresholds\.json", "the thresholds"),
-    (r"results/.+/history\.csv", "the course of a training"),
-    (r"results/.+/curves\.(?:png|svg)", "the learning curves"),
-    (r"results/evaluation/.+", "the evaluation"),
-    (r"results/summary\.csv", "the summary"),
-    (r"results/transitions\..+", "the transitions"),
-    (r"results/report\.html", "the report"),
+# What lies where: a pattern of paths and what it is; a group is the name of a video.
+PLACES = [pattern for stage in STAGES.values() for pattern in stage.results.items()]
+PLACES += [
     (r"results/models/.+", "what was taken from the bundle"),
     (r"results/bundle/.+", "the bundle of this project"),
 ]

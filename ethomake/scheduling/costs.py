@@ -9,9 +9,12 @@ Neither computes anything else; what is there already counts, too.
 import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from ethomake.project.runs import MAIN, ONCE, STAGES, VIDEO, Run, Split, find_homes, stages_made
 from ethomake.project.settings import PRESETS, resolve_settings
 from ethomake.scheduling.resources import Experiment, memory_to_ask, minutes_to_ask, need, seconds_to_take
+from ethomake.text import markdown_table
 
 HEADS = ("job", "number", "memory, MB", "limit, min", "GPU-hours", "core-hours")
 ON_GPU = {"train_flow": 8, "train_stream": 8, "train_joint": 8, "extract_features": 8, "train_sequence": 4}  # cores
@@ -49,29 +52,19 @@ def jobs_of(x: Experiment, packs: Sequence[Sequence[str]] = ()) -> Iterator[Job]
     """
     alone = [[name] for name in x.videos if name not in {name for pack in packs for name in pack}]
     groups = [*([name for name in pack if name in x.videos] for pack in packs), *alone]
-    groups = [[{"video": name} for name in names] for names in groups if names]
-    labelled, streams = set(x.labelled), x.settings["streams"]
-    trained = ["flow"] if "motion" in streams["enabled"] else []
-    trained += [*streams["enabled"], *(["joint"] if streams["joint_epochs"] else []), "sequence"]
-
-    yield from (("ingest_video", group) for group in groups)
-    yield from (("check_labels", own) for group in groups if (own := [at for at in group if at["video"] in labelled]))
-    for split, parts in x.splits.items():
-        own = {name for names in parts.values() for name in names} if split != "main" else set(x.videos)
-        seen = [some for group in groups if (some := [at | {"split": split} for at in group if at["video"] in own])]
-        if "flow" in trained:
-            yield "train_flow", [{"split": split}]
-        yield from (("train_stream", [{"split": split, "stream": stream}]) for stream in streams["enabled"])
-        if streams["joint_epochs"]:
-            yield "train_joint", [{"split": split}]
-        yield from (("extract_features", group) for group in seen)
-        yield "train_sequence", [{"split": split}]
-        yield from (("predict_video", group) for group in seen)
-        yield "fit_thresholds", [{"split": split}]
-        yield from (("draw_curves", [{"split": split}]) for _ in trained)
-    yield from ((rule, group) for rule in ("decide_behaviors", "draw_ethogram") for group in groups)
-    for rule in ("summarize_bouts", "count_transitions", "evaluate", "draw_evaluation", "write_report"):
-        yield rule, [{}]
+    labelled = set(x.labelled)
+    homes = find_homes(x.runs)
+    for name, run in x.runs.items():
+        for stage in stages_made(run, homes):
+            every = {"run": name} | ({"stream": stage} if stage in ("spatial", "motion") else {})
+            for rule, each in STAGES[stage].rules.items():
+                if each == ONCE:
+                    yield rule, [every]
+                    continue
+                for group in groups:
+                    videos = [video for video in group if each == VIDEO or video in labelled]
+                    if videos:
+                        yield rule, [every | {"video": video} for video in videos]
 
 
 def price(x: Experiment, jobs: Sequence[Job], threads: Callable[[str], int], gpus: Callable[[str], int]) -> list[Price]:
@@ -99,32 +92,25 @@ def table(rows: Sequence[Price]) -> str:
     ]
     total = (sum(row.jobs for row in rows), sum(row.gpu_hours for row in rows), sum(row.core_hours for row in rows))
     cells.append(("all", f"{total[0]}", "", "", _hours(total[1]), _hours(total[2])))
-    widths = [max(len(row[column]) for row in [HEADS, *cells]) for column in range(len(HEADS))]
-    lines = [HEADS, ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])], *cells]
-    return "\n".join(
-        f"| {line[0].ljust(widths[0])} | "
-        + " | ".join(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))
-        + " |"
-        for line in lines
-    )
+    return markdown_table(HEADS, cells, aligned=True)
 
 
 def _hours(hours: float) -> str:
     return f"{hours:.1f}" if hours >= 0.05 else ""
 
 
-def plan(videos: int, minutes: float, rate: float, splits: int, settings: Mapping) -> Experiment:
+def plan(videos: int, minutes: float, rate: float, splits: int, settings: dict[str, Any]) -> Experiment:
     """An experiment that is still to come: labelled videos of the same length, dealt out anew for each split."""
     names = [f"video{number}" for number in range(videos)]
-    edges = {"train": round(videos * SHARES["train"]), "validate": round(videos * SHARES["validate"])}
-    parts = {
-        "train": names[: edges["train"]],
-        "validate": names[edges["train"] : edges["train"] + edges["validate"]],
-        "test": names[edges["train"] + edges["validate"] :],
-    }
+    train, validate = (round(videos * SHARES[part]) for part in ("train", "validate"))
+    runs = {}
+    for number in range(splits):
+        dealt = names[number:] + names[:number]
+        parts = {"train": dealt[:train], "validate": dealt[train : train + validate], "test": dealt[train + validate :]}
+        name = MAIN if number == 0 else f"split{number}"
+        runs[name] = Run(name, Split(parts, parts, parts), settings)
     frames = round(minutes * 60 * rate)
-    every = {"main" if number == 0 else f"split{number}": parts for number in range(splits)}
-    return Experiment(settings, lambda name: frames, lambda name: frames * FRAME, names, every, every)
+    return Experiment(runs, lambda name: frames, lambda name: frames * FRAME, names)
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ethomake.errors import InputError
+from ethomake.failures import MISTAKE, forget_failure, read_failure
 from ethomake.files import read_json, remove, write_json
 
 FILE = Path("results/packs.json")
@@ -64,22 +65,24 @@ def run_pack(pack: Pack, threads: int) -> None:
     A mistake in the files of one video does not keep the others from being looked at, so that all mistakes are told.
 
     Raises:
-        SystemExit: with status 1, after the last, if there were such mistakes; at once for any other failure, and for a
-            mistake that two videos share.
+        SystemExit: with the status of a mistake, after the last, if there were such mistakes; at once for any other
+            failure, and for a mistake that two videos share.
     """
     for member in pack.members:  # else a failure could be looked for in the log of an earlier run
         remove(member.log[0])
+        forget_failure(member.log[0])
     mistakes = []
     for member in pack.members:
         globals_of_script = {"snakemake": replace(member, threads=threads)}
         try:
             runpy.run_path(pack.script, init_globals=globals_of_script, run_name="__main__")
         except SystemExit as end:
-            if not isinstance(end.__context__, InputError) or str(end.__context__) in mistakes:
+            told = read_failure(member.log[0])
+            if end.code != MISTAKE or told in mistakes:
                 raise
-            mistakes.append(str(end.__context__))
+            mistakes.append(told)
     if mistakes:
-        sys.exit(1)
+        sys.exit(MISTAKE)
 
 
 def limits() -> tuple[int, int]:

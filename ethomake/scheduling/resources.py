@@ -10,9 +10,14 @@ No stage imports this module: to correct an estimate must not make results count
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from ethomake.flow.registry import FLOW_NETWORKS
+from ethomake.project.runs import MAIN, Run
+from ethomake.registry import NetworkCost
+from ethomake.streams.registry import STREAM_NETWORKS
 
 # --- constants -------------------------------------------------------------------------------------------------
 
@@ -68,24 +73,8 @@ UNKNOWN = 108_000  # frames of a video that is not there yet: an hour
 FRAME_BYTES = 2000  # of a video that was not ingested yet: few; most have more, and so fewer frames
 
 
-@dataclass(frozen=True)
-class Network:
-    """What a network needs where frames are 224x224 (a motion stream sees flow of half that side).
-
-    Attributes:
-        parameters: millions.
-        gflop: of a sample, forward.
-        held: MB a sample while it is learned: what the backward pass needs.
-        passing: MB a sample without a backward pass.
-    """
-
-    parameters: float
-    gflop: float
-    held: float
-    passing: float
-
-
-# Two steps of training at 224x224, peak in MB, by batch, of which 770 before work begins: flow of tiny_motion_net
+# What each network costs is in its record, in ethomake/flow/registry.py and ethomake/streams/registry.py. Measured were
+# two steps of training at 224x224, peak in MB, by batch, of which 770 before work begins: flow of tiny_motion_net
 # 1,274 (2) and 2,033 (6), in bfloat16 1,732 (6); motion_net 2,125 (2) and 2,969 (6), in bfloat16 2,443 (6);
 # tiny_motion_net_3d 1,398 (1) and 1,846 (3). Spatial resnet18 1,318 (8) and 1,811 (32), in bfloat16 1,372 (32);
 # resnet50 1,654 (4) and 2,822 (16); resnet3d_34 2,402 (1) and 2,841 (3). Motion resnet18 1,148 (8) and 1,263 (32);
@@ -93,19 +82,6 @@ class Network:
 # 1,970 (4), medium 3,456 (2), slow 4,644 (2). Extraction of 48 frames: swift 1,162, fast 1,164, medium 1,815, slow
 # 3,471 at least (it was stopped early). The estimates are 1.06 times as much or more. mobilenet_v2 was not measured
 # but guessed.
-NETWORKS = {
-    "tiny_motion_net": Network(2.0, 25.6, 200, 35),
-    "motion_net": Network(45.9, 44.4, 230, 50),
-    "tiny_motion_net_3d": Network(0.4, 62.0, 270, 100),
-    "spatial resnet18": Network(11.2, 3.6, 28, 12),
-    "motion resnet18": Network(11.2, 1.3, 8, 5),
-    "spatial resnet50": Network(24.6, 8.2, 100, 20),
-    "motion resnet50": Network(24.6, 2.5, 30, 8),
-    "spatial mobilenet_v2": Network(2.9, 0.6, 80, 20),
-    "motion mobilenet_v2": Network(2.9, 0.2, 25, 8),
-    "spatial resnet3d_34": Network(63.5, 78.6, 230, 110),
-    "motion resnet3d_34": Network(63.5, 17.1, 60, 30),
-}
 
 
 @dataclass(frozen=True)
@@ -131,23 +107,36 @@ class Need:
 
 @dataclass(frozen=True)
 class Experiment:
-    """What the needs of all jobs follow from.
+    """What the needs of all jobs follow from: the runs of a project, seen from one of them.
 
     Attributes:
-        settings: complete, as from `ethomake.project.settings.resolve_settings`.
+        runs: by name, with complete settings.
         frames: the number of frames of a video, by its name.
         megabytes: the size of a video file, by the name of the video.
         videos: the names of all.
-        splits: the videos that train, validate and test, by the names of split and part.
-        flow_splits: those that train and validate the flow network.
+        run: the name of the run whose jobs are meant.
     """
 
-    settings: Mapping[str, Any]
+    runs: Mapping[str, Run]
     frames: Callable[[str], int]
     megabytes: Callable[[str], float]
     videos: Sequence[str]
-    splits: Mapping[str, Mapping[str, Sequence[str]]]
-    flow_splits: Mapping[str, Mapping[str, Sequence[str]]]
+    run: str = MAIN
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Of the run."""
+        return self.runs[self.run].settings
+
+    @property
+    def parts(self) -> Mapping[str, Sequence[str]]:
+        """The videos that train, validate and test in the run."""
+        return self.runs[self.run].split.parts
+
+    @property
+    def flow_parts(self) -> Mapping[str, Sequence[str]]:
+        """The videos that train and validate the flow network of the run."""
+        return self.runs[self.run].split.flow
 
     @property
     def pixels(self) -> float:
@@ -161,17 +150,26 @@ class Experiment:
         return self.pixels * SIDE**2 * 3 / 1e6
 
     @property
-    def networks(self) -> list[Network]:
-        """The networks that features are extracted with."""
-        streams = self.settings["streams"]
-        names = [f"{kind} {streams['network']}" for kind in streams["enabled"]]
-        names += [self.settings["flow"]["network"]] if "motion" in streams["enabled"] else []
-        return [NETWORKS[name] for name in names]
+    def flow_network(self) -> NetworkCost:
+        """What the flow network costs."""
+        return FLOW_NETWORKS[self.settings["flow"]["network"]].cost
+
+    def stream_network(self, stream: str) -> NetworkCost:
+        """What the network of a stream costs."""
+        return STREAM_NETWORKS[self.settings["streams"]["network"]].costs[stream]
+
+    @property
+    def networks(self) -> list[NetworkCost]:
+        """What the networks cost that features are extracted with."""
+        enabled = self.settings["streams"]["enabled"]
+        flow = [self.flow_network] if "motion" in enabled else []
+        return [*map(self.stream_network, enabled), *flow]
 
     @property
     def labelled(self) -> list[str]:
-        """The videos that train, validate or test in any split."""
-        return sorted({name for parts in self.splits.values() for names in parts.values() for name in names})
+        """The videos that train, validate or test in any run."""
+        parts = [names for run in self.runs.values() for names in run.split.parts.values()]
+        return sorted({name for names in parts for name in names})
 
     def total(self, videos: Iterable[str]) -> int:
         """Frames of some videos."""
@@ -192,30 +190,30 @@ def decode(x: Experiment, video: str) -> Need:
     return Need(PLAIN + FFMPEG + 35e-6 * frames, START + READ_FRAME * frames + READ_MEGABYTE * x.megabytes(video))
 
 
-def learn_flow(x: Experiment, split: str) -> Need:
+def learn_flow(x: Experiment) -> Need:
     """Training of the flow network, on windows of frames."""
-    flow, videos = x.settings["flow"], x.flow_splits[split]
+    flow, videos = x.settings["flow"], x.flow_parts
     samples, checks = x.total(videos["train"]), min(FLOW_CHECKS, x.total(videos["validate"]))
     kept = x.in_memory(videos["train"]) + checks * WINDOW * x.image
-    return _with_torch(_learn(x, [NETWORKS[flow["network"]]], flow, flow["epochs"], samples, checks, WINDOW, kept))
+    return _with_torch(_learn(x, [x.flow_network], flow, flow["epochs"], samples, checks, WINDOW, kept))
 
 
-def learn_stream(x: Experiment, split: str, stream: str) -> Need:
+def learn_stream(x: Experiment, stream: str) -> Need:
     """Training of one stream, on frames or on flow."""
     streams = x.settings["streams"]
-    samples, checks, kept = _labelled_frames(x, split)
-    clip, flow = (WINDOW if streams["network"] == "resnet3d_34" else 1), Need()
+    samples, checks, kept = _labelled_frames(x)
+    clip, flow = (WINDOW if STREAM_NETWORKS[streams["network"]].volumetric else 1), Need()
     if stream == "motion":
-        clip, flow = _flow(x, split, samples, checks)
+        clip, flow = _flow(x, samples, checks)
         kept = kept if clip == WINDOW else 0.0
-    networks = [NETWORKS[f"{stream} {streams['network']}"]]
+    networks = [x.stream_network(stream)]
     return _with_torch(_learn(x, networks, streams, streams["epochs"], samples, checks, clip, kept) + flow)
 
 
-def learn_jointly(x: Experiment, split: str) -> Need:
+def learn_jointly(x: Experiment) -> Need:
     """Training of all three networks together, on windows of frames."""
     streams = x.settings["streams"]
-    samples, checks, kept = _labelled_frames(x, split)
+    samples, checks, kept = _labelled_frames(x)
     return _with_torch(_learn(x, x.networks, streams, streams["joint_epochs"], samples, checks, WINDOW, kept))
 
 
@@ -227,17 +225,17 @@ def extract(x: Experiment, video: str) -> Need:
     held, loading = 4 * block * x.image + 12e-6 * rows, frames * DECODE * x.pixels
     need = Need(held + WORKSPACE, loading, held, loading)
     for kind in streams["enabled"]:
-        need += _pass(x, NETWORKS[f"{kind} {streams['network']}"], frames, AT_ONCE[kind])
+        need += _pass(x, x.stream_network(kind), frames, AT_ONCE[kind])
     if "motion" in streams["enabled"]:
         windows, tracks = (frames / FLOWS, 2 * block * x.image / 3) if flow["reuse"] else (frames, 0.0)
-        need += Need(memory=tracks) + _pass(x, NETWORKS[flow["network"]], windows, AT_ONCE["flow"])
+        need += Need(memory=tracks) + _pass(x, x.flow_network, windows, AT_ONCE["flow"])
     return _with_torch(need)
 
 
-def learn_sequence(x: Experiment, split: str) -> Need:
+def learn_sequence(x: Experiment) -> Need:
     """Training of the sequence model, on the features of whole videos."""
     plan, width = x.settings["sequence"], FEATURES * len(x.settings["streams"]["enabled"])
-    samples, checks = (x.total(x.splits[split][part]) for part in ("train", "validate"))
+    samples, checks = (x.total(x.parts[part]) for part in ("train", "validate"))
     windows = math.ceil(samples / plan["window"])
     steps, batch = plan["epochs"] * _steps(plan, windows), min(plan["batch"], windows) * plan["window"]
     kept, waiting = 2e-6 * (samples + checks) * width, IN_FLIGHT * 4e-6 * batch * width
@@ -277,23 +275,23 @@ def compare(x: Experiment, videos: Sequence[str]) -> Need:
     return tables(x, videos, passes=4 + x.settings["evaluation"]["chance_shifts"] * SHIFTED_CELL / CELL)
 
 
-def _labelled_frames(x: Experiment, split: str) -> tuple[int, int, float]:
+def _labelled_frames(x: Experiment) -> tuple[int, int, float]:
     """Frames to learn from, frames that judge an epoch, and MB of both where they are kept in memory."""
-    streams, parts = x.settings["streams"], [x.splits[split][part] for part in ("train", "validate")]
+    streams, parts = x.settings["streams"], [x.parts[part] for part in ("train", "validate")]
     samples, checks = map(x.total, parts)
     return samples, min(checks, streams["steps"] * streams["batch"]), sum(map(x.in_memory, parts))
 
 
-def _flow(x: Experiment, split: str, samples: int, checks: int) -> tuple[float, Need]:
+def _flow(x: Experiment, samples: int, checks: int) -> tuple[float, Need]:
     """The flow that a motion stream sees: how many images it takes to make that of a sample, and the rest it needs.
 
     As `ethomake.streams.sources.flow_source` decides, it is computed once and kept, or for each sample anew.
     """
     flow, streams = x.settings["flow"], x.settings["streams"]
-    network, batch = NETWORKS[flow["network"]], min(streams["batch"], samples)
+    network, batch = x.flow_network, min(streams["batch"], samples)
     drawn = streams["epochs"] * _steps(streams, samples) * batch
     if flow["reuse"]:  # where frames judge that lie apart, each may need two windows of its own
-        windows = (PHASES * samples + min(2 * FLOWS * checks, x.total(x.splits[split]["validate"]))) / FLOWS
+        windows = (PHASES * samples + min(2 * FLOWS * checks, x.total(x.parts["validate"]))) / FLOWS
     else:
         windows = samples + checks
     track = windows * FLOWS * x.image / 3
@@ -309,7 +307,7 @@ def _flow(x: Experiment, split: str, samples: int, checks: int) -> tuple[float, 
 
 def _learn(
     x: Experiment,
-    networks: Sequence[Network],
+    networks: Sequence[NetworkCost],
     plan: Mapping[str, Any],
     epochs: int,
     samples: int,
@@ -342,7 +340,7 @@ def _learn(
     )
 
 
-def _pass(x: Experiment, network: Network, samples: float, at_once: int) -> Need:
+def _pass(x: Experiment, network: NetworkCost, samples: float, at_once: int) -> Need:
     """Samples through a frozen network, `at_once` of them at a time."""
     gflop, weights = samples * network.gflop * x.pixels, FROZEN * network.parameters
     passing = min(at_once, samples) * network.passing * x.pixels
@@ -366,19 +364,19 @@ WORK: dict[str, Callable[[Experiment, Mapping[str, str]], Need]] = {
     "draw_video": lambda x, at: Need(FIGURES + FFMPEG, START + DRAW_FRAME * x.frames(at["video"])),
     "ingest_video": lambda x, at: decode(x, at["video"]),
     "check_labels": lambda x, at: tables(x, [at["video"]]),
-    "train_flow": lambda x, at: learn_flow(x, at["split"]),
-    "train_stream": lambda x, at: learn_stream(x, at["split"], at["stream"]),
-    "train_joint": lambda x, at: learn_jointly(x, at["split"]),
+    "train_flow": lambda x, at: learn_flow(x),
+    "train_stream": lambda x, at: learn_stream(x, at["stream"]),
+    "train_joint": lambda x, at: learn_jointly(x),
     "extract_features": lambda x, at: extract(x, at["video"]),
-    "train_sequence": lambda x, at: learn_sequence(x, at["split"]),
+    "train_sequence": lambda x, at: learn_sequence(x),
     "predict_video": lambda x, at: predict(x, at["video"]),
-    "fit_thresholds": lambda x, at: tables(x, x.splits[at["split"]]["validate"]),
+    "fit_thresholds": lambda x, at: tables(x, x.parts["validate"]),
     "decide_behaviors": lambda x, at: tables(x, [at["video"]]),
     "draw_ethogram": lambda x, at: tables(x, [at["video"]], figures=1),
     "draw_curves": lambda x, at: Need(FIGURES, START + FIGURE),
     "summarize_bouts": lambda x, at: summarize(x, PLAIN, 0),
     "count_transitions": lambda x, at: summarize(x, FIGURES, FIGURE),
-    "evaluate": lambda x, at: compare(x, x.splits["main"]["test"]),
+    "evaluate": lambda x, at: compare(x, x.parts["test"]),
     "draw_evaluation": lambda x, at: Need(FIGURES, START + 10 * FIGURE),
     "write_report": lambda x, at: summarize(x, FIGURES + REPORT, 0),
     "make_bundle": lambda x, at: Need(TORCH) + tables(x, x.labelled),
@@ -394,7 +392,7 @@ def need(x: Experiment, rule: str, jobs: Sequence[Mapping[str, str]]) -> Need:
     Args:
         jobs: the wildcards of each.
     """
-    needs = [astuple(WORK[rule](x, {"split": "main", **at})) for at in jobs]
+    needs = [astuple(WORK[rule](replace(x, run=at.get("run", MAIN)), at)) for at in jobs]
     memory, seconds, memory_beside_gpu, seconds_beside_gpu, gpu_seconds = zip(*needs, strict=True)
     return Need(max(memory), sum(seconds), max(memory_beside_gpu), sum(seconds_beside_gpu), sum(gpu_seconds))
 

@@ -2,7 +2,8 @@
 
 An output depends on the features of at most `reach` frames on each side. A network treats frames outside its input
 as zeros, so a window's outputs are those of the whole video except for `reach` frames at borders that are not the
-video's own: windows that overlap by `2 * reach` give each frame the same prediction wherever they fall.
+video's own: windows that overlap by `2 * reach` give each frame the same prediction wherever they fall. Their records
+are in `ethomake.sequence.registry`.
 """
 
 from typing import Any
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ethomake.errors import InputError
+from ethomake.sequence.registry import SEQUENCE_NETWORKS
 
 FRAMES_AT_ONCE = 16  # that the TGM filters in one matrix product
 
@@ -153,10 +155,6 @@ class TCN(nn.Module):
         return self.leave(self.blocks(entered)).transpose(1, 2)
 
 
-# A further network is a class with `reach` and this forward, and a word here.
-SEQUENCE_NETWORKS: dict[str, type[nn.Module]] = {"tgm": TGM, "tcn": TCN}
-
-
 def build_sequence_network(name: str, inputs: int, outputs: int, settings: dict[str, Any]) -> nn.Module:
     """A new sequence network.
 
@@ -174,4 +172,4 @@ def build_sequence_network(name: str, inputs: int, outputs: int, settings: dict[
         raise InputError(f"config: sequence.network {name!r} is not known; choose one of {known}")
     if settings["filter_length"] % 2 == 0:
         raise InputError(f"config: sequence.filter_length is {settings['filter_length']}; give an odd number of frames")
-    return SEQUENCE_NETWORKS[name](inputs, outputs, settings)
+    return SEQUENCE_NETWORKS[name].make(inputs, outputs, settings)

@@ -1,157 +1,80 @@
 """Networks that turn frames or optic flow into a vector of 512 features and logits of the behaviors.
 
 Inputs have the time axis second, whatever the network:
-    spatial: normalized frames (B, T, 3, H, W); the middle `needs` of them are seen (1 by 2D networks, all by 3D ones);
+    spatial: normalized frames (B, T, 3, H, W), of which the middle `context_frames` are seen: 1 by 2D networks, all by
+        3D ones;
     motion: flows as the flow networks give them, (B, 2 * (frames - 1), h, w), channels dx0, dy0, dx1, dy1, ...
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
-from torchvision import models
 
 from ethomake.errors import InputError
+
+# Imported so that backbones count as code of the stages that import this module: makers are named by text only.
+from ethomake.streams import backbones  # noqa: F401
+from ethomake.streams.registry import STREAM_NETWORKS
 
 FEATURES = 512
 Kind = Literal["spatial", "motion"]
 
 
 class Stream(nn.Module):
-    """A body that sees, features, and a head that names behaviors.
+    """Backbone, projection to 512 features, and a head that classifies behaviors.
+
+    Modules are saved under the names `body`, `reduce` and `head`, which begin the keys of all weights files; they are
+    read as `backbone`, `projection` and `head`.
 
     Attributes:
         kind: "spatial" or "motion".
         network: its name in the config.
-        needs: frames around (and with) the frame in question that must be read.
-        body: from images to a vector; its keys are those of the public weights.
-        reduce: from the body's vector to 512 features.
+        volumetric: whether the backbone is 3D.
+        context_frames: frames around (and with) the frame in question that must be read.
         head: dropout and a linear layer.
     """
 
     def __init__(self, network: str, kind: Kind, outputs: int, frames: int = 11, dropout: float = 0.25) -> None:
         super().__init__()
-        make, self.volumetric = STREAM_NETWORKS[network]
-        self.network, self.kind, self.frames = network, kind, frames
-        self.needs = frames if kind == "motion" or self.volumetric else 1
-        spatial_channels = 3 if kind == "spatial" else 2 if self.volumetric else 2 * (frames - 1)
-        self.body, width = make(spatial_channels)
+        record = STREAM_NETWORKS[network]
+        self.network, self.kind, self.frames, self.volumetric = network, kind, frames, record.volumetric
+        self.context_frames = frames if kind == "motion" or self.volumetric else 1
+        channels = 3 if kind == "spatial" else 2 if self.volumetric else 2 * (frames - 1)
+        self.body, width = record.make(channels)
         self.reduce = (
             nn.Identity() if width == FEATURES else nn.Sequential(nn.Linear(width, FEATURES), nn.ReLU(inplace=True))
         )
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(FEATURES, outputs))
 
-    def arrange(self, inputs: Tensor) -> Tensor:
-        """The input as the body wants it: (B, C, H, W), or (B, C, T, H, W) for a 3D network."""
+    @property
+    def backbone(self) -> nn.Module:
+        """From images to a vector; the keys of its state dict are those of public weights."""
+        return self.body
+
+    @property
+    def projection(self) -> nn.Module:
+        """From the backbone's vector to 512 features."""
+        return self.reduce
+
+    def to_backbone_layout(self, inputs: Tensor) -> Tensor:
+        """The input in the layout of the backbone: (B, C, H, W), or (B, C, T, H, W) for a 3D network."""
         if self.kind == "motion":
             return inputs.unflatten(1, (self.frames - 1, 2)).transpose(1, 2) if self.volumetric else inputs
-        first = (inputs.shape[1] - self.needs) // 2
+        first = (inputs.shape[1] - self.context_frames) // 2
         if self.volumetric:
-            return inputs[:, first : first + self.needs].transpose(1, 2)
+            return inputs[:, first : first + self.context_frames].transpose(1, 2)
         return inputs[:, first]
 
     def features(self, inputs: Tensor) -> Tensor:
         """(B, 512)."""
-        return self.reduce(self.body(self.arrange(inputs)))
+        return self.projection(self.backbone(self.to_backbone_layout(inputs)))
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Features (B, 512) and logits (B, outputs)."""
         features = self.features(inputs)
         return features, self.head(features)
-
-
-class Block3D(nn.Module):
-    """Two 3x3x3 convolutions and a shortcut."""
-
-    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv3d(inputs, outputs, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm3d(outputs)
-        self.conv2 = nn.Conv3d(outputs, outputs, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm3d(outputs)
-        self.downsample = None
-        if stride != 1 or inputs != outputs:
-            self.downsample = nn.Sequential(nn.Conv3d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm3d(outputs))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, inputs, T, H, W) -> (B, outputs, T / stride, H / stride, W / stride)."""
-        shortcut = x if self.downsample is None else self.downsample(x)
-        return F.relu(self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x))))) + shortcut)
-
-
-class ResNet3D34(nn.Module):
-    """ResNet34 with every convolution over time too (Hara et al., 2018): 63.5 million parameters.
-
-    Keys are named as in torchvision's ResNets, as public 3D weights are.
-    """
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv3d(channels, 64, 7, (1, 2, 2), 3, bias=False)
-        self.bn1 = nn.BatchNorm3d(64)
-        inputs = 64
-        for stage, (outputs, blocks) in enumerate([(64, 3), (128, 4), (256, 6), (512, 3)], start=1):
-            layers = [Block3D(inputs, outputs, 1 if stage == 1 else 2)]
-            layers += [Block3D(outputs, outputs, 1) for _ in range(blocks - 1)]
-            setattr(self, f"layer{stage}", nn.Sequential(*layers))
-            inputs = outputs
-        for module in self.modules():
-            if isinstance(module, nn.Conv3d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, T, H, W) -> (B, 512)."""
-        x = F.max_pool3d(F.relu(self.bn1(self.conv1(x))), 3, 2, 1)
-        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
-        return x.mean((2, 3, 4))
-
-
-def _widen(convolution: nn.Conv2d, channels: int) -> nn.Conv2d:
-    """The same first convolution for another number of input channels; torchvision's where it is 3."""
-    if channels == convolution.in_channels:
-        return convolution
-    new = nn.Conv2d(
-        channels,
-        convolution.out_channels,
-        convolution.kernel_size,
-        convolution.stride,
-        convolution.padding,
-        bias=False,
-    )
-    nn.init.kaiming_normal_(new.weight, mode="fan_out", nonlinearity="relu")
-    return new
-
-
-def _resnet(make: Callable[..., models.ResNet]) -> Callable[[int], tuple[nn.Module, int]]:
-    def body(channels: int) -> tuple[nn.Module, int]:
-        network = make(weights=None)
-        width = network.fc.in_features
-        network.conv1, network.fc = _widen(network.conv1, channels), nn.Identity()
-        return network, width
-
-    return body
-
-
-def _mobilenet_v2(channels: int) -> tuple[nn.Module, int]:
-    network = models.mobilenet_v2(weights=None)
-    network.features[0][0] = _widen(network.features[0][0], channels)
-    network.classifier = nn.Identity()
-    return network, network.last_channel
-
-
-def _resnet3d_34(channels: int) -> tuple[nn.Module, int]:
-    return ResNet3D34(channels), FEATURES
-
-
-# Name in the config -> (maker of a body for so many channels with the length of its vector, whether it is 3D).
-STREAM_NETWORKS: dict[str, tuple[Callable[[int], tuple[nn.Module, int]], bool]] = {
-    "resnet18": (_resnet(models.resnet18), False),
-    "resnet50": (_resnet(models.resnet50), False),
-    "mobilenet_v2": (_mobilenet_v2, False),
-    "resnet3d_34": (_resnet3d_34, True),
-}
 
 
 def build_stream(network: str, kind: Kind, outputs: int, frames: int = 11, dropout: float = 0.25) -> Stream:

@@ -10,15 +10,14 @@ from torchvision import models
 
 from ethomake.errors import InputError
 from ethomake.streams.networks import Stream
+from ethomake.streams.registry import STREAM_NETWORKS
 
-# First convolution of each body, and the classifier that a body does without.
-STEMS = {"mobilenet_v2": "features.0.0.weight"}
-CLASSIFIERS = ("fc.", "classifier.")
+CLASSIFIERS = ("fc.", "classifier.")  # that a backbone does without
 SHOWN = 3
 
 
 def load_pretrained(stream: Stream, weights: str | Path) -> frozenset[str]:
-    """Load weights into a stream's body; its head stays new.
+    """Load weights into a stream's backbone; its head stays new.
 
     A first convolution made for RGB is turned into one for other channels: each gets the mean over R, G and B.
 
@@ -36,7 +35,7 @@ def load_pretrained(stream: Stream, weights: str | Path) -> frozenset[str]:
     """
     if str(weights) == "none":
         return frozenset()
-    known = _torchvision_weights(stream.network)
+    known = STREAM_NETWORKS[stream.network].weights
     if str(weights) in known:
         given = _fetch(stream.network, str(weights))
     elif Path(weights).is_file():
@@ -48,10 +47,6 @@ def load_pretrained(stream: Stream, weights: str | Path) -> frozenset[str]:
             f"give none, a file, or one of {names}"
         )
     return _fill(stream, given, weights)
-
-
-def _torchvision_weights(network: str) -> list[str]:
-    return list(models.get_model_weights(network).__members__) if network in models.list_models() else []
 
 
 def _fetch(network: str, name: str) -> dict[str, Tensor]:
@@ -84,18 +79,18 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 
 def _fill(stream: Stream, given: dict[str, Tensor], source: str | Path) -> frozenset[str]:
-    if any(key.startswith("body.") for key in given):  # a stream of ours: the reducing layer comes along
+    if any(key.startswith("body.") for key in given):  # a stream of ours: the projection comes along
         given = {key: value for key, value in given.items() if not key.startswith("head.")}
     else:
         given = {f"body.{key}": value for key, value in given.items() if not key.startswith(CLASSIFIERS)}
     wanted = {key: value for key, value in stream.state_dict().items() if not key.startswith("head.")}
-    own_reduce = not any(key.startswith("reduce.") for key in given)
+    own_projection = not any(key.startswith("reduce.") for key in given)
     needed = {
         key
         for key in wanted
-        if not key.endswith("num_batches_tracked") and not (own_reduce and key.startswith("reduce."))
+        if not key.endswith("num_batches_tracked") and not (own_projection and key.startswith("reduce."))
     }
-    stem = "body." + STEMS.get(stream.network, "conv1.weight")
+    stem = f"body.{STREAM_NETWORKS[stream.network].stem}.weight"
     if stem in given:
         given[stem] = fit_stem(given[stem], wanted[stem].shape[1])
     _complain(source, stream, "lack", sorted(needed - given.keys()))

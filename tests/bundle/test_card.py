@@ -38,9 +38,9 @@ def test_every_row_of_a_table_has_all_columns(card):
         assert len({row.count("|") for row in table}) == 1
 
 
-def test_without_test_videos_nobody_knows_how_good_it_is(parts, tmp_path):
+def test_without_test_videos_it_says_that_it_was_not_evaluated(parts, tmp_path):
     make_bundle(tmp_path / "untested", **parts | {"evaluation": []})
-    assert "Nobody knows: there were no test videos" in (tmp_path / "untested/README.md").read_text()
+    assert "Not evaluated: there were no test videos" in (tmp_path / "untested/README.md").read_text()
 
 
 def test_names_cannot_break_the_page(made, parts):

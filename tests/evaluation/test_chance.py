@@ -1,15 +1,20 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, average_precision_score, f1_score
 
-from ethomake.evaluation.chance import APART, Video, shifted_metrics, summarize_shifts
+from ethomake.evaluation.chance import APART, shifted_metrics, summarize_shifts
+from ethomake.evaluation.videos import ScoredVideo
 
 
 def make(seed, frames=300, behaviors=2):
     random = np.random.default_rng(seed)
     labels = (random.random((frames, behaviors)) < 0.3).astype(np.int8)
     probabilities = np.round(np.clip(labels * 0.4 + random.random((frames, behaviors)) * 0.6, 0, 1), 2)
-    return Video(labels, (probabilities > 0.5).astype(np.int8), probabilities)
+    return ScoredVideo(
+        f"video{seed}", labels, (probabilities > 0.5).astype(np.int8), probabilities, np.arange(frames + 1) / 10
+    )
 
 
 def test_each_shift_agrees_with_scikit_learn():
@@ -34,7 +39,7 @@ def test_each_shift_agrees_with_scikit_learn():
 
 def test_a_perfect_model_is_far_above_chance_and_noise_is_not():
     video = make(3, frames=2000, behaviors=1)
-    perfect = Video(video.labels, video.labels, video.labels.astype(float))
+    perfect = replace(video, decisions=video.labels, probabilities=video.labels.astype(float))
     share = video.labels.mean()
     found = shifted_metrics([perfect], 40, seed=0)
     assert summarize_shifts(found["f1"][:, 0])["p95"] < share + 0.1

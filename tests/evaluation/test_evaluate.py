@@ -8,12 +8,11 @@ from sklearn import metrics as reference
 from ethomake.errors import InputError
 from ethomake.ethogram.tables import Predictions, read_predictions, write_predictions
 from ethomake.evaluation.evaluate import evaluate, thin
-from ethomake.evaluation.figures import FIGURES, draw_evaluation
+from ethomake.evaluation.figures import draw_evaluation
+from ethomake.evaluation.files import FIGURES, TABLES
 from ethomake.labels.table import LabelTable, write_labels
 
 BEHAVIORS = ("walk", "rest", "never")
-DRAWN = ("metrics.json", "precision_recall.csv", "calibration.csv", "confusion.csv", "bout_statistics.csv")
-TABLES = ("metrics.json", "metrics.csv", "per_video.csv", *DRAWN[1:])
 
 
 def write_video(folder, name, seed, frames=240):
@@ -32,9 +31,10 @@ def write_video(folder, name, seed, frames=240):
 
 def run(folder, test, shifts=5):
     folder.mkdir(exist_ok=True)
-    outputs = [folder / name for name in TABLES]
-    evaluate(test, *outputs, behaviors=BEHAVIORS, chance_shifts=shifts, seed=0)
-    return json.loads(outputs[0].read_text()), {path.stem: read(path) for path in outputs[1:]}
+    evaluate(test, folder, behaviors=BEHAVIORS, chance_shifts=shifts, seed=0)
+    assert sorted(path.name for path in folder.iterdir() if path.suffix in (".csv", ".json")) == sorted(TABLES)
+    tables = {path.stem: read(path) for path in folder.glob("*.csv")}
+    return json.loads((folder / "metrics.json").read_text()), tables
 
 
 def read(path):
@@ -100,7 +100,7 @@ def test_without_test_videos_everything_is_written_and_empty(tmp_path, capsys):
     assert tables["per_video"] == []
     assert "no test video" in capsys.readouterr().err
     out = tmp_path / "out"
-    draw_evaluation(*(out / name for name in DRAWN), out, behaviors=BEHAVIORS, colors={})
+    draw_evaluation(out, out, behaviors=BEHAVIORS, colors={})
     assert all((out / f"{name}.svg").stat().st_size for name in FIGURES)
 
 
@@ -108,10 +108,9 @@ def test_figures_are_the_same_bytes_again(tmp_path):
     files = [write_video(tmp_path, "a", 0)[0]]
     out = tmp_path / "out"
     run(out, files)
-    inputs = [out / name for name in DRAWN]
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
-        draw_evaluation(*inputs, tmp_path / folder, behaviors=BEHAVIORS, colors={"walk": "#123456"})
+        draw_evaluation(out, tmp_path / folder, behaviors=BEHAVIORS, colors={"walk": "#123456"})
     for name in FIGURES:
         for suffix in ("png", "svg"):
             one, two = ((tmp_path / folder / f"{name}.{suffix}").read_bytes() for folder in ("one", "two"))
@@ -163,11 +162,10 @@ def test_a_test_video_that_was_learned_from_is_refused(tmp_path):
     (tmp_path / "other.json").write_text(json.dumps({"video": "other", "frames_digest": "sha256:2"}))
     facts = json.loads(files[2].read_text())
     files[2].write_text(json.dumps(facts | {"frames_digest": "sha256:1"}))
-    outputs = [tmp_path / name for name in TABLES]
     options = {"behaviors": BEHAVIORS, "chance_shifts": 1, "seed": 0}
-    evaluate([files], *outputs, **options, learned=[tmp_path / "other.json"])
+    evaluate([files], tmp_path, **options, learned=[tmp_path / "other.json"])
     with pytest.raises(InputError, match="a tests, but its frames are those of twin"):
-        evaluate([files], *outputs, **options, learned=[tmp_path / "other.json", tmp_path / "twin.json"])
+        evaluate([files], tmp_path, **options, learned=[tmp_path / "other.json", tmp_path / "twin.json"])
 
 
 def test_confusion_leaves_out_a_behavior_that_is_scored_nowhere(tmp_path):
@@ -178,6 +176,5 @@ def test_confusion_leaves_out_a_behavior_that_is_scored_nowhere(tmp_path):
     assert [row["human"] for row in tables["confusion"]] == ["walk", "never", "background"]
     counted = sum(float(row[name]) for row in tables["confusion"] for name in ("walk", "never", "background"))
     assert counted == 220  # the first 20 frames are not scored for walking
-    inputs = [tmp_path / "out" / name for name in DRAWN]
-    draw_evaluation(*inputs, tmp_path / "figures", behaviors=BEHAVIORS, colors={})
+    draw_evaluation(tmp_path / "out", tmp_path / "figures", behaviors=BEHAVIORS, colors={})
     assert content["behaviors"]["rest"]["f1"] is None

@@ -19,30 +19,30 @@ def test_project_is_read(project):
     loaded = load_project(BASE)
     assert list(loaded.videos) == ["mouse0", "mouse1", "mouse2", "mouse3", "mouse4", "new"]
     assert loaded.videos["mouse1"].labels == "1.csv"
-    assert sorted(chain(*loaded.parts.values())) == ["mouse0", "mouse1", "mouse2", "mouse3", "mouse4"]
-    assert [len(loaded.parts[part]) for part in ("train", "validate", "test")] == [3, 1, 1]
+    assert sorted(chain(*loaded.main.split.parts.values())) == ["mouse0", "mouse1", "mouse2", "mouse3", "mouse4"]
+    assert [len(loaded.main.split.parts[part]) for part in ("train", "validate", "test")] == [3, 1, 1]
 
 
 def test_videos_keep_their_part_and_fixed_parts_win(project):
-    before = load_project(BASE).parts
+    before = load_project(BASE).main.split.parts
     Path("results/splits").mkdir(parents=True)
     Path("results/splits/main.json").write_text(json.dumps(before))
     with project.open("a") as table:
         table.write("another,new2.mp4,0.csv,animal7\n")
     Path("new2.mp4").write_bytes(b"")
-    after = load_project({**BASE, "seed": 5}).parts
+    after = load_project({**BASE, "seed": 5}).main.split.parts
     for part, names in before.items():
         assert set(names) <= set(after[part])
     assert "another" in chain(*after.values())
 
 
 def test_an_assigned_split_is_a_fixed_point_and_reads_no_labels(project):
-    before = load_project(BASE).parts
+    before = load_project(BASE).main.split.parts
     Path("results/splits").mkdir(parents=True)
     Path("results/splits/main.json").write_text(json.dumps(before))
     for number in range(5):
         Path(f"{number}.csv").write_text("changed beyond recognition")
-    assert load_project(BASE).parts == before
+    assert load_project(BASE).main.split.parts == before
 
 
 def test_nothing_labelled_is_said(project):
@@ -54,14 +54,14 @@ def test_nothing_labelled_is_said(project):
 def test_no_test_video_is_a_note(project):
     project.write_text("video,path,labels,part\na,0.mp4,0.csv,train\nb,1.mp4,1.csv,validate\n")
     loaded = load_project(BASE)
-    assert loaded.parts == {"train": ["a"], "validate": ["b"], "test": []}
+    assert loaded.main.split.parts == {"train": ["a"], "validate": ["b"], "test": []}
     assert any("no test video" in note for note in loaded.notes)
 
 
 def test_flow_without_a_validation_video_is_a_note(project):
     project.write_text("video,path,labels,part\na,0.mp4,0.csv,train\nb,1.mp4,1.csv,validate\n")
     loaded = load_project({**BASE, "flow": {"videos": ["a", "b"]}})
-    assert loaded.flow_parts == {"train": ["a", "b"], "validate": []}
+    assert loaded.main.split.flow == {"train": ["a", "b"], "validate": []}
     assert any("flow.videos names all validation videos" in note for note in loaded.notes)
     kept = {"train": ["a"], "validate": ["b"]}
     parts = {"train": ["a"], "validate": ["b", "c"], "test": []}
@@ -73,7 +73,7 @@ def test_labels_that_lack_a_behavior_stop_before_any_job(project):
     with pytest.raises(InputError, match=r"1\.csv, line 1: there is no column 'groom'.*did you mean Groom\?.*mouse1"):
         load_project(BASE)
     project.write_text("video,path,labels,part,scored\na,0.mp4,0.csv,train,\nb,1.mp4,1.csv,validate,rear\n")
-    assert load_project(BASE).parts["validate"] == ["b"]
+    assert load_project(BASE).main.split.parts["validate"] == ["b"]
 
 
 @pytest.mark.parametrize("content", ["[1]", '{"train": 3}'])
@@ -89,3 +89,50 @@ def test_importing_config_is_light():
         "import sys, ethomake.project.load; print([m for m in ('torch', 'matplotlib', 'zarr') if m in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_a_run_has_the_split_of_main_unless_it_says_otherwise(project):
+    loaded = load_project({**BASE, "runs": {"wide": {"sequence": {"hidden": 7}, "seed": 3}}})
+    assert list(loaded.runs) == ["main", "wide"]
+    wide = loaded.runs["wide"]
+    assert wide.split == loaded.main.split
+    assert wide.settings["sequence"]["hidden"] == 7
+    assert wide.settings["seed"] == 3
+    assert wide.settings["flow"] == loaded.main.settings["flow"]
+    assert "runs" not in loaded.main.settings
+    assert loaded.homes["flow", "wide"] == "wide"  # another seed
+    assert loaded.homes["ingest", "wide"] == "main"
+
+
+def test_a_run_may_name_the_videos_of_each_part(project):
+    parts = {"train": ["mouse0", "mouse1"], "validate": ["mouse2"], "test": ["mouse3"]}
+    loaded = load_project({**BASE, "runs": {"fold": {"parts": parts}}})
+    assert loaded.runs["fold"].split.parts == parts
+    assert loaded.runs["fold"].split.flow == {"train": parts["train"], "validate": parts["validate"]}
+
+
+def test_a_preset_of_a_run_is_resolved_for_it(project):
+    loaded = load_project({**BASE, "runs": {"paper": {"preset": "medium"}}})
+    assert loaded.runs["paper"].settings["streams"]["network"] == "resnet50"
+    assert loaded.main.settings["streams"]["network"] == "resnet18"
+
+
+@pytest.mark.parametrize(
+    ("runs", "message"),
+    [
+        ({"main": {}}, r"^config: runs.main: not a name for a run"),
+        ({"a b": {}}, r"^config: runs.a b: not a name for a run"),
+        ({"wide": 3}, r"^config: runs.wide = 3: "),
+        ({"wide": {"sequence": {"hiden": 1}}}, r"^config: runs.wide: .*hiden.*hidden"),
+        ({"wide": {"flow": {"epochs": 0}}}, r"^config: runs.wide: flow.epochs = 0: "),
+        ({"wide": {"behaviors": ["a"]}}, r"^config: runs.wide.behaviors: all runs of a project share behaviors"),
+        ({"fold": {"parts": {"train": ["nobody"]}}}, r'^config: runs.fold.parts.train = "nobody": no labelled video'),
+        ({"fold": {"parts": {"train": ["mouse0"], "test": ["mouse0"]}}}, r'runs.fold.parts.test = "mouse0": .*train'),
+        ({"fold": {"parts": {"train": ["mouse0"]}}}, r"^config: runs.fold.parts: no video in validate"),
+        ({"fold": {"parts": {"learn": ["mouse0"]}}}, r"^config: runs.fold.parts.*learn"),
+    ],
+    ids=str,
+)
+def test_a_wrong_run_is_told_with_its_name(project, runs, message):
+    with pytest.raises(InputError, match=message):
+        load_project({**BASE, "runs": runs})

@@ -28,9 +28,9 @@ def test_check_warns_and_refuses():
 
 def test_the_file_of_a_split(tmp_path):
     path = tmp_path / "splits" / "main.json"
-    write_split(path, {"test": ["c"], "train": ["b", "a"], "validate": []}, split="main", seed=4)
+    write_split(path, {"test": ["c"], "train": ["b", "a"], "validate": []}, run="main", seed=4)
     content = json.loads(path.read_text())
-    assert content == {"split": "main", "seed": 4, "train": ["a", "b"], "validate": [], "test": ["c"]}
+    assert content == {"run": "main", "seed": 4, "train": ["a", "b"], "validate": [], "test": ["c"]}
     assert read_split(path) == content
     assert read_split(tmp_path / "none.json") == {}
 

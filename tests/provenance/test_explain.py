@@ -15,7 +15,7 @@ def why(before=None, inputs=(), parameters=None, modules=None, **findings):
 
 
 def test_a_result_that_was_never_made_and_one_that_is_gone():
-    missing = ["results/bouts/a.csv"]
+    missing = ["results/ethograms/main/bouts/a.csv"]
     assert why(missing=missing, remade=["results/labels/a.csv"]) == "there is no result yet"
     assert why(record(), missing=missing) == "its result is gone: the bouts of a"
 
@@ -92,9 +92,17 @@ def test_other_files_of_the_same_videos():
 def test_what_is_made_anew_is_told_by_kind():
     motion = "results/streams/main/motion/weights.safetensors"
     assert why(record(), remade=[motion]) == "it uses what is made anew: the weights of the motion stream"
-    many = [f"results/bouts/{video}.csv" for video in "abcdef"] + ["results/sequence/main/thresholds.json"]
+    many = [f"results/ethograms/main/bouts/{video}.csv" for video in "abcdef"] + [
+        "results/ethograms/main/thresholds.json"
+    ]
     assert why(record(), remade=many) == "it uses what is made anew: the bouts of 6 videos and the thresholds"
-    kinds = ["summary.csv", "transitions.svg", "report.html", "evaluation/metrics.json", "flow/main/curves.svg"]
+    kinds = [
+        "ethograms/main/summary.csv",
+        "ethograms/main/transitions.svg",
+        "report/main.html",
+        "evaluation/main/metrics.json",
+        "flow/main/curves.svg",
+    ]
     assert why(record(), remade=[f"results/{name}" for name in kinds]).endswith("the report, the summary and 1 more")
 
 

@@ -5,6 +5,7 @@ import pickle
 import pytest
 
 from ethomake.errors import InputError
+from ethomake.failures import MISTAKE, TRANSIENT, Failure, read_failure, write_failure
 from ethomake.scheduling.packs import Member, Pack, plan_packs, read_packs, run_pack, write_packs
 
 
@@ -117,28 +118,32 @@ def test_mistakes_in_some_videos_are_all_told(pack, tmp_path, capsys):
     (tmp_path / "fails").write_text('{"a": "a.mp4: damaged", "c": "c.mp4: no video"}')
     with pytest.raises(SystemExit) as ended:
         run_pack(pack, threads=1)
-    assert ended.value.code == 1
+    assert ended.value.code == MISTAKE
     assert capsys.readouterr().err.splitlines() == ["error: a.mp4: damaged", "error: c.mp4: no video"]
+    told = [read_failure(tmp_path / f"{video}.log") for video in "abc"]
+    assert told == [Failure(MISTAKE, "a.mp4: damaged"), None, Failure(MISTAKE, "c.mp4: no video")]
     assert (tmp_path / "b.txt").exists()
 
 
 @pytest.mark.parametrize(
-    ("fails", "told"),
-    [
-        ('{"a": "memory"}', ["error: the memory of this machine is not enough"]),  # would not be for the next one
-        ('{"a": "weights: damaged", "b": "weights: damaged"}', ["error: weights: damaged"] * 2),
+    ("fails", "told", "status"),
+    [  # the first would not be enough for the next one, either
+        ('{"a": "memory"}', ["error: the memory of this machine is not enough"], TRANSIENT),
+        ('{"a": "weights: damaged", "b": "weights: damaged"}', ["error: weights: damaged"] * 2, MISTAKE),
     ],
 )
-def test_what_would_fail_for_each_video_ends_the_pack_and_no_old_log_stays(pack, tmp_path, capsys, fails, told):
+def test_what_would_fail_for_each_video_ends_the_pack_and_no_old_log_stays(pack, tmp_path, capsys, fails, told, status):
     (tmp_path / "fails").write_text(fails)
     (tmp_path / "c.log").write_text("error: of another time")
+    write_failure(tmp_path / "c.log", Failure(MISTAKE, "of another time"))
     with pytest.raises(SystemExit) as ended:
         run_pack(pack, threads=1)
-    assert ended.value.code == 1
+    assert ended.value.code == status
     lines = capsys.readouterr().err.splitlines()
     assert [line.partition(";")[0] for line in lines] == told
     assert not (tmp_path / "c.txt").exists()
     assert not (tmp_path / "c.log").exists()
+    assert read_failure(tmp_path / "c.log") is None
 
 
 def test_a_defect_ends_the_pack_with_its_traceback(pack, tmp_path):

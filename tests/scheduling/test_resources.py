@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from ethomake.project.runs import Run, Split
 from ethomake.project.settings import PRESETS, resolve_settings
 from ethomake.scheduling import resources
 from ethomake.scheduling.resources import Experiment, Need, count_frames, memory_to_ask, minutes_to_ask, need
+from ethomake.streams.registry import STREAM_NETWORKS
 
 ROOT = Path(__file__).parents[2]
-MAIN = {"split": "main"}
+MAIN = {"run": "main"}
 
 
 def experiment(frames=18_000, videos=20, **changes):
@@ -22,7 +24,8 @@ def experiment(frames=18_000, videos=20, **changes):
     settings = resolve_settings({"behaviors": ["a", "b", "c", "d", "e"], **changes})
     names = [f"v{number}" for number in range(videos)]
     parts = {"train": names[:12], "validate": names[12:16], "test": names[16:]}
-    return Experiment(settings, lambda name: frames, lambda name: frames / 125, names, {"main": parts}, {"main": parts})
+    main = Run("main", Split(parts, parts, parts), settings)
+    return Experiment({"main": main}, lambda name: frames, lambda name: frames / 125, names)
 
 
 def of(rule, x, **wildcards):
@@ -70,7 +73,7 @@ def test_every_job_of_every_preset_has_an_estimate():
                 found = of(rule, x, stream=stream)
                 assert 0 < found.memory < 100_000
                 assert found.seconds > 0
-    for network in ("resnet18", "resnet50", "mobilenet_v2", "resnet3d_34"):
+    for network in STREAM_NETWORKS:
         assert of("train_stream", experiment(streams={"network": network}), stream="motion").memory > 0
 
 
@@ -108,9 +111,8 @@ def test_constants_are_those_of_the_stages():
     from ethomake.features import extract, store
     from ethomake.flow import stacks
     from ethomake.flow import train as flow_train
-    from ethomake.flow.networks import FLOW_NETWORKS
     from ethomake.streams import sources
-    from ethomake.streams.networks import FEATURES, STREAM_NETWORKS
+    from ethomake.streams.networks import FEATURES
     from ethomake.training import frames
 
     assert (resources.WINDOW, resources.FLOWS, resources.FEATURES) == (stacks.FRAMES, stacks.FLOWS, FEATURES)
@@ -120,8 +122,6 @@ def test_constants_are_those_of_the_stages():
     assert (resources.FLOW_BLOCK, resources.LARGEST_TRACK) == (sources.BLOCK, sources.LARGEST_TRACK / 1e6)
     assert len(sources.PHASES) == resources.PHASES
     assert (resources.FLOW_CHECKS, resources.FRAMES_KEPT) == (flow_train.VALIDATION_WINDOWS, frames.MEMORY_BUDGET / 1e6)
-    kinds = {f"{kind} {name}" for kind in ("spatial", "motion") for name in STREAM_NETWORKS}
-    assert set(resources.NETWORKS) == kinds | set(FLOW_NETWORKS)
 
 
 def test_no_stage_imports_the_estimates():

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scancel", "scontrol", "sinfo")
+PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "sacct", "scancel", "scontrol", "sinfo")
 SYSTEM = "/usr/sbin:/sbin"  # where daemons are; not on every PATH
 
 # What SLURM takes for GPUs: any character device will do, each a different one.
@@ -94,8 +94,9 @@ class Cluster:
             (self.folder / name).mkdir(exist_ok=True)
         # Snakemake's plugin hides SLURM_CONF from the steps of its jobs
         step = f'#!/bin/sh\nSLURM_CONF={self.folder}/slurm.conf exec {shutil.which("srun")} "$@"\n'
-        asked = f'#!/bin/sh\necho "$*" >>{self.folder}/asked.txt\nexec {shutil.which("squeue")} "$@"\n'
-        for name, script in {"srun": step, "squeue": asked}.items():
+        asked = '#!/bin/sh\necho "{0} $*" >>{1}/asked.txt\nexec {2} "$@"\n'
+        ask = {name: asked.format(name, self.folder, shutil.which(name)) for name in ("squeue", "sacct")}
+        for name, script in ({"srun": step} | ask).items():
             (self.folder / "bin" / name).write_text(script)
             (self.folder / "bin" / name).chmod(0o755)
         (self.folder / "munge.key").write_bytes(secrets.token_bytes(128))
@@ -172,7 +173,7 @@ class Cluster:
         return self.ask("squeue", "--noheader", f"--format={form}", *options).stdout.splitlines()
 
     def asked(self) -> int:
-        """How often squeue was called."""
+        """How often squeue or sacct was called."""
         return len((self.folder / "asked.txt").read_text().splitlines())
 
     def answers(self) -> bool:

@@ -173,7 +173,7 @@ def test_stopped_with_ctrl_c_a_run_leaves_no_jobs(cluster, folder):
 def test_a_mistake_that_a_group_of_jobs_meets_is_told_in_a_line_and_not_tried_again(cluster, local, tmp_path):
     folder = shutil.copytree(local, tmp_path / "project", symlinks=True)
     (folder / "results/sequence/main/probabilities/sim_03.npy").write_bytes(b"no array")
-    with running(folder, "results/ethograms/sim_03.png", cluster=cluster) as run:
+    with running(folder, "results/ethograms/main/figures/sim_03.png", cluster=cluster) as run:
         assert run.process.wait(timeout=PATIENCE) != 0
     assert run.said.count("Deciding which behaviors are on in sim_03 failed: ") == 1
     assert run.said.count("has been submitted with SLURM jobid") == 1

@@ -31,7 +31,7 @@ def test_two_hundred_short_videos_are_few_submissions(cluster, tmp_path):
     with running(tmp_path, "predictions", "--max-threads", "1", cluster=cluster, config=MANY) as run:
         run.finish()
     assert len(re.findall(r"has been submitted with SLURM jobid", run.said)) == SUBMISSIONS
-    assert len(list((tmp_path / "results/predictions/main").glob("*.csv"))) == 200
+    assert len(list((tmp_path / "results/ethograms/main/predictions").glob("*.csv"))) == 200
     logs = [run.log(f"features/main/sim_{number:02d}") for number in range(200)]
     assert all(log.startswith("SLURM job ") for log in logs)
     assert len({log.splitlines()[0] for log in logs}) == PACKS

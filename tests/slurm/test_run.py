@@ -19,12 +19,12 @@ LOGS = {
     "features": "features/main/sim_00",
     "sequence": "sequence/main/train",
     "probabilities": "sequence/main/probabilities/sim_00",
-    "thresholds": "sequence/main/thresholds",
-    "decisions": "predictions/main/sim_00",
-    "ethogram": "ethograms/sim_00",
-    "summary": "summary",
-    "evaluation": "evaluation/evaluate",
-    "report": "report",
+    "thresholds": "ethograms/main/thresholds",
+    "decisions": "ethograms/main/predictions/sim_00",
+    "ethogram": "ethograms/main/figures/sim_00",
+    "summary": "ethograms/main/summary",
+    "evaluation": "evaluation/main/evaluate",
+    "report": "report/main",
 }
 ON_GPU = {"flow", "spatial stream", "motion stream", "features", "sequence"}
 

@@ -24,10 +24,10 @@ def count(module):
         ("resnet3d_34", 63_513_536, 63_513_536 - 343 * 64),
     ],
 )
-def test_parameters_of_the_bodies(network, spatial, motion):
+def test_parameters_of_the_backbones(network, spatial, motion):
     with torch.device("meta"):  # shapes without numbers
-        assert count(build_stream(network, "spatial", 5).body) == spatial
-        assert count(build_stream(network, "motion", 5).body) == motion
+        assert count(build_stream(network, "spatial", 5).backbone) == spatial
+        assert count(build_stream(network, "motion", 5).backbone) == motion
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_features_and_logits(network):
     torch.manual_seed(0)
     for kind in ("spatial", "motion"):
         stream = build_stream(network, kind, 3).eval()
-        inputs = torch.rand(2, stream.needs, 3, 32, 32) if kind == "spatial" else torch.randn(2, 20, 32, 32)
+        inputs = torch.rand(2, stream.context_frames, 3, 32, 32) if kind == "spatial" else torch.randn(2, 20, 32, 32)
         with torch.no_grad():
             features, logits = stream(inputs)
             assert features.shape == (2, 512)
@@ -66,29 +66,29 @@ def test_features_and_logits(network):
 
 def test_frames_that_must_be_read():
     with torch.device("meta"):
-        assert build_stream("resnet18", "spatial", 1).needs == 1
-        assert build_stream("resnet18", "motion", 1).needs == 11
-        assert build_stream("resnet3d_34", "spatial", 1).needs == 11
-        assert build_stream("resnet3d_34", "motion", 1).needs == 11
+        assert build_stream("resnet18", "spatial", 1).context_frames == 1
+        assert build_stream("resnet18", "motion", 1).context_frames == 11
+        assert build_stream("resnet3d_34", "spatial", 1).context_frames == 11
+        assert build_stream("resnet3d_34", "motion", 1).context_frames == 11
 
 
 def test_the_center_frame_has_its_own_red_green_and_blue():
     # DeepEthogram 0.5.0 saw G of one frame, B of the same and R of the next.
     stream = build_stream("resnet18", "spatial", 1)
     clip = torch.arange(33.0).view(1, 11, 3, 1, 1)
-    assert stream.arrange(clip).flatten().tolist() == [15, 16, 17]
-    assert stream.arrange(clip[:, 5:6]).flatten().tolist() == [15, 16, 17]
-    assert build_stream("resnet18", "motion", 1).arrange(clip[:, :10].flatten(1, 2)).shape == (1, 30, 1, 1)
+    assert stream.to_backbone_layout(clip).flatten().tolist() == [15, 16, 17]
+    assert stream.to_backbone_layout(clip[:, 5:6]).flatten().tolist() == [15, 16, 17]
+    assert build_stream("resnet18", "motion", 1).to_backbone_layout(clip[:, :10].flatten(1, 2)).shape == (1, 30, 1, 1)
 
 
 def test_3d_networks_see_color_or_direction_as_channels_and_time_as_time():
     with torch.device("meta"):
         spatial, motion = (build_stream("resnet3d_34", kind, 1) for kind in ("spatial", "motion"))
     clip = torch.arange(33.0).view(1, 11, 3, 1, 1)
-    assert spatial.arrange(clip)[0, 1, :, 0, 0].tolist() == [3 * t + 1 for t in range(11)]
+    assert spatial.to_backbone_layout(clip)[0, 1, :, 0, 0].tolist() == [3 * t + 1 for t in range(11)]
     flows = torch.arange(20.0).view(1, 20, 1, 1)  # dx0, dy0, dx1, ...
-    assert motion.arrange(flows)[0, 0, :, 0, 0].tolist() == [2 * t for t in range(10)]
-    assert motion.arrange(flows)[0, 1, :, 0, 0].tolist() == [2 * t + 1 for t in range(10)]
+    assert motion.to_backbone_layout(flows)[0, 0, :, 0, 0].tolist() == [2 * t for t in range(10)]
+    assert motion.to_backbone_layout(flows)[0, 1, :, 0, 0].tolist() == [2 * t + 1 for t in range(10)]
 
 
 def test_dropout_stands_before_the_head_only():

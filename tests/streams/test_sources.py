@@ -9,7 +9,7 @@ from ethomake.flow.networks import build_flow_network
 from ethomake.flow.stacks import FlowGenerator, frame_stacks, read_blocks, window_flows
 from ethomake.ingest.frames import FrameStore
 from ethomake.streams import sources
-from ethomake.streams.sources import LabelledFrames, TrackSource, WindowSource, flow_source
+from ethomake.streams.sources import CachedFlowSource, LabelledFrames, WindowSource, flow_source
 from ethomake.training.augment import Augmentation, turn_flow
 from ethomake.training.weights import save_weights
 
@@ -64,7 +64,7 @@ def computed(monkeypatch):
 
 
 def make_track(videos, generator, path, **options):
-    TrackSource(LabelledFrames(videos, ["a"]), generator, Augmentation(), path, **options)
+    CachedFlowSource(LabelledFrames(videos, ["a"]), generator, Augmentation(), path, **options)
     return path.read_bytes()
 
 
@@ -111,7 +111,7 @@ def test_a_track_holds_the_flow_of_extraction_at_labelled_frames_and_no_more(
     values = np.full((45, 1), -1)
     values[[0, 1, 23, 44]] = 0
     labelled = LabelledFrames([(videos[0][0], write_table("some", ["a"], values)), videos[1]], ["a"])
-    source = TrackSource(labelled, generator, Augmentation(), tmp_path / "track", (0,) if shared else None)
+    source = CachedFlowSource(labelled, generator, Augmentation(), tmp_path / "track", (0,) if shared else None)
     # shared: pairs -5..5, 18..27 and 39..48 of the first video, -5..33 of the second
     assert sum(computed) == (6 + 5 if shared else 34)
     (got,) = source.change(*source.load(np.arange(34), None))
@@ -125,7 +125,7 @@ def test_a_track_holds_the_flow_of_extraction_at_labelled_frames_and_no_more(
 
 
 def test_stacks_of_a_track_turn_as_flow_does(tmp_path, videos, generator):
-    source = TrackSource(LabelledFrames(videos, ["a"]), generator, Augmentation(rotation=90), tmp_path / "track")
+    source = CachedFlowSource(LabelledFrames(videos, ["a"]), generator, Augmentation(rotation=90), tmp_path / "track")
     chosen = np.array([3, 60])
     stacks, rotations = source.load(chosen, np.random.default_rng(0))
     assert torch.equal(stacks, source.load(chosen, None)[0])
@@ -137,9 +137,9 @@ def test_stacks_of_a_track_turn_as_flow_does(tmp_path, videos, generator):
 
 def test_a_batch_to_learn_from_sees_flow_of_several_phases(tmp_path, videos, generator):
     labelled = LabelledFrames(videos, ["a"])
-    source = TrackSource(labelled, generator, Augmentation(rotation=0), tmp_path / "track", (0, 5))
-    one = TrackSource(labelled, generator, Augmentation(rotation=0), tmp_path / "one", (0,))
-    own = TrackSource(labelled, generator, Augmentation(rotation=0), tmp_path / "own", None)
+    source = CachedFlowSource(labelled, generator, Augmentation(rotation=0), tmp_path / "track", (0, 5))
+    one = CachedFlowSource(labelled, generator, Augmentation(rotation=0), tmp_path / "one", (0,))
+    own = CachedFlowSource(labelled, generator, Augmentation(rotation=0), tmp_path / "own", None)
     everything = np.arange(75)
     assert torch.equal(source.load(everything, None)[0], one.load(everything, None)[0])
     # Windows that begin at 5, 15, ... are the own windows of frames 10, 20, ...
@@ -157,8 +157,8 @@ def test_a_batch_to_learn_from_sees_flow_of_several_phases(tmp_path, videos, gen
 @pytest.mark.parametrize(
     ("shared", "samples", "largest", "kind", "why"),
     [
-        (True, 1, 0, TrackSource, ""),
-        (False, 76, 1e9, TrackSource, "computed once for 75 frames and kept, rather than for up to 76 samples"),
+        (True, 1, 0, CachedFlowSource, ""),
+        (False, 76, 1e9, CachedFlowSource, "computed once for 75 frames and kept, rather than for up to 76 samples"),
         (False, 75, 1e9, WindowSource, "on the fly for 75 samples, no more than there are labelled frames"),
         (False, 10**6, 1e5, WindowSource, "on the fly for 1000000 samples; to keep it would take"),
     ],
@@ -172,7 +172,7 @@ def test_flow_is_kept_where_that_is_cheaper_and_there_is_room(
     source = flow_source(labelled, generator, Augmentation(), tmp_path / "train", **options)
     assert type(source) is kind
     assert why in capsys.readouterr().err
-    if kind is TrackSource:
+    if kind is CachedFlowSource:
         assert len(source.pairs) == (110 + 100 if shared else 750)
         check = flow_source(labelled, generator, Augmentation(), tmp_path / "validate", learn=False, **options)
         assert len(check.pairs) == (110 if shared else 750)

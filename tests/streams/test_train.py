@@ -5,7 +5,7 @@ import torch
 from ethomake.errors import InputError
 from ethomake.flow.stacks import FlowGenerator
 from ethomake.streams.joint import train_joint
-from ethomake.streams.sources import LabelledFrames, TrackSource, WindowSource
+from ethomake.streams.sources import CachedFlowSource, LabelledFrames, WindowSource
 from ethomake.streams.train import train_stream
 from ethomake.training.augment import Augmentation
 from ethomake.training.history import read_history
@@ -164,7 +164,7 @@ def test_a_track_gives_the_stacks_that_extraction_gives(tmp_path, videos, flow_w
 
     generator = FlowGenerator.load(flow_weights, torch.device("cpu"), torch.float32)
     labelled = LabelledFrames(videos, ["bright", "half"])
-    source = TrackSource(labelled, generator, Augmentation(**NO_CHANGE), tmp_path / "track")
+    source = CachedFlowSource(labelled, generator, Augmentation(**NO_CHANGE), tmp_path / "track")
     chosen = np.array([3, 45, 119])  # frame 3 of the first video, 5 of the second, 39 of the third
     (got,) = source.change(*source.load(chosen, None))
     for row, video, frame in zip(got, (0, 1, 2), (3, 5, 39), strict=True):

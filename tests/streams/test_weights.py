@@ -36,18 +36,18 @@ def test_none_leaves_everything_new():
     assert all(torch.equal(value, before[key]) for key, value in stream.state_dict().items())
 
 
-def test_a_file_fills_the_body_and_not_the_head(resnet18):
+def test_a_file_fills_the_backbone_and_not_the_head(resnet18):
     given = torch.load(resnet18, weights_only=True)
     stream = build_stream("resnet18", "spatial", 2)
     head = stream.head[-1].weight.clone()
     loaded = load_pretrained(stream, resnet18)
     assert loaded == {name for name, _ in stream.named_parameters() if not name.startswith("head.")}
     assert torch.equal(stream.head[-1].weight, head)
-    for key, value in stream.body.state_dict().items():
+    for key, value in stream.backbone.state_dict().items():
         assert torch.equal(value, given[key])
 
 
-def test_a_loaded_body_sees_what_torchvisions_sees(resnet18):
+def test_a_loaded_backbone_sees_what_torchvisions_sees(resnet18):
     reference = models.resnet18(weights=None)
     reference.load_state_dict(torch.load(resnet18, weights_only=True))
     reference.fc = torch.nn.Identity()
@@ -62,9 +62,9 @@ def test_the_motion_stem_is_the_mean_over_rgb_for_each_channel(resnet18):
     rgb = torch.load(resnet18, weights_only=True)["conv1.weight"]
     stream = build_stream("resnet18", "motion", 2)
     load_pretrained(stream, resnet18)
-    assert stream.body.conv1.weight.shape == (64, 20, 7, 7)
+    assert stream.backbone.conv1.weight.shape == (64, 20, 7, 7)
     for channel in range(20):
-        torch.testing.assert_close(stream.body.conv1.weight[:, channel], (rgb[:, 0] + rgb[:, 1] + rgb[:, 2]) / 3)
+        torch.testing.assert_close(stream.backbone.conv1.weight[:, channel], (rgb[:, 0] + rgb[:, 1] + rgb[:, 2]) / 3)
 
 
 def test_stems_that_fit_stay():
@@ -82,7 +82,7 @@ def test_safetensors_and_common_wrappings(resnet18, tmp_path):
     for path in (tmp_path / "w.safetensors", tmp_path / "wrapped.pth"):
         stream = build_stream("resnet18", "spatial", 2)
         load_pretrained(stream, path)
-        assert torch.equal(stream.body.layer4[1].conv2.weight, given["layer4.1.conv2.weight"])
+        assert torch.equal(stream.backbone.layer4[1].conv2.weight, given["layer4.1.conv2.weight"])
 
 
 def test_a_stream_of_ours_starts_another_with_other_behaviors(tmp_path):
@@ -91,7 +91,7 @@ def test_a_stream_of_ours_starts_another_with_other_behaviors(tmp_path):
     second = build_stream("mobilenet_v2", "motion", 7)
     loaded = load_pretrained(second, tmp_path / "weights.safetensors")
     assert {"reduce.0.weight", "body.features.0.0.weight"} <= loaded
-    assert torch.equal(second.reduce[0].weight, first.reduce[0].weight)
+    assert torch.equal(second.projection[0].weight, first.projection[0].weight)
 
 
 def test_the_reducing_layer_is_new_where_the_file_has_none(tmp_path):
@@ -107,21 +107,21 @@ def test_real_imagenet_weights():
     given = torch.load(SHARED, weights_only=True)
     spatial, motion = (build_stream("mobilenet_v2", kind, 2) for kind in ("spatial", "motion"))
     assert len(load_pretrained(spatial, SHARED)) == len(load_pretrained(motion, SHARED)) == 156
-    assert torch.equal(spatial.body.features[0][0].weight, given["features.0.0.weight"])
+    assert torch.equal(spatial.backbone.features[0][0].weight, given["features.0.0.weight"])
     expected = given["features.0.0.weight"].mean(1, keepdim=True).expand(-1, 20, -1, -1)
-    torch.testing.assert_close(motion.body.features[0][0].weight, expected, check_stride=False)
+    torch.testing.assert_close(motion.backbone.features[0][0].weight, expected, check_stride=False)
     assert spatial.eval().features(torch.rand(1, 1, 3, 64, 64)).isfinite().all()
 
 
 def test_a_missing_key_is_named_and_nothing_is_loaded(resnet18, tmp_path):
     path = altered(resnet18, tmp_path, lambda state: state.pop("layer1.0.conv1.weight"))
     stream = build_stream("resnet18", "spatial", 2)
-    before = stream.body.bn1.weight.clone(), stream.body.conv1.weight.clone()
+    before = stream.backbone.bn1.weight.clone(), stream.backbone.conv1.weight.clone()
     with pytest.raises(
         InputError, match=r"altered.pth: .*spatial stream \(resnet18\): they lack layer1.0.conv1.weight"
     ):
         load_pretrained(stream, path)
-    assert torch.equal(stream.body.conv1.weight, before[1])
+    assert torch.equal(stream.backbone.conv1.weight, before[1])
 
 
 def test_an_unknown_key_is_named(resnet18, tmp_path):

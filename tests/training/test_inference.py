@@ -45,7 +45,7 @@ def test_a_folded_flow_network_gives_the_same_flow(name):
 @torch.no_grad()
 def test_a_folded_stream_gives_the_same_features_and_nearly_the_same_in_bfloat16(name, kind):
     network = with_statistics(build_stream(name, kind, 3, dropout=0.0))
-    inputs = torch.randn(2, network.needs, 3, 64, 64) if kind == "spatial" else torch.randn(2, 20, 32, 32)
+    inputs = torch.randn(2, network.context_frames, 3, 64, 64) if kind == "spatial" else torch.randn(2, 20, 32, 32)
     wanted = network(inputs)[0]
     assert torch.allclose(for_inference(network, CPU, torch.float32)(inputs)[0], wanted, rtol=1e-3, atol=1e-3)
     folded = for_inference(network, CPU, torch.bfloat16)

@@ -43,7 +43,7 @@ def test_another_project_applies_it_without_training(run_snakemake, trained, app
     assert outcome.status == 0, outcome.output[-3000:]
     assert not TRAININGS & set(outcome.jobs)
     same = [f"sequence/main/probabilities/{video}.npy" for video in ("sim_02", "sim_03")]
-    same += [f"predictions/main/{video}.csv" for video in ("sim_02", "sim_03")]
+    same += [f"ethograms/main/predictions/{video}.csv" for video in ("sim_02", "sim_03")]
     same += [f"features/main/{video}.json" for video in ("sim_02", "sim_03")]
     same += [
         path.relative_to(trained / "results").as_posix()
@@ -52,11 +52,11 @@ def test_another_project_applies_it_without_training(run_snakemake, trained, app
     ]
     for name in same:
         assert (applied / "results" / name).read_bytes() == (trained / "results" / name).read_bytes(), name
-    metrics = json.loads((applied / "results/evaluation/metrics.json").read_text())
-    before = json.loads((trained / "results/evaluation/metrics.json").read_text())
+    metrics = json.loads((applied / "results/evaluation/main/metrics.json").read_text())
+    before = json.loads((trained / "results/evaluation/main/metrics.json").read_text())
     assert metrics["videos"] == ["sim_02"]
     assert metrics["macro"] == before["macro"]
-    report = (applied / "results/report.html").read_text()
+    report = (applied / "results/report/main.html").read_text()
     assert "No network was trained here" in report
     assert file_digest(applied / "../bundle/bundle.json").removeprefix("sha256:") in report
     assert "Learning curves" not in report

@@ -49,6 +49,10 @@ def test_all_records_become_one_document(run_snakemake, project, tiny):
     assert outcome.status == 0, outcome.output[-2000:]
     path = project / "results/provenance.json"
     labels = {entity["prov:label"] for entity in json.loads(path.read_text())["entity"].values()}
-    assert labels >= {"results/flow/main/weights.safetensors", "results/ethograms/sim_02.svg", "results/report.html"}
+    assert labels >= {
+        "results/flow/main/weights.safetensors",
+        "results/ethograms/main/figures/sim_02.svg",
+        "results/report/main.html",
+    }
     assert str(project) not in path.read_text()
     assert ProvDocument.deserialize(path).get_records()

@@ -106,7 +106,7 @@ def test_streams_can_be_left_out_or_trained_together(run_snakemake, project, str
         ("frames", "ingest_video", "check_labels"),
         ("models", "fit_thresholds", "decide_behaviors"),
         ("ethograms", "draw_ethogram", "evaluate"),
-        ("results/ethograms/new.png", "draw_ethogram", "write_report"),
+        ("results/ethograms/main/figures/new.png", "draw_ethogram", "write_report"),
     ],
 )
 def test_targets(run_snakemake, project, target, made, left):
@@ -145,7 +145,7 @@ def test_mistakes_stop_before_any_job_with_one_line(run_snakemake, project, conf
     if table:
         (project / "videos.csv").write_text(table)
     outcome = run_snakemake(project)
-    assert outcome.status == 1
+    assert outcome.status == 2
     lines = outcome.output.splitlines()
     assert message in lines[-1]
     assert lines[-1].startswith("error: ")
@@ -156,12 +156,12 @@ def test_mistakes_stop_before_any_job_with_one_line(run_snakemake, project, conf
 def test_a_config_of_almost_the_right_name_is_not_passed_over(run_snakemake, project):
     (project / "config.yaml").rename(project / "config.yml")
     outcome = run_snakemake(project, "--dry-run")
-    assert outcome.status == 1
+    assert outcome.status == 2
     assert "error: config.yml: is it meant as the config? rename it to config.yaml" in outcome.output
     plan(run_snakemake(project, "--dry-run", "frames", "--configfile", "config.yml"))
 
 
 def test_unknown_videos_are_said(run_snakemake, project):
-    outcome = run_snakemake(project, "--dry-run", "results/ethograms/nobody.png")
-    assert outcome.status == 1
+    outcome = run_snakemake(project, "--dry-run", "results/ethograms/main/figures/nobody.png")
+    assert outcome.status == 2
     assert "error: nobody: no video of this name in the video table" in outcome.output

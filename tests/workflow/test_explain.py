@@ -17,5 +17,5 @@ def test_a_dry_run_says_in_words_why_each_job_runs(run_snakemake, finished, tiny
 def test_what_was_asked_for_and_what_is_gone(run_snakemake, finished, tiny):
     outcome = run_snakemake(finished, "--dry-run", "--forcerun", "summarize_bouts", config=tiny)
     assert "Reason: you asked for it" in outcome.output
-    outcome = run_snakemake(finished, "--dry-run", "--force", "results/summary.csv", config=tiny)
+    outcome = run_snakemake(finished, "--dry-run", "--force", "results/ethograms/main/summary.csv", config=tiny)
     assert "Reason: you asked for it" in outcome.output

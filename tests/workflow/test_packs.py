@@ -93,5 +93,5 @@ def test_several_hundred_videos_have_their_packs_and_a_new_one_is_alone(run_snak
     assert outcome.jobs["check_labels"] == 3
     one = run_snakemake(project, "--dry-run", "results/ingest/v299/video.json")
     assert one.jobs["ingest_video"] == one.jobs["total"] == 1
-    unknown = run_snakemake(project, "--dry-run", "results/ethograms/nobody.png")
+    unknown = run_snakemake(project, "--dry-run", "results/ethograms/main/figures/nobody.png")
     assert "error: nobody: no video of this name in the video table" in unknown.output

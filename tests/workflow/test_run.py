@@ -19,7 +19,7 @@ def test_from_videos_to_the_report(finished):
     results = finished / "results"
     frames, behaviors = 60, ["walk", "turn", "rear", "groom"]
     for video in ("sim_00", "sim_01", "sim_02", "sim_03"):
-        rows = read_rows(results / f"predictions/main/{video}.csv")
+        rows = read_rows(results / f"ethograms/main/predictions/{video}.csv")
         assert len(rows) == frames
         assert all(0 <= float(row[f"probability_{name}"]) <= 1 for row in rows for name in behaviors)
         assert {row[name] for row in rows for name in behaviors} <= {"0", "1"}
@@ -28,7 +28,7 @@ def test_from_videos_to_the_report(finished):
         assert (results / f"ethograms/{video}.svg").read_text().rstrip().endswith("</svg>")
     summary = read_rows(results / "summary.csv")
     assert {(row["video"], row["behavior"]) for row in summary} >= {("sim_03", "groom"), ("sim_00", "walk")}
-    metrics = json.loads((results / "evaluation/metrics.json").read_text())
+    metrics = json.loads((results / "evaluation/main/metrics.json").read_text())
     assert set(metrics["behaviors"]) == set(behaviors)
     parts = json.loads((results / "splits/main.json").read_text())
     assert metrics["videos"] == parts["test"]
@@ -38,7 +38,7 @@ def test_from_videos_to_the_report(finished):
 
 
 def test_the_report_is_one_page_that_needs_nothing_else(finished):
-    page = (finished / "results/report.html").read_text()
+    page = (finished / "results/report/main.html").read_text()
     links = re.findall(r"""(?:src|href)=["']([^"'#][^"']*)""", page)
     assert [link for link in links if not link.startswith(("data:", "http"))] == []
     assert not re.search(r"""src=["']http""", page)
@@ -93,7 +93,7 @@ def test_the_method_works_and_each_stream_sees_its_share(run_snakemake, tmp_path
         config = {"example": "simulated"} | config
         outcome = run_snakemake(tmp_path, "--cores", CORES, "evaluation", config=config, timeout=4800, threads=CORES)
         assert outcome.status == 0, outcome.output[-3000:]
-        metrics = json.loads((tmp_path / "results/evaluation/metrics.json").read_text())
+        metrics = json.loads((tmp_path / "results/evaluation/main/metrics.json").read_text())
         print({name: row["f1"] for name, row in metrics["behaviors"].items()}, metrics["macro"]["f1"])
         return metrics
 
@@ -123,7 +123,7 @@ def test_real_flies_from_the_package_index_to_the_evaluation(run_snakemake, tmp_
     assert fetched.status == 0, fetched.output[-3000:]
     outcome = run_snakemake(tmp_path, "--cores", CORES, timeout=4800, threads=CORES)
     assert outcome.status == 0, outcome.output[-3000:]
-    row = json.loads((tmp_path / "results/evaluation/metrics.json").read_text())["behaviors"]["wing_extension"]
+    row = json.loads((tmp_path / "results/evaluation/main/metrics.json").read_text())["behaviors"]["wing_extension"]
     print(row)
     assert row["positive_frames"] == 418
     assert row["average_precision"] >= 0.38

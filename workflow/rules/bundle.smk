@@ -1,7 +1,7 @@
-# Trained networks, thresholds and scores -> one folder for other projects; and back, where `models` names such a folder.
+# The networks, thresholds and scores of run `main` -> one folder for other projects; and back, where `models` names one.
 
-MODELS = dict(trained_models("main")) | {"sequence": SEQUENCE_MODEL.format(split="main")}
-SCORES = [path for path in EVALUATION if path.endswith((".png", "metrics.json", "metrics.csv"))]  # that go into it
+MODELS = dict(trained_models("main")) | {"sequence": sequence_model("main")}
+SCORES = [path for path in evaluation_of("main") if Path(path).name in evaluation_files.PASSED_ON]
 
 
 if BUNDLE:
@@ -11,7 +11,7 @@ if BUNDLE:
             **BUNDLE.files,
         output:
             **MODELS,
-            thresholds=THRESHOLDS,
+            thresholds=THRESHOLDS.format(run="main"),
             manifest="results/models/bundle.json",
         log:
             "logs/models.log",
@@ -37,7 +37,7 @@ else:
     rule make_bundle:
         input:
             **MODELS,
-            thresholds=THRESHOLDS,
+            thresholds=THRESHOLDS.format(run="main"),
             evaluation=SCORES,
             train=expand("results/ingest/{video}/video.json", video=part_of("main", "train")),
             train_labels=expand("results/labels/{video}.csv", video=part_of("main", "train")),
@@ -45,7 +45,7 @@ else:
             validate_labels=expand("results/labels/{video}.csv", video=part_of("main", "validate")),
             flow_videos=expand(
                 "results/ingest/{video}/video.json",
-                video=flow_part("main", "train") + flow_part("main", "validate"),
+                video=part_of("main", "flow.train") + part_of("main", "flow.validate"),
             ),
         output:
             manifest="results/bundle/bundle.json",
@@ -53,7 +53,7 @@ else:
             card="results/bundle/README.md",
             weights=expand("results/bundle/{name}.safetensors", name=MODELS),
             thresholds="results/bundle/thresholds.json",
-            evaluation=[path.replace("results/", "results/bundle/", 1) for path in SCORES],
+            evaluation=[f"results/bundle/evaluation/{Path(path).name}" for path in SCORES],
         log:
             "logs/bundle.log",
         benchmark:

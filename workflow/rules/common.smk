@@ -1,15 +1,6 @@
 # The checked project and what several stages ask of it. No stage's own matters here.
 
-import os
 from functools import cache
-
-from snakemake.io import _IOFile
-
-
-def stop(message):
-    """End with one line and status 1, before any job: the user's mistake is no matter for a traceback."""
-    print(f"error: {message}", file=sys.stderr, flush=True)
-    sys.exit(1)
 
 
 def check_project():
@@ -39,37 +30,19 @@ def find_packs():
 
 
 PROJECT = check_project()
-SETTINGS = PROJECT.settings
+RUNS = PROJECT.runs  # by name, main first
+SETTINGS = PROJECT.main.settings  # of which all runs have the same behaviors, and the same way to read videos
 VIDEOS = PROJECT.videos  # by name, in the table's order
 BEHAVIORS = SETTINGS["behaviors"]
 EXCLUSIVE = SETTINGS["exclusive"]
-SEED = SETTINGS["seed"]
-STREAMS = SETTINGS["streams"]["enabled"]
 BUNDLE = read_bundle(SETTINGS["models"]) if SETTINGS["models"] != "none" else None
-SPLITS = {"main": PROJECT.parts}
-FLOW_SPLITS = {"main": PROJECT.flow_parts}
-KEPT_SPLITS = {} if BUNDLE else {"main": PROJECT.remembered}
 LABELLED = [name for name, video in VIDEOS.items() if video.labels]
-PART_OF = {name: part for part, names in PROJECT.parts.items() for name in names}
+PART_OF = {name: part for part, names in PROJECT.main.split.parts.items() for name in names}
 PACKS = find_packs()
+SHARED = packs.shared(PACKS, VIDEOS)  # by their numbers
 workplace.bind_jobs()
 if workflow.deployment_settings.deployment_method:
     workplace.share_library()  # environments made by Snakemake have everything but ethomake itself
-
-
-def prepare_folder():
-    """See to the folder that Snakemake runs in, before it looks at what is there."""
-    try:
-        if workflow.output_settings.dryrun:
-            workplace.find_records()
-            return
-        workplace.check_results()
-        workplace.keep_records()
-        if workplace.free_stale_lock():
-            print("note: the last run was killed; this one goes on where it was", file=sys.stderr, flush=True)
-        workplace.take_over()
-    except (InputError, OSError) as error:
-        stop(in_words(error))
 
 
 def bundle_files():
@@ -79,60 +52,25 @@ def bundle_files():
     return list(rules.make_bundle.output)
 
 
-def discard_checkpoints():
-    """Remove the states that jobs have kept, now that Snakemake knows their results."""
-    jobs = [each for job in workflow.dag.jobs for each in members_of(job) or [job]]
-    workplace.discard(job.params.checkpoint for job in jobs if "checkpoint" in job.params.keys())
-
-
-def tell_versions(rules):
-    """Say where results were made with other versions of what computes them; that alone makes nothing anew."""
-    try:
-        for note in version_notes(rules=rules):
-            print(f"note: {note}", file=sys.stderr, flush=True)
-    except InputError as error:
-        stop(error)
-
-
-def members_of(job):
-    """The jobs of single videos that a job does; only that of a pack has some."""
-    return job.params.pack.members if "pack" in job.params.keys() else ()
-
-
 def keep_splits():
     """Write down who trains, validates and tests, and who shares jobs: read again by the next run, and by jobs."""
     write_packs(PACKS)
-    for split, parts in KEPT_SPLITS.items():
-        write_split(f"results/splits/{split}.json", parts, split=split, seed=SEED, flow=FLOW_SPLITS[split])
-
-
-def read_inputs_once():
-    """Let Snakemake remember checksums: it reads all inputs of a job, weights and frames, again for each output."""
-    read, known = _IOFile.checksum, {}
-
-    async def checksum(file, threshold=None, force=False, algorithm=None):
-        try:
-            status = os.stat(file)
-        except OSError:  # not on this disk: Snakemake's own matter
-            return await read(file, threshold, force, algorithm)
-        key = (str(file), status.st_ino, status.st_mtime_ns, status.st_size, threshold, force, str(algorithm))
-        if key not in known:
-            known[key] = await read(file, threshold, force, algorithm)
-        return known[key]
-
-    _IOFile.checksum = checksum
+    for run in [] if BUNDLE else RUNS.values():
+        seed, split = run.settings["seed"], run.split
+        write_split(f"results/splits/{run.name}.json", split.remembered, run=run.name, seed=seed, flow=split.flow)
 
 
 if workflow.is_main_process:
-    read_inputs_once()
-    for note in PROJECT.notes:
-        print(f"note: {note}", file=sys.stderr, flush=True)
-    prepare_folder()
+    for line in PROJECT.notes:
+        note(f"note: {line}")
+    begin(workflow)
+elif workflow.remote_exec:
+    begin_on_node()
 
 
 wildcard_constraints:
-    video="[A-Za-z0-9_-]+",
-    split="[A-Za-z0-9_-]+",
+    video=packs.alone(SHARED.values()),  # packs.smk has the rules for the others
+    run="[A-Za-z0-9_-]+",
     stream="spatial|motion",
 
 
@@ -143,41 +81,67 @@ def video_of(wildcards):
     return VIDEOS[wildcards.video]
 
 
-def part_of(split, part):
-    """Names of the videos that train, validate or test in a split."""
-    if split not in SPLITS:
-        stop(f"{split}: no split of this name; there is {', '.join(SPLITS)}")
-    return SPLITS[split][part]
+def run_of(name):
+    """A run by its name."""
+    if name not in RUNS:
+        stop(f"{name}: no run of this name; there is {', '.join(RUNS)}")
+    return RUNS[name]
 
 
-def flow_part(split, part):
-    """Names of the videos that train or validate the flow network in a split."""
-    part_of(split, part)
-    return FLOW_SPLITS[split][part]
+def home(stage, run):
+    """The run under whose name the results of a stage lie."""
+    return PROJECT.homes[stage, run_of(run).name]
 
 
-def trained_on(part_of):
-    """A param: which videos train and which validate. Snakemake does not see a video move between the two."""
-    return lambda wildcards: {part: part_of(wildcards.split, part) for part in ("train", "validate")}
+def part_of(run, part):
+    """Names of the videos that train, validate or test in a run; of `flow.train` those of the flow network."""
+    return runs.part_of(run_of(run).split, part)
 
 
-def part_files(part, pattern, part_of=part_of):
-    """An input function: the file `pattern` names, of each video of a part."""
-    return lambda wildcards: expand(pattern, video=part_of(wildcards.split, part), split=wildcards.split)
+def at_home(stage, pattern):
+    """An input function: the file `pattern` names, at the home of the stage that makes it."""
+    return lambda wildcards: pattern.format(**dict(wildcards.items()) | {"run": home(stage, wildcards.run)})
 
 
-def stored_frames(part, part_of=part_of):
+def part_files(part, pattern, stage="ingest"):
+    """An input function: the file `pattern` names, of each video of a part, at the home of the stage that makes it."""
+    return lambda wildcards: expand(pattern, video=part_of(wildcards.run, part), run=home(stage, wildcards.run))
+
+
+def stored_frames(part):
     """An input function: the frame stores of a part. Ancient: video.json, beside them, says when they change."""
     files = "results/ingest/{video}/{file}"
     return lambda wildcards: ancient(
-        expand(files, video=part_of(wildcards.split, part), file=["frames.mjpeg", "frames.npy"])
+        expand(files, video=part_of(wildcards.run, part), file=["frames.mjpeg", "frames.npy"])
     )
 
 
+def trained_on(*parts):
+    """A param: which videos are in some parts. Snakemake does not see a video move between two."""
+    return lambda wildcards: {part.removeprefix("flow."): part_of(wildcards.run, part) for part in parts}
+
+
 def weights_input(section):
-    """The file of weights that the config gives a section to start from, as a list of inputs."""
-    weights = SETTINGS[section]["weights"]
-    return [weights] if is_weights_file(weights) else []
+    """An input function: the file of weights that the config gives a section to start from, if it names one."""
+
+    def find(wildcards):
+        weights = run_of(wildcards.run).settings[section]["weights"]
+        return [weights] if is_weights_file(weights) else []
+
+    return find
+
+
+def settings_of(stage, section):
+    """A param: a section of the settings of a job's run, as far as a stage depends on it; or one value, such as the seed.
+
+    `stage` is its name, or a function of the wildcards that gives it.
+    """
+
+    def find(wildcards):
+        name = stage(wildcards) if callable(stage) else stage
+        return runs.stage_settings(name, run_of(wildcards.run).settings)[section]
+
+    return find
 
 
 @cache
@@ -186,72 +150,90 @@ def code_of(script):
     return code_digest(ROOT / "workflow" / "scripts" / f"{script}.py")
 
 
-def without(section, *keys):
-    """A section of the settings without the keys that a job does not depend on."""
-    return {key: value for key, value in SETTINGS[section].items() if key not in keys}
+def checkpoint_of(stage, script):
+    """A param: where a job keeps its state. No output, so that it outlives a kill; named by settings and code.
+
+    `stage` is its name, or a function of the wildcards that gives it.
+    """
+
+    def find(wildcards):
+        name = stage(wildcards) if callable(stage) else stage
+        made_with = runs.stage_settings(name, run_of(wildcards.run).settings)
+        streams = run_of(wildcards.run).settings["streams"]["enabled"]
+        digest = short_digest(code_of(script), made_with, BEHAVIORS, EXCLUSIVE, streams)
+        return f"results/.checkpoints/{name}-{'+'.join(wildcards)}-{digest}"
+
+    return find
 
 
-def checkpoint_path(stage, split, script, *values):
-    """Where a job keeps its state: no output, so that it outlives a kill; named by settings and code it was made with."""
-    return f"results/.checkpoints/{stage}-{split}-{short_digest(SEED, code_of(script), *values)}"
-
-
-def trained_models(split):
+def trained_models(run):
     """(name, weights file) of each network that features are extracted with."""
-    names = (["flow"] if "motion" in STREAMS else []) + [name for name in ("spatial", "motion") if name in STREAMS]
+    streams = run_of(run).settings["streams"]
+    names = ["flow"] if "motion" in streams["enabled"] else []
+    names += [name for name in ("spatial", "motion") if name in streams["enabled"]]
     if BUNDLE:  # beside what was trained here, so that a training is not lost while a bundle is in use
         return [(name, f"results/models/{name}.safetensors") for name in names]
-    if SETTINGS["streams"]["joint_epochs"]:
-        return [(name, f"results/streams/{split}/joint/{name}.safetensors") for name in names]
-    folders = {"flow": f"results/flow/{split}"}
-    return [(name, f"{folders.get(name, f'results/streams/{split}/{name}')}/weights.safetensors") for name in names]
+    if streams["joint_epochs"]:
+        return [(name, f"results/streams/{home('joint', run)}/joint/{name}.safetensors") for name in names]
+    files = {name: f"results/streams/{home(name, run)}/{name}/weights.safetensors" for name in ("spatial", "motion")}
+    files["flow"] = f"results/flow/{home('flow', run)}/weights.safetensors"
+    return [(name, files[name]) for name in names]
 
 
-# What the features pass through next, and how its probabilities are read.
-SEQUENCE_MODEL = f"results/{'models/sequence' if BUNDLE else 'sequence/{split}/weights'}.safetensors"
-THRESHOLDS = f"results/{'models' if BUNDLE else 'sequence/main'}/thresholds.json"
-
-
-def learning_curves(split):
-    """(title, curves figure) of each training; a bundle has none."""
+def sequence_model(run):
+    """The weights that the features pass through next."""
     if BUNDLE:
-        return []
-    curves = [("Flow network", f"results/flow/{split}/curves.svg")] if "motion" in STREAMS else []
-    for name in ("spatial", "motion"):
-        if name in STREAMS:
-            curves.append((f"{name.capitalize()} stream", f"results/streams/{split}/{name}/curves.svg"))
-    if SETTINGS["streams"]["joint_epochs"]:
-        curves.append(("Both streams together", f"results/streams/{split}/joint/curves.svg"))
-    return [*curves, ("Sequence model", f"results/sequence/{split}/curves.svg")]
+        return "results/models/sequence.safetensors"
+    return f"results/sequence/{home('sequence', run)}/weights.safetensors"
+
+
+# How probabilities are read.
+THRESHOLDS = "results/models/thresholds.json" if BUNDLE else "results/ethograms/{run}/thresholds.json"
+
+# What stands above the learning curves of each training.
+TITLES = {"flow": "Flow network", "spatial": "Spatial stream", "motion": "Motion stream"}
+TITLES |= {"joint": "Both streams together", "sequence": "Sequence model"}
+
+
+def learning_curves(run):
+    """(title, curves figure) of each training; a bundle has none."""
+    curves = []
+    for stage, title in TITLES.items():
+        if not BUNDLE and runs.STAGES[stage].is_used(run_of(run).settings):
+            folder = f"streams/{home(stage, run)}/{stage}" if stage in ("spatial", "motion", "joint") else None
+            curves.append((title, f"results/{folder or f'{stage}/{home(stage, run)}'}/curves.svg"))
+    return curves
 
 
 def curves_title(wildcards):
     """What stands above a figure of learning curves."""
-    split = wildcards.trained.split("/")[1]
-    title = {figure: title for title, figure in learning_curves(split)}
-    return title.get(f"results/{wildcards.trained}/curves.svg", wildcards.trained)
+    return next(title for stage, title in TITLES.items() if stage in wildcards.trained.split("/")[::2])
 
-
-def stream_settings(wildcards):
-    """What the training of a stream depends on; how flow is computed matters to the motion stream alone."""
-    settings = without("streams", "enabled", "joint_epochs", "fusion")
-    return settings | ({"reuse": SETTINGS["flow"]["reuse"]} if wildcards.stream == "motion" else {})
-
-
-# What the training of all together depends on.
-JOINT_SETTINGS = without("streams", "enabled", "network", "weights", "epochs")
 
 # For tables and report: whose video it is.
 SUBJECTS = {name: {"subject": video.subject, "group": video.group} for name, video in VIDEOS.items()}
-REPORT_ROWS = [{"video": name, "part": PART_OF.get(name, ""), **SUBJECTS[name]} for name in VIDEOS]
 
-# What networks and thresholds are fitted on, where they are made here.
-LEARNED = sorted({name for parts in (PROJECT.parts, PROJECT.flow_parts) for name in parts["train"] + parts["validate"]})
+
+def report_rows(wildcards):
+    """A param: whose each video is, and what part it has."""
+    parts = run_of(wildcards.run).split.parts
+    part_of = {name: part for part, names in parts.items() for name in names}
+    return [{"video": name, "part": part_of.get(name, ""), **SUBJECTS[name]} for name in VIDEOS]
+
+
+def learned_from(run):
+    """What networks and thresholds are fitted on, where they are made here."""
+    parts = ("train", "validate", "flow.train", "flow.validate")
+    return [] if BUNDLE else sorted({name for part in parts for name in part_of(run, part)})
+
 
 # What the evaluation makes; nothing where no video tests.
-TEST = PROJECT.parts["test"]
-EVALUATION_FIGURES = ["scores", "precision_recall", "confusion", "calibration", "bout_statistics"]
-EVALUATION_TABLES = ["metrics.json", "metrics.csv", "per_video.csv", "precision_recall.csv", "calibration.csv"]
-EVALUATION_TABLES += ["confusion.csv", "bout_statistics.csv"]
-EVALUATION_FILES = EVALUATION_TABLES + [f"{name}.{kind}" for name in EVALUATION_FIGURES for kind in ("png", "svg")]
-EVALUATION = expand("results/evaluation/{file}", file=EVALUATION_FILES) if TEST else []
+def evaluation_of(run):
+    """The files of a run's evaluation."""
+    files = evaluation_files.FILES if part_of(run, "test") else []
+    return expand("results/evaluation/{run}/{file}", run=home("evaluation", run), file=files)
+
+
+def ethograms_of(run, pattern):
+    """A file of a run's ethograms, for each video."""
+    return expand("results/ethograms/{run}/" + pattern, run=home("ethogram", run), video=VIDEOS)

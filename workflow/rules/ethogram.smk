@@ -1,18 +1,57 @@
-# Probabilities -> decisions, bouts, figures and statistics, from split `main`.
+# Probabilities -> thresholds, fitted on the validation videos; then decisions, bouts, figures and statistics.
+
+
+def ethogram_settings(*keys):
+    """A param: some of the settings of decisions and figures."""
+
+    def find(wildcards):
+        settings = run_of(wildcards.run).settings["ethogram"]
+        return {key: value for key, value in settings.items() if key in keys}
+
+    return find
+
+
+if not BUNDLE:
+
+    rule fit_thresholds:
+        input:
+            probabilities=part_files("validate", "results/sequence/{run}/probabilities/{video}.npy", "sequence"),
+            labels=part_files("validate", "results/labels/{video}.csv"),
+            videos=part_files("validate", "results/ingest/{video}/video.json"),
+        output:
+            "results/ethograms/{run}/thresholds.json",
+        log:
+            "logs/ethograms/{run}/thresholds.log",
+        benchmark:
+            "benchmarks/jobs/ethograms/{run}/thresholds.tsv"
+        conda:
+            "../../envs/figures.yaml"
+        threads: 1
+        resources:
+            mem_mb=memory_of("fit_thresholds"),
+            runtime=time_of("fit_thresholds"),
+        params:
+            code=code_of("fit_thresholds"),
+            behaviors=BEHAVIORS,
+            exclusive=EXCLUSIVE,
+        message:
+            "Fitting thresholds and shortest bouts on the validation videos"
+        script:
+            "../scripts/fit_thresholds.py"
 
 
 rule decide_behaviors:
     input:
-        probabilities="results/sequence/main/probabilities/{video}.npy",
+        probabilities=at_home("sequence", "results/sequence/{run}/probabilities/{video}.npy"),
         thresholds=THRESHOLDS,
         video="results/ingest/{video}/video.json",
     output:
-        predictions="results/predictions/main/{video}.csv",
-        bouts="results/bouts/{video}.csv",
+        predictions="results/ethograms/{run}/predictions/{video}.csv",
+        bouts="results/ethograms/{run}/bouts/{video}.csv",
     log:
-        "logs/predictions/main/{video}.log",
+        "logs/ethograms/{run}/predictions/{video}.log",
     benchmark:
-        "benchmarks/jobs/predictions/main/{video}.tsv"
+        "benchmarks/jobs/ethograms/{run}/predictions/{video}.tsv"
     conda:
         "../../envs/figures.yaml"
     threads: 1
@@ -24,7 +63,7 @@ rule decide_behaviors:
         subject=lambda wildcards: video_of(wildcards).subject,
         behaviors=BEHAVIORS,
         exclusive=EXCLUSIVE,
-        settings=without("ethogram", "colors"),
+        settings=ethogram_settings("minimum_bout_s", "minimum_gap_s", "thresholds"),
     message:
         "Deciding which behaviors are on in {wildcards.video}"
     script:
@@ -33,22 +72,22 @@ rule decide_behaviors:
 
 rule draw_ethogram:
     input:
-        predictions="results/predictions/main/{video}.csv",
+        predictions="results/ethograms/{run}/predictions/{video}.csv",
         thresholds=THRESHOLDS,
         video="results/ingest/{video}/video.json",
         labels=lambda wildcards: ["results/labels/{video}.csv"] if video_of(wildcards).labels else [],
     output:
-        png="results/ethograms/{video}.png",
+        png="results/ethograms/{run}/figures/{video}.png",
         svg=report(
-            "results/ethograms/{video}.svg",
+            "results/ethograms/{run}/figures/{video}.svg",
             caption="../report/ethogram.rst",
             category="Ethograms",
-            labels={"video": "{video}"},
+            labels={"run": "{run}", "video": "{video}"},
         ),
     log:
-        "logs/ethograms/{video}.log",
+        "logs/ethograms/{run}/figures/{video}.log",
     benchmark:
-        "benchmarks/jobs/ethograms/{video}.tsv"
+        "benchmarks/jobs/ethograms/{run}/figures/{video}.tsv"
     conda:
         "../../envs/figures.yaml"
     threads: 1
@@ -59,7 +98,7 @@ rule draw_ethogram:
         code=code_of("draw_ethogram"),
         behaviors=BEHAVIORS,
         exclusive=EXCLUSIVE,
-        settings=without("ethogram", "minimum_bout_s", "minimum_gap_s"),
+        settings=ethogram_settings("thresholds", "colors"),
     message:
         "Drawing the ethogram of {wildcards.video}"
     script:
@@ -68,19 +107,19 @@ rule draw_ethogram:
 
 rule summarize_bouts:
     input:
-        bouts=expand("results/bouts/{video}.csv", video=VIDEOS),
+        bouts=expand("results/ethograms/{{run}}/bouts/{video}.csv", video=VIDEOS),
         videos=expand("results/ingest/{video}/video.json", video=VIDEOS),
     output:
         report(
-            "results/summary.csv",
+            "results/ethograms/{run}/summary.csv",
             caption="../report/summary.rst",
             category="Bout statistics",
-            labels={"table": "summary"},
+            labels={"run": "{run}", "table": "summary"},
         ),
     log:
-        "logs/summary.log",
+        "logs/ethograms/{run}/summary.log",
     benchmark:
-        "benchmarks/jobs/summary.tsv"
+        "benchmarks/jobs/ethograms/{run}/summary.tsv"
     conda:
         "../../envs/figures.yaml"
     threads: 1
@@ -99,20 +138,20 @@ rule summarize_bouts:
 
 rule count_transitions:
     input:
-        expand("results/bouts/{video}.csv", video=VIDEOS),
+        expand("results/ethograms/{{run}}/bouts/{video}.csv", video=VIDEOS),
     output:
-        table="results/transitions.csv",
-        png="results/transitions.png",
+        table="results/ethograms/{run}/transitions.csv",
+        png="results/ethograms/{run}/transitions.png",
         svg=report(
-            "results/transitions.svg",
+            "results/ethograms/{run}/transitions.svg",
             caption="../report/transitions.rst",
             category="Bout statistics",
-            labels={"table": "transitions"},
+            labels={"run": "{run}", "table": "transitions"},
         ),
     log:
-        "logs/transitions.log",
+        "logs/ethograms/{run}/transitions.log",
     benchmark:
-        "benchmarks/jobs/transitions.tsv"
+        "benchmarks/jobs/ethograms/{run}/transitions.tsv"
     conda:
         "../../envs/figures.yaml"
     threads: 1

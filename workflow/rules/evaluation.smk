@@ -1,29 +1,27 @@
-# Predictions against labels, on the test videos that nothing was fitted on; and the report.
+# Predictions against labels, on the test videos that nothing was fitted on.
 
 
 rule evaluate:
     input:
-        predictions=expand("results/predictions/main/{video}.csv", video=TEST),
-        labels=expand("results/labels/{video}.csv", video=TEST),
-        videos=expand("results/ingest/{video}/video.json", video=TEST),
-        learned=[] if BUNDLE else expand("results/ingest/{video}/video.json", video=LEARNED),
+        predictions=part_files("test", "results/ethograms/{run}/predictions/{video}.csv", "ethogram"),
+        labels=part_files("test", "results/labels/{video}.csv"),
+        videos=part_files("test", "results/ingest/{video}/video.json"),
+        learned=lambda wildcards: expand("results/ingest/{video}/video.json", video=learned_from(wildcards.run)),
     output:
-        metrics_json="results/evaluation/metrics.json",
-        metrics_csv=report(
-            "results/evaluation/metrics.csv",
+        metrics=report(
+            "results/evaluation/{run}/metrics.csv",
             caption="../report/metrics.rst",
             category="Evaluation",
-            labels={"table": "metrics"},
+            labels={"run": "{run}", "table": "metrics"},
         ),
-        per_video_csv="results/evaluation/per_video.csv",
-        precision_recall_csv="results/evaluation/precision_recall.csv",
-        calibration_csv="results/evaluation/calibration.csv",
-        confusion_csv="results/evaluation/confusion.csv",
-        bout_statistics_csv="results/evaluation/bout_statistics.csv",
+        others=expand(
+            "results/evaluation/{{run}}/{file}",
+            file=[name for name in evaluation_files.TABLES if name != "metrics.csv"],
+        ),
     log:
-        "logs/evaluation/evaluate.log",
+        "logs/evaluation/{run}/evaluate.log",
     benchmark:
-        "benchmarks/jobs/evaluation/evaluate.tsv"
+        "benchmarks/jobs/evaluation/{run}/evaluate.tsv"
     conda:
         "../../envs/figures.yaml"
     threads: 1
@@ -33,8 +31,8 @@ rule evaluate:
     params:
         code=code_of("evaluate_test"),
         behaviors=BEHAVIORS,
-        chance_shifts=SETTINGS["evaluation"]["chance_shifts"],
-        seed=SEED,
+        chance_shifts=lambda wildcards: run_of(wildcards.run).settings["evaluation"]["chance_shifts"],
+        seed=settings_of("evaluation", "seed"),
     message:
         "Evaluating on the test videos"
     script:
@@ -43,22 +41,18 @@ rule evaluate:
 
 rule draw_evaluation:
     input:
-        metrics="results/evaluation/metrics.json",
-        precision_recall="results/evaluation/precision_recall.csv",
-        calibration="results/evaluation/calibration.csv",
-        confusion="results/evaluation/confusion.csv",
-        bout_statistics="results/evaluation/bout_statistics.csv",
+        expand("results/evaluation/{{run}}/{file}", file=evaluation_files.DRAWN),
     output:
-        png=expand("results/evaluation/{figure}.png", figure=EVALUATION_FIGURES),
+        png=expand("results/evaluation/{{run}}/{figure}.png", figure=evaluation_files.FIGURES),
         svg=report(
-            expand("results/evaluation/{figure}.svg", figure=EVALUATION_FIGURES),
+            expand("results/evaluation/{{run}}/{figure}.svg", figure=evaluation_files.FIGURES),
             caption="../report/evaluation.rst",
             category="Evaluation",
         ),
     log:
-        "logs/evaluation/draw.log",
+        "logs/evaluation/{run}/draw.log",
     benchmark:
-        "benchmarks/jobs/evaluation/draw.tsv"
+        "benchmarks/jobs/evaluation/{run}/draw.tsv"
     conda:
         "../../envs/figures.yaml"
     threads: 1
@@ -68,46 +62,8 @@ rule draw_evaluation:
     params:
         code=code_of("draw_evaluation"),
         behaviors=BEHAVIORS,
-        colors=SETTINGS["ethogram"]["colors"],
+        colors=lambda wildcards: run_of(wildcards.run).settings["ethogram"]["colors"],
     message:
         "Drawing the evaluation"
     script:
         "../scripts/draw_evaluation.py"
-
-
-rule write_report:
-    input:
-        **dict(trained_models("main")),
-        sequence=SEQUENCE_MODEL.format(split="main"),
-        videos=expand("results/ingest/{video}/video.json", video=VIDEOS),
-        ethograms=expand("results/ethograms/{video}.svg", video=VIDEOS),
-        summary="results/summary.csv",
-        transitions="results/transitions.svg",
-        thresholds=THRESHOLDS,
-        evaluation=EVALUATION,
-        curves=[figure for _, figure in learning_curves("main")],
-        bundle=["results/models/bundle.json"] if BUNDLE else [],
-    output:
-        "results/report.html",
-    log:
-        "logs/report.log",
-    benchmark:
-        "benchmarks/jobs/report.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory_of("write_report"),
-        runtime=time_of("write_report"),
-    params:
-        code=code_of("write_report"),
-        rows=REPORT_ROWS,
-        behaviors=BEHAVIORS,
-        exclusive=EXCLUSIVE,
-        titles=[title for title, _ in learning_curves("main")],
-        models=[name for name, _ in trained_models("main")],
-        settings=SETTINGS,
-    message:
-        "Writing the report"
-    script:
-        "../scripts/write_report.py"

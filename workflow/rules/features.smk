@@ -3,17 +3,17 @@
 
 rule extract_features:
     input:
-        unpack(lambda wildcards: dict(trained_models(wildcards.split))),
+        unpack(lambda wildcards: dict(trained_models(wildcards.run))),
         video="results/ingest/{video}/video.json",
         frames=ancient("results/ingest/{video}/frames.mjpeg"),
         index=ancient("results/ingest/{video}/frames.npy"),
     output:
-        store=directory("results/features/{split}/{video}.zarr"),
-        manifest="results/features/{split}/{video}.json",
+        store=directory("results/features/{run}/{video}.zarr"),
+        manifest="results/features/{run}/{video}.json",
     log:
-        "logs/features/{split}/{video}.log",
+        "logs/features/{run}/{video}.log",
     benchmark:
-        "benchmarks/jobs/features/{split}/{video}.tsv"
+        "benchmarks/jobs/features/{run}/{video}.tsv"
     conda:
         "../../envs/learning.yaml"
     threads: 8
@@ -23,17 +23,10 @@ rule extract_features:
         runtime=time_of("extract_features"),
     params:
         code=code_of("extract_features"),
-        reuse=SETTINGS["flow"]["reuse"],
-        fusion=SETTINGS["streams"]["fusion"],
-        precision=SETTINGS["streams"]["precision"],
-        checkpoint=lambda wildcards: checkpoint_path(
-            "features",
-            f"{wildcards.split}+{wildcards.video}",
-            "extract_features",
-            SETTINGS["flow"]["reuse"],
-            SETTINGS["streams"]["fusion"],
-            SETTINGS["streams"]["precision"],
-        ),
+        reuse=lambda wildcards: run_of(wildcards.run).settings["flow"]["reuse"],
+        fusion=lambda wildcards: run_of(wildcards.run).settings["streams"]["fusion"],
+        precision=lambda wildcards: run_of(wildcards.run).settings["streams"]["precision"],
+        checkpoint=checkpoint_of("features", "extract_features"),
     message:
         "Extracting the features of {wildcards.video}"
     script:

@@ -3,17 +3,17 @@
 
 rule train_flow:
     input:
-        train=part_files("train", "results/ingest/{video}/video.json", flow_part),
-        validate=part_files("validate", "results/ingest/{video}/video.json", flow_part),
-        frames=stored_frames("train", flow_part),
+        train=part_files("flow.train", "results/ingest/{video}/video.json"),
+        validate=part_files("flow.validate", "results/ingest/{video}/video.json"),
+        frames=stored_frames("flow.train"),
         weights=weights_input("flow"),
     output:
-        weights="results/flow/{split}/weights.safetensors",
-        history="results/flow/{split}/history.csv",
+        weights="results/flow/{run}/weights.safetensors",
+        history="results/flow/{run}/history.csv",
     log:
-        "logs/flow/{split}.log",
+        "logs/flow/{run}.log",
     benchmark:
-        "benchmarks/jobs/flow/{split}.tsv"
+        "benchmarks/jobs/flow/{run}.tsv"
     conda:
         "../../envs/learning.yaml"
     threads: 8
@@ -23,13 +23,11 @@ rule train_flow:
         runtime=time_of("train_flow"),
     params:
         code=code_of("train_flow"),
-        settings=without("flow", "videos", "reuse"),
-        augmentation=SETTINGS["augmentation"],
-        seed=SEED,
-        videos=trained_on(flow_part),
-        checkpoint=lambda wildcards: checkpoint_path(
-            "flow", wildcards.split, "train_flow", without("flow", "videos", "reuse"), SETTINGS["augmentation"]
-        ),
+        settings=settings_of("flow", "flow"),
+        augmentation=settings_of("flow", "augmentation"),
+        seed=settings_of("flow", "seed"),
+        videos=trained_on("flow.train", "flow.validate"),
+        checkpoint=checkpoint_of("flow", "train_flow"),
     message:
         "Training the flow network"
     script:

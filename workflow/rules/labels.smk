@@ -5,7 +5,9 @@ rule check_labels:
     input:
         labels=lambda wildcards: video_of(wildcards).labels,
         manifest="results/ingest/{video}/video.json",
-        models=lambda wildcards: ["results/models/bundle.json"] if BUNDLE and wildcards.video in TEST else [],
+        models=lambda wildcards: (
+            ["results/models/bundle.json"] if BUNDLE and wildcards.video in part_of("main", "test") else []
+        ),
     output:
         "results/labels/{video}.csv",
     log:

@@ -1,28 +1,28 @@
-# Features over time -> the final probabilities; and the thresholds, fitted on the validation videos.
+# Features over time -> the final probabilities.
 
 
 if not BUNDLE:
 
     rule train_sequence:
         input:
-            train=part_files("train", "results/features/{split}/{video}.json"),
+            train=part_files("train", "results/features/{run}/{video}.json", "features"),
             train_labels=part_files("train", "results/labels/{video}.csv"),
-            validate=part_files("validate", "results/features/{split}/{video}.json"),
+            validate=part_files("validate", "results/features/{run}/{video}.json", "features"),
             validate_labels=part_files("validate", "results/labels/{video}.csv"),
             stores=lambda wildcards: ancient(
                 expand(
-                    "results/features/{split}/{video}.zarr",
-                    split=wildcards.split,
-                    video=part_of(wildcards.split, "train") + part_of(wildcards.split, "validate"),
+                    "results/features/{run}/{video}.zarr",
+                    run=home("features", wildcards.run),
+                    video=part_of(wildcards.run, "train") + part_of(wildcards.run, "validate"),
                 )
             ),
         output:
-            weights="results/sequence/{split}/weights.safetensors",
-            history="results/sequence/{split}/history.csv",
+            weights="results/sequence/{run}/weights.safetensors",
+            history="results/sequence/{run}/history.csv",
         log:
-            "logs/sequence/{split}/train.log",
+            "logs/sequence/{run}/train.log",
         benchmark:
-            "benchmarks/jobs/sequence/{split}/train.tsv"
+            "benchmarks/jobs/sequence/{run}/train.tsv"
         conda:
             "../../envs/learning.yaml"
         threads: 4
@@ -34,56 +34,28 @@ if not BUNDLE:
             code=code_of("train_sequence"),
             behaviors=BEHAVIORS,
             exclusive=EXCLUSIVE,
-            streams=STREAMS,
-            settings=SETTINGS["sequence"],
-            seed=SEED,
-            videos=trained_on(part_of),
-            checkpoint=lambda wildcards: checkpoint_path(
-                "sequence", wildcards.split, "train_sequence", BEHAVIORS, EXCLUSIVE, STREAMS, SETTINGS["sequence"]
-            ),
+            streams=lambda wildcards: run_of(wildcards.run).settings["streams"]["enabled"],
+            settings=settings_of("sequence", "sequence"),
+            seed=settings_of("sequence", "seed"),
+            videos=trained_on("train", "validate"),
+            checkpoint=checkpoint_of("sequence", "train_sequence"),
         message:
             "Training the sequence model"
         script:
             "../scripts/train_sequence.py"
 
-    rule fit_thresholds:
-        input:
-            probabilities=part_files("validate", "results/sequence/{split}/probabilities/{video}.npy"),
-            labels=part_files("validate", "results/labels/{video}.csv"),
-            videos=part_files("validate", "results/ingest/{video}/video.json"),
-        output:
-            "results/sequence/{split}/thresholds.json",
-        log:
-            "logs/sequence/{split}/thresholds.log",
-        benchmark:
-            "benchmarks/jobs/sequence/{split}/thresholds.tsv"
-        conda:
-            "../../envs/figures.yaml"
-        threads: 1
-        resources:
-            mem_mb=memory_of("fit_thresholds"),
-            runtime=time_of("fit_thresholds"),
-        params:
-            code=code_of("fit_thresholds"),
-            behaviors=BEHAVIORS,
-            exclusive=EXCLUSIVE,
-        message:
-            "Fitting thresholds and shortest bouts on the validation videos"
-        script:
-            "../scripts/fit_thresholds.py"
-
 
 rule predict_video:
     input:
-        features="results/features/{split}/{video}.json",
-        store=ancient("results/features/{split}/{video}.zarr"),
-        weights=SEQUENCE_MODEL,
+        features=at_home("features", "results/features/{run}/{video}.json"),
+        store=lambda wildcards: ancient(at_home("features", "results/features/{run}/{video}.zarr")(wildcards)),
+        weights="results/models/sequence.safetensors" if BUNDLE else "results/sequence/{run}/weights.safetensors",
     output:
-        "results/sequence/{split}/probabilities/{video}.npy",
+        "results/sequence/{run}/probabilities/{video}.npy",
     log:
-        "logs/sequence/{split}/probabilities/{video}.log",
+        "logs/sequence/{run}/probabilities/{video}.log",
     benchmark:
-        "benchmarks/jobs/sequence/{split}/probabilities/{video}.tsv"
+        "benchmarks/jobs/sequence/{run}/probabilities/{video}.tsv"
     conda:
         "../../envs/learning.yaml"
     threads: 1

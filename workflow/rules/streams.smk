@@ -1,6 +1,17 @@
 # Frames and labels -> the spatial and the motion stream, each on its own; then, if the config says so, both together.
 
 
+def stream_of(wildcards):
+    """The stage that the training of a stream is."""
+    return wildcards.stream
+
+
+def stream_settings(wildcards):
+    """A param: what the training of a stream depends on; how flow is computed matters to the motion stream alone."""
+    taken = runs.stage_settings(wildcards.stream, run_of(wildcards.run).settings)
+    return taken["streams"] | taken.get("flow", {})
+
+
 rule train_stream:
     input:
         train=part_files("train", "results/ingest/{video}/video.json"),
@@ -10,17 +21,17 @@ rule train_stream:
         frames=stored_frames("train"),
         flow=branch(
             lambda wildcards: wildcards.stream == "motion",
-            then="results/flow/{split}/weights.safetensors",
+            then=at_home("flow", "results/flow/{run}/weights.safetensors"),
             otherwise=[],
         ),
         weights=weights_input("streams"),
     output:
-        weights="results/streams/{split}/{stream}/weights.safetensors",
-        history="results/streams/{split}/{stream}/history.csv",
+        weights="results/streams/{run}/{stream}/weights.safetensors",
+        history="results/streams/{run}/{stream}/history.csv",
     log:
-        "logs/streams/{split}/{stream}.log",
+        "logs/streams/{run}/{stream}.log",
     benchmark:
-        "benchmarks/jobs/streams/{split}/{stream}.tsv"
+        "benchmarks/jobs/streams/{run}/{stream}.tsv"
     conda:
         "../../envs/learning.yaml"
     threads: 8
@@ -33,18 +44,10 @@ rule train_stream:
         behaviors=BEHAVIORS,
         exclusive=EXCLUSIVE,
         settings=stream_settings,
-        augmentation=SETTINGS["augmentation"],
-        seed=SEED,
-        videos=trained_on(part_of),
-        checkpoint=lambda wildcards: checkpoint_path(
-            f"stream-{wildcards.stream}",
-            wildcards.split,
-            "train_stream",
-            BEHAVIORS,
-            EXCLUSIVE,
-            stream_settings(wildcards),
-            SETTINGS["augmentation"],
-        ),
+        augmentation=settings_of(stream_of, "augmentation"),
+        seed=settings_of(stream_of, "seed"),
+        videos=trained_on("train", "validate"),
+        checkpoint=checkpoint_of(stream_of, "train_stream"),
     message:
         "Training the {wildcards.stream} stream"
     script:
@@ -58,18 +61,18 @@ rule train_joint:
         validate=part_files("validate", "results/ingest/{video}/video.json"),
         validate_labels=part_files("validate", "results/labels/{video}.csv"),
         frames=stored_frames("train"),
-        flow="results/flow/{split}/weights.safetensors",
-        spatial="results/streams/{split}/spatial/weights.safetensors",
-        motion="results/streams/{split}/motion/weights.safetensors",
+        flow=at_home("flow", "results/flow/{run}/weights.safetensors"),
+        spatial=at_home("spatial", "results/streams/{run}/spatial/weights.safetensors"),
+        motion=at_home("motion", "results/streams/{run}/motion/weights.safetensors"),
     output:
-        flow="results/streams/{split}/joint/flow.safetensors",
-        spatial="results/streams/{split}/joint/spatial.safetensors",
-        motion="results/streams/{split}/joint/motion.safetensors",
-        history="results/streams/{split}/joint/history.csv",
+        flow="results/streams/{run}/joint/flow.safetensors",
+        spatial="results/streams/{run}/joint/spatial.safetensors",
+        motion="results/streams/{run}/joint/motion.safetensors",
+        history="results/streams/{run}/joint/history.csv",
     log:
-        "logs/streams/{split}/joint.log",
+        "logs/streams/{run}/joint.log",
     benchmark:
-        "benchmarks/jobs/streams/{split}/joint.tsv"
+        "benchmarks/jobs/streams/{run}/joint.tsv"
     conda:
         "../../envs/learning.yaml"
     threads: 8
@@ -81,13 +84,11 @@ rule train_joint:
         code=code_of("train_joint"),
         behaviors=BEHAVIORS,
         exclusive=EXCLUSIVE,
-        settings=JOINT_SETTINGS,
-        augmentation=SETTINGS["augmentation"],
-        seed=SEED,
-        videos=trained_on(part_of),
-        checkpoint=lambda wildcards: checkpoint_path(
-            "joint", wildcards.split, "train_joint", BEHAVIORS, EXCLUSIVE, JOINT_SETTINGS, SETTINGS["augmentation"]
-        ),
+        settings=settings_of("joint", "streams"),
+        augmentation=settings_of("joint", "augmentation"),
+        seed=settings_of("joint", "seed"),
+        videos=trained_on("train", "validate"),
+        checkpoint=checkpoint_of("joint", "train_joint"),
     message:
         "Training flow and both streams together"
     script:

@@ -8,11 +8,7 @@ with job(snakemake):
     from ethomake.evaluation.figures import draw_evaluation
 
     draw_evaluation(
-        snakemake.input.metrics,
-        snakemake.input.precision_recall,
-        snakemake.input.calibration,
-        snakemake.input.confusion,
-        snakemake.input.bout_statistics,
+        Path(snakemake.input[0]).parent,
         Path(snakemake.output.png[0]).parent,
         behaviors=snakemake.params.behaviors,
         colors=snakemake.params.colors,

@@ -1,5 +1,7 @@
 """Score the predictions of the test videos."""
 
+from pathlib import Path
+
 from ethomake.job import job
 
 with job(snakemake):
@@ -7,13 +9,7 @@ with job(snakemake):
 
     evaluate(
         list(zip(snakemake.input.predictions, snakemake.input.labels, snakemake.input.videos, strict=True)),
-        snakemake.output.metrics_json,
-        snakemake.output.metrics_csv,
-        snakemake.output.per_video_csv,
-        snakemake.output.precision_recall_csv,
-        snakemake.output.calibration_csv,
-        snakemake.output.confusion_csv,
-        snakemake.output.bout_statistics_csv,
+        Path(snakemake.output[0]).parent,
         behaviors=snakemake.params.behaviors,
         chance_shifts=snakemake.params.chance_shifts,
         seed=snakemake.params.seed,

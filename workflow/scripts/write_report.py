@@ -5,7 +5,7 @@ from pathlib import Path
 from ethomake.job import job
 
 with job(snakemake):
-    from ethomake.evaluation.report import write_report
+    from ethomake.report.report import write_report
 
     source, params = snakemake.input, snakemake.params
     videos = [

@@ -9,14 +9,14 @@ import pytest
 from ethomake.ethogram.decide import decide_behaviors
 from ethomake.ethogram.figures import draw_ethogram
 from ethomake.ethogram.summary import summarize
+from ethomake.ethogram.thresholds import fit_thresholds
 from ethomake.ethogram.transitions import count_transitions
 from ethomake.evaluation.evaluate import evaluate
 from ethomake.evaluation.figures import draw_evaluation
-from ethomake.evaluation.methods import describe_methods
-from ethomake.evaluation.report import write_report
 from ethomake.files import file_digest
 from ethomake.labels.table import LabelTable, write_labels
-from ethomake.sequence.thresholds import fit_thresholds
+from ethomake.report.methods import describe_methods
+from ethomake.report.report import write_report
 
 SETTINGS = {
     "preset": "fast",
@@ -99,10 +99,8 @@ def make_results(folder, behaviors, parts, frames=90):
         for row in rows
         if row["part"] == "test"
     ]
-    names = ("metrics", "per_video", "precision_recall", "calibration", "confusion", "bout_statistics")
-    tables = [folder / "metrics.json", *(folder / f"{name}.csv" for name in names)]
-    evaluate(test, *tables, behaviors=behaviors, chance_shifts=4, seed=0)
-    draw_evaluation(tables[0], *tables[3:], folder, behaviors=behaviors, colors={})
+    evaluate(test, folder, behaviors=behaviors, chance_shifts=4, seed=0)
+    draw_evaluation(folder, folder, behaviors=behaviors, colors={})
     return rows
 
 
@@ -208,13 +206,13 @@ def test_many_behaviors_fit(tmp_path):
 
 def test_a_huge_page_names_what_it_leaves_out(results, monkeypatch):
     folder, rows, behaviors = results
-    monkeypatch.setattr("ethomake.evaluation.report.MOST_BYTES", rows[2]["ethogram"].stat().st_size)
+    monkeypatch.setattr("ethomake.report.report.MOST_BYTES", rows[2]["ethogram"].stat().st_size)
     page = report(folder, rows, behaviors)
     assert "Not shown here, see their files: v1, v0, v3." in page.text
 
 
 def test_starting_up_does_not_need_torch():
-    modules = ["ethogram.decide", "ethogram.figures", "ethogram.transitions", "evaluation.report", "evaluation.figures"]
+    modules = ["ethogram.decide", "ethogram.figures", "ethogram.transitions", "report.report", "evaluation.figures"]
     imports = "; ".join(f"import ethomake.{module}" for module in modules)
     code = f"import sys; {imports}; sys.exit('torch' in sys.modules or 'matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -3,17 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-NAMES = {
-    "tiny_motion_net": "TinyMotionNet",
-    "motion_net": "MotionNet",
-    "tiny_motion_net_3d": "TinyMotionNet3D",
-    "resnet18": "ResNet18",
-    "resnet50": "ResNet50",
-    "resnet3d_34": "3D ResNet34",
-    "mobilenet_v2": "MobileNetV2",
-    "tgm": "temporal Gaussian mixture",
-    "tcn": "dilated temporal convolution",
-}
+from ethomake.flow.registry import FLOW_NETWORKS
+from ethomake.sequence.registry import SEQUENCE_NETWORKS
+from ethomake.streams.registry import STREAM_NETWORKS
+
 BUNDLED = (
     "All networks, thresholds and minima described below were trained and fitted on the videos of another project and "
     "taken from its bundle as they are."
@@ -49,6 +42,12 @@ def describe_methods(
         f"The method follows {PAPER}.",
     ]
     return [paragraph for paragraph in paragraphs if paragraph]
+
+
+def network_title(name: str) -> str:
+    """What a network is called in text: its title, or its name where no record has that."""
+    networks = {**FLOW_NETWORKS, **STREAM_NETWORKS, **SEQUENCE_NETWORKS}
+    return networks[name].title if name in networks else str(name)
 
 
 def _input(ingest: Mapping[str, Any], frames: int) -> str:
@@ -140,7 +139,7 @@ def _evaluation(evaluation: Mapping[str, Any], parts: Mapping[str, Sequence[str]
 
 
 def _name(section: Mapping[str, Any]) -> str:
-    return NAMES.get(section["network"], str(section["network"]))
+    return network_title(section["network"])
 
 
 def _trained(section: Mapping[str, Any]) -> str:

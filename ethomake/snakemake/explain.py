@@ -1,14 +1,21 @@
-# Why jobs run, and why they failed, in words: what Snakemake knows, said anew for people who don't know Snakemake.
+"""Why jobs run, and why they failed, in words: what Snakemake knows, for people who don't know Snakemake."""
 
 import re
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from logging import LogRecord
+from pathlib import Path
+from typing import Any
 
 from snakemake.logging import LogEvent, logger
+from snakemake.workflow import Workflow
 
+from ethomake.failures import DEFECT, MISTAKE, STOPPED, TRANSIENT, read_failure
 from ethomake.files import read_json
 from ethomake.provenance.code import module_digests
 from ethomake.provenance.explain import Findings, as_one, explain, parameters_as_one
 from ethomake.provenance.record import record_path
+from ethomake.snakemake.folder import each_video
 
 # Snakemake's own summary of the reasons, and its advice how not to run what is outdated.
 SUPERFLUOUS = ("Reasons:\n", "Some jobs were triggered by provenance", "Rules with provenance triggered jobs")
@@ -20,11 +27,12 @@ SUPERFLUOUS += (
     "Unable to guess SLURM account",
 )
 # What it says around a failure that was told in one line.
-NOISE = r"RuleException:\nCalledProcessError(.|\n)*exit status (1|130)\.$"
+TOLD = "|".join(map(str, (DEFECT, MISTAKE, TRANSIENT, STOPPED)))
+NOISE = rf"RuleException:\nCalledProcessError(.|\n)*exit status ({TOLD})\.$"
 NOISE += r"|WorkflowError( in file .*)?:\nAt least one job did not complete"
 
 
-def explain_jobs(workflow):
+def explain_jobs(workflow: Workflow, pack_rules: Mapping[str, str]) -> Callable[[LogRecord], bool]:
     """A filter for Snakemake's messages which says why a job runs, and why it failed; --verbose keeps its own words."""
     verbose = workflow.output_settings.verbose
     jobs, told = {}, set()
@@ -38,7 +46,7 @@ def explain_jobs(workflow):
         event = getattr(message, "event", None)
         with suppress(Exception):  # Snakemake's own words do, too: no reason to stop a run
             if event == LogEvent.RUN_INFO and not verbose:
-                message.msg = count_jobs(message.stats)
+                message.msg = count_jobs(message.stats, pack_rules)
             if event == LogEvent.JOB_INFO and (words := explain_job(workflow, find(message.jobid))):
                 message.reason = f"{words} [{message.reason}]" if verbose else words
             if event == LogEvent.JOB_ERROR and message.jobid in told:
@@ -56,11 +64,11 @@ def explain_jobs(workflow):
     return filter_message
 
 
-def count_jobs(numbers):
+def count_jobs(numbers: Mapping[str, int], pack_rules: Mapping[str, str]) -> str:
     """Snakemake's table of jobs, where jobs of packs count as those of the rule that they stand for."""
-    together = {}
+    together: dict[str, int] = {}
     for name, number in numbers.items():
-        stage = PACK_RULES.get(name, name)
+        stage = pack_rules.get(name, name)
         together[stage] = together.get(stage, 0) + number
     width = max(map(len, together))
     lines = [f"{'job':{width}}    count", f"{'-' * width}  -------"]
@@ -69,44 +77,41 @@ def count_jobs(numbers):
     )
 
 
-def explain_failure(job):
+def explain_failure(job: Any) -> str | None:
     """Why a job failed, as it said itself in its log, and so for each video of a pack; None where it could not."""
-    return "\n".join(filter(None, map(explain_log, members_of(job) or [job]))) or None
+    return "\n".join(filter(None, map(explain_log, each_video(job)))) or None
 
 
-def explain_log(job):
-    """Why a job failed, by the last line of its log."""
-    log = Path(job.log[0])
-    last = last_line(log) if log.is_file() else ""
-    if last.startswith("error: "):
-        return f"{job.message} failed: {last.removeprefix('error: ')} (log: {log})"
-    return f"{job.message}: {last}" if last.startswith("stopped; ") else None
+def explain_log(job: Any) -> str | None:
+    """Why a job failed, by the record that it has left; nothing of a defect, of which Snakemake shows what is known."""
+    log = job.log[0]
+    failure = read_failure(log)
+    if failure is None or failure.status == DEFECT:
+        return None
+    if failure.status == STOPPED:
+        return f"{job.message}: {failure.message}"
+    return f"{job.message} failed: {failure.message} (log: {log})"
 
 
-def last_line(log):
-    """What a job has said last."""
-    return log.read_text(encoding="utf-8").rstrip().rpartition("\n")[2]
-
-
-def explain_job(workflow, job):
+def explain_job(workflow: Workflow, job: Any) -> str | None:
     """Why a job runs."""
     if not job.output:
         return "it is what you asked for"
-    script = job.params.pack.script if "pack" in job.params.keys() else job.rule.script
+    script = job.params.pack.script if job.params.get("pack") else job.rule.script
     records = [record_path(log) for log in job.log]  # one, but of a pack as many as it has videos
     before = [read_json(record) for record in records if record.is_file()]
     findings = find_reasons(workflow, job)
-    changed = members_of(job) or [job] if findings.parameters else []
+    changed = each_video(job) if findings.parameters else []
     return explain(
         findings,
         as_one(before) if before else None,
         list(job.input),
         parameters_as_one([dict(each.params.items()) for each in changed]),
-        lambda: module_digests(ROOT / "workflow" / "scripts" / Path(script).name),
+        lambda: module_digests(Path(workflow.basedir) / "workflow" / "scripts" / Path(script).name),
     )
 
 
-def find_reasons(workflow, job):
+def find_reasons(workflow: Workflow, job: Any) -> Findings:
     """What Snakemake found out about a job."""
     reason, settings = workflow.dag.reason(job), workflow.dag_settings
     asked = job.rule in workflow.dag.forcerules or not settings.forcerun.isdisjoint({job.rule.name, *job.output})
@@ -126,5 +131,10 @@ def find_reasons(workflow, job):
     )
 
 
-if workflow.is_main_process:
-    logger.addFilter(explain_jobs(workflow))
+def explain_in_words(workflow: Workflow, pack_rules: Mapping[str, str]) -> None:
+    """Let Snakemake say so, from now on.
+
+    Args:
+        pack_rules: the rule of each pack -> the rule that it stands for.
+    """
+    logger.addFilter(explain_jobs(workflow, pack_rules))

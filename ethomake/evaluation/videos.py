@@ -1,0 +1,54 @@
+"""A video with the labels of a human and the predictions of the model, frame by frame."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ethomake.errors import InputError
+from ethomake.ethogram.tables import read_predictions
+from ethomake.files import read_json
+from ethomake.ingest.times import frame_edges
+from ethomake.labels.table import read_labels
+
+
+@dataclass(frozen=True)
+class ScoredVideo:
+    """What the human and the model say of a video.
+
+    Attributes:
+        name: of the video.
+        labels: int8 (T, K), 1, 0 or -1.
+        decisions: int8 (T, K), 1 or 0.
+        probabilities: float64 (T, K).
+        edges: float64 (T + 1,), seconds at which frames begin and the last one ends.
+    """
+
+    name: str
+    labels: np.ndarray
+    decisions: np.ndarray
+    probabilities: np.ndarray
+    edges: np.ndarray
+
+
+Files = tuple[str | Path, str | Path, str | Path]
+"""Predictions CSV, labels CSV, video.json."""
+
+
+def read_scored_video(files: Files, behaviors: Sequence[str]) -> ScoredVideo:
+    """Read the labels and predictions of a video.
+
+    Raises:
+        InputError: if the files do not fit each other or the behaviors.
+    """
+    predictions, labels, manifest = files
+    facts, model, human = read_json(manifest), read_predictions(predictions, behaviors), read_labels(labels)
+    if tuple(human.behaviors) != tuple(behaviors):
+        raise InputError(f"{labels}: its behaviors are not those of the config; delete it and run again")
+    if not len(human.values) == len(model.decisions) == facts["frames"]:
+        raise InputError(
+            f"{predictions}: {len(model.decisions)} rows, but {labels} has {len(human.values)} and the video "
+            f"{facts['frames']} frames; delete both and run again"
+        )
+    return ScoredVideo(facts["video"], human.values, model.decisions, model.probabilities, frame_edges(facts))

@@ -1,0 +1,277 @@
+"""Runs: with which videos and which settings a result is made, and under whose name it lies.
+
+A run is a split and settings. `main` is everyday work; a fold of a cross-validation, a point of a search or a part of a
+learning curve are runs, too. Results lie under the name of a run, and runs share what does not differ: each stage of
+a run is looked up at the run that is its *home*, the first one with the same split and settings as far as that stage
+and those above it depend on them. `STAGES` says what that is, and is the one list of stages and of their rules.
+
+Nothing here knows files or Snakemake.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ethomake.errors import InputError
+from ethomake.files import short_digest
+
+MAIN = "main"
+
+VIDEO, LABELLED, ONCE = "video", "labelled video", "run"
+"""How often a rule of a stage runs: for every video, for every labelled video, or once in a run."""
+
+Settings = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which videos learn, validate and test.
+
+    Attributes:
+        parts: train, validate, test: sorted names of labelled videos.
+        flow: train, validate: the videos of the flow network, labelled or not.
+        remembered: parts as they are kept, with videos of an earlier split that are gone; empty: nothing is trained.
+    """
+
+    parts: Mapping[str, list[str]]
+    flow: Mapping[str, list[str]]
+    remembered: Mapping[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A split and complete settings, by name."""
+
+    name: str
+    split: Split
+    settings: dict[str, Any]
+
+
+def _always(settings: Settings) -> bool:
+    return True
+
+
+def _uses_flow(settings: Settings) -> bool:
+    return "motion" in settings["streams"]["enabled"]
+
+
+def _uses_spatial(settings: Settings) -> bool:
+    return "spatial" in settings["streams"]["enabled"]
+
+
+def _trains_jointly(settings: Settings) -> bool:
+    return settings["streams"]["joint_epochs"] > 0
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What the results of a stage depend on, beside the videos and their labels.
+
+    Attributes:
+        upstream: the stages whose results it uses.
+        settings: sections and keys (`flow`, `flow.reuse`); `-flow.videos` takes a key out of its section again.
+        parts: parts of the split: `train`, or `flow.train` for those of the flow network.
+        rules: its rules in the workflow, and how often each runs.
+        results: patterns of the paths of its results, and what these are called; a group is the name of a video.
+        is_used: whether runs with these settings have it.
+    """
+
+    upstream: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+    rules: Mapping[str, str] = field(default_factory=dict)
+    results: Mapping[str, str] = field(default_factory=dict)
+    is_used: Callable[[Settings], bool] = _always
+
+
+LABELS = ("behaviors", "exclusive")
+STREAM = ("streams", "-streams.enabled", "-streams.joint_epochs", "-streams.fusion", "augmentation", "seed", *LABELS)
+JOINT = ("streams", "-streams.enabled", "-streams.network", "-streams.weights", "-streams.epochs")
+LEARNING = ("train", "validate")
+CURVES = {
+    r"results/{}/history\.csv": "the course of a training",
+    r"results/{}/curves\.(?:png|svg)": "the learning curves",
+}
+
+
+def _trained(folder: str, weights: str, what: str) -> dict[str, str]:
+    """The results of a training in a folder, as `Stage.results` has them."""
+    return {rf"results/{folder}/{weights}\.safetensors": what} | {
+        pattern.replace("{}", folder): words for pattern, words in CURVES.items()
+    }
+
+
+STAGES: dict[str, Stage] = {
+    "ingest": Stage(
+        settings=("ingest",),
+        rules={"ingest_video": VIDEO},
+        results={r"results/ingest/([^/]+)/.+": "the frames"},
+    ),
+    "labels": Stage(
+        upstream=("ingest",),
+        settings=LABELS,
+        rules={"check_labels": LABELLED},
+        results={r"results/labels/([^/]+)\.csv": "the labels"},
+    ),
+    "flow": Stage(
+        upstream=("ingest",),
+        settings=("flow", "-flow.videos", "-flow.reuse", "augmentation", "seed"),
+        parts=("flow.train", "flow.validate"),
+        rules={"train_flow": ONCE, "draw_curves": ONCE},
+        results=_trained("flow/[^/]+", "weights", "the weights of the flow network"),
+        is_used=_uses_flow,
+    ),
+    "spatial": Stage(
+        upstream=("labels",),
+        settings=STREAM,
+        parts=LEARNING,
+        rules={"train_stream": ONCE, "draw_curves": ONCE},
+        results=_trained("streams/[^/]+/spatial", "weights", "the weights of the spatial stream"),
+        is_used=_uses_spatial,
+    ),
+    "motion": Stage(
+        upstream=("labels", "flow"),
+        settings=(*STREAM, "flow.reuse"),
+        parts=LEARNING,
+        rules={"train_stream": ONCE, "draw_curves": ONCE},
+        results=_trained("streams/[^/]+/motion", "weights", "the weights of the motion stream"),
+        is_used=_uses_flow,
+    ),
+    "joint": Stage(
+        upstream=("flow", "spatial", "motion"),
+        settings=(*JOINT, "augmentation", "seed"),
+        parts=LEARNING,
+        rules={"train_joint": ONCE, "draw_curves": ONCE},
+        results=_trained("streams/[^/]+/joint", ".+", "the weights of flow and streams, trained together"),
+        is_used=_trains_jointly,
+    ),
+    "features": Stage(
+        upstream=("flow", "spatial", "motion", "joint"),
+        settings=("flow.reuse", "streams.enabled", "streams.fusion", "streams.precision", "streams.joint_epochs"),
+        rules={"extract_features": VIDEO},
+        results={r"results/features/[^/]+/([^/]+)\.(?:zarr|json)": "the features"},
+    ),
+    "sequence": Stage(
+        upstream=("labels", "features"),
+        settings=("sequence", "seed"),
+        parts=LEARNING,
+        rules={"train_sequence": ONCE, "predict_video": VIDEO, "draw_curves": ONCE},
+        results={
+            r"results/sequence/[^/]+/probabilities/([^/]+)\.npy": "the probabilities",
+            **_trained("sequence/[^/]+", "weights", "the weights of the sequence model"),
+        },
+    ),
+    "ethogram": Stage(
+        upstream=("sequence",),
+        settings=("ethogram",),
+        parts=("validate",),
+        rules={
+            "fit_thresholds": ONCE,
+            "decide_behaviors": VIDEO,
+            "draw_ethogram": VIDEO,
+            "summarize_bouts": ONCE,
+            "count_transitions": ONCE,
+        },
+        results={
+            r"results/ethograms/[^/]+/thresholds\.json": "the thresholds",
+            r"results/ethograms/[^/]+/predictions/([^/]+)\.csv": "the predictions",
+            r"results/ethograms/[^/]+/bouts/([^/]+)\.csv": "the bouts",
+            r"results/ethograms/[^/]+/figures/([^/]+)\.(?:png|svg)": "the ethograms",
+            r"results/ethograms/[^/]+/summary\.csv": "the summary",
+            r"results/ethograms/[^/]+/transitions\..+": "the transitions",
+        },
+    ),
+    "evaluation": Stage(
+        upstream=("ethogram",),
+        settings=("evaluation", "seed"),
+        parts=("train", "validate", "test", "flow.train", "flow.validate"),
+        rules={"evaluate": ONCE, "draw_evaluation": ONCE},
+        results={r"results/evaluation/.+": "the evaluation"},
+    ),
+    "report": Stage(
+        upstream=("evaluation",),
+        settings=("preset", "example", "videos", "models", "split"),
+        rules={"write_report": ONCE},
+        results={r"results/report/[^/]+\.html": "the report"},
+    ),
+}
+"""All stages, each below those that it uses; a stage's rules stand in workflow/rules, its code in a package."""
+
+SHARED = ("example", "videos", "models", "behaviors", "exclusive", "ingest", "simulated", "runs")
+"""What all runs of a project have in common: frames and labels, which lie in `results/` without the name of a run."""
+
+
+def stage_settings(stage: str, settings: Settings) -> dict[str, Any]:
+    """The settings that a stage itself depends on, in the form of the config: `{"flow": {"network": ...}, "seed": 0}`.
+
+    Raises:
+        KeyError: if there is no such stage.
+    """
+    taken: dict[str, Any] = {}
+    for name in STAGES[stage].settings:
+        section, _, key = name.removeprefix("-").partition(".")
+        if name.startswith("-"):
+            taken[section].pop(key, None)
+        elif key:
+            taken.setdefault(section, {})[key] = settings[section][key]
+        else:
+            value = settings[section]
+            taken[section] = dict(value) if isinstance(value, Mapping) else value
+    return taken
+
+
+def part_of(split: Split, part: str) -> list[str]:
+    """The videos of a part: `train`, or `flow.train` for those of the flow network."""
+    return list(split.flow[part.removeprefix("flow.")] if part.startswith("flow.") else split.parts[part])
+
+
+def fingerprint(stage: str, run: Run) -> str:
+    """What stands for all that a stage of a run depends on beside videos and labels, itself and by the stages above it.
+
+    Two runs with the same one have the same results. A stage that a run does not use adds nothing.
+    """
+    if not STAGES[stage].is_used(run.settings):
+        return ""
+    own = {
+        "settings": stage_settings(stage, run.settings),
+        "parts": {part: part_of(run.split, part) for part in STAGES[stage].parts},
+        "upstream": {above: fingerprint(above, run) for above in STAGES[stage].upstream},
+    }
+    return short_digest(own)
+
+
+def find_homes(runs: Mapping[str, Run]) -> dict[tuple[str, str], str]:
+    """For each stage and run, the run under whose name the results lie: the first with the same fingerprint."""
+    homes: dict[tuple[str, str], str] = {}
+    for stage in STAGES:
+        first: dict[str, str] = {}
+        for name, run in runs.items():
+            homes[stage, name] = first.setdefault(fingerprint(stage, run), name)
+    return homes
+
+
+def stages_made(run: Run, homes: Mapping[tuple[str, str], str]) -> list[str]:
+    """The stages whose results are made under the name of a run: those that it uses, and that are not another's."""
+    return [stage for stage in STAGES if STAGES[stage].is_used(run.settings) and homes[stage, run.name] == run.name]
+
+
+def changed_config(config: Settings, name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The config of a run: that of the project, with what the run has otherwise, section by section.
+
+    Args:
+        config: what config.yaml says.
+        name: of the run.
+        changes: what stands below the name in `runs`, but for `parts`.
+
+    Raises:
+        InputError: if the run changes what all runs share.
+    """
+    changed = {key: value for key, value in config.items() if key != "runs"}
+    for key, value in changes.items():
+        if key in SHARED:
+            raise InputError(
+                f"config: runs.{name}.{key}: all runs of a project share {key}; take it out, or make another project"
+            )
+        before = changed.get(key)
+        changed[key] = {**before, **value} if isinstance(before, Mapping) and isinstance(value, Mapping) else value
+    return changed

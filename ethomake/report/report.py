@@ -1,0 +1,113 @@
+"""The report: one page that holds everything, to be read, printed and handed on."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ethomake import __version__
+from ethomake.files import read_json, write_text
+from ethomake.report.page import render
+from ethomake.report.results import Results, read_metrics, read_videos
+from ethomake.report.sections import make_sections
+from ethomake.text import counted, length, number, plural
+
+
+def write_report(
+    output: str | Path,
+    *,
+    videos: Sequence[Mapping[str, Any]],
+    behaviors: Sequence[str],
+    exclusive: bool,
+    summary: str | Path,
+    transitions: str | Path | None = None,
+    thresholds: str | Path | None = None,
+    evaluation: str | Path | None = None,
+    curves: Sequence[tuple[str, str | Path]] | None = None,
+    weights: Mapping[str, str | Path] | None = None,
+    settings: Mapping[str, Any],
+    bundle: str | Path | None = None,
+) -> None:
+    """Write one self-contained HTML page: no network, no scripts, no date; all that users named is escaped.
+
+    Args:
+        output: the page.
+        videos: of each video `video`, `part` (train, validate, test or ""), `subject`, `group`, `manifest` (path of
+            video.json) and `ethogram` (path of its figure, SVG or PNG).
+        behaviors: names, in order.
+        exclusive: at most one behavior at a time.
+        summary: summary.csv.
+        transitions: figure of the transitions.
+        thresholds: thresholds.json.
+        evaluation: folder with what `evaluate` and `draw_evaluation` wrote; None if nothing was evaluated.
+        curves: title and figure of each trained stage.
+        weights: weights files by name; their digests go into the provenance.
+        settings: the config with networks resolved; what it lacks is left out of the methods.
+        bundle: bundle.json of the bundle that the models were taken from; None if they were trained here.
+    """
+    results = Results(
+        videos=read_videos(videos),
+        behaviors=behaviors,
+        exclusive=exclusive,
+        settings=settings,
+        metrics=read_metrics(evaluation),
+        evaluation=Path(evaluation or ""),
+        fitted=read_json(thresholds) if thresholds else None,
+        thresholds=thresholds,
+        summary=summary,
+        transitions=transitions,
+        bundle=bundle,
+        curves=curves or [],
+        weights=weights or {},
+    )
+    page = render(
+        "templates/report.html.j2",
+        ethomake=__version__,
+        videos=len(results.videos),
+        length=length(sum(video.seconds for video in results.videos)),
+        frames=results.frames,
+        behaviors=behaviors,
+        exclusive=exclusive,
+        cards=_cards(results.metrics, behaviors) if results.metrics else [],
+        warnings=_warnings(results),
+        sections=list(make_sections(results)),
+    )
+    write_text(output, page)
+
+
+def _cards(metrics: Mapping[str, Any], behaviors: Sequence[str]) -> list[dict[str, str]]:
+    """The numbers at the top of the page: each with what it is, and what to compare it with."""
+    macro, chance = metrics["macro"], metrics["chance"].get("macro", {})
+    mean = "mean " if len(behaviors) > 1 else ""
+    cards = []
+    for name, label in (("f1", "F1"), ("average_precision", "average precision"), ("accuracy", "accuracy")):
+        level = chance.get(name, {})
+        by_chance = f"by chance {number(level['mean'])} (95 % below {number(level['p95'])})" if level else ""
+        cards.append({"value": number(macro[name]) or "-", "label": mean + label, "small": by_chance})
+    videos = len(metrics["videos"])
+    scored = max((own["frames"] for own in metrics["behaviors"].values()), default=0)
+    small = f"{scored:,} scored frames"
+    return [*cards, {"value": str(videos), "label": plural(videos, "test video"), "small": small}]
+
+
+def _warnings(results: Results) -> list[str]:
+    """What a reader should know before believing a number."""
+    notes = []
+    if metrics := results.metrics:
+        if len(metrics["videos"]) == 1:
+            notes.append("There is one test video; another animal or day may give other numbers.")
+        for name in results.behaviors:
+            own, chance = metrics["behaviors"][name], metrics["chance"]["behaviors"].get(name, {})
+            level = chance.get("f1", {}).get("p95")
+            if own["f1"] is None:
+                notes.append(f"{name}: no positive frame in the test videos, so it was not tested.")
+            elif level is not None and own["f1"] <= level:
+                notes.append(f"{name}: F1 {own['f1']:.2f} is not above chance (95th percentile {level:.2f}).")
+    if results.fitted and (results.bundle or results.names("train") or results.names("validate")):
+        for name, own in results.fitted["behaviors"].items():
+            if own["threshold"] is not None and own["plateau"] is None:
+                notes.append(f"{name}: no positive frame in the validation videos; its threshold was not fitted.")
+    for video in results.videos:
+        if damaged := video.manifest.get("damaged"):
+            frames = sum(stop - start for start, stop in damaged)
+            notes.append(f"{video.name}: {counted(frames, 'damaged frame')} in the video file, not scored.")
+    return notes

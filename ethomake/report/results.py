@@ -1,0 +1,113 @@
+"""What the report is about: the results of the stages before it, read from their files."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ethomake.files import read_json
+from ethomake.ingest.times import frame_edges
+from ethomake.report.page import embed
+
+PARTS = {"test": "test", "validate": "validation", "train": "training", "": "no labels used"}
+"""Parts in the order of the page, and what they are called there."""
+
+MOST_BYTES = 24_000_000
+"""Of ethograms on the page; beyond, videos are named instead of shown, so that a browser still opens it."""
+
+
+@dataclass(frozen=True)
+class Video:
+    """A video of the page.
+
+    Attributes:
+        name: as in the video table.
+        part: "test", "validate", "train" or "".
+        subject, group: of the video table; may be empty.
+        manifest: what video.json says.
+        seconds: how long it is.
+        ethogram: its figure as a data URL; None where the page is full.
+    """
+
+    name: str
+    part: str
+    subject: str
+    group: str
+    manifest: Mapping[str, Any]
+    seconds: float
+    ethogram: str | None
+
+
+@dataclass(frozen=True)
+class Results:
+    """All results that the page is made from; None or empty where there are none.
+
+    Attributes:
+        videos: all, those of the test part first.
+        behaviors: names, in order.
+        exclusive: at most one behavior at a time.
+        settings: the config with networks resolved.
+        metrics: metrics.json of the evaluation; None without test videos.
+        evaluation: folder of the evaluation's tables and figures.
+        fitted: thresholds.json.
+        thresholds, summary, transitions, bundle: paths of these files.
+        curves: title and figure of each training.
+        weights: weights files by name.
+    """
+
+    videos: Sequence[Video]
+    behaviors: Sequence[str]
+    exclusive: bool
+    settings: Mapping[str, Any]
+    metrics: Mapping[str, Any] | None
+    evaluation: Path
+    fitted: Mapping[str, Any] | None
+    thresholds: str | Path | None
+    summary: str | Path
+    transitions: str | Path | None
+    bundle: str | Path | None
+    curves: Sequence[tuple[str, str | Path]]
+    weights: Mapping[str, str | Path]
+
+    @property
+    def frames(self) -> int:
+        """Number of frames of all videos together."""
+        return sum(video.manifest["frames"] for video in self.videos)
+
+    def names(self, part: str) -> list[str]:
+        """Names of the videos of a part."""
+        return [video.name for video in self.videos if video.part == part]
+
+
+def read_videos(rows: Sequence[Mapping[str, Any]]) -> list[Video]:
+    """Read the videos in the order of the page, with as many ethograms as fit on it.
+
+    Args:
+        rows: `video`, `part`, `subject`, `group`, `manifest` (path of video.json) and `ethogram` (path of its figure,
+            SVG or PNG) of each video.
+    """
+    videos, used = [], 0
+    for row in sorted(rows, key=lambda row: list(PARTS).index(row.get("part", ""))):  # stable: table order stays
+        size = Path(row["ethogram"]).stat().st_size
+        fits = used + size <= MOST_BYTES
+        used += size if fits else 0
+        manifest = read_json(row["manifest"])
+        edges = frame_edges(manifest)
+        videos.append(
+            Video(
+                name=row["video"],
+                part=row.get("part", ""),
+                subject=str(row.get("subject") or ""),
+                group=str(row.get("group") or ""),
+                manifest=manifest,
+                seconds=float(edges[-1] - edges[0]),
+                ethogram=embed(row["ethogram"]) if fits else None,
+            )
+        )
+    return videos
+
+
+def read_metrics(evaluation: str | Path | None) -> Mapping[str, Any] | None:
+    """Read metrics.json of an evaluation; None where no video was tested."""
+    metrics = read_json(Path(evaluation) / "metrics.json") if evaluation else None
+    return metrics if metrics and metrics["videos"] else None

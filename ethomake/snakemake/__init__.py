@@ -1,0 +1,33 @@
+"""All that concerns Snakemake: the only package of the library that imports it.
+
+What the rules in workflow/ need beyond data flow: packs, resources, explanations, clusters, and a few parts of
+Snakemake that are replaced (`ethomake.snakemake.replace` checks that they are what they are taken for).
+"""
+
+from snakemake.workflow import Workflow
+
+from ethomake.errors import InputError
+from ethomake.snakemake.checksums import read_inputs_once
+from ethomake.snakemake.clusters import bear_with_slurm, keep_records_in_jobs, wait_for_earlier_jobs
+from ethomake.snakemake.folder import prepare_folder
+from ethomake.snakemake.stop import stop
+
+
+def begin(workflow: Workflow) -> None:
+    """Get ready for a run, before any rule is known: in the process that plans, and starts or submits the jobs."""
+    try:
+        read_inputs_once()
+        bear_with_slurm()
+    except InputError as error:
+        stop(error)
+    prepare_folder(workflow)
+    wait_for_earlier_jobs(workflow)
+
+
+def begin_on_node() -> None:
+    """Get ready for one job on a node of a cluster, where another Snakemake has submitted it."""
+    try:
+        read_inputs_once()
+        keep_records_in_jobs()
+    except InputError as error:
+        stop(error)

@@ -1,0 +1,34 @@
+"""Checksums of inputs, each taken once."""
+
+import os
+from collections.abc import Callable
+
+from snakemake.io import _IOFile
+
+from ethomake.snakemake.replace import replace
+
+
+def read_inputs_once() -> None:
+    """Let Snakemake remember checksums: it reads all inputs of a job, weights and frames, again for each output.
+
+    Raises:
+        InputError: if this version of Snakemake takes checksums otherwise.
+    """
+    replace(_IOFile, "checksum", ("self", "threshold", "force", "algorithm"), _remembering)
+
+
+def _remembering(read: Callable) -> Callable:
+    known = {}
+
+    async def checksum(self, *args, **options):
+        try:
+            status = os.stat(self)
+        except OSError:  # not on this disk: Snakemake's own matter
+            return await read(self, *args, **options)
+        file = str(self), status.st_ino, status.st_mtime_ns, status.st_size
+        key = (*file, *map(str, args), *(f"{name}={value}" for name, value in sorted(options.items())))
+        if key not in known:
+            known[key] = await read(self, *args, **options)
+        return known[key]
+
+    return checksum

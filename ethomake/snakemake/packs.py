@@ -1,0 +1,271 @@
+"""The rules of packs: one job does for some short videos what a rule does for each of them.
+
+A rule that works on one video is written once, in workflow/rules, with a wildcard `video`. For a pack of videos it is
+made a second time, without that wildcard: with the files of all of them, a param that holds what is told to the script
+of each, and one that stands for all params (Snakemake compares it with that of the last run). Which videos the first
+rule is for is a constraint of its wildcard, so that no file has two rules. That there are thousands of videos is no
+trouble: planning takes as long as there are files, not as there are pairs of them.
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from snakemake.io import AnnotatedString, apply_wildcards, strip_wildcard_constraints
+from snakemake.iocontainers import InputFiles, OutputFiles, Wildcards
+from snakemake.resources import Resources
+from snakemake.rules import Rule
+from snakemake.workflow import Workflow
+
+from ethomake.files import short_digest
+from ethomake.scheduling.packs import Member, Pack
+from ethomake.snakemake.replace import replace
+from ethomake.snakemake.resources import Estimates
+
+NAME = "[A-Za-z0-9_-]"  # what the names of videos are made of
+
+Values = Mapping[str, str]
+"""The wildcards of one job."""
+
+
+@dataclass(frozen=True)
+class PackRule:
+    """What a rule of a pack says, directive by directive.
+
+    Attributes:
+        name: its own name.
+        stage: the name of the rule that it stands for.
+        group: found out when jobs are made: what a profile says of groups is known only then.
+        pack: what the script is told of each job (`ethomake.scheduling.packs.run_pack`).
+        settings: stands for the params of all jobs.
+    """
+
+    name: str
+    stage: str
+    input: Callable
+    output: list[AnnotatedString]
+    log: list[str]
+    benchmark: str
+    group: Callable
+    conda: Any
+    threads: Any
+    resources: dict[str, Any]
+    pack: Callable
+    settings: Callable
+    message: str
+
+
+def shared(packs: Sequence[Sequence[str]], videos: Iterable[str]) -> dict[int, list[str]]:
+    """The packs by number, without the videos that are gone, and without packs in which fewer than two are left."""
+    known = set(videos)
+    present = {number: [name for name in names if name in known] for number, names in enumerate(packs)}
+    return {number: names for number, names in present.items() if len(names) > 1}
+
+
+def alone(packs: Iterable[Sequence[str]]) -> str:
+    """A regular expression: the names of videos that are in none of some packs."""
+    names = sorted({name for pack in packs for name in pack})
+    return f"(?!(?:{_any_of(names)})(?!{NAME})){NAME}+" if names else f"{NAME}+"
+
+
+def _any_of(names: Sequence[str]) -> str:
+    """One of some sorted names; those that begin alike share that beginning, or it would take long to match one."""
+    branches = []
+    for first in dict.fromkeys(name[:1] for name in names):
+        rest = [name[1:] for name in names if name[:1] == first]
+        branches.append(first if rest == [""] else f"{first}{_any_of(rest)}")
+    return branches[0] if len(branches) == 1 else f"(?:{'|'.join(sorted(branches, key=len, reverse=True))})"
+
+
+def packed_rules(workflow: Workflow) -> list[Rule]:
+    """The rules that work on one video each."""
+    return [rule for rule in workflow.rules if "video" in rule.wildcard_names]
+
+
+def pack_rules(
+    workflow: Workflow,
+    packs: Mapping[int, Sequence[str]],
+    estimates: Estimates,
+    others: Mapping[str, Iterable[str]],
+    apart: Mapping[str, Mapping[str, str]],
+) -> Iterator[PackRule]:
+    """The rules of packs, for each rule that works on one video.
+
+    Args:
+        packs: videos that share jobs, as `shared` gives them.
+        others: the values of every other wildcard that such rules may have.
+        apart: by rule, the kind of each video that it is for; its jobs are shared only within a kind.
+    """
+    wanted = _wanted_here(workflow)
+    for stage in packed_rules(workflow):
+        for name, videos, jobs in _jobs_of(stage, packs, others, apart.get(stage.name)):
+            if wanted is None or name in wanted:
+                yield _pack_rule(workflow, name, stage, videos, jobs, estimates)
+
+
+def _wanted_here(workflow: Workflow) -> set[str] | None:
+    """Words of the command line, among them the names of all rules that are needed; None where all may be.
+
+    A job on a cluster is told the rules that it may need; to define the packs of thousands of videos would take it
+    longer than many a pack.
+    """
+    return set(sys.argv) if "--allowed-rules" in sys.argv and not workflow.is_main_process else None
+
+
+def _jobs_of(
+    stage: Rule,
+    packs: Mapping[int, Sequence[str]],
+    others: Mapping[str, Iterable[str]],
+    kinds: Mapping[str, str] | None,
+) -> Iterator[tuple[str, list[str], list[Values]]]:
+    """(name of the rule, videos, wildcards of their jobs) of each rule of a pack."""
+    (other,) = stage.wildcard_names - {"video"} or [""]
+    for value in others[other] if other else [""]:
+        for number, names in packs.items():
+            for kind, videos in [("", list(names))] if kinds is None else _by_kind(names, kinds):
+                jobs = [{"video": video} | ({other: value} if other else {}) for video in videos]
+                yield "_".join([stage.name, *filter(None, (value, kind)), str(number)]), videos, jobs
+
+
+def _by_kind(names: Sequence[str], kinds: Mapping[str, str]) -> Iterator[tuple[str, list[str]]]:
+    for kind in dict.fromkeys(kinds[name] for name in names if name in kinds):
+        yield kind, [name for name in names if kinds.get(name) == kind]
+
+
+def _pack_rule(
+    workflow: Workflow, name: str, stage: Rule, videos: Sequence[str], jobs: Sequence[Values], estimates: Estimates
+) -> PackRule:
+    return PackRule(
+        name=name,
+        stage=stage.name,
+        input=_inputs_of(stage, jobs),
+        output=list(_outputs_of(stage, jobs)),
+        log=[str(file) for each in jobs for file in stage.expand_log(each)],
+        benchmark=f"benchmarks/jobs/packs/{name}.tsv",
+        group=lambda wildcards: stage.group,
+        conda=stage.conda_env,
+        threads=estimates.threads_of(stage.name),
+        resources=_resources_of(workflow, stage, jobs, estimates),
+        pack=_pack_of(workflow, stage, jobs),
+        settings=_settings_of(stage, jobs),
+        message=stage.message.replace("{wildcards.video}", f"{len(videos)} videos from {videos[0]} on"),
+    )
+
+
+def _with_flags(path: str, flags: Mapping[str, Any]) -> AnnotatedString:
+    """A path with what a rule says of it (ancient, a directory, of the report)."""
+    copy = AnnotatedString(path)
+    copy.flags.update(flags)
+    return copy
+
+
+def _inputs_of(stage: Rule, jobs: Sequence[Values]) -> Callable:
+    """An input function: the inputs of some jobs, each once."""
+
+    def find(wildcards: Wildcards) -> list[AnnotatedString]:
+        files = (file for each in jobs for file in stage.expand_input(Wildcards(fromdict=each))[0])
+        return [_with_flags(path, file.flags) for path, file in {str(file): file for file in files}.items()]
+
+    return find
+
+
+def _outputs_of(stage: Rule, jobs: Sequence[Values]) -> Iterator[AnnotatedString]:
+    """The outputs of some jobs; a label of the report, which has a wildcard, as it is for the job."""
+    patterns = [(strip_wildcard_constraints(file), file.flags) for file in stage.output]
+    for values in jobs:
+        for pattern, flags in patterns:
+            if "report" in flags:
+                entry = flags["report"]
+                labels = {key: text.format(**values) for key, text in (entry.labels or {}).items()}
+                flags = flags | {"report": entry._replace(labels=labels)}
+            yield _with_flags(apply_wildcards(pattern, values), flags)
+
+
+def _resources_of(workflow: Workflow, stage: Rule, jobs: Sequence[Values], estimates: Estimates) -> dict[str, Any]:
+    """The resources of a rule for all of some jobs, with what a profile or the command line says of the rule."""
+    _, written = stage.ruleinfo.resources or ((), {})
+    elsewhere = Resources.from_mapping(workflow.resource_settings.overwrite_resources.get(stage.name, {}))
+    ours = {name: value for name, value in written.items() if _as_kept(name, value) not in elsewhere}
+    found = {
+        name: estimates.of_jobs(name, stage.name, jobs) if callable(value) else value for name, value in ours.items()
+    }
+    for name, value in elsewhere.items():
+        found[name] = _summed(stage, jobs, name) if value.is_evaluable() else value.value
+    return found
+
+
+def _as_kept(name: str, value: Any) -> str:
+    """The name by which Snakemake keeps a resource: `mem` for `mem_mb`."""
+    return next(iter(Resources.from_mapping({name: value})))
+
+
+def _summed(stage: Rule, jobs: Sequence[Values], name: str) -> Callable:
+    """A resource that a profile computes: time in all, of other things the most that one job needs."""
+
+    def find(wildcards: Wildcards, attempt: int) -> Any:
+        each = [Wildcards(fromdict=values) for values in jobs]
+        needs = [stage.expand_resources(one, stage.expand_input(one)[0], attempt)[name] for one in each]
+        return sum(needs) if name == "runtime" else max(needs)
+
+    return find
+
+
+def _pack_of(workflow: Workflow, stage: Rule, jobs: Sequence[Values]) -> Callable:
+    """A param: some jobs. Snakemake does not look into it to find out what is outdated: see `_settings_of`."""
+    script = Path(workflow.basedir) / "workflow" / "scripts" / Path(stage.script).name
+    pack = Pack(str(script), lambda: (_member_of(stage, values) for values in jobs))
+    return lambda wildcards: pack
+
+
+def _member_of(stage: Rule, values: Values) -> Member:
+    """What the script is told about one job."""
+    wildcards = Wildcards(fromdict=values)
+    source, output = stage.expand_input(wildcards)[0], stage.expand_output(wildcards)[0]
+    return Member(
+        stage.name,
+        message=stage.message.format(wildcards=wildcards),
+        log=[str(file) for file in stage.expand_log(wildcards)],
+        input=InputFiles(source, plainstr=True),
+        output=OutputFiles(output, plainstr=True),
+        params=stage.expand_params(wildcards, source, output, None)[0],
+        wildcards=wildcards,
+    )
+
+
+def _settings_of(stage: Rule, jobs: Sequence[Values]) -> Callable:
+    """A param: stands for the params of some jobs."""
+    params = dict(stage.params.items())
+    same = {name: value for name, value in params.items() if not callable(value)}
+    own = {name: value for name, value in params.items() if callable(value)}
+
+    def stand_in(wildcards: Wildcards) -> str:
+        each = [{name: find(Wildcards(fromdict=values)) for name, find in own.items()} for values in jobs]
+        return short_digest(same, each)
+
+    return stand_in
+
+
+def find_producers_at_once() -> None:
+    """Let Snakemake look up what a rule without wildcards makes, instead of comparing a path with all its files.
+
+    A rule of a pack makes a thousand files, each of which it would be asked for.
+
+    Raises:
+        InputError: if this version of Snakemake asks otherwise.
+    """
+    replace(Rule, "is_producer", ("self", "requested_output"), _looking_up)
+
+
+def _looking_up(ask: Callable) -> Callable:
+    known: dict[str, frozenset[str]] = {}
+
+    def is_producer(self: Rule, requested_output: str) -> bool:
+        if self.wildcard_names:
+            return ask(self, requested_output)
+        if self.name not in known:
+            known[self.name] = frozenset(map(str, self.products()))
+        return requested_output in known[self.name]
+
+    return is_producer

@@ -1,0 +1,65 @@
+"""What jobs ask of the machine, as the resources of rules: memory and time by `ethomake.scheduling.resources`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from snakemake.iocontainers import Wildcards
+from snakemake.workflow import Workflow
+
+from ethomake.scheduling.costs import jobs_of, price, table
+from ethomake.scheduling.resources import Experiment, memory_to_ask, minutes_to_ask, need
+
+
+class Estimates:
+    """The estimates for all rules of a workflow.
+
+    Args:
+        workflow: asked for threads and GPUs of rules, which a profile or the command line may set.
+        experiment: what the estimates are made of.
+    """
+
+    def __init__(self, workflow: Workflow, experiment: Experiment):
+        self.workflow, self.experiment = workflow, experiment
+        self._makers = {"mem_mb": self.memory_of, "runtime": self.time_of}
+
+    def of_jobs(self, resource: str, rule: str, jobs: Sequence[Mapping[str, str]]) -> Callable:
+        """A resource, `mem_mb` or `runtime`, for one job that does all of some jobs of a rule (their wildcards)."""
+        return self._makers[resource](rule, jobs)
+
+    def memory_of(self, rule: str, jobs: Sequence[Mapping[str, str]] | None = None) -> Callable:
+        """A resource: megabytes of memory for a job of a rule, twice as much in each new try."""
+
+        def find(wildcards: Wildcards, attempt: int) -> int:
+            needed = need(self.experiment, rule, jobs or [dict(wildcards.items())])
+            videos = len(self.experiment.videos)
+            return memory_to_ask(needed, videos=videos, gpus=self.gpus_of(rule), attempt=attempt)
+
+        return find
+
+    def time_of(self, rule: str, jobs: Sequence[Mapping[str, str]] | None = None) -> Callable:
+        """A resource: minutes for a job of a rule, twice as many in each new try."""
+
+        def find(wildcards: Wildcards, threads: int, attempt: int) -> int:
+            needed = need(self.experiment, rule, jobs or [dict(wildcards.items())])
+            return minutes_to_ask(needed, threads=threads, gpus=self.gpus_of(rule), attempt=attempt)
+
+        return find
+
+    def gpus_of(self, rule: str) -> int:
+        """How many GPUs a job of a rule is given. A machine without one says `gpu=0` among its resources."""
+        asked = self.workflow.get_rule(rule).resources.get("gpu") if self.workflow.is_rule(rule) else None
+        return (asked.constrain(self.workflow.global_resources.get("gpu")).value or 0) if asked else 0
+
+    def threads_of(self, rule: str) -> Any:
+        """How many threads a job of a rule is given."""
+        return self.workflow.get_rule(rule).resources["_cores"].value
+
+    def cost_table(self, packs: Sequence[Sequence[str]]) -> str:
+        """What all jobs of the project cost, as they are: with the rules and packs there are, threads and GPUs."""
+        jobs = [job for job in jobs_of(self.experiment, packs) if self.workflow.is_rule(job[0])]
+        rows = price(self.experiment, jobs, self.threads_of, self.gpus_of)
+        videos = self.experiment.videos
+        counted = sum(Path(f"results/ingest/{name}/frames.npy").is_file() for name in videos)
+        note = f"frames are counted for {counted} of {len(videos)} videos"
+        return f"{note}{'' if counted == len(videos) else '; `snakemake frames` counts the others'}\n\n{table(rows)}"

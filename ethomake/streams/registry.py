@@ -1,0 +1,107 @@
+"""The networks of the spatial and the motion stream: one record for each, which all else reads. Imports no torch.
+
+To add a backbone, write two things:
+
+1. A module in `ethomake/streams/backbones/` with a function that takes the number of input channels (3 for frames; 20
+   for ten flows, or 2 if the network is 3D) and returns an `nn.Module` and the length of the vector it gives:
+   (B, channels, H, W) -> (B, length), or (B, channels, T, H, W) -> (B, length) for a 3D network. `widen` in
+   `ethomake.streams.stems` makes the first convolution of an RGB network one for other channels. Modules of that folder
+   are found, and count as code of the stages, without being named anywhere else.
+2. A record below. `python -m benchmarks.needs train_stream extract_features` compares what it says of costs with what
+   the work takes.
+
+The tests then name the two lists that users read and that must show the new name: `streams.network` in
+config.schema.yaml, and the section `streams` of config.yaml. Nothing else has to be changed.
+"""
+
+from dataclasses import dataclass
+
+from ethomake.registry import Network, NetworkCost, by_name
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamNetwork(Network):
+    """A backbone for the streams.
+
+    Attributes:
+        volumetric: it is 3D: it sees frames or flows as a third dimension, where a 2D network sees the single frame,
+            or all flows as channels.
+        stem: the name of its first convolution, whose weights are adapted where they were trained on RGB.
+        weights: torchvision's names of the weights that it has for a network of this name.
+        costs: by stream, "spatial" and "motion".
+    """
+
+    volumetric: bool
+    stem: str
+    weights: tuple[str, ...]
+    costs: dict[str, NetworkCost]
+
+
+# How costs were measured, and how far they hold, is told in ethomake/scheduling/resources.py.
+STREAM_NETWORKS = by_name(
+    [
+        StreamNetwork(
+            name="resnet18",
+            title="ResNet18",
+            maker="ethomake.streams.backbones.resnet:resnet18",
+            volumetric=False,
+            stem="conv1",
+            weights=("IMAGENET1K_V1", "DEFAULT"),
+            costs={
+                "spatial": NetworkCost(parameters=11.2, gflop=3.6, held=28, passing=12),
+                "motion": NetworkCost(parameters=11.2, gflop=1.3, held=8, passing=5),
+            },
+        ),
+        StreamNetwork(
+            name="resnet50",
+            title="ResNet50",
+            maker="ethomake.streams.backbones.resnet:resnet50",
+            volumetric=False,
+            stem="conv1",
+            weights=("IMAGENET1K_V1", "IMAGENET1K_V2", "DEFAULT"),
+            costs={
+                "spatial": NetworkCost(parameters=24.6, gflop=8.2, held=100, passing=20),
+                "motion": NetworkCost(parameters=24.6, gflop=2.5, held=30, passing=8),
+            },
+        ),
+        StreamNetwork(
+            name="resnet3d_34",
+            title="3D ResNet34",
+            maker="ethomake.streams.backbones.resnet3d:resnet3d_34",
+            volumetric=True,
+            stem="conv1",
+            weights=(),
+            costs={
+                "spatial": NetworkCost(parameters=63.5, gflop=78.6, held=230, passing=110),
+                "motion": NetworkCost(parameters=63.5, gflop=17.1, held=60, passing=30),
+            },
+        ),
+        StreamNetwork(
+            name="mobilenet_v2",
+            title="MobileNetV2",
+            maker="ethomake.streams.backbones.mobilenet:mobilenet_v2",
+            volumetric=False,
+            stem="features.0.0",
+            weights=("IMAGENET1K_V1", "IMAGENET1K_V2", "DEFAULT"),
+            costs={
+                "spatial": NetworkCost(parameters=2.9, gflop=0.6, held=80, passing=20),  # guessed
+                "motion": NetworkCost(parameters=2.9, gflop=0.2, held=25, passing=8),  # guessed
+            },
+        ),
+    ]
+)
+
+
+def reject_weights(network: str, weights: str) -> str:
+    """Why `weights`, which is neither "none" nor a file, cannot be had for a network; "" where torchvision has it.
+
+    Args:
+        network: a key of `STREAM_NETWORKS`.
+        weights: a name such as IMAGENET1K_V1.
+    """
+    known = STREAM_NETWORKS[network].weights
+    if weights in known:
+        return ""
+    if not known:
+        return f"torchvision has no weights for {network}; use none or a file"
+    return f"must be none, a file, or weights that torchvision has for {network}: {', '.join(known)}"
