@@ -124,3 +124,11 @@ def test_only_what_the_job_itself_has_left_is_discarded(tmp_path):
     workplace.discard(
         [tmp_path / "no" / f"flow-main-{one}"]
     )  # a job that was never killed within an epoch may have left nothing
+
+
+def test_the_library_is_shared_with_jobs(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", "/of/mine")
+    workplace.share_library()
+    first, *others = os.environ["PYTHONPATH"].split(os.pathsep)
+    assert (Path(first) / "ethomake" / "__init__.py").is_file()
+    assert others == ["/of/mine"]

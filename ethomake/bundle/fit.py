@@ -71,11 +71,11 @@ def describe_misfits(found: list[tuple[str, Any, Any]], folder: str | Path) -> s
     """One line for what does not fit: the first with both values, the others by name."""
     key, value, right = found[0]
     names = list(dict.fromkeys(name for name, _, _ in found))
-    shown = f"config: {key} = {_show(value)}, but the bundle {folder} has {_show(right)}"
+    shown = f"{key} = {_show(value)}, but the bundle {folder} has {_show(right)}"
     if names[1:]:
         shown += f", and {', '.join(names[1:])} {'do' if names[2:] else 'does'} not fit either"
     them = "these keys" if names[1:] else "this key"
-    return f"{shown}: remove {them} from the config to take the bundle's, or set models: none to train"
+    return f"{shown}: leave {them} out to take the bundle's, or set models: none to train"
 
 
 def _show(value: Any) -> str:

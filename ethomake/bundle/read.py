@@ -62,7 +62,7 @@ def read_bundle(folder: str | Path) -> Bundle:
         InputError: if the folder is no bundle, is of a newer format, or lacks something.
     """
     folder = Path(folder)
-    where = f"config: models = {json.dumps(str(folder), ensure_ascii=False)}"
+    where = str(folder)
     if "{" in str(folder) or "}" in str(folder):  # Snakemake would read them as wildcards
         raise InputError(f"{where}: rename the folder: no {{ and }} can be in its path")
     if not os.path.exists(folder):

@@ -26,51 +26,6 @@ class Rule:
     minimum_gap_s: float
 
 
-def check_settings(settings: Mapping[str, Any], behaviors: Sequence[str], exclusive: bool) -> None:
-    """Check the section `ethogram` of the config.
-
-    Raises:
-        InputError: names the key, the value and what would be right.
-    """
-    thresholds = settings.get("thresholds") or {}
-    if exclusive and thresholds:
-        raise InputError(
-            "config: ethogram.thresholds has no meaning with exclusive: true (the most probable behavior wins); "
-            "remove it"
-        )
-    for name, value in thresholds.items():
-        _check_name("thresholds", name, behaviors)
-        if not _is_number(value) or not 0 < value < 1:
-            raise InputError(f"config: ethogram.thresholds.{name} is {value!r}; give a number above 0 and below 1")
-    for key in ("minimum_bout_s", "minimum_gap_s"):
-        value = settings.get(key, "auto")
-        named = value if isinstance(value, Mapping) else {"": value}
-        for name, seconds in named.items():
-            if isinstance(value, Mapping):
-                _check_name(key, name, behaviors)
-            if seconds != "auto" and not (_is_number(seconds) and 0 <= seconds < float("inf")):
-                where = f"{key}.{name}" if name else key
-                raise InputError(f"config: ethogram.{where} is {seconds!r}; give seconds (0 or more) or 'auto'")
-    for name, value in (settings.get("colors") or {}).items():
-        _check_name("colors", name, behaviors)
-        if not _is_color(value):
-            raise InputError(f"config: ethogram.colors.{name} is {value!r}; give a color as '#rrggbb'")
-
-
-def _check_name(key: str, name: str, behaviors: Sequence[str]) -> None:
-    if name not in behaviors:
-        raise InputError(f"config: ethogram.{key} names {name!r}, which is none of the behaviors {list(behaviors)}")
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_color(value: object) -> bool:
-    digits = value[1:] if isinstance(value, str) and value[:1] == "#" else ""
-    return len(digits) == 6 and all(digit in "0123456789abcdefABCDEF" for digit in digits)
-
-
 def read_rules(
     thresholds: str | Path, *, behaviors: Sequence[str], exclusive: bool, settings: Mapping[str, Any]
 ) -> list[Rule]:
@@ -83,9 +38,8 @@ def read_rules(
         settings: `thresholds`, `minimum_bout_s`, `minimum_gap_s` of the section `ethogram`; all optional.
 
     Raises:
-        InputError: if a setting is impossible or thresholds.json is of another configuration.
+        InputError: if thresholds.json is of another configuration.
     """
-    check_settings(settings, behaviors, exclusive)
     content = read_json(thresholds)
     if list(content["behaviors"]) != list(behaviors) or content["exclusive"] != exclusive:
         raise InputError(f"{thresholds}: fitted for another configuration; delete it and run again")
@@ -181,7 +135,7 @@ def decide_behaviors(
         settings: see `read_rules`.
 
     Raises:
-        InputError: if a setting is impossible or the files do not fit each other.
+        InputError: if the files do not fit each other.
     """
     rules = read_rules(thresholds, behaviors=behaviors, exclusive=exclusive, settings=settings)
     facts = read_json(manifest)
@@ -190,7 +144,7 @@ def decide_behaviors(
     if values.shape != (facts["frames"], len(behaviors)):
         raise InputError(
             f"{probabilities}: {values.shape[0]} frames of {values.shape[1]} behaviors, but the video has "
-            f"{facts['frames']} frames and the config {len(behaviors)} behaviors; delete it and run again"
+            f"{facts['frames']} frames and there are {len(behaviors)} behaviors; delete it and run again"
         )
     edges = frame_edges(facts)
     decisions = decide(values, rules, edges, exclusive)

@@ -64,7 +64,7 @@ def draw_ethogram(
         video: name, for the title.
         behaviors: names, in order.
         exclusive: at most one behavior at a time; there are no thresholds to show.
-        settings: the section `ethogram` of the config: `thresholds` and `colors`; optional.
+        settings: `thresholds` and `colors` by behavior; both optional.
         labels: label table of the video, if it has one.
 
     Raises:

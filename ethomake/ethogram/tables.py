@@ -127,7 +127,7 @@ def read_predictions(path: str | Path, behaviors: Sequence[str]) -> Predictions:
         with Path(path).open(encoding="utf-8", newline="") as file:
             header = next(csv.reader(file), [])
             if header != prediction_columns(behaviors):
-                raise InputError(f"{path}: its behaviors are not those of the config; delete it and run again")
+                raise InputError(f"{path}: its behaviors are not {', '.join(behaviors)}; delete it and run again")
             k = len(behaviors)
             times, probabilities = [np.zeros(0)], [np.zeros((0, k))]
             decisions = [np.zeros((0, k), np.int8)]

@@ -160,10 +160,8 @@ def fit_thresholds(
 def _read_video(
     probabilities: str | Path, labels: str | Path, manifest: str | Path, behaviors: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray, dict]:
-    table, facts = read_labels(labels), read_json(manifest)
+    table, facts = read_labels(labels, behaviors), read_json(manifest)
     values = read_npy(probabilities)
-    if tuple(table.behaviors) != tuple(behaviors):
-        raise InputError(f"{labels}: its behaviors are not those of the config; delete it and run again")
     if values.shape != table.values.shape or len(values) != facts["frames"]:
         raise InputError(
             f"{probabilities}: {values.shape[0]} frames of {values.shape[1]} behaviors, but {labels} has "

@@ -50,7 +50,7 @@ def _check_unseen(test: Sequence[str | Path], learned: Sequence[str | Path]) -> 
     for facts in map(read_json, test):
         if twin := seen.get(facts.get("frames_digest")):
             raise InputError(
-                f"video table: {facts['video']} tests, but its frames are those of {twin}, which trains or validates, "
+                f"{facts['video']} tests, but its frames are those of {twin}, which trains or validates, "
                 "so a score on it would say nothing; remove one of the two, or give both one part (and train anew)"
             )
 

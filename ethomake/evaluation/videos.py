@@ -43,9 +43,7 @@ def read_scored_video(files: Files, behaviors: Sequence[str]) -> ScoredVideo:
         InputError: if the files do not fit each other or the behaviors.
     """
     predictions, labels, manifest = files
-    facts, model, human = read_json(manifest), read_predictions(predictions, behaviors), read_labels(labels)
-    if tuple(human.behaviors) != tuple(behaviors):
-        raise InputError(f"{labels}: its behaviors are not those of the config; delete it and run again")
+    facts, model, human = read_json(manifest), read_predictions(predictions, behaviors), read_labels(labels, behaviors)
     if not len(human.values) == len(model.decisions) == facts["frames"]:
         raise InputError(
             f"{predictions}: {len(model.decisions)} rows, but {labels} has {len(human.values)} and the video "

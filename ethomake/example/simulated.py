@@ -21,7 +21,6 @@ from typing import Any
 
 import numpy as np
 
-from ethomake.errors import InputError
 from ethomake.example.video import write_h264
 from ethomake.files import write_whole
 from ethomake.labels.table import LabelTable, write_labels
@@ -108,18 +107,10 @@ def simulated_table(settings: Mapping[str, Any], folder: str = FOLDER) -> list[d
 
     The first videos train, the next validate, then test; what is left has labels but no part, and the last
     `unlabelled` videos have no labels in the table.
-
-    Raises:
-        InputError: if the parts need more videos than there are.
     """
-    settings = _complete(settings)
+    settings = DEFAULTS | dict(settings)
     labelled = settings["videos"] - settings["unlabelled"]
     parts = [part for part in ("train", "validate", "test") for _ in range(settings[part])]
-    if len(parts) > labelled:
-        raise InputError(
-            f"config.yaml, simulated: train + validate + test are {len(parts)} videos, but there are {labelled} with "
-            "labels (videos - unlabelled); raise videos or lower the parts"
-        )
     parts += [""] * (settings["videos"] - len(parts))
     rows = []
     for number, part in enumerate(parts):
@@ -150,7 +141,7 @@ def draw_video(video_path: str | Path, labels_path: str | Path, *, video: str, s
         video: name of the video; with the seed it determines everything random.
         settings: seconds, fps, size and seed; see DEFAULTS.
     """
-    settings = _complete(settings)
+    settings = DEFAULTS | dict(settings)
     random = np.random.default_rng(_entropy(settings["seed"], video))
     size, fps = settings["size"], settings["fps"]
     track = move(random, frames=round(settings["seconds"] * fps), fps=fps)
@@ -379,19 +370,6 @@ def _clouds(random: np.random.Generator, size: int, grain: float, deviation: flo
     for axis in (0, 1):
         texture = np.apply_along_axis(np.convolve, axis, texture, kernel, "valid")
     return deviation * texture / (kernel**2).sum()
-
-
-def _complete(settings: Mapping[str, Any]) -> dict[str, Any]:
-    complete = DEFAULTS | dict(settings)
-    for key, value in complete.items():
-        if key not in DEFAULTS:
-            raise InputError(f"config.yaml, simulated: unknown key '{key}'; known are {', '.join(DEFAULTS)}")
-        least = {"videos": 1, "size": 32, "seconds": 0.2, "fps": 5}.get(key, 0)
-        if not value >= least:
-            raise InputError(f"config.yaml, simulated: {key} is {value} and must be at least {least}")
-    if complete["size"] % 2:
-        raise InputError(f"config.yaml, simulated: size is {complete['size']}; H.264 needs an even number of pixels")
-    return complete
 
 
 def _entropy(seed: int, video: str) -> int:

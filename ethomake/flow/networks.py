@@ -225,7 +225,7 @@ class TinyMotionNet3D(nn.Module):
 
 
 def build_flow_network(name: str, frames: int = 11) -> nn.Module:
-    """A new flow network by its name in the config.
+    """A new flow network by its name.
 
     Args:
         name: a key of `FLOW_NETWORKS`.
@@ -235,5 +235,5 @@ def build_flow_network(name: str, frames: int = 11) -> nn.Module:
         InputError: no network has that name.
     """
     if name not in FLOW_NETWORKS:
-        raise InputError(f"config: flow.network {name!r} is not known; choose one of {', '.join(FLOW_NETWORKS)}")
+        raise InputError(f"no flow network is called {name!r}; choose one of {', '.join(FLOW_NETWORKS)}")
     return FLOW_NETWORKS[name].make(frames)

@@ -56,7 +56,6 @@ def ingest_video(
     folders = {Path(path).parent for path in (frames, index, manifest)}
     if any(is_ != must for is_, must in names.items()) or len(names) < 3 or len(folders) != 1:
         raise ValueError(f"a frame store is {FRAMES}, {INDEX} and {MANIFEST} in one folder")
-    _check_settings(video, image_size, jpeg_quality, damaged)
     remove(manifest)  # it must not outlive the frames it speaks of
 
     origin = probe(source)
@@ -131,15 +130,6 @@ def _write_frames(
     return writer
 
 
-def _check_settings(video: str, image_size: Sequence[int], jpeg_quality: int, damaged: str) -> None:
-    if len(image_size) != 2 or any(isinstance(n, float) or n <= 0 or n % 32 for n in image_size):
-        raise InputError(f"{video}: ingest.image_size {list(image_size)}: give height and width, multiples of 32")
-    if not 1 <= jpeg_quality <= 100:
-        raise InputError(f"{video}: ingest.jpeg_quality {jpeg_quality}: give a number from 1 to 100")
-    if damaged not in ("refuse", "mark"):
-        raise InputError(f"{video}: ingest.damaged {damaged!r}: give refuse or mark")
-
-
 def _check_crop(crop: Sequence[int] | None, origin: Source, video: str) -> tuple[int, int, int, int] | None:
     if crop is None:
         return None
@@ -150,8 +140,7 @@ def _check_crop(crop: Sequence[int] | None, origin: Source, video: str) -> tuple
     if min(x, y) < 0 or min(w, h) < 1 or x + w > origin.width or y + h > origin.height:
         size = f"{origin.width}x{origin.height}"
         raise InputError(
-            f"{video}: crop {given} (x,y,w,h) is not inside the picture of {origin.path.name}, {size}; correct the "
-            "column crop of the video table"
+            f"{video}: crop {given} (x,y,w,h) is not inside the picture of {origin.path.name}, {size}; correct the crop"
         )
     return x, y, w, h
 

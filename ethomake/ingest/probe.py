@@ -79,7 +79,7 @@ def probe(path: str | Path) -> Source:
     """
     path = Path(path)
     if not os.path.isfile(path):
-        raise InputError(f"{path}: there is no such video file; correct the path in the video table")
+        raise InputError(f"{path}: there is no such video file; correct its path")
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the video file is empty (0 bytes); copy it again")
     copy = ("-c", "copy", "-copyinkf", "-copypriorss", "1", "-f", "framecrc", "-")

@@ -45,7 +45,7 @@ def check_labels(
     if models and video["frames_digest"] in read_json(models)["seen"]:
         raise InputError(
             f"video {video['video']}: the bundle was trained on this very video, so a score on it would say nothing; "
-            "write train into the column part of the video table, or leave its labels empty"
+            "give it the part train, or no labels"
         )
     given = read_any_labels(source)
     if given.note:
@@ -56,15 +56,15 @@ def check_labels(
         many = "more" if len(values) > frames else "fewer"
         raise InputError(
             f"{source}: {len(values)} rows of labels but video {video['video']} has {frames} frames, {many} rows "
-            "than frames; give every frame of the decoded video one row (-1: not scored), or correct the video "
-            "table if these labels belong to another video"
+            "than frames; give every frame of the decoded video one row (-1: not scored), or give "
+            "the labels of this video if these belong to another"
         )
     twice = np.flatnonzero((values == 1).sum(axis=1) > 1)
     if exclusive and len(twice):
         names = " and ".join(np.array(table.behaviors)[values[twice[0]] == 1])
         raise InputError(
-            f"{source}, frame {twice[0]}: {names} are on at once ({len(twice)} such frames) though config.yaml says "
-            "exclusive: true; correct the labels or set exclusive: false"
+            f"{source}, frame {twice[0]}: {names} are on at once ({len(twice)} such frames) though they exclude "
+            "each other; correct the labels, or set exclusive: false"
         )
     for start, stop in video["damaged"]:  # nobody can have seen what happens on these frames
         values[start:stop] = -1
@@ -85,8 +85,8 @@ def choose_behaviors(
     for name in scored:
         if name not in behaviors:
             raise InputError(
-                f"video table, column scored: '{name}' is no behavior of config.yaml ({', '.join(behaviors)}); "
-                f"correct the name in the row whose labels are {source}"
+                f"{source}: scored for '{name}', which is none of the behaviors ({', '.join(behaviors)}); correct that "
+                "name among those that were scored"
             )
     unknown = [name for name in (*table.behaviors, *table.others) if name not in behaviors]
     for name in scored:
@@ -96,11 +96,11 @@ def choose_behaviors(
             other = [each for each in unknown if each not in table.others]
             hint = f"rename one of the unknown columns ({', '.join(other)})" if other else "add the column"
             raise InputError(
-                f"{source}, line 1: there is no column '{name}', a behavior of config.yaml; {hint}, or leave "
-                f"'{name}' out of the column scored of the video table if it was not scored in this video"
+                f"{source}, line 1: there is no column '{name}', one of the behaviors; {hint}, or leave "
+                f"'{name}' out of those that were scored if it was not scored in this video"
             )
     if unknown:
-        logger.log(NOTE, f"{source}: left out the columns that are no behaviors of config.yaml: {', '.join(unknown)}")
+        logger.log(NOTE, f"{source}: left out the columns that are none of the behaviors: {', '.join(unknown)}")
     values = np.full((len(table.values), len(behaviors)), -1, np.int8)
     for column, name in enumerate(behaviors):
         if name in scored:

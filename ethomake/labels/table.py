@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,16 +60,24 @@ def background(values: np.ndarray) -> np.ndarray:
     return np.where(on, 0, np.where(unknown, -1, 1)).astype(np.int8)
 
 
-def read_labels(path: str | Path) -> LabelTable:
-    """Read our own form: header `frame,<behavior>,...`, a row a frame, values 1, 0 or -1.
+def read_labels(path: str | Path, behaviors: Sequence[str] | None = None) -> LabelTable:
+    """Read our own form: header `frame,<behavior>,...`, one row per frame, values 1, 0 or -1.
+
+    Args:
+        path: of the file.
+        behaviors: what its columns have to be, in this order; None: whatever they are.
 
     Raises:
-        InputError: if the file is not of that form.
+        InputError: if the file is not of that form, or has other behaviors.
     """
     sheet = read_sheet(path)
     if sheet.header[0] != "frame":
         raise InputError(f"{path}, line 1: the first column is '{sheet.header[0]}' and must be 'frame'")
-    return read_columns(sheet, first=1, index=True)
+    table = read_columns(sheet, first=1, index=True)
+    if behaviors is not None and tuple(table.behaviors) != tuple(behaviors):
+        there, wanted = ", ".join(table.behaviors), ", ".join(behaviors)
+        raise InputError(f"{path}: has the behaviors {there}, not {wanted}; delete it and run again")
+    return table
 
 
 def write_labels(path: str | Path, table: LabelTable) -> None:
@@ -209,9 +218,9 @@ def _read_text(path: Path) -> str:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise InputError(f"{path}: there is no such label file; correct the path in the video table") from None
+        raise InputError(f"{path}: there is no such label file; correct its path") from None
     except OSError as error:
-        raise InputError(f"{path}: not readable ({error.strerror}); correct the path in the video table") from None
+        raise InputError(f"{path}: not readable ({error.strerror}); correct its path or its permissions") from None
     return decode_text(content, path, "the labels")
 
 

@@ -64,14 +64,17 @@ def _adopt_bundle(config: dict[str, Any]) -> dict[str, Any]:
     Raises:
         InputError: if the bundle is damaged, or the config asks for what it is not.
     """
-    bundle = read_bundle(config["models"])
+    try:
+        bundle = read_bundle(config["models"])
+    except InputError as error:
+        raise InputError(f"config: models: {error}") from None
     schema = load_schema("config")
     trained = _coerce(bundle.settings, schema)
     if error := next(validator("config").iter_errors(trained), None):
         raise InputError(f"{bundle.files['settings']}: {explain_error(error)}; make the bundle again")
     trained = _fill(trained, schema)
     if found := list(misfits(config, trained, PRESETS)):
-        raise InputError(describe_misfits(found, bundle.folder))
+        raise InputError(f"config: {describe_misfits(found, bundle.folder)}")
     return adopt(config, trained)
 
 
@@ -150,6 +153,13 @@ def _check_together(settings: dict[str, Any]) -> None:
     if sequence["window"] < sequence["filter_length"]:
         reason = f"must be at least sequence.filter_length ({sequence['filter_length']})"
         refuse("sequence.window", sequence["window"], reason)
+    drawn = settings["simulated"]
+    labelled, needed = drawn["videos"] - drawn["unlabelled"], sum(drawn[part] for part in PARTS)
+    if settings["example"] == "simulated" and needed > labelled:
+        reason = (
+            f"train + validate + test are {needed} videos, but there are {labelled} with labels (videos - unlabelled)"
+        )
+        refuse("simulated.videos", drawn["videos"], f"{reason}; raise videos or lower the parts")
     for key in ("thresholds", "minimum_bout_s", "minimum_gap_s", "colors"):
         value = settings["ethogram"][key]
         for name in value if isinstance(value, dict) else ():

@@ -30,7 +30,7 @@ class Stream(nn.Module):
 
     Attributes:
         kind: "spatial" or "motion".
-        network: its name in the config.
+        network: its name, a key of `STREAM_NETWORKS`.
         volumetric: whether the backbone is 3D.
         context_frames: frames around (and with) the frame in question that must be read.
         head: dropout and a linear layer.
@@ -91,11 +91,7 @@ def build_stream(network: str, kind: Kind, outputs: int, frames: int = 11, dropo
         InputError: no network has that name.
     """
     if network not in STREAM_NETWORKS:
-        raise InputError(
-            f"config: streams.network {network!r} is not known; choose one of {', '.join(STREAM_NETWORKS)}"
-        )
-    if kind not in ("spatial", "motion"):
-        raise InputError(f"config: streams.enabled has {kind!r}; a stream is spatial or motion")
+        raise InputError(f"no stream network is called {network!r}; choose one of {', '.join(STREAM_NETWORKS)}")
     return Stream(network, kind, outputs, frames, dropout)
 
 

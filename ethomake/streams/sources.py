@@ -13,7 +13,6 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from ethomake.errors import InputError
 from ethomake.files import content_digest, read_json, write_json
 from ethomake.flow.stacks import FLOWS, FRAMES, FlowGenerator, window_flows
 from ethomake.labels.table import read_labels
@@ -51,9 +50,7 @@ class LabelledFrames:
         self.manifests = [manifest for manifest, _ in videos]
         places, labels = [np.zeros((0, 2), int)], [np.zeros((0, len(behaviors)), np.int8)]
         for number, (_, path) in enumerate(videos):
-            table = read_labels(path)
-            if tuple(table.behaviors) != tuple(behaviors):
-                raise InputError(f"{path}: has the behaviors {table.behaviors}, not {tuple(behaviors)}; make it again")
+            table = read_labels(path, behaviors)
             scored = np.flatnonzero((table.values != UNSCORED).any(axis=1))
             places.append(np.stack([np.full(len(scored), number), scored], axis=1))
             labels.append(table.values[scored])

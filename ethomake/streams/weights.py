@@ -43,7 +43,7 @@ def load_pretrained(stream: Stream, weights: str | Path) -> frozenset[str]:
     else:
         names = ", ".join(known) or f"(torchvision has none for {stream.network})"
         raise InputError(
-            f"config: streams.weights {str(weights)!r} is neither a file nor weights for {stream.network}; "
+            f"weights {str(weights)!r}: neither a file nor weights that torchvision has for {stream.network}; "
             f"give none, a file, or one of {names}"
         )
     return _fill(stream, given, weights)
@@ -55,7 +55,7 @@ def _fetch(network: str, name: str) -> dict[str, Tensor]:
         return weights.get_state_dict(progress=False, check_hash=True)
     except (OSError, RuntimeError) as error:  # no network, a proxy's page instead of the file, a full disk
         raise InputError(
-            f"config: streams.weights {name}: could not be fetched from {weights.url} ({_one_line(error)}); "
+            f"weights {name}: could not be fetched from {weights.url} ({_one_line(error)}); "
             "fetch that file elsewhere and give its path instead, or none"
         ) from error
 

@@ -35,7 +35,7 @@ def check_shown(labels: torch.Tensor, behaviors: Sequence[str]) -> None:
         if not shown:
             raise InputError(
                 f"behavior '{name}' is on in no frame of the training videos: label videos that show it, move one to "
-                "train (column part of the video table), or take it out of behaviors in config.yaml"
+                "train, or take it out of the behaviors"
             )
 
 

@@ -50,7 +50,7 @@ def test_what_fits(bundle, config):
     ("config", "message"),
     [
         ({"behaviors": ["rear", "groom"]}, 'config: behaviors = ["rear", "groom"], but'),
-        ({"behaviors": ["groom"]}, 'has ["groom", "rear"]: remove this key from the config'),
+        ({"behaviors": ["groom"]}, 'has ["groom", "rear"]: leave this key out to take'),
         ({"exclusive": True}, "config: exclusive = true, but"),
         ({"ingest": {"image_size": [64, 32]}}, "config: ingest.image_size = [64, 32], but"),
         ({"ingest": {"keep_aspect": False}}, "config: ingest.keep_aspect = false, but"),
@@ -61,7 +61,7 @@ def test_what_fits(bundle, config):
         ({"sequence": {"filters": 9}}, "sequence.filters = 9, but"),
         ({"preset": "swift"}, "preset = swift, but the bundle"),
         ({"preset": "fast", "streams": {"network": "mobilenet_v2"}}, "has flow.reuse: true"),
-        ({"exclusive": True, "flow": {"reuse": False}}, "and flow.reuse does not fit either: remove these keys"),
+        ({"exclusive": True, "flow": {"reuse": False}}, "and flow.reuse does not fit either: leave these keys out"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_both_values(bundle, config, message):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ethomake.errors import InputError
-from ethomake.ethogram.decide import Rule, check_settings, decide, decide_behaviors, list_bouts, read_rules
+from ethomake.ethogram.decide import Rule, decide, decide_behaviors, list_bouts, read_rules
 from ethomake.ethogram.tables import read_bouts, read_predictions
 
 BEHAVIORS = ["walk", "rest"]
@@ -135,30 +135,6 @@ def test_settings_replace_what_was_fitted(tmp_path):
     assert [rule.minimum_bout_s for rule in fitted] == [1, 0.2]
     fitted = read_rules(files[1], behaviors=BEHAVIORS, exclusive=False, settings={"minimum_gap_s": 0})
     assert [rule.minimum_gap_s for rule in fitted] == [0, 0]
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"thresholds": {"fly": 0.5}}, "ethogram.thresholds names 'fly'"),
-        ({"thresholds": {"walk": 1.0}}, "thresholds.walk is 1.0"),
-        ({"thresholds": {"walk": True}}, "thresholds.walk is True"),
-        ({"minimum_bout_s": -1}, "minimum_bout_s is -1"),
-        ({"minimum_bout_s": "long"}, "minimum_bout_s is 'long'"),
-        ({"minimum_gap_s": {"rest": float("nan")}}, "minimum_gap_s.rest is nan"),
-        ({"minimum_gap_s": {"fly": 1}}, "minimum_gap_s names 'fly'"),
-        ({"colors": {"walk": "red"}}, "colors.walk is 'red'"),
-    ],
-)
-def test_impossible_settings_are_refused(settings, message):
-    with pytest.raises(InputError, match=message):
-        check_settings(settings, BEHAVIORS, False)
-
-
-def test_thresholds_make_no_sense_for_exclusive_behaviors():
-    check_settings({"thresholds": {}, "minimum_bout_s": 0.5, "colors": {"walk": "#00ff7F"}}, BEHAVIORS, True)
-    with pytest.raises(InputError, match="exclusive"):
-        check_settings({"thresholds": {"walk": 0.5}}, BEHAVIORS, True)
 
 
 def test_files_of_another_configuration_are_refused(tmp_path):

@@ -5,7 +5,6 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from ethomake.errors import InputError
 from ethomake.example import simulated
 from ethomake.example.simulated import (
     BEHAVIORS,
@@ -43,21 +42,6 @@ def test_the_table_needs_no_files_and_names_the_parts():
     assert [bool(row["labels"]) for row in rows] == [True] * 5 + [False]
     assert list(rows[0]) == ["video", "path", "labels", "part", "subject", "group", "crop", "scored"]
     assert [row["part"] for row in simulated_table({})] == ["train"] * 5 + ["validate"] + ["test"] * 2
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"videos": 3}, "train \\+ validate \\+ test are 8 videos"),
-        ({"unlabelled": 1}, "there are 7 with labels"),
-        ({"size": 97}, "size is 97"),
-        ({"fps": 0}, "fps is 0"),
-        ({"length": 3}, "unknown key 'length'"),
-    ],
-)
-def test_impossible_settings_are_one_line(settings, message):
-    with pytest.raises(InputError, match=message):
-        simulated_table(settings)
 
 
 def test_a_video_and_its_labels_are_the_same_bytes_again(tmp_path):

@@ -94,5 +94,5 @@ def test_upsampled_flow_is_doubled():
 
 
 def test_unknown_network():
-    with pytest.raises(InputError, match=r"flow.network 'raft' is not known; choose one of tiny_motion_net"):
+    with pytest.raises(InputError, match=r"no flow network is called 'raft'; choose one of tiny_motion_net"):
         build_flow_network("raft")

@@ -158,3 +158,11 @@ def test_bouts_at_the_ends(on, bouts):
     found = find_bouts(np.array(on, bool))
     assert found.shape == (len(bouts), 2)
     assert found.tolist() == bouts
+
+
+def test_labels_of_other_behaviors_are_refused(tmp_path):
+    path = tmp_path / "a.csv"
+    write_labels(path, LabelTable(("walk", "rear"), np.zeros((2, 2), np.int8)))
+    assert read_labels(path, ["walk", "rear"]).behaviors == ("walk", "rear")
+    with pytest.raises(InputError, match=r"a\.csv: has the behaviors walk, rear, not rear, walk; delete it and run"):
+        read_labels(path, ["rear", "walk"])

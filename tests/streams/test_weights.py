@@ -204,7 +204,7 @@ def test_torchvision_weights_out_of_reach(monkeypatch, error):
 
 
 def test_a_name_that_is_nothing():
-    with pytest.raises(InputError, match=r"'IMAGENET1K_V9' is neither a file nor .* one of IMAGENET1K_V1"):
+    with pytest.raises(InputError, match=r"'IMAGENET1K_V9': neither a file nor .* one of IMAGENET1K_V1"):
         load_pretrained(build_stream("resnet18", "spatial", 2), "IMAGENET1K_V9")
     with pytest.raises(InputError, match="torchvision has none for resnet3d_34"):
         load_pretrained(build_stream("resnet3d_34", "spatial", 2), "IMAGENET1K_V1")

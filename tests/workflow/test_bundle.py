@@ -109,7 +109,7 @@ def test_the_project_that_made_it_can_go_on_with_it(run_snakemake, trained, tiny
         ({"behaviors": ["walk", "rear", "turn", "groom"]}, 'has ["walk", "turn", "rear", "groom"]'),
         ({"ingest": {"image_size": [64, 32]}}, "config: ingest.image_size = [64, 32], but the bundle ../bundle has"),
         ({"streams": {"enabled": ["spatial"]}}, "config: streams.enabled"),
-        ({"models": "../gone"}, 'config: models = "../gone": no such folder'),
+        ({"models": "../gone"}, "config: models: ../gone: no such folder"),
     ],
 )
 def test_what_does_not_fit_is_refused_before_any_job(run_snakemake, applied, config, message):
