@@ -206,7 +206,7 @@ def test_many_behaviors_fit(tmp_path):
 
 def test_a_huge_page_names_what_it_leaves_out(results, monkeypatch):
     folder, rows, behaviors = results
-    monkeypatch.setattr("ethomake.report.report.MOST_BYTES", rows[2]["ethogram"].stat().st_size)
+    monkeypatch.setattr("ethomake.report.results.MOST_BYTES", rows[2]["ethogram"].stat().st_size)
     page = report(folder, rows, behaviors)
     assert "Not shown here, see their files: v1, v0, v3." in page.text
 
