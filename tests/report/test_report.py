@@ -213,10 +213,10 @@ def test_names_are_shown_as_they_are_in_every_section(results, tmp_path):
         [names[name] for name in behaviors],
         curves=[(NASTY, tmp_path / "v0.png")],
         weights={NASTY: tmp_path / "v0.npy"},
-        settings=SETTINGS | {"models": NASTY, "sequence": {"network": NASTY}, "behaviors": [NASTY]},
+        settings=SETTINGS | {"models": NASTY, "behaviors": [NASTY]},
         bundle=tmp_path / "bundle.json",
     )
-    silent = {"Transitions between behaviors"}  # a figure and what it shows
+    silent = {"Transitions between behaviors", "Methods"}  # these name nothing of the user's
     assert {name for name, text in page.sections.items() if NASTY not in text} == silent
     assert f"Ethogram of {NASTY}2" in page.alts
     assert f"Learning curves: {NASTY}" in page.alts
