@@ -43,7 +43,7 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
     """Add the pages."""
     for package in find_packages():
         lines = [f"# {package}", f"::: {package}", *(f"::: {module}" for module in modules_of(package))]
-        lines[1] += "\n    options:\n      show_root_heading: false"
+        lines[1] += "\n    options:\n      show_root_heading: false\n      show_root_toc_entry: false"
         files.append(File.generated(config, page_of(package), content="\n\n".join(lines) + "\n"))
 
 
