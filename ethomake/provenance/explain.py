@@ -10,6 +10,7 @@ from ethomake.provenance.record import NOT_PARAMETERS, plain
 
 # What lies where: a pattern of paths, what it is, and whether it is one of many, one a video.
 PLACES = [
+    (r"results/example/.+", "the videos of the example"),
     (r"results/ingest/([^/]+)/.+", "the frames"),
     (r"results/labels/([^/]+)\.csv", "the labels"),
     (r"results/features/[^/]+/([^/]+)\.(?:zarr|json)", "the features"),
