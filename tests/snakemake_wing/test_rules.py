@@ -4,8 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
-from ethomake.config import settle
 
+from ethomake.project.runs import LABELLED, STAGES, VIDEO
+from ethomake.project.settings import resolve_settings
 from ethomake.provenance.explain import name_of
 from ethomake.scheduling.costs import jobs_of, plan
 from ethomake.scheduling.resources import WORK
@@ -50,7 +51,7 @@ def test_every_rule_has_an_estimate_that_it_asks_for(rule):
 
 
 def test_every_estimate_and_every_line_of_costs_is_that_of_a_rule():
-    settings = settle({"behaviors": ["groom"], "streams": {"joint_epochs": 1}})
+    settings = resolve_settings({"behaviors": ["groom"], "streams": {"joint_epochs": 1}})
     priced = {rule for rule, _ in jobs_of(plan(10, 1, 30, 1, settings))}
     assert set(WORK) == set(RULES) - UNESTIMATED
     assert priced == set(RULES) - ASIDE
@@ -71,3 +72,11 @@ def test_what_works_on_one_video_can_be_done_for_a_pack(rule):
     assert re.search(r'^ +script:\n +"\.\./scripts/\w+\.py"$', text, re.MULTILINE)
     message = re.search(r'^ +message:\n +"(.*)"$', text, re.MULTILINE)[1]
     assert re.findall(r"\{.*?\}", message) == ["{wildcards.video}"]
+
+
+def test_the_table_of_stages_has_the_rules_and_how_often_each_runs():
+    of_stages = {rule for stage in STAGES.values() for rule in stage.rules}
+    assert of_stages == set(RULES) - ASIDE
+    for stage in STAGES.values():
+        for rule, each in stage.rules.items():
+            assert ("{video}" in "".join(outputs(RULES[rule]))) == (each in (VIDEO, LABELLED)), rule
