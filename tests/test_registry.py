@@ -5,10 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from ethomake.config import PRESETS, load_schema
 
 from ethomake.flow.networks import build_flow_network
 from ethomake.flow.registry import FLOW_NETWORKS
+from ethomake.project.schemas import load_schema
+from ethomake.project.settings import PRESETS
 from ethomake.provenance.code import module_digests
 from ethomake.registry import Network, by_name
 from ethomake.sequence.registry import SEQUENCE_NETWORKS

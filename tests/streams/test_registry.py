@@ -2,12 +2,13 @@
 
 import pytest
 import torch
-from ethomake.config import load_schema, settle
+from ethomake.evaluation.methods import describe_methods
 from torch import nn
 from torchvision import models
 
 from ethomake.errors import InputError
-from ethomake.evaluation.methods import describe_methods
+from ethomake.project.schemas import load_schema
+from ethomake.project.settings import resolve_settings
 from ethomake.registry import NetworkCost
 from ethomake.scheduling.resources import Experiment, need
 from ethomake.streams.networks import build_stream
@@ -89,7 +90,7 @@ def toy(tmp_path, monkeypatch, request):
 
 
 def settings_with(name, **streams):
-    return settle({"behaviors": ["groom"], "streams": {"network": name, **streams}})
+    return resolve_settings({"behaviors": ["groom"], "streams": {"network": name, **streams}})
 
 
 def test_a_further_backbone_can_be_chosen(toy):
