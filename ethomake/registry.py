@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 class NetworkCost:
     """What a network needs where frames are 224x224 (a motion stream sees flow of half that side), in float32.
 
-    Only estimates are made from it (`ethomake.scheduling.resources`), no results: what is written inside of
+    Only estimates of memory and time are made from it, no results: what is written inside of
     `NetworkCost(...)` is no part of the digest of a stage's code, so that a better estimate retrains nothing.
 
     Attributes:

@@ -80,7 +80,7 @@ def _trained_on(content: Mapping[str, Any]) -> str:
     heads = ["behavior", "training: scored frames", "with it", "validation: scored frames", "with it"]
     return (
         f"Videos with labels: {train['videos']} to train ({train['frames']:,} frames), {validate['videos']} to "
-        f"validate ({validate['frames']:,} frames), {frames} frames a second.\n\n" + markdown_table(heads, rows)
+        f"validate ({validate['frames']:,} frames), {frames} frames per second.\n\n" + markdown_table(heads, rows)
     )
 
 
@@ -133,7 +133,7 @@ def _limits(content: Mapping[str, Any], metrics: Mapping[str, Any] | None) -> st
     limits = [
         "It knows animals, cameras and light like those it was trained on. On others, score a few videos and compare "
         "before you rely on it; thresholds suffer first.",
-        f"It learned at {frames} frames a second. At another rate movements look slower or faster to it.",
+        f"It learned at {frames} frames per second. At another rate movements look slower or faster to it.",
         "It says nothing of behaviors that are not named above, and takes them for one of these or for none.",
     ]
     train = content["trained_on"]["train"]["behaviors"]

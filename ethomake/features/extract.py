@@ -102,7 +102,8 @@ def extract_features(
         output: its manifest, written last, with the digests by which `verify` knows damaged chunks.
         checkpoint: folder in which the store grows; a killed job goes on after the last complete chunk there.
         flow_weights: needed with `motion_weights`.
-        spatial_weights, motion_weights: the trained streams, at least one.
+        spatial_weights: the trained spatial stream; at least one of the two streams is needed.
+        motion_weights: the trained motion stream.
         reuse: compute each pair's flow once (see `ethomake.flow.stacks`).
         fusion: "average" of the logits as in the paper, or "weighted", motion 1.5 to spatial 1.
         precision: "auto", "float32" or "bfloat16".

@@ -17,7 +17,8 @@ class FeatureWriter:
     Args:
         folder: where the store grows, with a record of what is complete beside it. It outlives a kill; whoever
             needs it no longer removes it.
-        frames, widths: as for `create_features`.
+        frames: as for `create_features`.
+        widths: as for `create_features`.
         identity: stands for all that the rows are made of; rows of another identity are not continued.
 
     Attributes:

@@ -40,7 +40,8 @@ def train_flow(
     Args:
         train: the `video.json` of the videos to train on; no labels are needed.
         validate: those of the videos whose loss chooses the best epoch; may be empty.
-        weights, history: the two files to write.
+        weights: the weights file to write.
+        history: the learning history to write.
         settings: the section `flow:` of the config, with `network` resolved.
         augmentation: the section `augmentation:` of the config.
         seed: of the first weights and of all sampling.

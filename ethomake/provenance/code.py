@@ -20,6 +20,9 @@ HARNESS = ("job", "messages", "failures", "errors", "processes", "provenance")
 ESTIMATE = "NetworkCost"
 """The class whose instances tell only schedulers something, see `ethomake.registry`."""
 
+PAGES = (".j2", ".css")
+"""Endings of what pages are made from: it counts as code of the modules that read it from their package."""
+
 LEVELS = ("debug", "info", "warning", "error", "critical", "exception", "log")
 """The methods of a logger."""
 
@@ -36,7 +39,8 @@ def code_digest(script: str | Path) -> str:
 def module_digests(script: str | Path) -> dict[str, str]:
     """The digest of each file that a script depends on, itself first; by path from the folder above the library.
 
-    Imports count wherever they stand, in functions, too; so do the packages around an imported module. Not those of
+    Imports count wherever they stand, in functions, too; so do the packages around an imported module, and the
+    templates and stylesheets in the folder of a module that reads such files (by importlib.resources). Not those of
     the harness around a job.
     """
     script = Path(script).resolve()
@@ -59,13 +63,17 @@ def _is_harness(path: Path) -> bool:
 
 @cache
 def _read(path: Path) -> tuple[str, tuple[Path, ...]]:
-    """Digest of a file's code, and the files of ours that it imports."""
+    """Digest of a file's code, and the files of ours that it imports or reads."""
+    if path.suffix in PAGES:
+        return _short(path.read_text(encoding="utf-8")), ()
     tree = ast.parse(path.read_text(encoding="utf-8"))
     package = path.relative_to(LIBRARY.parent).parent.parts if path.is_relative_to(LIBRARY) else ()
     names = list(_imports(tree, package))
     imported = {file: None for name in names for file in _files(name)}
     if path.name == "__init__.py" and "pkgutil" in names:  # the package imports whatever lies in its folder
         imported |= dict.fromkeys(sorted(path.parent.glob("*.py")))
+    if any(name.startswith("importlib.resources") for name in names):
+        imported |= dict.fromkeys(file for file in sorted(path.parent.rglob("*")) if file.suffix in PAGES)
     return _short("".join(_describe(tree, _wording(tree) | _estimates(tree)))), tuple(imported)
 
 

@@ -12,6 +12,7 @@ from ethomake.provenance.record import NOT_PARAMETERS, plain
 # What lies where: a pattern of paths and what it is; a group is the name of a video.
 PLACES = [pattern for stage in STAGES.values() for pattern in stage.results.items()]
 PLACES += [
+    (r"results/example/.+", "the videos of the example"),
     (r"results/models/.+", "what was taken from the bundle"),
     (r"results/bundle/.+", "the bundle of this project"),
 ]

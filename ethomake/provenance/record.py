@@ -30,6 +30,7 @@ NOT_PARAMETERS = ("code", "checkpoint")  # how it is known that code changed; wh
 PACKAGES = {
     "h5py": "h5py",
     "imageio_ffmpeg": "imageio-ffmpeg",
+    "jinja2": "jinja2",
     "matplotlib": "matplotlib",
     "numpy": "numpy",
     "safetensors": "safetensors",

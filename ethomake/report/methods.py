@@ -8,8 +8,8 @@ from ethomake.sequence.registry import SEQUENCE_NETWORKS
 from ethomake.streams.registry import STREAM_NETWORKS
 
 BUNDLED = (
-    "All networks, thresholds and minima described below were trained and fitted on the videos of another project and "
-    "taken from its bundle as they are."
+    "All networks, thresholds and minimum lengths described below were trained and fitted on the videos of another "
+    "project and taken from its bundle unchanged."
 )
 PAPER = "Bohnslav et al., DeepEthogram, eLife 2021;10:e63377"
 
@@ -78,7 +78,7 @@ def _streams(streams: Mapping[str, Any], augmentation: Mapping[str, Any], exclus
     enabled = [f"{sees[name]} ({name})" for name in streams.get("enabled", sees) if name in sees]
     loss = "softmax cross-entropy" if exclusive else "binary cross-entropy"
     text = f"For each frame, {_name(streams)} looked at {' and '.join(enabled)}, {_trained(streams)}".rstrip(", ")
-    text += f" with focal, class-weighted {loss}; frames that nobody scored did not count."
+    text += f" with focal, class-weighted {loss}; unscored frames were ignored."
     changes = [
         label.format(augmentation.get(key, 0))
         for key, label in (
@@ -91,7 +91,7 @@ def _streams(streams: Mapping[str, Any], augmentation: Mapping[str, Any], exclus
         if augmentation.get(key)
     ]
     if changes:
-        text += f" Training clips were varied by {', '.join(changes)}, alike for all frames of a clip."
+        text += f" Training clips were augmented by {', '.join(changes)}, the same for all frames of a clip."
     if streams.get("joint_epochs"):
         text += f" Afterwards flow and streams were trained together for {streams['joint_epochs']} epochs."
     return text
@@ -113,13 +113,13 @@ def _decisions(exclusive: bool, fitted: bool) -> str:
         text = "In each frame the most probable behavior, or background, was taken."
     elif fitted:
         text = (
-            "A behavior was taken to be on where its probability reached a threshold: the middle of the range of "
+            "A behavior was predicted where its probability reached a threshold: the middle of the range of "
             "thresholds that gave the best F1 on the validation videos."
         )
     else:
-        text = "A behavior was taken to be on where its probability reached its threshold."
+        text = "A behavior was predicted where its probability reached its threshold."
     return text + (
-        " Gaps, then bouts, shorter than a minimum were removed; the minimum is the 1st percentile of the labelled "
+        " Gaps, then bouts, shorter than a minimum were removed. Each minimum is the 1st percentile of the labelled "
         "bouts of the validation videos, estimated with caution where they are few, unless the settings say otherwise."
     )
 
@@ -129,7 +129,9 @@ def _evaluation(evaluation: Mapping[str, Any], parts: Mapping[str, Sequence[str]
     if not test:
         return ""
     many = f"{len(test)} test videos" if len(test) > 1 else "one test video"
-    text = f"Scores are those of {many}, on which nothing was trained, chosen or fitted; unscored frames do not count."
+    text = (
+        f"Scores are those of {many}, not used for training, model selection or fitting; unscored frames are ignored."
+    )
     if evaluation.get("chance_shifts"):
         text += (
             " Chance is the agreement of the same predictions with labels shifted in time within each video, "

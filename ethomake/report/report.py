@@ -81,7 +81,7 @@ def _cards(metrics: Mapping[str, Any], behaviors: Sequence[str]) -> list[dict[st
     cards = []
     for name, label in (("f1", "F1"), ("average_precision", "average precision"), ("accuracy", "accuracy")):
         level = chance.get(name, {})
-        by_chance = f"by chance {number(level['mean'])} (95 % below {number(level['p95'])})" if level else ""
+        by_chance = f"chance: {number(level['mean'])} (95th percentile {number(level['p95'])})" if level else ""
         cards.append({"value": number(macro[name]) or "-", "label": mean + label, "small": by_chance})
     videos = len(metrics["videos"])
     scored = max((own["frames"] for own in metrics["behaviors"].values()), default=0)

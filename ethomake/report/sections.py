@@ -56,7 +56,7 @@ def make_sections(results: Results) -> Iterable[Section]:
     yield _videos(results)
     yield _time_spent(results)
     if results.transitions and len(results.behaviors) > 1:
-        yield Section("transitions", "What follows what", {"figure": embed(results.transitions)})
+        yield Section("transitions", "Transitions between behaviors", {"figure": embed(results.transitions)})
     yield from _other_ethograms(results)
     if results.fitted:
         yield _thresholds(results, results.fitted)
@@ -114,7 +114,7 @@ def _agreement(results: Results, metrics: Mapping[str, Any]) -> Section:
     columns += numbers("chance AP", "AUROC", "accuracy", "kappa")
     return Section(
         "agreement",
-        "Agreement, behavior by behavior",
+        "Agreement per behavior",
         {
             "table": make_table(columns, rows),
             "shifts": metrics["chance"]["shifts"],
@@ -145,7 +145,7 @@ def _per_video(results: Results, metrics: Mapping[str, Any]) -> Section:
     names = [*results.behaviors, *(["macro"] if several else [])]
     columns = text("video") + numbers(*results.behaviors, *(["mean"] if several else []))
     cells = [[video, *(f1.get((video, name), "") for name in names)] for video in metrics["videos"]]
-    return Section("per_video", "Video by video", {"table": make_table(columns, cells)})
+    return Section("per_video", "Scores per video", {"table": make_table(columns, cells)})
 
 
 def _videos(results: Results) -> Section:
@@ -171,7 +171,7 @@ def _time_spent(results: Results) -> Section:
     columns = text("behavior") + numbers("bouts", "total", "mean of the videos' shares", "mean bout (s)")
     return Section(
         "time_spent",
-        "Time spent",
+        "Time budget",
         {
             "totals": make_table(columns, totals),
             "shares": make_table([*text("video"), *numbers(*results.behaviors)], cells),
@@ -196,13 +196,13 @@ def _thresholds(results: Results, fitted: Mapping[str, Any]) -> Section:
         cells += [number(own["validation_f1"]), f"{own['positive_frames']:,}"]
         cells += [number(own["minimum_bout_s"]), str(own["bouts"]), number(own["minimum_gap_s"]), str(own["gaps"])]
         rows.append(cells)
-    columns = text("behavior") + numbers("threshold", "as good (from, to)", "F1 on validation", "positive frames")
-    columns += numbers("shortest bout (s)", "of bouts", "shortest gap (s)", "of gaps")
+    columns = text("behavior") + numbers("threshold", "best range (from, to)", "F1 on validation", "positive frames")
+    columns += numbers("minimum bout (s)", "bouts", "minimum gap (s)", "gaps")
     ethogram = results.settings.get("ethogram", {})
     replaced = any(ethogram.get(key, "auto") != "auto" for key in ("minimum_bout_s", "minimum_gap_s"))
     return Section(
         "thresholds",
-        "Thresholds and shortest bouts",
+        "Thresholds and minimum bout lengths",
         {
             "table": make_table(columns, rows),
             "videos": [made["video"] for made in fitted["made_from"]],
@@ -218,7 +218,7 @@ def _models(settings: Mapping[str, Any], bundle: Mapping[str, Any], digest: str)
         [name, *(f"{parts[part]['behaviors'][name]['positive_frames']:,}" for part in ("train", "validate"))]
         for name in bundle["behaviors"]
     ]
-    columns = text("behavior") + numbers("frames with it, training", "validation")
+    columns = text("behavior") + numbers("positive frames, training", "validation")
     return Section(
         "models",
         "Models",

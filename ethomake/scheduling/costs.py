@@ -71,7 +71,10 @@ def price(x: Experiment, jobs: Sequence[Job], threads: Callable[[str], int], gpu
     """What each rule costs, in the order in which they come.
 
     Args:
-        threads, gpus: that a rule has, by its name.
+        x: the experiment.
+        jobs: rule and wildcards of each job.
+        threads: gives the threads of a rule, by its name.
+        gpus: gives the GPUs of a rule, by its name.
     """
     rows = []
     for rule in dict.fromkeys(rule for rule, _ in jobs):

@@ -44,8 +44,10 @@ def train_sequence(
     windows without a scored frame are left out. Each validation video is judged as a whole, as at inference.
 
     Args:
-        train, validate: feature manifests and label tables of the videos.
-        weights, history: the two files to write.
+        train: feature manifests and label tables of the videos to train on.
+        validate: those of the videos whose score chooses the best epoch.
+        weights: the weights file to write.
+        history: the learning history to write.
         behaviors: the columns of the label tables, in order.
         exclusive: one behavior at a time (softmax) instead of any number of them (sigmoid).
         streams: whose features to take, in this order.

@@ -4,6 +4,7 @@ What the rules in workflow/ need beyond data flow: packs, resources, explanation
 Snakemake that are replaced (`ethomake.snakemake.replace` checks that they are what they are taken for).
 """
 
+import snakemake.api  # noqa: F401  before its other modules, which import each other in a circle
 from snakemake.workflow import Workflow
 
 from ethomake.errors import InputError

@@ -14,10 +14,11 @@ def read_inputs_once() -> None:
     Raises:
         InputError: if this version of Snakemake takes checksums otherwise.
     """
-    replace(_IOFile, "checksum", ("self", "threshold", "force", "algorithm"), _remembering)
+    replace(_IOFile, "checksum", ("self", "threshold", "force", "algorithm"), remembering)
 
 
-def _remembering(read: Callable) -> Callable:
+def remembering(read: Callable) -> Callable:
+    """A function that reads checksums, but each only once for each state of a file."""
     known = {}
 
     async def checksum(self, *args, **options):

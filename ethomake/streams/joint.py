@@ -77,12 +77,17 @@ def train_joint(
     """Train all three networks together on the fused logits, and write the weights of each.
 
     Args:
-        train, validate: manifests and label tables of the videos.
+        train: manifests and label tables of the videos to train on.
+        validate: those of the videos whose score chooses the best epoch.
         given: the weights files of "flow", "spatial" and "motion" to start from.
         outputs: the weights files to write, with the same keys.
         history: the learning history to write.
-        behaviors, exclusive, settings, augmentation, seed, checkpoint: as for `train_stream`; the number of epochs
-            is `joint_epochs`.
+        behaviors: as for `train_stream`.
+        exclusive: as for `train_stream`.
+        settings: as for `train_stream`; the number of epochs is `joint_epochs`.
+        augmentation: as for `train_stream`.
+        seed: as for `train_stream`.
+        checkpoint: as for `train_stream`.
     """
     device = choose_device()
     schedule = Schedule.of(settings, epochs=settings["joint_epochs"])

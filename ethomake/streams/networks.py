@@ -99,7 +99,8 @@ def head_bias(positives: Tensor | Sequence[float], negatives: Tensor | Sequence[
     """Where the head's biases start: the log odds of each behavior in the labels.
 
     Args:
-        positives, negatives: numbers of labelled frames with and without each behavior, (K,).
+        positives: number of labelled frames with each behavior, (K,).
+        negatives: number of labelled frames without it, (K,).
 
     Returns:
         ln(positives / negatives), (K,) float32; 0 where there is no positive, 1 where there is no negative.

@@ -45,8 +45,10 @@ def train_stream(
 
     Args:
         stream: "spatial" or "motion".
-        train, validate: manifests and label tables of the videos.
-        weights, history: the two files to write.
+        train: manifests and label tables of the videos to train on.
+        validate: those of the videos whose score chooses the best epoch.
+        weights: the weights file to write.
+        history: the learning history to write.
         flow_weights: the trained flow network; needed by the motion stream, which leaves it as it is.
         behaviors: the columns of the label tables, in order.
         exclusive: one behavior at a time (softmax) instead of any number of them (sigmoid).

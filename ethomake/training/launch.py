@@ -63,7 +63,8 @@ def launch(function: Callable[..., None], processes: int, *given: Any, **options
     Args:
         function: one that trains, such as `train_flow`: of a module that can be imported.
         processes: how many; where this process sees that many GPUs, each has its own, else they share the CPU.
-        given, options: what `function` takes: plain values and paths.
+        given: positional arguments of `function`: plain values and paths.
+        options: its keyword arguments, likewise.
 
     Raises:
         TransientError: if one of the processes was killed.

@@ -77,7 +77,8 @@ def focal_softmax_loss(
         logits: (..., K + 1), background first.
         labels: 1, 0 or -1 (not scored), (..., K), at most one 1 a row.
         weight: weight of background and of each behavior, (K + 1,).
-        gamma, smoothing: as in `focal_binary_loss`; smoothing spreads over all classes.
+        gamma: as in `focal_binary_loss`.
+        smoothing: as in `focal_binary_loss`, but spread over all classes.
     """
     classes = classes_of(labels)
     scored = classes != UNSCORED

@@ -23,7 +23,7 @@ def test_it_says_what_how_good_and_how_to_use_it(card):
     assert "| rear | 0.7 | 0 | 0 |" in card, "the settings replace the fitted threshold"
     assert "(evaluation/scores.png)" in card
     assert "models: path/to/this/folder" in card
-    assert "21 to 22 frames a second" in card
+    assert "21 to 22 frames per second" in card
 
 
 def test_it_warns(card):

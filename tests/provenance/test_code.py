@@ -58,7 +58,8 @@ def test_the_modules_are_those_that_python_loads(name):
     found = set(code.module_digests(script)) - {f"workflow/scripts/{name}.py"}
 
     def counted(files):  # label formats are loaded when a label file is read; the harness around a job does not count
-        return {file for file in files if "/formats/" not in file and not code._is_harness(ROOT / file)}
+        modules = {file for file in files if file.endswith(".py") and "/formats/" not in file}
+        return {file for file in modules if not code._is_harness(ROOT / file)}
 
     assert counted(found) == counted(loaded)
 
@@ -212,3 +213,19 @@ def test_relative_imports_and_imports_in_functions_count(library):
     script = library / "scripts" / "new.py"
     script.write_text("from ethomake.labels import one\n")
     assert {"ethomake/labels/one.py", "ethomake/labels/two.py"} <= set(code.module_digests(script))
+
+
+@pytest.mark.parametrize(
+    "file", ["report.css", "templates/report.html.j2", "templates/macros.html.j2", "templates/sections/videos.html.j2"]
+)
+def test_a_template_or_stylesheet_changes_the_report_and_nothing_else(library, file):
+    before = digests(library)
+    with (library / "ethomake" / "report" / file).open("a") as page:
+        page.write("\n")
+    assert changed(library, before) == {"write_report"}
+
+
+def test_what_else_lies_in_a_package_does_not_count(library):
+    before = digests(library)
+    (library / "ethomake" / "report" / "notes.txt").write_text("to do")
+    assert changed(library, before) == set()

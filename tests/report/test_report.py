@@ -1,11 +1,17 @@
+import csv
 import json
+import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
+from jinja2 import UndefinedError
 
+import ethomake.report
 from ethomake.ethogram.decide import decide_behaviors
 from ethomake.ethogram.figures import draw_ethogram
 from ethomake.ethogram.summary import summarize
@@ -16,6 +22,7 @@ from ethomake.evaluation.figures import draw_evaluation
 from ethomake.files import file_digest
 from ethomake.labels.table import LabelTable, write_labels
 from ethomake.report.methods import describe_methods
+from ethomake.report.page import render
 from ethomake.report.report import write_report
 
 SETTINGS = {
@@ -37,12 +44,18 @@ class Balance(HTMLParser):
     def __init__(self):
         super().__init__()
         self.open, self.images, self.text, self.links, self.ids = [], [], "", [], []
+        self.tags, self.alts, self.sections = set(), [], {}  # sections: text by heading
+        self.heading = None
 
     def handle_starttag(self, tag, attrs):
         attrs = dict(attrs)
         assert tag not in {"script", "link", "iframe"}
+        self.tags.add(tag)
+        if tag == "h2":
+            self.heading = ""
         if tag == "img":
             self.images.append(attrs["src"])
+            self.alts.append(attrs["alt"])
         if tag == "a":
             self.links.append(attrs["href"])
         if "id" in attrs:
@@ -56,6 +69,10 @@ class Balance(HTMLParser):
     def handle_data(self, data):
         if self.open and self.open[-1] != "style":
             self.text += data
+            if self.open[-1] == "h2":
+                self.heading += data
+            elif self.heading is not None:
+                self.sections[self.heading] = self.sections.get(self.heading, "") + data
 
 
 def make_results(folder, behaviors, parts, frames=90):
@@ -154,6 +171,74 @@ def test_page_holds_everything(results):
     assert page.text.index("Test videos") < page.text.index("Other ethograms")
 
 
+NASTY = '<b>&"x"</b>'
+
+
+def renamed(content, names):
+    """JSON content with other names, as keys and as values."""
+    if isinstance(content, dict):
+        return {names.get(key, key): renamed(value, names) for key, value in content.items()}
+    if isinstance(content, list):
+        return [renamed(value, names) for value in content]
+    return names.get(content, content) if isinstance(content, str) else content
+
+
+def test_names_are_shown_as_they_are_in_every_section(results, tmp_path):
+    folder, rows, behaviors = results
+    names = {"walk": NASTY, "a<b&c": NASTY + "'", "v1": NASTY + "1", "v2": NASTY + "2"}
+    for path in folder.iterdir():
+        if path.suffix == ".json":
+            (tmp_path / path.name).write_text(json.dumps(renamed(json.loads(path.read_text()), names)))
+        elif path.suffix == ".csv":
+            with path.open(newline="") as old, (tmp_path / path.name).open("w", newline="") as new:
+                csv.writer(new).writerows([names.get(cell, cell) for cell in row] for row in csv.reader(old))
+        else:
+            shutil.copyfile(path, tmp_path / path.name)
+    counts = {name: {"scored_frames": 5000, "positive_frames": 4321} for name in names.values()}
+    bundle = {"ethomake": NASTY, "behaviors": list(counts), "frames_per_second": [25.0, 25.0]}
+    bundle["trained_on"] = {part: {"videos": 7, "behaviors": counts} for part in ("train", "validate")}
+    (tmp_path / "bundle.json").write_text(json.dumps(bundle))
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    metrics["videos"] = [NASTY + "1", NASTY + "2"]
+    (tmp_path / "metrics.json").write_text(json.dumps(metrics))
+    changed = [
+        row
+        | {"video": names.get(row["video"], row["video"]), "subject": NASTY, "group": NASTY}
+        | {"manifest": tmp_path / row["manifest"].name, "ethogram": tmp_path / row["ethogram"].name}
+        for row in rows
+    ]
+    page = report(
+        tmp_path,
+        changed,
+        [names[name] for name in behaviors],
+        curves=[(NASTY, tmp_path / "v0.png")],
+        weights={NASTY: tmp_path / "v0.npy"},
+        settings=SETTINGS | {"models": NASTY, "behaviors": [NASTY]},
+        bundle=tmp_path / "bundle.json",
+    )
+    silent = {"Transitions between behaviors", "Methods"}  # these name nothing of the user's
+    assert {name for name, text in page.sections.items() if NASTY not in text} == silent
+    assert f"Ethogram of {NASTY}2" in page.alts
+    assert f"Learning curves: {NASTY}" in page.alts
+    assert NASTY in page.text[: page.text.index("Test videos")]
+    shown = (tmp_path / "report.html").read_text()
+    assert NASTY not in shown
+    assert '"x"' not in shown
+
+
+def test_nothing_is_exempt_from_escaping():
+    folder = Path(ethomake.report.__file__).parent
+    sources = [path.read_text() for path in folder.rglob("*") if path.suffix in (".py", ".j2")]
+    assert len(sources) > 15
+    for source in sources:
+        assert not re.search(r"\|\s*safe|Markup|autoescape (false|true)", source)
+
+
+def test_a_template_that_misses_a_value_is_an_error():
+    with pytest.raises(UndefinedError, match="undefined"):
+        render("templates/report.html.j2", videos=1, length="1 s", frames=2)
+
+
 def test_page_is_the_same_again(results):
     folder, rows, behaviors = results
     report(folder, rows, behaviors)
@@ -206,7 +291,7 @@ def test_many_behaviors_fit(tmp_path):
 
 def test_a_huge_page_names_what_it_leaves_out(results, monkeypatch):
     folder, rows, behaviors = results
-    monkeypatch.setattr("ethomake.report.report.MOST_BYTES", rows[2]["ethogram"].stat().st_size)
+    monkeypatch.setattr("ethomake.report.results.MOST_BYTES", rows[2]["ethogram"].stat().st_size)
     page = report(folder, rows, behaviors)
     assert "Not shown here, see their files: v1, v0, v3." in page.text
 
