@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.speed.drawn import stored
 from benchmarks.speed.measure import Case
-from ethomake.features.extract import Stream, describe_frames
+from ethomake.features.extract import FrozenStream, describe_frames
 from ethomake.flow.networks import build_flow_network
 from ethomake.flow.stacks import FRAMES, FlowGenerator
 from ethomake.ingest.frames import FrameStore
@@ -94,7 +94,7 @@ def ours(video: Path, networks: dict[str, Path], reuse: bool, precision: str) ->
     device = choose_device()
     dtype = choose_precision(precision, device)
     generator = FlowGenerator.load(networks["flow"], device, dtype)
-    streams = {name: Stream.load(networks[name], device, dtype) for name in ("spatial", "motion")}
+    streams = {name: FrozenStream.load(networks[name], device, dtype) for name in ("spatial", "motion")}
     frames = FrameStore(video)
 
     def run() -> int:

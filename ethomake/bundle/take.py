@@ -10,7 +10,7 @@ import torch
 
 from ethomake.bundle.read import MEND, Bundle, check_digest, read_bundle
 from ethomake.errors import InputError
-from ethomake.features.extract import Stream
+from ethomake.features.extract import FrozenStream
 from ethomake.files import read_json, write_whole
 from ethomake.flow.stacks import FlowGenerator
 from ethomake.sequence.model import load_sequence_model
@@ -71,7 +71,7 @@ def _load(name: str, path: str) -> dict[str, Any]:
         return FlowGenerator.load(path, device, torch.float32).facts
     if name == "sequence":
         return load_sequence_model(path, device)[1]
-    return Stream.load(path, device, torch.float32).facts
+    return FrozenStream.load(path, device, torch.float32).facts
 
 
 def _expected(name: str, bundle: Bundle) -> dict[str, Any]:

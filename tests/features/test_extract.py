@@ -8,7 +8,7 @@ import zarr
 
 from ethomake.errors import InputError
 from ethomake.features import extract as extract_module
-from ethomake.features.extract import Stream, extract_features
+from ethomake.features.extract import FrozenStream, extract_features
 from ethomake.features.store import open_features, read_inputs, verify
 from ethomake.files import read_json, remove, write_json
 from ethomake.flow.networks import build_flow_network
@@ -245,8 +245,8 @@ def test_chunks_of_other_weights_or_settings_or_damaged_ones_are_not_continued(m
 
 def test_one_job_loads_its_networks_once_but_others_under_the_same_path_anew(models, video, tmp_path, monkeypatch):
     networks, weights, statistics = models
-    spatial, loaded, load = {"spatial_weights": weights["spatial_weights"]}, [], Stream.load
-    monkeypatch.setattr(Stream, "load", lambda *arguments: loaded.append(1) or load(*arguments))
+    spatial, loaded, load = {"spatial_weights": weights["spatial_weights"]}, [], FrozenStream.load
+    monkeypatch.setattr(FrozenStream, "load", lambda *arguments: loaded.append(1) or load(*arguments))
     extract(video, tmp_path / "a", **spatial)
     extract(video, tmp_path / "b", **spatial)
     assert len(loaded) == 1
@@ -349,14 +349,14 @@ def test_a_gpu_with_little_memory_takes_fewer_frames_at_once(models, video, tmp_
     _, weights, _ = models
     monkeypatch.setenv("ETHOMAKE_DEVICE", "cuda")
     extract(video, tmp_path / "much", **weights)
-    call, limit = extract_module.Stream.__call__, 4
+    call, limit = extract_module.FrozenStream.__call__, 4
 
     def call_with_little(stream, inputs):
         if len(inputs) > limit:
             raise torch.OutOfMemoryError
         return call(stream, inputs)
 
-    monkeypatch.setattr(extract_module.Stream, "__call__", call_with_little)
+    monkeypatch.setattr(extract_module.FrozenStream, "__call__", call_with_little)
     extract(video, tmp_path / "little", **weights)
     much, little = (zarr.open_group(tmp_path / f"{name}.zarr", mode="r")["spatial"][:] for name in ("much", "little"))
     assert np.allclose(much, little, atol=0.05, rtol=0.05)

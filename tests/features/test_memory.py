@@ -50,10 +50,10 @@ class Network(torch.nn.Module):
 
 def load(weights, device, precision):
     head = torch.nn.Linear(512, 1)
-    return extract.Stream(Network(), head, 1, facts, cpu, torch.float32, Batches(cpu, 64, 64))
+    return extract.FrozenStream(Network(), head, 1, facts, cpu, torch.float32, Batches(cpu, 64, 64))
 
 
-extract.Stream.load = load
+extract.FrozenStream.load = load
 FlowGenerator.load = lambda *_: FlowGenerator(Flow(), facts, cpu, torch.float32, "sha256:0", Batches(cpu, 64, 64))
 weights = {f"{name}_weights": folder / "video.json" for name in ("flow", "spatial", "motion")}
 extract.extract_features(

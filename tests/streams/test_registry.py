@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from ethomake.evaluation.methods import describe_methods
 from torch import nn
 from torchvision import models
 
@@ -10,6 +9,7 @@ from ethomake.errors import InputError
 from ethomake.project.schemas import load_schema
 from ethomake.project.settings import resolve_settings
 from ethomake.registry import NetworkCost
+from ethomake.report.methods import describe_methods
 from ethomake.scheduling.resources import Experiment, need
 from ethomake.streams.networks import build_stream
 from ethomake.streams.registry import STREAM_NETWORKS, StreamNetwork, reject_weights
