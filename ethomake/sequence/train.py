@@ -25,7 +25,7 @@ from ethomake.training.weights import save_weights
 logger = logging.getLogger(__name__)
 
 
-def train_sequence(plan: TrainingPlan, streams: Sequence[str], weights: str | Path, history: str | Path) -> None:
+def train_sequence(plan: TrainingPlan, streams: list[str], weights: str | Path, history: str | Path) -> None:
     """Train the sequence model and write its weights and learning history.
 
     An epoch passes once over the training videos in windows of `window` frames whose borders shift at random;
@@ -42,7 +42,7 @@ def train_sequence(plan: TrainingPlan, streams: Sequence[str], weights: str | Pa
             number of frames.
     """
     device = choose_device()
-    settings, schedule = dict(plan.settings), Schedule.of(plan.settings, l2_sp_beta=plan.settings["l2"])
+    settings, schedule = plan.settings, Schedule.of(plan.settings, l2_sp_beta=plan.settings["l2"])
     train_set = [_read(video, plan.behaviors, streams) for video in plan.labelled_train]
     val_set = [_read(video, plan.behaviors, streams) for video in plan.labelled_validate]
     val_set = [(features, values) for features, values in val_set if (values != UNSCORED).any()]
@@ -90,7 +90,7 @@ def train_sequence(plan: TrainingPlan, streams: Sequence[str], weights: str | Pa
         validation,
         seed=plan.seed,
         checkpoint=plan.checkpoint,
-        identity=plan.fingerprint([], list(streams)),
+        identity=plan.fingerprint([], streams),
         label="sequence",
     )
     metadata = SequenceMetadata(
@@ -99,7 +99,7 @@ def train_sequence(plan: TrainingPlan, streams: Sequence[str], weights: str | Pa
         settings=settings,
         behaviors=list(plan.behaviors),
         exclusive=plan.exclusive,
-        streams=list(streams),
+        streams=streams,
         inputs=inputs,
         made_from={open_features(path)[0]["video"]: file_digest(path) for path in plan.train},
     )
@@ -107,7 +107,7 @@ def train_sequence(plan: TrainingPlan, streams: Sequence[str], weights: str | Pa
     write_history(history, rows)
 
 
-def _read(video: LabelledVideo, behaviors: Sequence[str], streams: Sequence[str]) -> tuple[np.ndarray, torch.Tensor]:
+def _read(video: LabelledVideo, behaviors: Sequence[str], streams: list[str]) -> tuple[np.ndarray, torch.Tensor]:
     """Features (T, D) and labels (T, K) of a video."""
     manifest, path = video
     features, table = read_inputs(manifest, streams), read_labels(path)

@@ -1,6 +1,6 @@
 """What travels to a training: the videos, the behaviors, the settings, and where its state is kept."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ class TrainingPlan:
             the checkpoint. A training that goes on where this folder is not makes them again.
     """
 
-    settings: Mapping[str, Any]
+    settings: dict[str, Any]
     seed: int
     checkpoint: str | Path
     train: Sequence[str | Path]
@@ -39,7 +39,7 @@ class TrainingPlan:
     validate_labels: Sequence[str | Path] = ()
     behaviors: Sequence[str] = ()
     exclusive: bool = False
-    augmentation: Mapping[str, float] = field(default_factory=dict)
+    augmentation: dict[str, float] = field(default_factory=dict)
     scratch: str | Path | None = None
 
     @property
