@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from ethomake import messages
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
@@ -19,6 +21,12 @@ def _on_the_cpu(request, monkeypatch):
             pytest.skip("this machine has no CUDA device")
     else:
         monkeypatch.setenv("ETHOMAKE_DEVICE", "cpu")
+
+
+@pytest.fixture(autouse=True)
+def _show_messages():
+    """Show what the library logs, as a job does."""
+    messages.show()
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Take the networks and thresholds of a bundle into a project."""
 
+import logging
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,9 +13,10 @@ from ethomake.errors import InputError
 from ethomake.features.extract import Stream
 from ethomake.files import read_json, write_whole
 from ethomake.flow.stacks import FlowGenerator
-from ethomake.job import say
 from ethomake.sequence.model import load_sequence_model
 from ethomake.streams.networks import FEATURES
+
+logger = logging.getLogger(__name__)
 
 
 def take_models(folder: str | Path, outputs: Mapping[str, str | Path]) -> None:
@@ -35,7 +37,7 @@ def take_models(folder: str | Path, outputs: Mapping[str, str | Path]) -> None:
     for what, output in outputs.items():
         with write_whole(output) as part:
             shutil.copyfile(bundle.files[what], part)
-    say(f"models of {folder}: {', '.join(bundle.networks)}; behaviors {', '.join(bundle.content['behaviors'])}")
+    logger.info(f"models of {folder}: {', '.join(bundle.networks)}; behaviors {', '.join(bundle.content['behaviors'])}")
 
 
 def check_networks(bundle: Bundle) -> None:

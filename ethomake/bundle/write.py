@@ -1,5 +1,6 @@
 """Make a bundle: networks, thresholds, settings, scores and a model card in one folder."""
 
+import logging
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,9 +13,10 @@ from ethomake.bundle.card import describe
 from ethomake.bundle.read import FORMAT, MANIFEST, SETTINGS, THRESHOLDS, network_names
 from ethomake.ethogram.decide import read_rules
 from ethomake.files import file_digest, read_json, write_json, write_text, write_whole
-from ethomake.job import say
 from ethomake.labels.table import read_labels
 from ethomake.training.weights import read_facts
+
+logger = logging.getLogger(__name__)
 
 CARD = "README.md"  # has no digest in bundle.json: it is for people to add to
 LEFT_OUT = ("example", "videos", "models", "simulated")  # settings that say where videos are, not how to learn
@@ -74,7 +76,7 @@ def make_bundle(
     figures = [name for name in files if name.endswith(".png")]
     write_text(folder / CARD, describe(content, rules, metrics, figures))
     write_json(folder / MANIFEST, content)
-    say(f"{folder}: {len(files) + 2} files; another project applies it with models: <path to this folder>")
+    logger.info(f"{folder}: {len(files) + 2} files; another project applies it with models: <path to this folder>")
 
 
 def _describe_models(folder: Path, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,8 +10,8 @@ import numpy as np
 from ethomake.errors import InputError
 from ethomake.ethogram.tables import Bout, Predictions, write_bouts, write_predictions
 from ethomake.files import read_json, read_npy
+from ethomake.ingest.times import frame_edges
 from ethomake.labels.bouts import find_bouts
-from ethomake.sequence.thresholds import frame_edges
 
 ROUNDING = 1.5e-6
 """Seconds; a length that equals the minimum up to rounding is not shorter than it."""

@@ -26,9 +26,9 @@ from ethomake.errors import InputError
 from ethomake.ethogram.decide import read_rules
 from ethomake.ethogram.tables import read_predictions
 from ethomake.files import read_json
+from ethomake.ingest.times import frame_edges
 from ethomake.labels.bouts import find_bouts
 from ethomake.labels.table import read_labels
-from ethomake.sequence.thresholds import frame_edges
 
 COLUMNS = 1600
 """Parts of the time axis; more than the figure has pixels in a page."""

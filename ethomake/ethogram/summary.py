@@ -7,7 +7,7 @@ import numpy as np
 
 from ethomake.ethogram.tables import Bout, read_bouts, write_table
 from ethomake.files import read_json
-from ethomake.sequence.thresholds import frame_edges
+from ethomake.ingest.times import frame_edges
 
 COLUMNS = (
     "video",

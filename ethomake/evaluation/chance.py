@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ethomake.evaluation.metrics import average_precision, count_frames, decision_metrics, rank
-from ethomake.job import track
+from ethomake.messages import track
 
 METRICS = ("f1", "average_precision", "accuracy")
 

@@ -1,5 +1,6 @@
 """The evaluation of the test videos, on which nothing was fitted."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +26,11 @@ from ethomake.evaluation.metrics import (
     precision_recall_curve,
 )
 from ethomake.files import file_digest, read_json, write_json
-from ethomake.job import say
+from ethomake.ingest.times import frame_edges
 from ethomake.labels.bouts import find_bouts
 from ethomake.labels.table import BACKGROUND, background, read_labels
-from ethomake.sequence.thresholds import frame_edges
+
+logger = logging.getLogger(__name__)
 
 COUNTS = ("true_positive", "false_positive", "false_negative", "true_negative")
 BOUT_COLUMNS = (
@@ -138,7 +140,7 @@ def evaluate(
     _check_unseen([files[2] for files in test], learned)
     videos = [read_test_video(files, behaviors) for files in test]
     if not videos:
-        say("warning: no test video with labels: nothing can be evaluated, the tables stay empty")
+        logger.warning("no test video with labels: nothing can be evaluated, the tables stay empty")
     whole = _evaluate_frames(videos, behaviors)
     chance = _evaluate_chance(videos, behaviors, chance_shifts, seed)
     content = whole | {

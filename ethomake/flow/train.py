@@ -1,5 +1,6 @@
 """Train the flow network without labels: frame t+1, warped back by the flow, must look like frame t."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,6 @@ import torch
 from ethomake.flow.loss import flow_loss
 from ethomake.flow.networks import build_flow_network
 from ethomake.flow.stacks import FRAMES
-from ethomake.job import say
 from ethomake.training import parallel
 from ethomake.training.augment import Augmentation, change_clips, draw_colors, draw_rotations, unit_values
 from ethomake.training.device import autocast, choose_device, choose_precision, describe, place
@@ -18,6 +18,8 @@ from ethomake.training.frames import FramePool, image_width, normalize
 from ethomake.training.history import write_history
 from ethomake.training.loop import Schedule, Training, Validation, as_it_is, fit, identify, shuffled_batches
 from ethomake.training.weights import load_weights, read_facts, save_weights
+
+logger = logging.getLogger(__name__)
 
 VALIDATION_WINDOWS = 256
 
@@ -65,7 +67,7 @@ def train_flow(
         mean, std = facts["channel_mean"], facts["channel_std"]
     places = _all_places(pool)
     network = parallel.replicate(model)
-    say(f"flow: {settings['network']}, {len(places)} frames to learn from, {describe(device, precision)}")
+    logger.info(f"flow: {settings['network']}, {len(places)} frames to learn from, {describe(device, precision)}")
 
     def load(chosen: np.ndarray, rng: np.random.Generator) -> tuple[torch.Tensor, ...]:
         n, own = len(chosen), parallel.own(len(chosen))

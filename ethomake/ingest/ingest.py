@@ -1,6 +1,7 @@
 """Ingest of a video: decode it once, exactly, and leave the frame store and the manifest."""
 
 import json
+import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -10,7 +11,9 @@ from ethomake.ingest.decode import Damage, Diagnosis, FrameStream, View, content
 from ethomake.ingest.frames import FRAMES, INDEX, MANIFEST, FrameWriter, Planes
 from ethomake.ingest.probe import Source, probe
 from ethomake.ingest.times import encode_steps, fill_unknown, frame_rate, is_constant
-from ethomake.job import Progress, say
+from ethomake.messages import Progress
+
+logger = logging.getLogger(__name__)
 
 _BUFFER = 1 << 20  # bytes that are written at once
 
@@ -61,7 +64,7 @@ def ingest_video(
     size = (box[3], box[2]) if box else (origin.height, origin.width)
     content = content_box(size, tuple(image_size), keep_aspect)
     view = View(box, (content[3], content[2]))
-    say(f"{video}: {origin.codec}, {origin.width}x{origin.height}, {origin.packets} frames")
+    logger.info(f"{video}: {origin.codec}, {origin.width}x{origin.height}, {origin.packets} frames")
 
     diagnosis = None
     try:
@@ -168,4 +171,4 @@ def _refusal(origin: Source, damage: str) -> str:
 def _report(video: str, origin: Source, diagnosis: Diagnosis, damage: str) -> None:
     bad = int((~diagnosis.good).sum())
     end = "; frames after the end of the file are unknown" if origin.tail_lost else ""
-    say(f"warning: {video}: damaged ({damage}): {bad} of {len(diagnosis.good)} frames are marked as damaged{end}")
+    logger.warning(f"{video}: damaged ({damage}): {bad} of {len(diagnosis.good)} frames are marked as damaged{end}")

@@ -75,3 +75,13 @@ def is_constant(ticks: np.ndarray) -> bool:
         return True
     ideal = np.linspace(0.0, float(ticks[-1] - ticks[0]), len(ticks))
     return bool(np.abs((ticks - ticks[0]) - ideal).max() <= 1.0)
+
+
+def frame_edges(manifest: dict) -> np.ndarray:
+    """Seconds at which each frame begins, and the end of the last: float64 (T + 1,).
+
+    The last frame is taken to last as long as a frame does on average.
+    """
+    times = frame_times(manifest)
+    last = 1 / manifest["fps"] if manifest["fps"] > 0 else 0.0
+    return np.append(times, times[-1] + last)

@@ -1,5 +1,6 @@
 """Check a label file against its video and bring it into our own form."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,9 +8,11 @@ import numpy as np
 
 from ethomake.errors import InputError
 from ethomake.files import read_json
-from ethomake.job import say
 from ethomake.labels.formats import read_any_labels
 from ethomake.labels.table import LabelTable, write_labels
+from ethomake.messages import NOTE
+
+logger = logging.getLogger(__name__)
 
 
 def check_labels(
@@ -46,7 +49,7 @@ def check_labels(
         )
     given = read_any_labels(source)
     if given.note:
-        say(f"note: {source}: {given.note}")
+        logger.log(NOTE, f"{source}: {given.note}")
     table = choose_behaviors(given, source, behaviors=behaviors, scored=scored)
     values, frames = table.values, video["frames"]
     if len(values) != frames:
@@ -97,7 +100,7 @@ def choose_behaviors(
                 f"'{name}' out of the column scored of the video table if it was not scored in this video"
             )
     if unknown:
-        say(f"note: {source}: left out the columns that are no behaviors of config.yaml: {', '.join(unknown)}")
+        logger.log(NOTE, f"{source}: left out the columns that are no behaviors of config.yaml: {', '.join(unknown)}")
     values = np.full((len(table.values), len(behaviors)), -1, np.int8)
     for column, name in enumerate(behaviors):
         if name in scored:

@@ -1,5 +1,6 @@
 """Whether results are still as they were made: every output against the digest in its record."""
 
+import logging
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,8 +10,10 @@ from typing import Any
 from ethomake.errors import InputError
 from ethomake.features import store
 from ethomake.files import file_digest, remove
-from ethomake.job import Progress, say
+from ethomake.messages import Progress
 from ethomake.provenance.record import RECORDS, digest, read_records
+
+logger = logging.getLogger(__name__)
 
 MEGABYTE = 2**20
 
@@ -33,10 +36,10 @@ def check_results(records: Path = RECORDS) -> None:
     found = read_records(records)
     damages = list(_find_damage(found))
     if not damages:
-        say(f"{sum(len(record['outputs']) for record in found.values())} results are as they were made")
+        logger.info(f"{sum(len(record['outputs']) for record in found.values())} results are as they were made")
         return
     for damage in damages:
-        say(damage.reason)
+        logger.info(damage.reason)
         for path in [*damage.record["outputs"], damage.path]:
             remove(path)
     commands = [f"./run snakemake {' '.join(map(shlex.quote, wave))}" for wave in _waves(found, damages)]

@@ -1,7 +1,12 @@
-"""Which code a script depends on, worked out from the imports; comments, docstrings and layout do not count."""
+"""Which code a script depends on, worked out from the imports; comments, docstrings, layout and messages do not count.
+
+Two things that a module holds do not change what it computes, and are left out: text that only people read (inside
+`raise`, in log messages, in what is built for these alone), and what a job does around its work (`HARNESS`). Else a
+corrected sentence would train every network again.
+"""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -9,12 +14,18 @@ from ethomake.files import content_digest
 
 LIBRARY = Path(__file__).resolve().parents[1]  # the package ethomake
 
+# What a job does around its work, by path within the library: a module or a package.
+HARNESS = ("job", "messages", "failures", "errors", "processes", "provenance")
+
+LEVELS = ("debug", "info", "warning", "error", "critical", "exception", "log")
+"""The methods of a logger."""
+
 
 def code_digest(script: str | Path) -> str:
     """Sixteen hexadecimal digits for the code of a script and of all modules of ours that it imports.
 
-    They change when any of it would run differently, and only then: a comment, a docstring or a blank line
-    changes nothing.
+    They change when any of it would run differently, and only then: a comment, a docstring, a blank line, or another
+    wording of an error or of a log message changes nothing.
     """
     return _short(str(sorted(module_digests(script).items())))
 
@@ -22,7 +33,8 @@ def code_digest(script: str | Path) -> str:
 def module_digests(script: str | Path) -> dict[str, str]:
     """The digest of each file that a script depends on, itself first; by path from the folder above the library.
 
-    Imports count wherever they stand, in functions, too; so do the packages around an imported module.
+    Imports count wherever they stand, in functions, too; so do the packages around an imported module. Not those of
+    the harness around a job.
     """
     script = Path(script).resolve()
     found: dict[str, str] = {}
@@ -30,10 +42,16 @@ def module_digests(script: str | Path) -> dict[str, str]:
     while waiting:
         path = waiting.pop()
         name = path.relative_to(LIBRARY.parent).as_posix() if path.is_relative_to(LIBRARY.parent) else path.name
-        if name not in found:
+        if name not in found and not _is_harness(path):
             found[name], imported = _read(path)
             waiting += imported
     return found
+
+
+def _is_harness(path: Path) -> bool:
+    if not path.is_relative_to(LIBRARY):
+        return False
+    return path.relative_to(LIBRARY).with_suffix("").parts[0] in HARNESS
 
 
 @cache
@@ -45,7 +63,7 @@ def _read(path: Path) -> tuple[str, tuple[Path, ...]]:
     imported = {file: None for name in names for file in _files(name)}
     if path.name == "__init__.py" and "pkgutil" in names:  # the package imports whatever lies in its folder
         imported |= dict.fromkeys(sorted(path.parent.glob("*.py")))
-    return _short("".join(_describe(tree))), tuple(imported)
+    return _short("".join(_describe(tree, _wording(tree)))), tuple(imported)
 
 
 def _imports(tree: ast.AST, package: tuple[str, ...]) -> Iterator[str]:
@@ -69,21 +87,113 @@ def _files(name: str) -> Iterator[Path]:
         yield from (path for path in (place / "__init__.py", place.with_suffix(".py")) if path.is_file())
 
 
-def _describe(node: object) -> Iterator[str]:
-    """A syntax tree as text, without docstrings, positions and empty fields: the same in all versions of Python."""
+def _wording(tree: ast.Module) -> set[int]:
+    """The texts of a module that only people read, as ids of their nodes.
+
+    These are the texts inside of `raise` and of calls of a logger, and those in what is made for these alone: in the
+    value of a variable, in a private constant or function (`_name`) of the module that nothing else uses.
+    """
+    nodes = list(ast.walk(tree))
+    told = [node for node in nodes if isinstance(node, ast.Raise) or _is_log_call(node)]
+    texts = {id(text) for node in told for text in _texts(node)}
+    inside = {id(name) for node in told for name in _uses(ast.walk(node))}
+    waiting = []  # what a name is made of, and where it is used
+    for node in nodes:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            within = list(ast.walk(node))
+            if any(isinstance(each, ast.Raise) or _is_log_call(each) for each in within):
+                waiting += _made_and_used(_variables(within), within)
+    waiting += _made_and_used(_private(tree), nodes)
+    while True:  # what is used for a message may itself be made of what is used for nothing else
+        only_told = [nodes for nodes, uses in waiting if uses <= inside]
+        waiting = [(nodes, uses) for nodes, uses in waiting if not uses <= inside]
+        if not only_told:
+            return texts
+        for node in [node for nodes in only_told for node in nodes]:
+            texts.update(id(text) for text in _texts(node))
+            inside.update(id(each) for each in _uses(ast.walk(node)))
+
+
+def _is_log_call(node: ast.AST) -> bool:
+    """Whether this is `logger.info(...)` or the like."""
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in LEVELS
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id == "logger"
+    )
+
+
+def _made_and_used(made: dict[str, list[ast.AST]], within: list[ast.AST]) -> list[tuple[list[ast.AST], set[int]]]:
+    """For each name that is used: what it is made of, and the ids of its uses."""
+    uses: dict[str, set[int]] = {name: set() for name in made}
+    for each in _uses(within):
+        if each.id in uses:
+            uses[each.id].add(id(each))
+    return [(nodes, uses[name]) for name, nodes in made.items() if uses[name]]
+
+
+def _variables(within: list[ast.AST]) -> dict[str, list[ast.AST]]:
+    """What the variables of a function are assigned, by name; `within`: its nodes."""
+    made: dict[str, list[ast.AST]] = {}
+    elsewhere: set[str] = set()
+    for node in within:
+        for name, value in _assigned(node):
+            made.setdefault(name, []).append(value)
+        if isinstance(node, ast.Global | ast.Nonlocal):
+            elsewhere.update(node.names)
+    return {name: values for name, values in made.items() if name not in elsewhere}
+
+
+def _private(tree: ast.Module) -> dict[str, list[ast.AST]]:
+    """The private constants and functions of a module, by name: no other module uses them."""
+    made: dict[str, list[ast.AST]] = {}
+    for node in tree.body:
+        named = [(node.name, node)] if isinstance(node, ast.FunctionDef) else _assigned(node)
+        for name, value in named:
+            if name.startswith("_"):
+                made.setdefault(name, []).append(value)
+    return made
+
+
+def _assigned(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
+    """The names that a statement assigns a value to, each with the value."""
+    if isinstance(node, ast.Assign | ast.AnnAssign | ast.NamedExpr) and node.value is not None:
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        yield from ((each.id, node.value) for each in targets if isinstance(each, ast.Name))
+
+
+def _uses(nodes: Iterable[ast.AST]) -> Iterator[ast.Name]:
+    """Where names are read."""
+    return (each for each in nodes if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load))
+
+
+def _texts(node: ast.AST) -> Iterator[ast.AST]:
+    """Strings and f-strings."""
+    for each in ast.walk(node):
+        if isinstance(each, ast.JoinedStr) or (isinstance(each, ast.Constant) and isinstance(each.value, str)):
+            yield each
+
+
+def _describe(node: object, wording: set[int]) -> Iterator[str]:
+    """A syntax tree as text, without docstrings, wording, positions and empty fields: the same in all Pythons."""
     if isinstance(node, ast.AST):
+        if id(node) in wording:
+            yield "text,"
+            return
         yield type(node).__name__ + "("
         for field, value in ast.iter_fields(node):
             if field == "body" and _has_docstring(node):
                 value = value[1:]
             if value is not None and value != [] and field not in ("type_ignores", "kind"):
                 yield f"{field}="
-                yield from _describe(value)
+                yield from _describe(value, wording)
         yield ")"
     elif isinstance(node, list):
         yield "["
         for each in node:
-            yield from _describe(each)
+            yield from _describe(each, wording)
         yield "]"
     else:
         yield repr(node) + ","

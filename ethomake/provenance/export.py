@@ -4,6 +4,7 @@ Files are entities, jobs are activities, ethomake is the agent. https://www.w3.o
 """
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -12,8 +13,9 @@ from prov.model import PROV_TYPE, ProvActivity, ProvDocument, ProvEntity
 
 from ethomake.errors import InputError
 from ethomake.files import write_text
-from ethomake.job import say
 from ethomake.provenance.record import RECORDS, read_records
+
+logger = logging.getLogger(__name__)
 
 NAMESPACES = {name: f"urn:ethomake:{name}:" for name in ("file", "job", "software", "term")}
 
@@ -30,7 +32,7 @@ def export_records(output: str | Path, records: Path = RECORDS) -> None:
     document = describe({path.relative_to(records).with_suffix("").as_posix(): each for path, each in found.items()})
     content = json.loads(document.serialize(format="json"))
     write_text(output, json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
-    say(f"{output}: {len(found)} jobs, W3C PROV-JSON")
+    logger.info(f"{output}: {len(found)} jobs, W3C PROV-JSON")
 
 
 def describe(records: dict[str, dict[str, Any]]) -> ProvDocument:

@@ -1,5 +1,6 @@
 """Apply the sequence model to a whole video."""
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,11 @@ import zarr
 from ethomake.errors import InputError
 from ethomake.features.store import FeatureReader, open_features
 from ethomake.files import write_whole
-from ethomake.job import say
 from ethomake.sequence.model import infer_in_pieces, load_sequence_model
 from ethomake.training.device import choose_device, describe
 from ethomake.training.losses import probabilities
+
+logger = logging.getLogger(__name__)
 
 
 def predict_video(features: str | Path, weights: str | Path, output: str | Path) -> None:
@@ -31,7 +33,7 @@ def predict_video(features: str | Path, weights: str | Path, output: str | Path)
     zarr.config.set({"threading.max_workers": 1})  # each of its threads would keep the memory of some chunks
     device = choose_device()
     model, facts = load_sequence_model(weights, device)
-    say(f"probabilities of {Path(features).stem}: {describe(device, torch.float32)}")
+    logger.info(f"probabilities of {Path(features).stem}: {describe(device, torch.float32)}")
     if open_features(features)[0]["behaviors"] != facts["behaviors"]:
         raise InputError(f"{features}: was made for other behaviors than {weights}; extract the features again")
     rows = FeatureReader(features, facts["streams"])

@@ -1,5 +1,6 @@
 """Train the sequence model on windows of the features of labelled videos."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,6 @@ import torch
 from ethomake.errors import InputError
 from ethomake.features.store import open_features, read_inputs
 from ethomake.files import file_digest
-from ethomake.job import say
 from ethomake.labels.table import read_labels
 from ethomake.sequence.model import SequenceModel, infer
 from ethomake.training.device import choose_device, describe
@@ -19,6 +19,8 @@ from ethomake.training.loop import Schedule, Training, Validation, fit, identify
 from ethomake.training.losses import UNSCORED
 from ethomake.training.objective import Objective, check_shown
 from ethomake.training.weights import save_weights
+
+logger = logging.getLogger(__name__)
 
 Labelled = tuple[str | Path, str | Path]  # the manifest of a video's features, and its label table
 
@@ -67,7 +69,7 @@ def train_sequence(
     model = SequenceModel(settings["network"], inputs, len(behaviors) + exclusive, settings)
     model.standardize_with([features for features, _ in learn])
     model.to(device)
-    say(
+    logger.info(
         f"sequence: {settings['network']}, {len(learn)} videos, {len(labels)} frames, {describe(device, torch.float32)}"
     )
 

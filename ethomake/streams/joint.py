@@ -1,5 +1,6 @@
 """Train flow network and both streams together, after each was trained on its own (the paper's last step)."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,6 @@ from torch import nn
 
 from ethomake.flow.networks import build_flow_network
 from ethomake.flow.stacks import FRAMES
-from ethomake.job import say
 from ethomake.streams.classifier import fit_classifier
 from ethomake.streams.fusion import fuse
 from ethomake.streams.networks import build_stream
@@ -22,6 +22,8 @@ from ethomake.training.history import write_history
 from ethomake.training.loop import Schedule, identify
 from ethomake.training.objective import Objective
 from ethomake.training.weights import load_weights, read_facts, save_weights
+
+logger = logging.getLogger(__name__)
 
 PARTS = ("flow", "spatial", "motion")
 
@@ -94,7 +96,7 @@ def train_joint(
     changes = Augmentation(**augmentation)
     inputs = [path for pair in (*train, *validate) for path in pair]
     network = parallel.replicate(model)
-    say(f"joint: {len(learn)} labelled frames, {describe(device, precision)}")
+    logger.info(f"joint: {len(learn)} labelled frames, {describe(device, precision)}")
 
     def source(labelled: LabelledFrames) -> FrameSource:
         return FrameSource(labelled, FRAMES, changes, [], [])

@@ -4,6 +4,7 @@ A source works in three steps. `load` gathers a batch and draws how it is to be 
 `change` does so, on the GPU or else still in the thread; `prepare` turns that into the network's input.
 """
 
+import logging
 from collections.abc import Sequence
 from copy import copy
 from pathlib import Path
@@ -15,8 +16,8 @@ import torch
 from ethomake.errors import InputError
 from ethomake.files import content_digest, read_json, write_json
 from ethomake.flow.stacks import FLOWS, FRAMES, FlowGenerator, window_flows
-from ethomake.job import Progress, say
 from ethomake.labels.table import read_labels
+from ethomake.messages import Progress
 from ethomake.training import parallel
 from ethomake.training.augment import (
     Augmentation,
@@ -28,6 +29,8 @@ from ethomake.training.augment import (
 )
 from ethomake.training.frames import FramePool, normalize, prefetch
 from ethomake.training.losses import UNSCORED
+
+logger = logging.getLogger(__name__)
 
 Labelled = tuple[str | Path, str | Path]  # a video's video.json and its label table
 BLOCK = 64  # windows after which what is done is kept
@@ -204,7 +207,7 @@ def _complete_track(track: Path, pool: FramePool, places: np.ndarray, generator:
         done = kept["windows"] if kept["identity"] == identity else 0
     track.parent.mkdir(parents=True, exist_ok=True)
     if done:
-        say(f"optic flow: goes on after window {done} of {len(places)}")
+        logger.info(f"optic flow: goes on after window {done} of {len(places)}")
     bytes_each = FLOWS * 2 * (pool.size[0] // 2) * (pool.size[1] // 2) * 2
     with track.open("r+b" if done else "wb") as file, Progress(len(places) - done, "optic flow", "window") as progress:
         file.seek(done * bytes_each)
@@ -256,10 +259,12 @@ def flow_source(
     size = len(labelled) * FLOWS * 2 * (height // 2) * (width // 2) * 2
     name = f"optic flow to {Path(track).name}"
     if samples <= len(labelled):
-        say(f"{name}: computed on the fly for {samples} samples, no more than there are labelled frames")
+        logger.info(f"{name}: computed on the fly for {samples} samples, no more than there are labelled frames")
     elif size > LARGEST_TRACK:
-        say(f"{name}: computed on the fly for {samples} samples; to keep it would take {size / 1e9:.0f} GB")
+        logger.info(f"{name}: computed on the fly for {samples} samples; to keep it would take {size / 1e9:.0f} GB")
     else:
-        say(f"{name}: computed once for {len(labelled)} frames and kept, rather than for up to {samples} samples")
+        logger.info(
+            f"{name}: computed once for {len(labelled)} frames and kept, rather than for up to {samples} samples"
+        )
         return TrackSource(labelled, generator, augmentation, track, phases=None)
     return WindowSource(labelled, generator, augmentation)

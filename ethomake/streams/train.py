@@ -1,5 +1,6 @@
 """Train one stream: the spatial CNN on single frames, or the motion CNN on stacks of optic flow."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,6 @@ import torch
 
 from ethomake.files import remove
 from ethomake.flow.stacks import FRAMES, FlowGenerator
-from ethomake.job import say
 from ethomake.streams.classifier import fit_classifier, validation_choice
 from ethomake.streams.networks import build_stream, head_bias
 from ethomake.streams.sources import FrameSource, Labelled, LabelledFrames, Source, flow_source
@@ -21,6 +21,8 @@ from ethomake.training.history import write_history
 from ethomake.training.loop import Schedule, epoch_samples, identify
 from ethomake.training.objective import Objective, check_shown
 from ethomake.training.weights import save_weights
+
+logger = logging.getLogger(__name__)
 
 
 def train_stream(
@@ -77,7 +79,7 @@ def train_stream(
     with torch.no_grad():
         model.head[-1].bias.copy_(head_bias(objective.positives, objective.negatives))
     network = parallel.replicate(model)
-    say(f"{stream}: {settings['network']}, {len(learn)} labelled frames, {describe(device, precision)}")
+    logger.info(f"{stream}: {settings['network']}, {len(learn)} labelled frames, {describe(device, precision)}")
 
     inputs = [path for pair in (*train, *validate) for path in pair]
     given = [flow_weights] if stream == "motion" else []

@@ -8,7 +8,7 @@ import torch.distributed as dist
 from torch import nn
 
 from ethomake.errors import InputError
-from ethomake.job import remember
+from ethomake.messages import remember
 from ethomake.training.gpus import claim_gpus, count_gpus
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}

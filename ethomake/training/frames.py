@@ -14,7 +14,7 @@ import torch
 from ethomake.errors import InputError
 from ethomake.files import read_json
 from ethomake.ingest.frames import FrameStore
-from ethomake.job import Progress
+from ethomake.messages import Progress
 from ethomake.training import parallel
 
 T = TypeVar("T")

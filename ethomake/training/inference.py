@@ -1,6 +1,7 @@
 """Frozen networks as they compute fastest: what extraction and the training of the motion stream share."""
 
 import copy
+import logging
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -8,10 +9,11 @@ import torch
 from torch import nn
 from torch.fx.experimental.optimization import fuse
 
-from ethomake.job import say
 from ethomake.training.device import place
 from ethomake.training.weights import freeze
 from ethomake.training.winograd import use_winograd
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -57,7 +59,7 @@ class Batches:
                 result = None
             if result is None:  # outside of the handler, which keeps what lies in the memory alive
                 self.size = (len(items) + 1) // 2
-                say(f"the memory of the GPU is not enough for {len(items)} at once; going on with {self.size}")
+                logger.info(f"the memory of the GPU is not enough for {len(items)} at once; going on with {self.size}")
                 torch.cuda.empty_cache()
                 continue
             yield result

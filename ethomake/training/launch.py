@@ -24,9 +24,12 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from ethomake.errors import TransientError
 from ethomake.files import read_json, write_json
-from ethomake.job import bound_to, remember, remembered, say
+from ethomake.messages import remember, remembered, show
+from ethomake.processes import bound_to
 from ethomake.training import parallel
 from ethomake.training.gpus import claim_gpus, count_gpus, names_of
+
+logger = logging.getLogger(__name__)
 
 LIBRARY = Path(__file__).resolve().parents[2]
 START = """
@@ -45,7 +48,9 @@ def processes_for(gpus: int) -> int:
     processes = max(1, min(gpus, there))
     if processes < gpus:
         number = "one process" if processes == 1 else f"{processes} processes"
-        say(f"{gpus} GPUs were asked for, but this job has {there or 'none'} to choose from: it trains in {number}")
+        logger.info(
+            f"{gpus} GPUs were asked for, but this job has {there or 'none'} to choose from: it trains in {number}"
+        )
     return processes
 
 
@@ -69,7 +74,7 @@ def launch(function: Callable[..., None], processes: int, *given: Any, **options
         return
     on_gpu = count_gpus() >= processes
     seen = {"CUDA_VISIBLE_DEVICES": names_of(claim_gpus(processes))} if on_gpu else {"ETHOMAKE_DEVICE": "cpu"}
-    say(f"training in {processes} processes, {'each with a GPU of its own' if on_gpu else 'on the CPU'}")
+    logger.info(f"training in {processes} processes, {'each with a GPU of its own' if on_gpu else 'on the CPU'}")
     with TemporaryDirectory(prefix="ethomake-") as name, _environment(seen), _signals() as ours:
         folder = Path(name)
         task = {"module": function.__module__, "function": function.__qualname__, "given": given, "options": options}
@@ -102,6 +107,7 @@ def launch(function: Callable[..., None], processes: int, *given: Any, **options
 def work(name: str) -> None:
     """What each process does: its part of the training whose task is in a folder."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # ends even what waits for a GPU; who started us tells of it
+    show()
     folder, number = Path(name), int(os.environ["RANK"])
     task = read_json(folder / "task.json")
     with bound_to(f"{platform.node()} {task['parent']}"):
@@ -164,11 +170,15 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
     """Variables for the processes that are started; in this one torch does not log, as we tell what matters."""
     before = dict(os.environ)
     os.environ.update(variables)
-    logging.disable(logging.ERROR)
+    names = [name for name in logging.root.manager.loggerDict if name.startswith("torch.distributed.elastic")]
+    levels = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         yield
     finally:
-        logging.disable(logging.NOTSET)
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
         os.environ.clear()
         os.environ.update(before)
 

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
@@ -14,9 +15,11 @@ from torch import nn
 
 from ethomake.errors import InputError
 from ethomake.files import content_digest, file_digest, write_whole
-from ethomake.job import Progress, duration, say
+from ethomake.messages import Progress, duration
 from ethomake.training import parallel
 from ethomake.training.feed import Waits, feed
+
+logger = logging.getLogger(__name__)
 
 CHECKPOINT_EVERY = 60.0  # seconds of work that are lost at most when a training is killed
 WAITS_WORTH_TELLING = 0.1  # of the time of an epoch's steps
@@ -182,7 +185,7 @@ def fit(
         history, best, best_state = state["history"], state["best"], state["best_state"]
         part = _Part(**state["part"])
         place = f"step {part.steps} of epoch {len(history) + 1}" if part.steps else f"epoch {len(history)}"
-        say(f"{label}: goes on after {place} of {schedule.epochs}")
+        logger.info(f"{label}: goes on after {place} of {schedule.epochs}")
     parallel.wait()  # until all have read it
     kept = time.monotonic()
 
@@ -239,7 +242,9 @@ def fit(
                 waits.end()
                 if epoch == 1 and begun == 0 and part.steps == min(3, len(plan)):
                     left = (time.monotonic() - started) / part.steps * len(plan) * schedule.epochs
-                    say(f"{label}: {schedule.epochs} epochs of {len(plan)} steps take at most about {duration(left)}")
+                    logger.info(
+                        f"{label}: {schedule.epochs} epochs of {len(plan)} steps take at most about {duration(left)}"
+                    )
         model.eval()
         with torch.no_grad():
             alone = parallel.size() == 1
@@ -271,7 +276,7 @@ def fit(
                 "validation_f1": validation_f1,
             }
         )
-        say(f"{label}: epoch {epoch}: " + _in_words(history[-1], waits.share))
+        logger.info(f"{label}: epoch {epoch}: " + _in_words(history[-1], waits.share))
         part = _Part()
         keep()
     if best_state is not None:
@@ -345,7 +350,7 @@ def _read_checkpoint(path: Path, identity: str, label: str) -> dict | None:
     except Exception as error:
         raise InputError(f"{path}: this checkpoint cannot be read ({error}); delete it to start anew") from None
     if state["identity"] != identity:
-        say(f"{label}: starts anew, since labels, videos or settings have changed since it was stopped")
+        logger.info(f"{label}: starts anew, since labels, videos or settings have changed since it was stopped")
         return None
     return state
 

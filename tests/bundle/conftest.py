@@ -9,12 +9,12 @@ import pytest
 
 from ethomake.bundle.write import make_bundle
 from ethomake.config import settle
+from ethomake.ethogram.thresholds import fit_thresholds
 from ethomake.files import write_json
 from ethomake.flow.networks import build_flow_network
 from ethomake.flow.stacks import FRAMES
 from ethomake.labels.table import LabelTable, write_labels
 from ethomake.sequence.model import SequenceModel
-from ethomake.sequence.thresholds import fit_thresholds
 from ethomake.streams.networks import build_stream
 from ethomake.training.weights import save_weights
 

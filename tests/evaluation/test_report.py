@@ -9,6 +9,7 @@ import pytest
 from ethomake.ethogram.decide import decide_behaviors
 from ethomake.ethogram.figures import draw_ethogram
 from ethomake.ethogram.summary import summarize
+from ethomake.ethogram.thresholds import fit_thresholds
 from ethomake.ethogram.transitions import count_transitions
 from ethomake.evaluation.evaluate import evaluate
 from ethomake.evaluation.figures import draw_evaluation
@@ -16,7 +17,6 @@ from ethomake.evaluation.methods import describe_methods
 from ethomake.evaluation.report import write_report
 from ethomake.files import file_digest
 from ethomake.labels.table import LabelTable, write_labels
-from ethomake.sequence.thresholds import fit_thresholds
 
 SETTINGS = {
     "preset": "fast",

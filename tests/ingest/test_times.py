@@ -9,6 +9,7 @@ from ethomake.ingest.times import (
     UNKNOWN,
     encode_steps,
     fill_unknown,
+    frame_edges,
     frame_rate,
     frame_ticks,
     frame_times,
@@ -66,3 +67,8 @@ def test_rate(ticks, rate, constant):
 def test_times_can_be_imported_without_torch():
     code = "import ethomake.ingest.times, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_edges_of_frames_end_with_that_of_the_last():
+    steady = {"frames": 4, "fps": 10.0, "timestamps": {"time_base": [1, 1000], "first": 0, "steps": [[100, 3]]}}
+    assert frame_edges(steady) == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])

@@ -1,5 +1,6 @@
 """Processes that train together begin and end together, and say and leave what one would."""
 
+import logging
 import os
 import signal
 import subprocess
@@ -13,17 +14,19 @@ import torch
 
 from ethomake.errors import InputError
 from ethomake.files import read_json
-from ethomake.job import job, remember, say
+from ethomake.job import job
+from ethomake.messages import remember
 from ethomake.training import launch as launching
 from ethomake.training import parallel
 from ethomake.training.launch import launch, processes_for
 
+logger = logging.getLogger("ethomake.tests")
 ROOT = Path(__file__).parents[2]
 
 
 def tell(path):
     """What a training does around its learning."""
-    say(f"process {parallel.rank()} of {parallel.size()}, {torch.get_num_threads()} thread(s)")
+    logger.info(f"process {parallel.rank()} of {parallel.size()}, {torch.get_num_threads()} thread(s)")
     remember("device", "abacus")
     parallel.wait()
     if parallel.is_first():
@@ -45,7 +48,7 @@ def abort():
 
 
 def hang():
-    say(f"pid {os.getpid()}")
+    logger.info(f"pid {os.getpid()}")
     parallel.wait()
     if parallel.is_first():
         signal.pause()

@@ -1,4 +1,4 @@
-# Features over time -> the final probabilities; and the thresholds, fitted on the validation videos.
+# Features over time -> the final probabilities.
 
 
 if not BUNDLE:
@@ -45,32 +45,6 @@ if not BUNDLE:
             "Training the sequence model"
         script:
             "../scripts/train_sequence.py"
-
-    rule fit_thresholds:
-        input:
-            probabilities=part_files("validate", "results/sequence/{split}/probabilities/{video}.npy"),
-            labels=part_files("validate", "results/labels/{video}.csv"),
-            videos=part_files("validate", "results/ingest/{video}/video.json"),
-        output:
-            "results/sequence/{split}/thresholds.json",
-        log:
-            "logs/sequence/{split}/thresholds.log",
-        benchmark:
-            "benchmarks/jobs/sequence/{split}/thresholds.tsv"
-        conda:
-            "../../envs/figures.yaml"
-        threads: 1
-        resources:
-            mem_mb=memory_of("fit_thresholds"),
-            runtime=time_of("fit_thresholds"),
-        params:
-            code=code_of("fit_thresholds"),
-            behaviors=BEHAVIORS,
-            exclusive=EXCLUSIVE,
-        message:
-            "Fitting thresholds and shortest bouts on the validation videos"
-        script:
-            "../scripts/fit_thresholds.py"
 
 
 rule predict_video:

@@ -3,7 +3,7 @@
 from ethomake.job import job
 
 with job(snakemake):
-    from ethomake.sequence.thresholds import fit_thresholds
+    from ethomake.ethogram.thresholds import fit_thresholds
 
     fit_thresholds(
         list(zip(snakemake.input.probabilities, snakemake.input.labels, snakemake.input.videos, strict=True)),

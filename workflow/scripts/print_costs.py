@@ -1,6 +1,6 @@
 """Print what the project costs; the table was made with the plan, which knows threads, GPUs and packs."""
 
-from ethomake.job import job, say
+from ethomake.job import job
 
 with job(snakemake):
-    say(snakemake.params.table)
+    print(snakemake.params.table)

@@ -5,16 +5,15 @@ import pytest
 from sklearn.metrics import f1_score
 
 from ethomake.errors import InputError
-from ethomake.labels.table import LabelTable, write_labels
-from ethomake.sequence.thresholds import (
+from ethomake.ethogram.thresholds import (
     GRID,
     TOLERANCE,
     fit_threshold,
     fit_thresholds,
-    frame_edges,
     shortest,
     whole_lengths,
 )
+from ethomake.labels.table import LabelTable, write_labels
 
 
 def manifest(frames: int, fps: float = 10.0) -> dict:
@@ -96,10 +95,6 @@ def test_shortest_is_careful_with_few():
     assert 0.68 < np.mean(np.array(found) <= true) < 0.82
     assert shortest(np.full(4, 2.0)) == 0
     assert shortest(np.full(20, 2.0)) == pytest.approx(2)
-
-
-def test_edges_reach_the_end_of_the_last_frame():
-    assert frame_edges(manifest(4)) == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
 
 
 def write_video(folder, name, probabilities, labels, behaviors=("walk", "rest")):

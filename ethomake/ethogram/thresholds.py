@@ -1,5 +1,6 @@
 """Thresholds, and the shortest bout and gap of each behavior, fitted on the validation videos."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +10,11 @@ import numpy as np
 from ethomake import __version__
 from ethomake.errors import InputError
 from ethomake.files import file_digest, read_json, read_npy, write_json
-from ethomake.ingest.times import frame_times
-from ethomake.job import say
+from ethomake.ingest.times import frame_edges
 from ethomake.labels.bouts import find_bouts
 from ethomake.labels.table import read_labels
+
+logger = logging.getLogger(__name__)
 
 GRID = (np.arange(200) + 0.5) / 200
 """The thresholds that are tried."""
@@ -36,16 +38,6 @@ class FittedThreshold:
     threshold: float
     plateau: tuple[float, float]
     f1: float
-
-
-def frame_edges(manifest: dict) -> np.ndarray:
-    """Seconds at which each frame begins, and the end of the last: float64 (T + 1,).
-
-    The last frame is taken to last as long as a frame does on average.
-    """
-    times = frame_times(manifest)
-    last = 1 / manifest["fps"] if manifest["fps"] > 0 else 0.0
-    return np.append(times, times[-1] + last)
 
 
 def fit_threshold(probabilities: np.ndarray, labels: np.ndarray) -> FittedThreshold | None:
@@ -147,7 +139,7 @@ def fit_thresholds(
     """
     videos = [_read_video(*files, behaviors) for files in validate]
     if not videos:
-        say("warning: no validation video: thresholds stay at 0.5 and no bout is cleaned away")
+        logger.warning("no validation video: thresholds stay at 0.5 and no bout is cleaned away")
     content = {
         "exclusive": exclusive,
         "behaviors": {name: _fit_behavior(name, k, videos, exclusive) for k, name in enumerate(behaviors)},
@@ -194,7 +186,7 @@ def _fit_behavior(name: str, k: int, videos: list, exclusive: bool) -> dict:
         fitted = fit_threshold(np.concatenate(probabilities), pooled) if videos else None
         if fitted is None:
             notes.append("no positive frame in the validation videos: threshold 0.5 was not fitted")
-            say(f"warning: {name}: no positive frame in the validation videos; its threshold stays at 0.5")
+            logger.warning(f"{name}: no positive frame in the validation videos; its threshold stays at 0.5")
     for lengths, what in ((bouts, "bouts"), (gaps, "gaps")):
         if len(lengths) < FEW:
             notes.append(f"{len(lengths)} whole {what} in the validation videos, {FEW} needed: none removed")
