@@ -26,19 +26,20 @@ import torch
 from ethomake.features.extract import extract_features
 from ethomake.features.store import create_features
 from ethomake.files import write_json, write_npy
-from ethomake.flow.networks import build_flow_network
+from ethomake.flow.metadata import FlowMetadata
 from ethomake.flow.train import train_flow
 from ethomake.ingest.frames import FrameWriter, Planes
 from ethomake.labels.table import LabelTable, write_labels
 from ethomake.project.runs import Run, Split
 from ethomake.project.settings import resolve_settings
 from ethomake.scheduling.resources import Experiment, need
-from ethomake.sequence.model import SequenceModel
+from ethomake.sequence.metadata import SequenceMetadata
 from ethomake.sequence.predict import predict_video
 from ethomake.sequence.train import train_sequence
 from ethomake.streams.joint import train_joint
-from ethomake.streams.networks import build_stream
+from ethomake.streams.metadata import StreamMetadata
 from ethomake.streams.train import train_stream
+from ethomake.training.plan import TrainingPlan
 from ethomake.training.weights import save_weights
 
 BEHAVIORS = ["a", "b", "c", "d"]
@@ -130,35 +131,36 @@ def measure(case: dict[str, Any]) -> dict[str, float]:
 
 def _work(rule: str, stream: str, settings: dict[str, Any], folder: Path, frames: int) -> None:
     made = [folder / name for name in ("weights.safetensors", "history.csv")]
-    learning = {"seed": 0, "checkpoint": folder / "checkpoint"}
     labels = folder / "labels.csv"
     values = np.random.default_rng(0).integers(0, 2, (frames, len(BEHAVIORS)), dtype=np.int8)
     write_labels(labels, LabelTable(tuple(BEHAVIORS), values))
-    facts = {"behaviors": BEHAVIORS, "exclusive": False, "streams": ["spatial", "motion"]}
+    both = ["spatial", "motion"]
+    learning = {"seed": 0, "checkpoint": folder / "checkpoint"}
+    labelled = learning | {"train_labels": [labels], "behaviors": BEHAVIORS}
     if rule == "train_sequence":
-        features = _features(folder, frames)
-        train_sequence([(features, labels)], [], *made, settings=settings["sequence"], **facts, **learning)
+        plan = TrainingPlan(train=[_features(folder, frames)], settings=settings["sequence"], **labelled)
+        train_sequence(plan, both, *made)
         return
     if rule == "predict_video":
-        model = SequenceModel(settings["sequence"]["network"], 1024, len(BEHAVIORS), settings["sequence"])
-        own = {"network": settings["sequence"]["network"], "settings": settings["sequence"], "inputs": 1024}
-        save_weights(made[0], model, facts | own)
+        own = settings["sequence"]
+        metadata = SequenceMetadata(own["network"], 0, own, BEHAVIORS, False, both, 1024)
+        save_weights(made[0], metadata.build(), metadata)
         predict_video(_features(folder, frames), made[0], folder / "probabilities.npy")
         return
     video = _store(folder / "v", frames, settings["ingest"]["image_size"][0])
     flow, streams = settings["flow"], settings["streams"]
     if rule == "train_flow":
-        train_flow([video], [], *made, settings=flow, augmentation=settings["augmentation"], **learning)
+        train_flow(TrainingPlan(train=[video], settings=flow, augmentation=settings["augmentation"], **learning), *made)
         return
     kinds = {"train_stream": ["flow"] if stream == "motion" else []}.get(rule, ["flow", "spatial", "motion"])
     given = {kind: _weights(folder, kind, (flow if kind == "flow" else streams)["network"]) for kind in kinds}
-    learning |= {"behaviors": BEHAVIORS, "exclusive": False, "augmentation": settings["augmentation"]}
+    labelled |= {"train": [video], "augmentation": settings["augmentation"]}
     if rule == "train_stream":
         own = streams | ({"reuse": flow["reuse"]} if stream == "motion" else {})
-        train_stream(stream, [(video, labels)], [], *made, flow_weights=given.get("flow"), settings=own, **learning)
+        train_stream(TrainingPlan(settings=own, **labelled), stream, *made, flow_weights=given.get("flow"))
     elif rule == "train_joint":
         outputs = {kind: folder / f"joint_{kind}.safetensors" for kind in given}
-        train_joint([(video, labels)], [], given, outputs, made[1], settings=streams, **learning)
+        train_joint(TrainingPlan(settings=streams, **labelled), given, outputs, made[1])
     else:
         weights = {f"{kind}_weights": path for kind, path in given.items()}
         options = {"reuse": flow["reuse"], "precision": streams["precision"], "checkpoint": folder / "checkpoint"}
@@ -185,13 +187,11 @@ def _store(folder: Path, frames: int, side: int) -> Path:
 
 def _weights(folder: Path, kind: str, name: str) -> Path:
     """Random weights of a network."""
-    facts = {"network": name, "frames": 11, "channel_mean": MEAN, "channel_std": STD}
     if kind == "flow":
-        network = build_flow_network(name)
+        metadata = FlowMetadata(name, 0, 11, [224, 224], MEAN, STD)
     else:
-        network = build_stream(name, kind, len(BEHAVIORS))
-        facts |= {"stream": kind, "behaviors": BEHAVIORS, "exclusive": False}
-    save_weights(folder / f"{kind}.safetensors", network, facts)
+        metadata = StreamMetadata(name, 0, kind, BEHAVIORS, False, 11, MEAN, STD)
+    save_weights(folder / f"{kind}.safetensors", metadata.build(), metadata)
     return folder / f"{kind}.safetensors"
 
 

@@ -46,9 +46,9 @@ def job(snakemake: Job, script: str | Path | None = None) -> Iterator[None]:
     When it has ended well, the job's record is written (ethomake.provenance.record). Numerical libraries that are
     imported inside use the job's threads. What a user can mend becomes one line and an exit status that says whether it
     may pass, Ctrl-C one line and status 130; any other exception is a defect and keeps its traceback, in the log as
-    well. All leave a record (`ethomake.failures`). Where the environment
-    variable ETHOMAKE_RUN names the host and the process id of the Snakemake that runs the workflow, the job ends when
-    that process is gone. On a SLURM cluster the log begins with the number of the job.
+    well. All leave a record (`ethomake.failures`). Where the environment variable ETHOMAKE_RUN names the host and the
+    process id of the Snakemake that runs the workflow, the job ends when that process is gone. On a SLURM cluster the
+    log begins with the number of the job.
 
     Args:
         snakemake: the job, as Snakemake tells it.

@@ -32,25 +32,29 @@ def _show_messages():
 @pytest.fixture
 def kill_training(monkeypatch):
     """Stop a training in the midst of its n-th step: `with kill_training(step=3): ...`; each step is kept."""
-    from ethomake.training import loop
+    from torch.optim.optimizer import register_optimizer_step_pre_hook
+
+    from ethomake.training import state
 
     class KilledError(Exception):
         pass
 
     @contextmanager
     def kill(step):
-        original, steps = loop._Penalty.add, iter(range(1, step))
+        steps = iter(range(1, step))
 
-        def add(penalty):
+        def count(*_):
             if next(steps, None) is None:
                 raise KilledError
-            original(penalty)
 
-        with monkeypatch.context() as patch:
-            patch.setattr(loop, "CHECKPOINT_EVERY", 0)
-            patch.setattr(loop._Penalty, "add", add)
-            with pytest.raises(KilledError):
-                yield
+        hook = register_optimizer_step_pre_hook(count)
+        try:
+            with monkeypatch.context() as patch:
+                patch.setattr(state, "CHECKPOINT_EVERY", 0)
+                with pytest.raises(KilledError):
+                    yield
+        finally:
+            hook.remove()
 
     return kill
 
@@ -178,12 +182,12 @@ def flow_weights(tmp_path):
     """The weights file of a flow network that finds motion, if not the right one."""
     import torch
 
-    from ethomake.flow.networks import build_flow_network
+    from ethomake.flow.metadata import FlowMetadata
     from ethomake.training.weights import save_weights
 
     torch.manual_seed(0)
-    network = build_flow_network("tiny_motion_net")
+    metadata = FlowMetadata("tiny_motion_net", 0, 11, [32, 32], [0.3] * 3, [0.2] * 3)
+    network = metadata.build()
     torch.nn.init.normal_(network.predict2.weight, std=0.2)
-    facts = {"network": "tiny_motion_net", "frames": 11, "channel_mean": [0.3] * 3, "channel_std": [0.2] * 3}
-    save_weights(tmp_path / "flow", network, facts)
+    save_weights(tmp_path / "flow", network, metadata)
     return tmp_path / "flow"

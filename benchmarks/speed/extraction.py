@@ -14,12 +14,14 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.speed.drawn import stored
 from benchmarks.speed.measure import Case
-from ethomake.features.extract import Stream, describe_frames
+from ethomake.features.extract import FrozenStream, describe_frames
+from ethomake.flow.metadata import FlowMetadata
 from ethomake.flow.networks import build_flow_network
 from ethomake.flow.stacks import FRAMES, FlowGenerator
 from ethomake.ingest.frames import FrameStore
 from ethomake.project.settings import PRESETS
 from ethomake.streams.fusion import fuse
+from ethomake.streams.metadata import StreamMetadata
 from ethomake.streams.networks import build_stream
 from ethomake.training.device import choose_device, choose_precision
 from ethomake.training.frames import normalize
@@ -68,11 +70,12 @@ def save_networks(folder: Path, preset: str, side: int) -> dict[str, Path]:
     """The weights files of a preset."""
     choice, paths = PRESETS[preset], {}
     for name, network in build(preset).items():
-        facts = {"frames": FRAMES, "image_size": [side, side], "channel_mean": MEAN, "channel_std": STD}
-        facts |= {"network": choice["flow" if name == "flow" else "streams"]["network"]}
-        facts |= {"stream": name, "behaviors": BEHAVIORS, "exclusive": False}
+        if name == "flow":
+            metadata = FlowMetadata(choice["flow"]["network"], 0, FRAMES, [side, side], MEAN, STD)
+        else:
+            metadata = StreamMetadata(choice["streams"]["network"], 0, name, BEHAVIORS, False, FRAMES, MEAN, STD)
         paths[name] = folder / f"{name}.safetensors"
-        save_weights(paths[name], network, facts)
+        save_weights(paths[name], network, metadata)
     return paths
 
 
@@ -94,7 +97,7 @@ def ours(video: Path, networks: dict[str, Path], reuse: bool, precision: str) ->
     device = choose_device()
     dtype = choose_precision(precision, device)
     generator = FlowGenerator.load(networks["flow"], device, dtype)
-    streams = {name: Stream.load(networks[name], device, dtype) for name in ("spatial", "motion")}
+    streams = {name: FrozenStream.load(networks[name], device, dtype) for name in ("spatial", "motion")}
     frames = FrameStore(video)
 
     def run() -> int:

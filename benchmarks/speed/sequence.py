@@ -15,7 +15,8 @@ from torch.nn import functional as F
 from benchmarks.speed.measure import Case
 from ethomake.features.store import CHUNK, create_features, read_inputs
 from ethomake.files import write_json, write_npy
-from ethomake.sequence.model import SequenceModel, infer, load_sequence_model
+from ethomake.sequence.metadata import SequenceMetadata
+from ethomake.sequence.model import infer
 from ethomake.sequence.networks import TGM
 from ethomake.sequence.predict import predict_video
 from ethomake.training.weights import save_weights
@@ -47,7 +48,8 @@ def cases(folder: Path, quick: bool) -> list[Case]:
 
 def predict_plainly(features: Path, weights: Path, output: Path) -> None:
     """What `predict_video` does, without streaming and folding."""
-    model, _ = load_sequence_model(weights, torch.device("cpu"))
+    model, _ = SequenceMetadata.load_network(weights)
+    model.eval()
     values = read_inputs(features)
     if isinstance(model.network, TGM):
         model.network.smooth = partial(_smooth_layer_by_layer, model.network)
@@ -87,10 +89,8 @@ def _write_features(folder: Path, frames: int) -> Path:
 
 def _write_weights(path: Path, network: str) -> Path:
     torch.manual_seed(0)
-    inputs = WIDTH * len(STREAMS)
-    model = SequenceModel(network, inputs, len(BEHAVIORS), SETTINGS)
-    facts = {"network": network, "settings": SETTINGS, "behaviors": BEHAVIORS, "exclusive": False}
-    save_weights(path, model, facts | {"streams": STREAMS, "inputs": inputs})
+    metadata = SequenceMetadata(network, 0, SETTINGS, list(BEHAVIORS), False, list(STREAMS), WIDTH * len(STREAMS))
+    save_weights(path, metadata.build(), metadata)
     return path
 
 

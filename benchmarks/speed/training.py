@@ -14,7 +14,7 @@ import torch
 
 from benchmarks.speed.drawn import stored
 from benchmarks.speed.measure import Case
-from ethomake.flow.networks import build_flow_network
+from ethomake.flow.metadata import FlowMetadata
 from ethomake.flow.stacks import FRAMES
 from ethomake.flow.train import train_flow
 from ethomake.labels.table import LabelTable, write_labels
@@ -23,6 +23,7 @@ from ethomake.streams.train import train_stream
 from ethomake.training.augment import Augmentation, change_clips, draw_colors, draw_rotations
 from ethomake.training.device import choose_precision
 from ethomake.training.frames import FramePool
+from ethomake.training.plan import TrainingPlan
 from ethomake.training.weights import save_weights
 
 RATE = 30  # frames a second of the drawn video
@@ -43,9 +44,8 @@ def cases(folder: Path, quick: bool) -> list[Case]:
     folder = stored(folder, count, size).parent
     labels = np.random.default_rng(0).integers(0, 2, (count, len(BEHAVIORS)), dtype=np.int8)
     write_labels(folder / "labels.csv", LabelTable(BEHAVIORS, labels))
-    network = build_flow_network("tiny_motion_net", FRAMES)
-    facts = {"network": "tiny_motion_net", "frames": FRAMES, "channel_mean": [0.5] * 3, "channel_std": [0.2] * 3}
-    save_weights(folder / "flow.safetensors", network, facts)
+    metadata = FlowMetadata("tiny_motion_net", 0, FRAMES, [size, size], [0.5] * 3, [0.2] * 3)
+    save_weights(folder / "flow.safetensors", metadata.build(), metadata)
 
     out = []
     for stage, frames in (("windows for flow", FRAMES), ("frames for spatial", 1)):
@@ -88,7 +88,7 @@ def _load(folder: Path, frames: int, batch: int, in_memory: bool) -> Callable[[]
 
     def load() -> int:
         for _ in range(4):
-            source.change(*source.load(rng.integers(0, len(source.labelled), batch), rng))
+            source.change(source.load(rng.integers(0, len(source.labelled), batch), rng))
         return 4 * batch
 
     return load
@@ -141,22 +141,17 @@ def _steps(train: Callable[..., None], folder: Path, steps: int, batch: int) -> 
 
 
 def _train_flow(folder: Path, own: Path, size: dict[str, Any]) -> None:
-    files = [folder / "video.json"], [], own / "weights", own / "history.csv"
-    train_flow(*files, settings=FLOW | size, augmentation={}, seed=0, checkpoint=own / "checkpoint")
+    plan = TrainingPlan(train=[folder / "video.json"], settings=FLOW | size, seed=0, checkpoint=own / "checkpoint")
+    train_flow(plan, own / "weights", own / "history.csv")
 
 
 def _train_stream(stream: str, reuse: bool, folder: Path, own: Path, size: dict[str, Any]) -> None:
-    train_stream(
-        stream,
-        [(folder / "video.json", folder / "labels.csv")],
-        [],
-        own / "weights",
-        own / "history.csv",
-        flow_weights=folder / "flow.safetensors",
+    plan = TrainingPlan(
+        train=[folder / "video.json"],
+        train_labels=[folder / "labels.csv"],
         behaviors=BEHAVIORS,
-        exclusive=False,
         settings=STREAM | size | {"reuse": reuse},
-        augmentation={},
         seed=0,
         checkpoint=own / "checkpoint",
     )
+    train_stream(plan, stream, own / "weights", own / "history.csv", flow_weights=folder / "flow.safetensors")

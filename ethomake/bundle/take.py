@@ -6,17 +6,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ethomake.bundle.read import MEND, Bundle, check_digest, read_bundle
 from ethomake.errors import InputError
-from ethomake.features.extract import Stream
 from ethomake.files import read_json, write_whole
-from ethomake.flow.stacks import FlowGenerator
-from ethomake.sequence.model import load_sequence_model
+from ethomake.flow.metadata import FlowMetadata
+from ethomake.sequence.metadata import SequenceMetadata
+from ethomake.streams.metadata import StreamMetadata
 from ethomake.streams.networks import FEATURES
+from ethomake.training.weights import WeightsMetadata
 
 logger = logging.getLogger(__name__)
+
+METADATA: dict[str, type[WeightsMetadata]] = {
+    "flow": FlowMetadata,
+    "spatial": StreamMetadata,
+    "motion": StreamMetadata,
+    "sequence": SequenceMetadata,
+}
 
 
 def take_models(folder: str | Path, outputs: Mapping[str, str | Path]) -> None:
@@ -49,29 +55,19 @@ def check_networks(bundle: Bundle) -> None:
     for name in bundle.networks:
         path = bundle.files[name]
         try:
-            facts = _load(name, path)
-            wrong = [key for key, value in _expected(name, bundle).items() if facts[key] != value]
+            _, metadata = METADATA[name].load_network(path)
+            wrong = [key for key, value in _expected(name, bundle).items() if getattr(metadata, key) != value]
         except InputError as error:
             raise InputError(f"{path}: is not a network of this bundle ({error}); {MEND}") from None
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = f"{type(error).__name__} {' '.join(str(error).split())[:200]}"
             raise InputError(f"{path}: is not a network of this bundle ({reason}); {MEND}") from None
         if wrong:
-            key, value = wrong[0], _expected(name, bundle)[wrong[0]]
-            raise InputError(f"{path}: was trained for {key} {facts[key]}, but bundle.json says {value}; {MEND}")
+            key, found, value = wrong[0], getattr(metadata, wrong[0]), _expected(name, bundle)[wrong[0]]
+            raise InputError(f"{path}: was trained for {key} {found}, but bundle.json says {value}; {MEND}")
     fitted = read_json(bundle.files["thresholds"])
     if list(fitted["behaviors"]) != bundle.content["behaviors"]:
         raise InputError(f"{bundle.files['thresholds']}: has other behaviors than bundle.json; {MEND}")
-
-
-def _load(name: str, path: str) -> dict[str, Any]:
-    """What a network says of itself, once it has been built from that and its weights have been loaded."""
-    device = torch.device("cpu")
-    if name == "flow":
-        return FlowGenerator.load(path, device, torch.float32).facts
-    if name == "sequence":
-        return load_sequence_model(path, device)[1]
-    return Stream.load(path, device, torch.float32).facts
 
 
 def _expected(name: str, bundle: Bundle) -> dict[str, Any]:

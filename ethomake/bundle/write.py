@@ -14,7 +14,7 @@ from ethomake.bundle.read import FORMAT, MANIFEST, SETTINGS, THRESHOLDS, network
 from ethomake.ethogram.decide import read_rules
 from ethomake.files import file_digest, read_json, write_json, write_text, write_whole
 from ethomake.labels.table import read_labels
-from ethomake.training.weights import read_facts
+from ethomake.training.weights import read_header
 
 logger = logging.getLogger(__name__)
 
@@ -82,25 +82,25 @@ def make_bundle(
 def _describe_models(folder: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
     """What the networks are and what they need to see."""
     streams = settings["streams"]["enabled"]
-    facts = {name: read_facts(folder / f"{name}.safetensors") for name in network_names(streams)}
+    headers = {name: read_header(folder / f"{name}.safetensors") for name in network_names(streams)}
     return {
         "format": FORMAT,
         "ethomake": __version__,
         "behaviors": settings["behaviors"],
         "exclusive": settings["exclusive"],
         "streams": streams,
-        "networks": {name: own["network"] for name, own in facts.items()},
+        "networks": {name: own["network"] for name, own in headers.items()},
         "image_size": settings["ingest"]["image_size"],
         "keep_aspect": settings["ingest"]["keep_aspect"],
         "channels": {
             name: {"mean": own["channel_mean"], "std": own["channel_std"]}
-            for name, own in facts.items()
+            for name, own in headers.items()
             if "channel_mean" in own
         },
         "reuse": settings["flow"]["reuse"],
         "fusion": settings["streams"]["fusion"],
         "precision": settings["streams"]["precision"],
-        "sequence": facts["sequence"]["settings"],
+        "sequence": headers["sequence"]["settings"],
     }
 
 

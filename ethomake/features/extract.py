@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,13 +23,13 @@ from ethomake.flow.stacks import BLOCK, MARGIN, Block, FlowGenerator, frame_stac
 from ethomake.ingest.frames import FrameStore
 from ethomake.messages import Progress
 from ethomake.streams.fusion import fuse
-from ethomake.streams.networks import build_stream
+from ethomake.streams.metadata import StreamMetadata
 from ethomake.training.device import choose_device, choose_precision, describe
+from ethomake.training.fingerprint import fingerprint
 from ethomake.training.frames import normalize_frames, prefetch
 from ethomake.training.inference import Batches, for_inference
-from ethomake.training.loop import identify
 from ethomake.training.losses import probabilities
-from ethomake.training.weights import freeze, load_weights, read_facts
+from ethomake.training.weights import freeze
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +45,7 @@ class FrozenStream:
     Attributes:
         network: gives 512 features (and logits, which are not used: see `head`).
         head: from features to logits, in float32 whatever the precision.
-        facts: what is saved with its weights.
+        metadata: what is saved with its weights.
         context_frames: frames around (and with) the frame in question that it sees.
         batches: how many frames it takes at once.
     """
@@ -54,7 +53,7 @@ class FrozenStream:
     network: nn.Module
     head: nn.Module
     context_frames: int
-    facts: dict[str, Any]
+    metadata: StreamMetadata
     device: torch.device
     precision: torch.dtype
     batches: Batches
@@ -62,13 +61,10 @@ class FrozenStream:
     @classmethod
     def load(cls, weights: str | Path, device: torch.device, precision: torch.dtype) -> "FrozenStream":
         """Load a weights file written by `train_stream`."""
-        facts = read_facts(weights)
-        outputs = len(facts["behaviors"]) + facts["exclusive"]
-        network = build_stream(facts["network"], facts["stream"], outputs, frames=facts["frames"], dropout=0.0)
-        load_weights(weights, network)
+        network, metadata = StreamMetadata.load_network(weights)
         folded = for_inference(network, device, precision)
         head = freeze(network.head.to(device))
-        return cls(folded, head, network.context_frames, facts, device, precision, Batches(device, ON_CPU, ON_GPU))
+        return cls(folded, head, network.context_frames, metadata, device, precision, Batches(device, ON_CPU, ON_GPU))
 
     @torch.no_grad()
     def __call__(self, inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -115,21 +111,21 @@ def extract_features(
     weights |= {"flow": str(flow_weights)} if "motion" in weights else {}
     digests = {name: file_digest(path) for name, path in weights.items()}
     streams, generator = _load(tuple(weights.items()), tuple(digests.values()), device, dtype)
-    facts = _common_facts(streams)
+    shared = _shared_metadata(streams)
     frames = FrameStore(manifest)
     name = frames.manifest["video"]
     logger.info(f"features of {name}: {len(frames)} frames, streams {' and '.join(streams)}, {describe(device, dtype)}")
 
-    outputs = len(facts["behaviors"]) + facts["exclusive"]
+    outputs = len(shared.behaviors) + shared.exclusive
     widths = {stream: (512, "float16") for stream in streams}
     widths |= {f"logits_{stream}": (outputs, "float32") for stream in streams}
-    widths["probabilities"] = (len(facts["behaviors"]), "float32")
+    widths["probabilities"] = (len(shared.behaviors), "float32")
     made_from = {
         "frames": frames.manifest["frames_digest"],
         **{f"{name}_weights": digest for name, digest in digests.items()},
     }
     settings = {"reuse": reuse, "fusion": fusion, "precision": str(dtype).removeprefix("torch.")}
-    writer = FeatureWriter(checkpoint, len(frames), widths, identify([], made_from, settings))
+    writer = FeatureWriter(checkpoint, len(frames), widths, fingerprint([], made_from, settings))
     if writer.rows:
         logger.info(f"features of {name}: goes on after frame {writer.rows} of {len(frames)}")
     with Progress(len(frames) - writer.rows, f"features of {name}", "frame") as progress:
@@ -141,8 +137,8 @@ def extract_features(
         "video": name,
         "frames": len(frames),
         "streams": list(streams),
-        "behaviors": facts["behaviors"],
-        "exclusive": facts["exclusive"],
+        "behaviors": shared.behaviors,
+        "exclusive": shared.exclusive,
         "arrays": {array: [len(frames), width] for array, (width, _) in sorted(widths.items())},
         **settings,
         "content_digest": digest_of_all(writer.chunks),
@@ -183,14 +179,14 @@ def describe_frames(
     Args:
         first: the frame to begin with, where a block begins.
     """
-    facts = _common_facts(streams)
+    exclusive = _shared_metadata(streams).exclusive
     device = next(iter(streams.values())).device
     blocks = prefetch(sent_to(device, read_blocks(frames, first, device)), depth=1)
-    described = (_describe_block(block, streams, generator, reuse, fusion, facts["exclusive"]) for block in blocks)
+    described = (describe_block(block, streams, generator, reuse, fusion, exclusive) for block in blocks)
     yield from fetched_from(device, described)
 
 
-def _describe_block(
+def describe_block(
     block: Block,
     streams: dict[str, FrozenStream],
     generator: FlowGenerator | None,
@@ -231,25 +227,22 @@ def _clips(block: Block, stream: FrozenStream, items: range) -> torch.Tensor:
     first = MARGIN + items.start - stream.context_frames // 2
     frames = block.frames[first : first + len(items) + stream.context_frames - 1].to(stream.device, non_blocking=True)
     outside = [row for row in range(len(frames)) if not block.inside[first + row]]
-    normal = normalize_frames(
-        frames, outside, stream.facts["channel_mean"], stream.facts["channel_std"], stream.precision
-    )
+    normal = normalize_frames(frames, outside, *stream.metadata.channels, stream.precision)
     return normal.unfold(0, stream.context_frames, 1).movedim(-1, 1)
 
 
-def _common_facts(streams: dict[str, FrozenStream]) -> dict[str, Any]:
-    """Behaviors and kind of output that the streams share.
+def _shared_metadata(streams: dict[str, FrozenStream]) -> StreamMetadata:
+    """The metadata of one of the streams, which have the same behaviors and kind of output.
 
     Raises:
         InputError: if there is no stream or they were trained for different behaviors.
     """
     if not streams:
         raise InputError("streams.enabled is empty; name spatial, motion or both")
-    first, *others = (stream.facts for stream in streams.values())
+    first, *others = (stream.metadata for stream in streams.values())
     for other in others:
         for key in ("behaviors", "exclusive"):
-            if other[key] != first[key]:
-                raise InputError(
-                    f"the streams were trained for different {key}: {first[key]} and {other[key]}; train them again"
-                )
+            one, another = getattr(first, key), getattr(other, key)
+            if one != another:
+                raise InputError(f"the streams were trained for different {key}: {one} and {another}; train them again")
     return first

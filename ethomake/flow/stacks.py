@@ -9,19 +9,17 @@ neighboring frames share it.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from ethomake.files import file_digest
-from ethomake.flow.networks import build_flow_network
+from ethomake.flow.metadata import FlowMetadata
 from ethomake.ingest.frames import FrameStore
 from ethomake.training.device import sent
 from ethomake.training.frames import normalize, normalize_frames
 from ethomake.training.inference import Batches, for_inference
-from ethomake.training.weights import load_weights, read_facts
 
 FRAMES = 11  # of a window
 FLOWS = FRAMES - 1
@@ -36,13 +34,13 @@ class FlowGenerator:
     """A trained flow network, frozen, with all that its input and output need.
 
     Attributes:
-        facts: what is saved with its weights.
+        metadata: what is saved with its weights.
         digest: of the weights file.
         batches: how many windows it takes at once.
     """
 
     network: nn.Module
-    facts: dict[str, Any]
+    metadata: FlowMetadata
     device: torch.device
     precision: torch.dtype
     digest: str
@@ -51,11 +49,9 @@ class FlowGenerator:
     @classmethod
     def load(cls, weights: str | Path, device: torch.device, precision: torch.dtype) -> "FlowGenerator":
         """Load a weights file written by `train_flow`."""
-        facts = read_facts(weights)
-        network = build_flow_network(facts["network"], facts["frames"])
-        load_weights(weights, network)
+        network, metadata = FlowMetadata.load_network(weights)
         network = for_inference(network, device, precision)
-        return cls(network, facts, device, precision, file_digest(weights), Batches(device, ON_CPU, ON_GPU))
+        return cls(network, metadata, device, precision, file_digest(weights), Batches(device, ON_CPU, ON_GPU))
 
     @torch.no_grad()
     def __call__(self, clips: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
@@ -68,7 +64,7 @@ class FlowGenerator:
         Returns:
             float32 (N, 20, H/2, W/2), channels dx0, dy0, dx1, ...
         """
-        normal = normalize(clips, inside, self.facts["channel_mean"], self.facts["channel_std"])
+        normal = normalize(clips, inside, self.metadata.channel_mean, self.metadata.channel_std)
         return self.network(normal.to(self.precision))[0].float()
 
 
@@ -116,7 +112,7 @@ def window_flows(
         inside: whether each frame lies inside its video, bool (T,).
         rows: the frames of each window, in an order such that windows of a batch have frames close together, (N, 11).
     """
-    mean, std = generator.facts["channel_mean"], generator.facts["channel_std"]
+    mean, std = generator.metadata.channel_mean, generator.metadata.channel_std
 
     @torch.no_grad()
     def flows(items: range) -> torch.Tensor:

@@ -3,69 +3,56 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from ethomake.flow.loss import flow_loss
+from ethomake.flow.metadata import FlowMetadata
 from ethomake.flow.networks import build_flow_network
 from ethomake.flow.stacks import FRAMES
 from ethomake.training import parallel
-from ethomake.training.augment import Augmentation, change_clips, draw_colors, draw_rotations, unit_values
+from ethomake.training.augment import change_clips, draw_colors, draw_rotations, unit_values
 from ethomake.training.device import autocast, choose_device, choose_precision, describe, place
 from ethomake.training.frames import FramePool, image_width, normalize
 from ethomake.training.history import write_history
-from ethomake.training.loop import Schedule, Training, Validation, as_it_is, fit, identify, shuffled_batches
-from ethomake.training.weights import load_weights, read_facts, save_weights
+from ethomake.training.loop import Training, Validation, fit, identity
+from ethomake.training.plan import TrainingPlan
+from ethomake.training.schedule import Schedule, shuffled_batches
+from ethomake.training.weights import load_weights, save_weights
 
 logger = logging.getLogger(__name__)
 
 VALIDATION_WINDOWS = 256
 
 
-def train_flow(
-    train: Sequence[str | Path],
-    validate: Sequence[str | Path],
-    weights: str | Path,
-    history: str | Path,
-    *,
-    settings: dict[str, Any],
-    augmentation: dict[str, float],
-    seed: int,
-    checkpoint: str | Path,
-) -> None:
+def train_flow(plan: TrainingPlan, weights: str | Path, history: str | Path) -> None:
     """Train a flow network on windows of 11 frames and write its weights and learning history.
 
     Args:
-        train: the `video.json` of the videos to train on; no labels are needed.
-        validate: those of the videos whose loss chooses the best epoch; may be empty.
+        plan: `train` and `validate` are the `video.json` of the videos, for which no labels are needed; `settings`
+            the section `flow:` of the config.
         weights: the weights file to write.
         history: the learning history to write.
-        settings: the section `flow:` of the config, with `network` resolved.
-        augmentation: the section `augmentation:` of the config.
-        seed: of the first weights and of all sampling.
-        checkpoint: where the state is kept; it stays there at the end.
 
     Raises:
         InputError: if given weights do not fit, or the videos' image sizes differ.
     """
     device = choose_device()
-    changes = Augmentation(**augmentation)
-    schedule = Schedule.of(settings)
-    torch.manual_seed(seed)
+    settings, changes, schedule = plan.settings, plan.changes, Schedule.of(plan.settings)
+    torch.manual_seed(plan.seed)
     model = place(build_flow_network(settings["network"], FRAMES), device)
-    precision = choose_precision(settings["precision"], device, model, image_width(train[0]))
-    pretrained: frozenset[str] = frozenset()
-    given = [settings["weights"]] if settings["weights"] != "none" else []
-    if given:
-        facts = read_facts(settings["weights"])
+    precision = choose_precision(settings["precision"], device, model, image_width(plan.train[0]))
+    given, before, pretrained = [], None, frozenset[str]()
+    if settings["weights"] != "none":
+        given = [settings["weights"]]
+        before = FlowMetadata.read(settings["weights"])
         load_weights(settings["weights"], model)
         pretrained = frozenset(name for name, _ in model.named_parameters())
-    pool = FramePool(train)
+    pool = FramePool(plan.train)
     mean, std = pool.mean.tolist(), pool.std.tolist()
-    if given:  # a network goes on seeing frames in the form it was trained on
-        mean, std = facts["channel_mean"], facts["channel_std"]
+    if before:  # a network goes on seeing frames in the form it was trained on
+        mean, std = before.channel_mean, before.channel_std
     places = _all_places(pool)
     network = parallel.replicate(model)
     logger.info(f"flow: {settings['network']}, {len(places)} frames to learn from, {describe(device, precision)}")
@@ -97,23 +84,23 @@ def train_flow(
         model,
         schedule,
         Training(lambda rng: shuffled_batches(len(places), schedule, rng), load, loss, prepare),
-        Validation(_validation_clips(validate, schedule.batch), as_it_is, weigh, mean_loss, _as_floats),
-        seed=seed,
-        checkpoint=checkpoint,
-        identity=identify([*train, *validate, *given], settings, augmentation, seed),
+        Validation(_validation_clips(plan.validate, schedule.batch), identity, weigh, mean_loss, _as_floats),
+        seed=plan.seed,
+        checkpoint=plan.checkpoint,
+        identity=plan.fingerprint(given),
         label="flow",
         pretrained=pretrained,
     )
-    facts = {
-        "network": settings["network"],
-        "frames": FRAMES,
-        "image_size": list(pool.size),
-        "channel_mean": mean,
-        "channel_std": std,
-        "seed": seed,
-    }
     if parallel.is_first():
-        save_weights(weights, model, facts)
+        metadata = FlowMetadata(
+            network=settings["network"],
+            seed=plan.seed,
+            frames=FRAMES,
+            image_size=list(pool.size),
+            channel_mean=mean,
+            channel_std=std,
+        )
+        save_weights(weights, model, metadata)
         write_history(history, rows)
 
 

@@ -1,7 +1,6 @@
 """The sequence model as it is trained and used: standardized features in, logits of whole videos out."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,6 @@ from torch import nn
 
 from ethomake.features.store import FeatureReader
 from ethomake.sequence.networks import build_sequence_network
-from ethomake.training.weights import load_weights, read_facts
 
 CHUNK = 1024  # frames a forward pass gives at inference: faster than few or many, and a few megabytes each
 
@@ -37,15 +35,6 @@ class SequenceModel(nn.Module):
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Logits (B, T, K) of features (B, T, D); past the ends of T the standardized features are zero."""
         return self.network((features - self.mean).div_(self.std))
-
-
-def load_sequence_model(weights: str | Path, device: torch.device) -> tuple[SequenceModel, dict[str, Any]]:
-    """A trained sequence model in eval mode, and the facts saved with it."""
-    facts = read_facts(weights)
-    outputs = len(facts["behaviors"]) + facts["exclusive"]
-    model = SequenceModel(facts["network"], facts["inputs"], outputs, facts["settings"])
-    load_weights(weights, model)
-    return model.to(device).eval(), facts
 
 
 def infer(model: SequenceModel, features: np.ndarray, chunk: int = CHUNK) -> torch.Tensor:

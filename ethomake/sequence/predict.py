@@ -10,7 +10,8 @@ import zarr
 from ethomake.errors import InputError
 from ethomake.features.store import FeatureReader, open_features
 from ethomake.files import write_whole
-from ethomake.sequence.model import infer_in_pieces, load_sequence_model
+from ethomake.sequence.metadata import SequenceMetadata
+from ethomake.sequence.model import infer_in_pieces
 from ethomake.training.device import choose_device, describe
 from ethomake.training.losses import probabilities
 
@@ -32,13 +33,15 @@ def predict_video(features: str | Path, weights: str | Path, output: str | Path)
     """
     zarr.config.set({"threading.max_workers": 1})  # each of its threads would keep the memory of some chunks
     device = choose_device()
-    model, facts = load_sequence_model(weights, device)
+    model, metadata = SequenceMetadata.load_network(weights)
+    model = model.to(device).eval()
     logger.info(f"probabilities of {Path(features).stem}: {describe(device, torch.float32)}")
-    if open_features(features)[0]["behaviors"] != facts["behaviors"]:
+    if open_features(features)[0]["behaviors"] != metadata.behaviors:
         raise InputError(f"{features}: was made for other behaviors than {weights}; extract the features again")
-    rows = FeatureReader(features, facts["streams"])
-    header = {"descr": "<f4", "fortran_order": False, "shape": (len(rows), len(facts["behaviors"]))}
+    rows = FeatureReader(features, metadata.streams)
+    # NumPy's open_memmap would write the header, too; but a full disk is then a bus error, not one line of words.
+    header = {"descr": "<f4", "fortran_order": False, "shape": (len(rows), len(metadata.behaviors))}
     with write_whole(output) as part, part.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         for logits in infer_in_pieces(model, rows):
-            file.write(probabilities(logits, facts["exclusive"]).numpy().astype("<f4").tobytes())
+            file.write(probabilities(logits, metadata.exclusive).numpy().astype("<f4").tobytes())

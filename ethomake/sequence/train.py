@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,124 +11,106 @@ from ethomake.errors import InputError
 from ethomake.features.store import open_features, read_inputs
 from ethomake.files import file_digest
 from ethomake.labels.table import read_labels
+from ethomake.sequence.metadata import SequenceMetadata
 from ethomake.sequence.model import SequenceModel, infer
 from ethomake.training.device import choose_device, describe
 from ethomake.training.history import write_history
-from ethomake.training.loop import Schedule, Training, Validation, fit, identify
+from ethomake.training.loop import Training, Validation, fit
 from ethomake.training.losses import UNSCORED
 from ethomake.training.objective import Objective, check_shown
+from ethomake.training.plan import LabelledVideo, TrainingPlan
+from ethomake.training.schedule import Schedule
 from ethomake.training.weights import save_weights
 
 logger = logging.getLogger(__name__)
 
-Labelled = tuple[str | Path, str | Path]  # the manifest of a video's features, and its label table
 
-
-def train_sequence(
-    train: Sequence[Labelled],
-    validate: Sequence[Labelled],
-    weights: str | Path,
-    history: str | Path,
-    *,
-    behaviors: Sequence[str],
-    exclusive: bool,
-    streams: Sequence[str],
-    settings: dict[str, Any],
-    seed: int,
-    checkpoint: str | Path,
-) -> None:
+def train_sequence(plan: TrainingPlan, streams: list[str], weights: str | Path, history: str | Path) -> None:
     """Train the sequence model and write its weights and learning history.
 
     An epoch passes once over the training videos in windows of `window` frames whose borders shift at random;
     windows without a scored frame are left out. Each validation video is judged as a whole, as at inference.
 
     Args:
-        train: feature manifests and label tables of the videos to train on.
-        validate: those of the videos whose score chooses the best epoch.
+        plan: `train` and `validate` are the manifests of the videos' features; `settings` the section `sequence:` of
+            the config.
+        streams: whose features to take, in this order.
         weights: the weights file to write.
         history: the learning history to write.
-        behaviors: the columns of the label tables, in order.
-        exclusive: one behavior at a time (softmax) instead of any number of them (sigmoid).
-        streams: whose features to take, in this order.
-        settings: the section `sequence:` of the config.
-        seed: of the first weights and of all sampling.
-        checkpoint: where the state is kept; it stays there at the end.
 
     Raises:
         InputError: if nothing is labelled, a behavior is on in no frame, or features and labels do not have the same
             number of frames.
     """
     device = choose_device()
-    schedule = Schedule.of(settings, l2_sp_beta=settings["l2"])
-    learn = [_read(pair, behaviors, streams) for pair in train]
-    check = [_read(pair, behaviors, streams) for pair in validate]
-    labels = torch.cat([values for _, values in learn])
-    check_shown(labels, behaviors)
-    objective = Objective(labels, exclusive, settings, device)
-    torch.manual_seed(seed)
-    inputs = learn[0][0].shape[1]
-    model = SequenceModel(settings["network"], inputs, len(behaviors) + exclusive, settings)
-    model.standardize_with([features for features, _ in learn])
+    settings, schedule = plan.settings, Schedule.of(plan.settings, l2_sp_beta=plan.settings["l2"])
+    train_set = [_read(video, plan.behaviors, streams) for video in plan.labelled_train]
+    val_set = [_read(video, plan.behaviors, streams) for video in plan.labelled_validate]
+    val_set = [(features, values) for features, values in val_set if (values != UNSCORED).any()]
+    labels = torch.cat([values for _, values in train_set])
+    check_shown(labels, plan.behaviors)
+    objective = Objective(labels, plan.exclusive, settings, device)
+    torch.manual_seed(plan.seed)
+    inputs = train_set[0][0].shape[1]
+    model = SequenceModel(settings["network"], inputs, plan.outputs, settings)
+    model.standardize_with([features for features, _ in train_set])
     model.to(device)
-    logger.info(
-        f"sequence: {settings['network']}, {len(learn)} videos, {len(labels)} frames, {describe(device, torch.float32)}"
-    )
+    on_device = describe(device, torch.float32)
+    logger.info(f"sequence: {settings['network']}, {len(train_set)} videos, {len(labels)} frames, {on_device}")
 
     window = settings["window"]
-    steps = min(schedule.steps, max(1, sum(-(-len(values) // window) for _, values in learn) // schedule.batch))
+    steps = min(schedule.steps, max(1, sum(-(-len(values) // window) for _, values in train_set) // schedule.batch))
 
     def is_scored(video: int, start: int) -> bool:
-        values = learn[video][1]
+        values = train_set[video][1]
         return bool((values[_inside(len(values), start, window)] != UNSCORED).any())
 
-    def plan(rng: np.random.Generator) -> list[np.ndarray]:
-        places = _window_starts([len(values) for _, values in learn], window, rng)
+    def batches(rng: np.random.Generator) -> list[np.ndarray]:
+        places = _window_starts([len(values) for _, values in train_set], window, rng)
         scored = np.array([place for place in rng.permutation(places) if is_scored(*place)])
         return [scored[i : i + schedule.batch] for i in range(0, len(scored), schedule.batch)][:steps]
 
     def load(places: np.ndarray, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        windows = [_cut(*learn[video], start, window) for video, start in places]
+        windows = [_cut(*train_set[video], start, window) for video, start in places]
         return torch.stack([features for features, _ in windows]), torch.stack([values for _, values in windows])
 
     def loss(batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
         features, values = batch
         return objective.loss(model(features.to(device)), values.to(device))
 
-    check = [(features, values) for features, values in check if (values != UNSCORED).any()]
     validation = Validation(
-        parts=[features for features, _ in check],
+        parts=[features for features, _ in val_set],
         load=lambda features: features,
         predict=lambda features: infer(model, features),
-        judge=lambda logits: objective.judge(logits, torch.cat([values for _, values in check])),
+        judge=lambda logits: objective.judge(logits, torch.cat([values for _, values in val_set])),
     )
-    files = [path for pair in (*train, *validate) for path in pair]
     rows = fit(
         model,
         schedule,
-        Training(plan, load, loss),
+        Training(batches, load, loss),
         validation,
-        seed=seed,
-        checkpoint=checkpoint,
-        identity=identify(files, exclusive, settings, list(streams), seed),
+        seed=plan.seed,
+        checkpoint=plan.checkpoint,
+        identity=plan.fingerprint([], streams),
         label="sequence",
     )
-    facts = {
-        "network": settings["network"],
-        "settings": settings,
-        "behaviors": list(behaviors),
-        "exclusive": exclusive,
-        "streams": list(streams),
-        "inputs": inputs,
-        "seed": seed,
-        "made_from": {open_features(path)[0]["video"]: file_digest(path) for path, _ in train},
-    }
-    save_weights(weights, model, facts)
+    metadata = SequenceMetadata(
+        network=settings["network"],
+        seed=plan.seed,
+        settings=settings,
+        behaviors=list(plan.behaviors),
+        exclusive=plan.exclusive,
+        streams=streams,
+        inputs=inputs,
+        made_from={open_features(path)[0]["video"]: file_digest(path) for path in plan.train},
+    )
+    save_weights(weights, model, metadata)
     write_history(history, rows)
 
 
-def _read(pair: Labelled, behaviors: Sequence[str], streams: Sequence[str]) -> tuple[np.ndarray, torch.Tensor]:
+def _read(video: LabelledVideo, behaviors: Sequence[str], streams: list[str]) -> tuple[np.ndarray, torch.Tensor]:
     """Features (T, D) and labels (T, K) of a video."""
-    manifest, path = pair
+    manifest, path = video
     features, table = read_inputs(manifest, streams), read_labels(path)
     if tuple(table.behaviors) != tuple(behaviors):
         raise InputError(f"{path}: has the behaviors {table.behaviors}, not {tuple(behaviors)}; make it again")

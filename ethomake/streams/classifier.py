@@ -7,13 +7,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from ethomake.streams.sources import Source
+from ethomake.streams.sources import Loaded, Source
 from ethomake.training import parallel
 from ethomake.training.device import autocast
-from ethomake.training.loop import Schedule, Training, Validation, fit, shuffled_batches
+from ethomake.training.loop import Training, Validation, fit
 from ethomake.training.objective import Objective
-
-Loaded = tuple[torch.Tensor, ...]
+from ethomake.training.schedule import Schedule, shuffled_batches
 
 
 def fit_classifier(
@@ -21,8 +20,8 @@ def fit_classifier(
     schedule: Schedule,
     objective: Objective,
     classify: Callable[[Source, Loaded], torch.Tensor],
-    learn: Source,
-    check: Source | None,
+    train_source: Source,
+    val_source: Source | None,
     *,
     device: torch.device,
     precision: torch.dtype,
@@ -32,41 +31,50 @@ def fit_classifier(
 
     Args:
         classify: the logits (N, K) of what a source has loaded and changed and what now lies on the device.
-        learn: where the inputs of the frames to train on come from.
-        check: where those of the frames that judge the epochs come from; None if there are none.
+        train_source: where the inputs of the frames to train on come from.
+        val_source: where those of the frames that judge the epochs come from; None if there are none.
         options: `seed`, `checkpoint`, `identity`, `label` and `pretrained`, as for `fit`.
 
     Returns:
         The history, as from `fit`.
     """
+    train_labels = train_source.labelled.labels
 
     def logits(source: Source, loaded: Loaded) -> torch.Tensor:
         with autocast(device, precision):
             return classify(source, loaded).float()
 
     def load(chosen: np.ndarray, rng: np.random.Generator) -> tuple[Loaded, torch.Tensor]:
-        return learn.load(chosen, rng), learn.labelled.labels[chosen[parallel.own(len(chosen))]]
+        return train_source.load(chosen, rng), train_labels[chosen[parallel.own(len(chosen))]]
 
     def loss(batch: tuple[Loaded, torch.Tensor]) -> torch.Tensor:
         loaded, labels = batch
-        return objective.loss(logits(learn, loaded), labels)
+        return objective.loss(logits(train_source, loaded), labels)
 
-    judges = validation_choice(len(check.labelled), schedule) if check else np.zeros(0, int)
-    validation = Validation(
-        parts=[judges[i : i + schedule.batch] for i in range(0, len(judges), schedule.batch)],
-        load=lambda chosen: check.load(chosen, None),
-        predict=lambda loaded: logits(check, loaded),
-        judge=lambda outputs: objective.judge(outputs, check.labelled.labels[judges]),
-        prepare=lambda loaded: check.change(*loaded),
-    )
     training = Training(
-        lambda rng: shuffled_batches(len(learn.labelled), schedule, rng),
-        load,
-        loss,
-        lambda batch: (learn.change(*batch[0]), batch[1]),
-        lambda chosen: objective.scored(learn.labelled.labels[chosen]),
+        plan=lambda rng: shuffled_batches(len(train_labels), schedule, rng),
+        load=load,
+        loss=loss,
+        prepare=lambda batch: (train_source.change(batch[0]), batch[1]),
+        weight=lambda chosen: objective.scored(train_labels[chosen]),
     )
+    validation = _validation(val_source, schedule, objective, logits) if val_source else None
     return fit(model, schedule, training, validation, **options)
+
+
+def _validation(
+    source: Source, schedule: Schedule, objective: Objective, logits: Callable[[Source, Loaded], torch.Tensor]
+) -> Validation:
+    """Judge epochs by the same labelled frames each time."""
+    labels = source.labelled.labels
+    chosen = validation_choice(len(labels), schedule)
+    return Validation(
+        parts=[chosen[i : i + schedule.batch] for i in range(0, len(chosen), schedule.batch)],
+        load=lambda part: source.load(part, None),
+        predict=lambda loaded: logits(source, loaded),
+        judge=lambda outputs: objective.judge(outputs, labels[chosen]),
+        prepare=source.change,
+    )
 
 
 def validation_choice(frames: int, schedule: Schedule) -> np.ndarray:

@@ -1,31 +1,28 @@
 """Train flow network and both streams together, after each was trained on its own (the paper's last step)."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
-from ethomake.flow.networks import build_flow_network
+from ethomake.flow.metadata import FlowMetadata
 from ethomake.flow.stacks import FRAMES
 from ethomake.streams.classifier import fit_classifier
 from ethomake.streams.fusion import fuse
-from ethomake.streams.networks import build_stream
-from ethomake.streams.sources import FrameSource, Labelled, LabelledFrames
+from ethomake.streams.metadata import StreamMetadata
+from ethomake.streams.sources import FrameSource, LabelledFrames
 from ethomake.training import parallel
-from ethomake.training.augment import Augmentation
 from ethomake.training.device import choose_device, choose_precision, describe, place
 from ethomake.training.frames import image_width, normalize
 from ethomake.training.history import write_history
-from ethomake.training.loop import Schedule, identify
 from ethomake.training.objective import Objective
-from ethomake.training.weights import load_weights, read_facts, save_weights
+from ethomake.training.plan import TrainingPlan
+from ethomake.training.schedule import Schedule
+from ethomake.training.weights import WeightsMetadata, save_weights
 
 logger = logging.getLogger(__name__)
-
-PARTS = ("flow", "spatial", "motion")
 
 
 class TwoStream(nn.Module):
@@ -35,25 +32,30 @@ class TwoStream(nn.Module):
         weights: a weights file for each of "flow", "spatial" and "motion".
         dropout: before the heads.
         fusion: a key of `ethomake.streams.fusion.FUSION`.
+
+    Attributes:
+        metadata: of each part, as its weights file has it.
     """
 
-    def __init__(self, weights: dict[str, str | Path], dropout: float, fusion: str):
+    def __init__(self, weights: Mapping[str, str | Path], dropout: float, fusion: str):
         super().__init__()
-        self.facts = {part: read_facts(weights[part]) for part in PARTS}
-        self.flow = build_flow_network(self.facts["flow"]["network"], FRAMES)
-        for part in ("spatial", "motion"):
-            facts = self.facts[part]
-            outputs = len(facts["behaviors"]) + facts["exclusive"]
-            setattr(self, part, build_stream(facts["network"], part, outputs, frames=FRAMES, dropout=dropout))
-        for part in PARTS:
-            load_weights(weights[part], getattr(self, part))
+        self.flow, flow = FlowMetadata.load_network(weights["flow"])
+        self.spatial, spatial = StreamMetadata.load_network(weights["spatial"], dropout=dropout)
+        self.motion, motion = StreamMetadata.load_network(weights["motion"], dropout=dropout)
+        self.metadata: dict[str, WeightsMetadata] = {"flow": flow, "spatial": spatial, "motion": motion}
+        self.flow_channels = flow.channel_mean, flow.channel_std
+        self.spatial_channels = spatial.channels
         self.fusion = fusion
+
+    @property
+    def parts(self) -> dict[str, nn.Module]:
+        """The three networks by name."""
+        return {"flow": self.flow, "spatial": self.spatial, "motion": self.motion}
 
     def forward(self, clips: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
         """Fused logits (N, K) of windows of 11 frames, values 0..1, (N, 11, 3, H, W); `inside` (N, 11)."""
-        flow, spatial = self.facts["flow"], self.facts["spatial"]
-        stack = self.flow(normalize(clips, inside, flow["channel_mean"], flow["channel_std"]))[0]
-        frames = normalize(clips, inside, spatial["channel_mean"], spatial["channel_std"])
+        stack = self.flow(normalize(clips, inside, *self.flow_channels))[0]
+        frames = normalize(clips, inside, *self.spatial_channels)
         middle, around = FRAMES // 2, self.spatial.context_frames // 2
         spatial_logits = self.spatial(frames[:, middle - around : middle + around + 1])[1]
         motion_logits = self.motion(stack)[1]
@@ -61,67 +63,51 @@ class TwoStream(nn.Module):
 
 
 def train_joint(
-    train: Sequence[Labelled],
-    validate: Sequence[Labelled],
-    given: dict[str, str | Path],
-    outputs: dict[str, str | Path],
-    history: str | Path,
-    *,
-    behaviors: Sequence[str],
-    exclusive: bool,
-    settings: dict[str, Any],
-    augmentation: dict[str, float],
-    seed: int,
-    checkpoint: str | Path,
+    plan: TrainingPlan, given: Mapping[str, str | Path], outputs: Mapping[str, str | Path], history: str | Path
 ) -> None:
     """Train all three networks together on the fused logits, and write the weights of each.
 
     Args:
-        train: manifests and label tables of the videos to train on.
-        validate: those of the videos whose score chooses the best epoch.
+        plan: as for `train_stream`; the number of epochs is `joint_epochs` of its settings.
         given: the weights files of "flow", "spatial" and "motion" to start from.
         outputs: the weights files to write, with the same keys.
         history: the learning history to write.
-        behaviors: as for `train_stream`.
-        exclusive: as for `train_stream`.
-        settings: as for `train_stream`; the number of epochs is `joint_epochs`.
-        augmentation: as for `train_stream`.
-        seed: as for `train_stream`.
-        checkpoint: as for `train_stream`.
+
+    Raises:
+        InputError: if given weights or label tables do not fit.
     """
     device = choose_device()
-    schedule = Schedule.of(settings, epochs=settings["joint_epochs"])
-    torch.manual_seed(seed)
+    settings, schedule = plan.settings, Schedule.of(plan.settings, epochs=plan.settings["joint_epochs"])
+    torch.manual_seed(plan.seed)
     model = TwoStream(given, settings["dropout"], settings["fusion"]).to(device)
-    for part in PARTS:
-        place(getattr(model, part), device)
-    precision = choose_precision(settings["precision"], device, model, image_width(train[0][0]))
-    learn, check = LabelledFrames(train, behaviors), LabelledFrames(validate, behaviors)
-    objective = Objective(learn.labels, exclusive, settings, device)
-    changes = Augmentation(**augmentation)
-    inputs = [path for pair in (*train, *validate) for path in pair]
+    for part in model.parts.values():
+        place(part, device)
+    precision = choose_precision(settings["precision"], device, model, image_width(plan.train[0]))
+    train_set = LabelledFrames(plan.labelled_train, plan.behaviors)
+    val_set = LabelledFrames(plan.labelled_validate, plan.behaviors)
+    objective = Objective(train_set.labels, plan.exclusive, settings, device)
     network = parallel.replicate(model)
-    logger.info(f"joint: {len(learn)} labelled frames, {describe(device, precision)}")
+    logger.info(f"joint: {len(train_set)} labelled frames, {describe(device, precision)}")
 
     def source(labelled: LabelledFrames) -> FrameSource:
-        return FrameSource(labelled, FRAMES, changes, [], [])
+        return FrameSource(labelled, FRAMES, plan.changes, [], [])
 
     rows = fit_classifier(
         model,
         schedule,
         objective,
         lambda _, loaded: network(*loaded),
-        source(learn),
-        source(check) if len(check) else None,
+        source(train_set),
+        source(val_set) if len(val_set) else None,
         device=device,
         precision=precision,
-        seed=seed,
-        checkpoint=checkpoint,
-        identity=identify([*inputs, *given.values()], exclusive, settings, augmentation, seed),
+        seed=plan.seed,
+        checkpoint=plan.checkpoint,
+        identity=plan.fingerprint(given.values()),
         label="joint",
         pretrained=frozenset(name for name, _ in model.named_parameters()),
     )
     if parallel.is_first():
-        for part in PARTS:
-            save_weights(outputs[part], getattr(model, part), model.facts[part])
+        for name, part in model.parts.items():
+            save_weights(outputs[name], part, model.metadata[name])
         write_history(history, rows)

@@ -28,10 +28,13 @@ from ethomake.training.augment import (
 )
 from ethomake.training.frames import FramePool, normalize, prefetch
 from ethomake.training.losses import UNSCORED
+from ethomake.training.plan import LabelledVideo
 
 logger = logging.getLogger(__name__)
 
-Labelled = tuple[str | Path, str | Path]  # a video's video.json and its label table
+Loaded = tuple[torch.Tensor, ...]
+"""A batch on its way to the network; what it holds is the source's own affair. The batch axis comes first."""
+
 BLOCK = 64  # windows after which what is done is kept
 PHASES = (0, FLOWS // 2)  # of the windows that a motion stream learns from
 LARGEST_TRACK = 32e9  # bytes of each frame's own flows that are kept on disk at most
@@ -46,7 +49,7 @@ class LabelledFrames:
         labels: 1, 0 or -1 (not scored), int8 tensor (N, K).
     """
 
-    def __init__(self, videos: Sequence[Labelled], behaviors: Sequence[str]):
+    def __init__(self, videos: Sequence[LabelledVideo], behaviors: Sequence[str]):
         self.manifests = [manifest for manifest, _ in videos]
         places, labels = [np.zeros((0, 2), int)], [np.zeros((0, len(behaviors)), np.int8)]
         for number, (_, path) in enumerate(videos):
@@ -72,15 +75,15 @@ class Source(Protocol):
 
     labelled: LabelledFrames
 
-    def load(self, chosen: np.ndarray, rng: np.random.Generator | None) -> tuple[torch.Tensor, ...]:
+    def load(self, chosen: np.ndarray, rng: np.random.Generator | None) -> Loaded:
         """Gather a batch on the CPU, and draw what is to be changed; of a batch to learn from, this process's own."""
         ...
 
-    def change(self, *loaded: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    def change(self, loaded: Loaded) -> Loaded:
         """Augment what `load` gave, wherever it lies."""
         ...
 
-    def prepare(self, *changed: torch.Tensor) -> torch.Tensor:
+    def prepare(self, changed: Loaded) -> torch.Tensor:
         """Turn what `change` gave, on the device, into the input of the network."""
         ...
 
@@ -93,7 +96,7 @@ class FrameSource:
         self.mean, self.std = mean, std
         self.pool = FramePool(labelled.manifests)
 
-    def load(self, chosen: np.ndarray, rng: np.random.Generator | None) -> tuple[torch.Tensor, ...]:
+    def load(self, chosen: np.ndarray, rng: np.random.Generator | None) -> Loaded:
         """Clips, uint8 (N, count, 3, H, W); whether each frame lies inside its video (N, count); changes."""
         n = len(chosen)
         own = slice(None) if rng is None else parallel.own(n)
@@ -104,12 +107,14 @@ class FrameSource:
         colors, rotations = draw_colors(self.augmentation, n, rng), draw_rotations(self.augmentation, n, rng)
         return *windows, colors[own], rotations[own]
 
-    def change(self, clips: torch.Tensor, inside: torch.Tensor, *changes: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    def change(self, loaded: Loaded) -> Loaded:
         """Clips 0..1, float32 (N, count, 3, H, W), and `inside` as it is."""
+        clips, inside, *changes = loaded
         return change_clips(clips, *changes) if changes else unit_values(clips), inside
 
-    def prepare(self, clips: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
+    def prepare(self, changed: Loaded) -> torch.Tensor:
         """Normalized clips (N, count, 3, H, W)."""
+        clips, inside = changed
         return normalize(clips, inside, self.mean, self.std)
 
 
@@ -145,7 +150,7 @@ class CachedFlowSource:
         shape = (len(places) * FLOWS, 2, pool.size[0] // 2, pool.size[1] // 2)
         self.pairs = np.memmap(track, np.float16, "r", shape=shape)
 
-    def load(self, chosen: np.ndarray, rng: np.random.Generator | None) -> tuple[torch.Tensor, ...]:
+    def load(self, chosen: np.ndarray, rng: np.random.Generator | None) -> Loaded:
         """Flow stacks, float16 (N, 20, h, w), and changes."""
         if rng is None:
             return (self._stacks(self.rows[0, chosen]),)
@@ -157,13 +162,14 @@ class CachedFlowSource:
     def _stacks(self, rows: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(self.pairs[rows]).flatten(1, 2)
 
-    def change(self, stacks: torch.Tensor, *changes: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    def change(self, loaded: Loaded) -> Loaded:
         """Flow stacks, float32 (N, 20, h, w)."""
+        stacks, *changes = loaded
         return (change_flows(stacks, *changes) if changes else stacks.float(),)
 
-    def prepare(self, stacks: torch.Tensor) -> torch.Tensor:
+    def prepare(self, changed: Loaded) -> torch.Tensor:
         """The stacks as they are."""
-        return stacks
+        return changed[0]
 
 
 def own_windows(labelled: LabelledFrames) -> tuple[np.ndarray, np.ndarray]:
@@ -226,9 +232,9 @@ class WindowSource(FrameSource):
         super().__init__(labelled, FRAMES, augmentation, [], [])
         self.generator = generator
 
-    def prepare(self, clips: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
+    def prepare(self, changed: Loaded) -> torch.Tensor:
         """Flow stacks, float32 (N, 20, H/2, W/2)."""
-        return self.generator(clips, inside)
+        return self.generator(*changed)
 
 
 def flow_source(

@@ -1,140 +1,153 @@
 """Train one stream: the spatial CNN on single frames, or the motion CNN on stacks of optic flow."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
+from ethomake.errors import InputError
 from ethomake.files import remove
 from ethomake.flow.stacks import FRAMES, FlowGenerator
 from ethomake.streams.classifier import fit_classifier, validation_choice
-from ethomake.streams.networks import build_stream, head_bias
-from ethomake.streams.sources import FrameSource, Labelled, LabelledFrames, Source, flow_source
+from ethomake.streams.metadata import StreamMetadata
+from ethomake.streams.networks import Kind, build_stream, head_bias
+from ethomake.streams.sources import FrameSource, LabelledFrames, Source, flow_source
 from ethomake.streams.weights import load_pretrained
 from ethomake.training import parallel
-from ethomake.training.augment import Augmentation
 from ethomake.training.device import choose_device, choose_precision, describe, place
 from ethomake.training.frames import FramePool, image_width
 from ethomake.training.history import write_history
-from ethomake.training.loop import Schedule, epoch_samples, identify
 from ethomake.training.objective import Objective, check_shown
+from ethomake.training.plan import TrainingPlan
+from ethomake.training.schedule import Schedule, epoch_samples
 from ethomake.training.weights import save_weights
 
 logger = logging.getLogger(__name__)
 
 
 def train_stream(
-    stream: str,
-    train: Sequence[Labelled],
-    validate: Sequence[Labelled],
+    plan: TrainingPlan,
+    stream: Kind,
     weights: str | Path,
     history: str | Path,
     *,
     flow_weights: str | Path | None = None,
-    behaviors: Sequence[str],
-    exclusive: bool,
-    settings: dict[str, Any],
-    augmentation: dict[str, float],
-    seed: int,
-    checkpoint: str | Path,
-    scratch: str | Path | None = None,
 ) -> None:
     """Train the spatial or the motion stream on labelled frames and write its weights and learning history.
 
     Args:
+        plan: `train` and `validate` are the `video.json` of the videos; `settings` the section `streams:` of the
+            config, for the motion stream with `reuse` of the section `flow:`. The optic flow that the motion stream
+            learns from is kept in the folder `scratch`, or else in `<checkpoint>.flows`.
         stream: "spatial" or "motion".
-        train: manifests and label tables of the videos to train on.
-        validate: those of the videos whose score chooses the best epoch.
         weights: the weights file to write.
         history: the learning history to write.
         flow_weights: the trained flow network; needed by the motion stream, which leaves it as it is.
-        behaviors: the columns of the label tables, in order.
-        exclusive: one behavior at a time (softmax) instead of any number of them (sigmoid).
-        settings: the section `streams:` of the config with `network` resolved; for the motion stream with `reuse` of
-            the section `flow:`.
-        augmentation: the section `augmentation:` of the config.
-        seed: of the first weights and of all sampling.
-        checkpoint: where the state is kept, and in `<checkpoint>.flows` the optic flow; both stay there at the end.
-        scratch: a folder for the optic flow instead, which is removed at the end; a training that goes on where this
-            folder is not computes it again.
 
     Raises:
         InputError: if no frame is labelled, a behavior is on in none, or given weights or label tables do not fit.
     """
     device = choose_device()
-    schedule = Schedule.of(settings)
-    changes = Augmentation(**augmentation)
-    learn, check = LabelledFrames(train, behaviors), LabelledFrames(validate, behaviors)
-    check = check.only(validation_choice(len(check), schedule))
-    check_shown(learn.labels, behaviors)
+    settings, schedule = plan.settings, Schedule.of(plan.settings)
+    train_set = LabelledFrames(plan.labelled_train, plan.behaviors)
+    val_set = LabelledFrames(plan.labelled_validate, plan.behaviors)
+    val_set = val_set.only(validation_choice(len(val_set), schedule))
+    check_shown(train_set.labels, plan.behaviors)
 
-    torch.manual_seed(seed)
-    outputs = len(behaviors) + exclusive
-    model = build_stream(settings["network"], stream, outputs, frames=FRAMES, dropout=settings["dropout"])
+    torch.manual_seed(plan.seed)
+    model = build_stream(settings["network"], stream, plan.outputs, frames=FRAMES, dropout=settings["dropout"])
     with parallel.first_alone():  # it may fetch them
         pretrained = load_pretrained(model, settings["weights"])
     model = place(model, device)
-    precision = choose_precision(settings["precision"], device, model, image_width(train[0][0]))
-    objective = Objective(learn.labels, exclusive, settings, device)
+    precision = choose_precision(settings["precision"], device, model, image_width(plan.train[0]))
+    objective = Objective(train_set.labels, plan.exclusive, settings, device)
     with torch.no_grad():
         model.head[-1].bias.copy_(head_bias(objective.positives, objective.negatives))
     network = parallel.replicate(model)
-    logger.info(f"{stream}: {settings['network']}, {len(learn)} labelled frames, {describe(device, precision)}")
+    logger.info(f"{stream}: {settings['network']}, {len(train_set)} labelled frames, {describe(device, precision)}")
 
-    inputs = [path for pair in (*train, *validate) for path in pair]
-    given = [flow_weights] if stream == "motion" else []
-    given += [settings["weights"]] if Path(settings["weights"]).is_file() else []
-    facts = {
-        "stream": stream,
-        "network": settings["network"],
-        "behaviors": list(behaviors),
-        "exclusive": exclusive,
-        "frames": FRAMES,
-        "seed": seed,
-    }
     if stream == "spatial":
-        pool = FramePool(learn.manifests, budget=0)
-        mean, std = pool.mean.tolist(), pool.std.tolist()
-        facts |= {"channel_mean": mean, "channel_std": std}
+        inputs = _spatial_inputs(plan, train_set, model.context_frames)
     else:
-        generator = FlowGenerator.load(flow_weights, device, precision)
-
-    flows = Path(scratch or f"{checkpoint}.flows")
-
-    def source(part: str, labelled: LabelledFrames) -> Source:
-        if stream == "spatial":
-            return FrameSource(labelled, model.context_frames, changes, mean, std)
-        track = flows / part
-        samples = schedule.epochs * epoch_samples(len(labelled), schedule)
-        return flow_source(
-            labelled,
-            generator,
-            changes,
-            track,
-            shared=settings["reuse"],
-            samples=samples,
-            learn=part == "train",
-        )
+        inputs = _motion_inputs(plan, flow_weights, device, precision)
+    given = inputs.files + ([settings["weights"]] if Path(settings["weights"]).is_file() else [])
 
     rows = fit_classifier(
         model,
         schedule,
         objective,
-        lambda source, loaded: network(source.prepare(*loaded))[1],
-        source("train", learn),
-        source("validate", check) if len(check) else None,
+        lambda source, loaded: network(source.prepare(loaded))[1],
+        inputs.source(train_set, "train"),
+        inputs.source(val_set, "validate") if len(val_set) else None,
         device=device,
         precision=precision,
-        seed=seed,
-        checkpoint=checkpoint,
-        identity=identify([*inputs, *given], exclusive, settings, augmentation, seed),
+        seed=plan.seed,
+        checkpoint=plan.checkpoint,
+        identity=plan.fingerprint(given),
         label=stream,
         pretrained=pretrained,
     )
     if parallel.is_first():
-        save_weights(weights, model, facts)
+        metadata = StreamMetadata(
+            network=settings["network"],
+            seed=plan.seed,
+            stream=stream,
+            behaviors=list(plan.behaviors),
+            exclusive=plan.exclusive,
+            frames=FRAMES,
+            **inputs.metadata,
+        )
+        save_weights(weights, model, metadata)
         write_history(history, rows)
-        if scratch is not None:
-            remove(flows)
+        if plan.scratch is not None:
+            remove(plan.scratch)
+
+
+class _Inputs(NamedTuple):
+    """Where the inputs of a stream come from.
+
+    Attributes:
+        source: makes what gives the inputs of labelled frames, which are those of the part "train" or "validate".
+        metadata: what a weights file has to say of them.
+        files: that they are made with, beside the videos.
+    """
+
+    source: Callable[[LabelledFrames, str], Source]
+    metadata: dict[str, Any]
+    files: list[str | Path]
+
+
+def _spatial_inputs(plan: TrainingPlan, train_set: LabelledFrames, frames: int) -> _Inputs:
+    """Frames, normalized with the statistics of the training videos; `frames` of them around each labelled one."""
+    pool = FramePool(train_set.manifests, budget=0)
+    mean, std = pool.mean.tolist(), pool.std.tolist()
+
+    def source(labelled: LabelledFrames, part: str) -> Source:
+        return FrameSource(labelled, frames, plan.changes, mean, std)
+
+    return _Inputs(source, {"channel_mean": mean, "channel_std": std}, [])
+
+
+def _motion_inputs(
+    plan: TrainingPlan, flow_weights: str | Path | None, device: torch.device, precision: torch.dtype
+) -> _Inputs:
+    """Stacks of optic flow from the trained flow network."""
+    if flow_weights is None:
+        raise InputError("the motion stream needs the weights of a flow network; give `flow_weights`")
+    generator = FlowGenerator.load(flow_weights, device, precision)
+    schedule, folder = Schedule.of(plan.settings), Path(plan.scratch or f"{plan.checkpoint}.flows")
+
+    def source(labelled: LabelledFrames, part: str) -> Source:
+        return flow_source(
+            labelled,
+            generator,
+            plan.changes,
+            folder / part,
+            shared=plan.settings["reuse"],
+            samples=schedule.epochs * epoch_samples(len(labelled), schedule),
+            learn=part == "train",
+        )
+
+    return _Inputs(source, {}, [flow_weights])

@@ -1,4 +1,4 @@
-"""Start a training in several processes of this machine, as torchrun does, with what this job says and remembers."""
+"""Launch single-node data-parallel training (like torchrun), forwarding log output and recorded facts."""
 
 import json
 import logging
@@ -11,6 +11,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -39,6 +40,7 @@ sys.path.insert(0, sys.argv[1])
 from ethomake.training.launch import work
 work(sys.argv[2])
 """
+DATACLASS = "__dataclass__"  # the key of a class in the JSON of a task
 SIGNALS = (signal.SIGTERM, signal.SIGINT)  # that end this process, and with it those that it has started
 
 
@@ -63,7 +65,7 @@ def launch(function: Callable[..., None], processes: int, *given: Any, **options
     Args:
         function: one that trains, such as `train_flow`: of a module that can be imported.
         processes: how many; where this process sees that many GPUs, each has its own, else they share the CPU.
-        given: positional arguments of `function`: plain values and paths.
+        given: positional arguments of `function`: plain values, paths, and dataclasses of these such as a TrainingPlan.
         options: its keyword arguments, likewise.
 
     Raises:
@@ -79,7 +81,8 @@ def launch(function: Callable[..., None], processes: int, *given: Any, **options
     with TemporaryDirectory(prefix="ethomake-") as name, _environment(seen), _signals() as ours:
         folder = Path(name)
         task = {"module": function.__module__, "function": function.__qualname__, "given": given, "options": options}
-        (folder / "task.json").write_text(json.dumps({**task, "on_gpu": on_gpu, "parent": os.getpid()}, default=str))
+        task |= {"on_gpu": on_gpu, "parent": os.getpid()}
+        (folder / "task.json").write_text(json.dumps(task, default=_encode))
         config = LaunchConfig(
             min_nodes=1,
             max_nodes=1,
@@ -110,7 +113,7 @@ def work(name: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # ends even what waits for a GPU; who started us tells of it
     show()
     folder, number = Path(name), int(os.environ["RANK"])
-    task = read_json(folder / "task.json")
+    task = json.loads((folder / "task.json").read_text(), object_hook=_decode)
     with bound_to(f"{platform.node()} {task['parent']}"):
         try:
             torch.set_num_threads(max(1, torch.get_num_threads() // int(os.environ["WORLD_SIZE"])))
@@ -124,6 +127,25 @@ def work(name: str) -> None:
             lost = isinstance(error, dist.DistError) or "gloo/transport" in str(error)
             (folder / f"{'lost' if lost else 'error'}-{number}").write_bytes(pickle.dumps(error))
             sys.exit(1)
+
+
+def _encode(value: Any) -> Any:
+    """What JSON has no word for: a dataclass as its fields and where its class is; a path as text."""
+    if is_dataclass(value):
+        own = type(value)
+        return {
+            DATACLASS: [own.__module__, own.__qualname__],
+            **{f.name: getattr(value, f.name) for f in fields(value)},
+        }
+    return str(value)
+
+
+def _decode(content: dict[str, Any]) -> Any:
+    """The dataclass that `_encode` has written."""
+    if DATACLASS not in content:
+        return content
+    module, name = content.pop(DATACLASS)
+    return getattr(import_module(module), name)(**content)
 
 
 def _cause(failures: dict[int, ProcessFailure], folder: Path, processes: int) -> Exception:

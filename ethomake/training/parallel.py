@@ -100,8 +100,8 @@ def gather(outputs: list[torch.Tensor]) -> list[torch.Tensor]:
     return [every[part % size()][part // size()] for part in range(sum(map(len, every)))]
 
 
-def agree(value: Any) -> Any:
-    """What the first process has: of what all have computed alike, so that they decide the same, come what may."""
+def broadcast(value: Any) -> Any:
+    """Broadcast rank 0's value, so that all ranks take the same decision despite rounding differences."""
     told = [value]
     if size() > 1:
         dist.broadcast_object_list(told, 0, _State.patient)

@@ -1,8 +1,10 @@
-"""Weights files: safetensors, which cannot run code when loaded, with the facts needed to rebuild the network."""
+"""Weights files: safetensors, which cannot run code when loaded, with the metadata needed to rebuild the network."""
 
 import json
+from abc import ABC, abstractmethod
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -14,16 +16,79 @@ from ethomake.files import write_whole
 
 KEY = "ethomake"
 
+N = TypeVar("N", bound=nn.Module)
 
-def save_weights(path: str | Path, model: nn.Module, facts: dict[str, Any]) -> None:
-    """Write a network's parameters and buffers, and `facts` (plain values: network, behaviors, sizes...) with them."""
+
+@dataclass(frozen=True)
+class WeightsMetadata(ABC, Generic[N]):
+    """What stands in the header of a weights file: all that is needed to build its network again.
+
+    Each stage has a record of its own: further fields, and how its network is built.
+
+    Attributes:
+        network: its name in the config.
+        seed: of the training.
+    """
+
+    kinds: ClassVar[tuple[str, ...]]
+    """The kinds of networks that a record describes: flow, spatial, motion, sequence."""
+
+    network: str
+    seed: int
+
+    @property
+    def kind(self) -> str:
+        """The kind of this network."""
+        return self.kinds[0]
+
+    @abstractmethod
+    def build(self) -> N:
+        """Return a new network that the weights fit."""
+
+    @classmethod
+    def read(cls, path: str | Path) -> Self:
+        """Return the metadata of a weights file.
+
+        Raises:
+            InputError: if the file is missing, damaged, not written by ethomake, or of another kind of network.
+        """
+        header = read_header(path)
+        if (kind := _kind_of(header)) not in cls.kinds:
+            wanted = " or ".join(cls.kinds)
+            raise InputError(f"{path}: the weights of a {kind} network; give those of a {wanted} network")
+        needed = [entry.name for entry in fields(cls) if entry.default is entry.default_factory is MISSING]
+        if missing := [name for name in needed if name not in header]:
+            raise InputError(f"{path}: these weights lack {', '.join(missing)} in their metadata; train them again")
+        return cls(**{entry.name: header[entry.name] for entry in fields(cls) if entry.name in header})
+
+    @classmethod
+    def load_network(cls, path: str | Path, **options: Any) -> tuple[N, Self]:
+        """Return the network of a weights file with its weights, on the CPU, and its metadata.
+
+        Args:
+            options: for `build`.
+
+        Raises:
+            InputError: as from `read` and `load_weights`.
+        """
+        metadata = cls.read(path)
+        return load_weights(path, metadata.build(**options)), metadata
+
+    def header(self) -> dict[str, Any]:
+        """Return what is written: all fields that are not None, as plain values."""
+        values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+def save_weights(path: str | Path, model: nn.Module, metadata: WeightsMetadata) -> None:
+    """Write a network's parameters and buffers, and its metadata with them."""
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     with write_whole(path) as part:
-        save_file(state, part, metadata={KEY: json.dumps(facts, sort_keys=True)})
+        save_file(state, part, metadata={KEY: json.dumps(metadata.header(), sort_keys=True)})
 
 
-def read_facts(path: str | Path) -> dict[str, Any]:
-    """The facts saved with a weights file.
+def read_header(path: str | Path) -> dict[str, Any]:
+    """Return the metadata of any network's weights file as plain values.
 
     Raises:
         InputError: if the file is missing, damaged, or was not written by ethomake.
@@ -40,7 +105,12 @@ def read_facts(path: str | Path) -> dict[str, Any]:
     return json.loads(metadata[KEY])
 
 
-def load_weights(path: str | Path, model: nn.Module) -> nn.Module:
+def _kind_of(header: dict[str, Any]) -> str:
+    """The kind of network that a header describes; only streams name theirs."""
+    return header.get("stream") or ("sequence" if "streams" in header else "flow")
+
+
+def load_weights(path: str | Path, model: N) -> N:
     """Load a weights file of ethomake into `model`, strictly.
 
     Raises:

@@ -10,12 +10,12 @@ import pytest
 from ethomake.bundle.write import make_bundle
 from ethomake.ethogram.thresholds import fit_thresholds
 from ethomake.files import write_json
-from ethomake.flow.networks import build_flow_network
+from ethomake.flow.metadata import FlowMetadata
 from ethomake.flow.stacks import FRAMES
 from ethomake.labels.table import LabelTable, write_labels
 from ethomake.project.settings import resolve_settings
-from ethomake.sequence.model import SequenceModel
-from ethomake.streams.networks import build_stream
+from ethomake.sequence.metadata import SequenceMetadata
+from ethomake.streams.metadata import StreamMetadata
 from ethomake.training.weights import save_weights
 
 BEHAVIORS = ["groom", "rear"]
@@ -80,23 +80,16 @@ def _write_weights(folder: Path, settings: dict) -> dict[str, Path]:
     same = {"behaviors": BEHAVIORS, "exclusive": False}
     flow = settings["flow"]["network"]
     networks = {
-        "flow": (
-            build_flow_network(flow, FRAMES),
-            {"network": flow, "frames": FRAMES, "image_size": [32, 64], **channels},
-        ),
-        "sequence": (
-            SequenceModel("tgm", 1024, 2, settings["sequence"]),
-            {"network": "tgm", "settings": settings["sequence"], "streams": ["spatial", "motion"], "inputs": 1024}
-            | same,
+        "flow": FlowMetadata(flow, 0, FRAMES, [32, 64], **channels),
+        "spatial": StreamMetadata("mobilenet_v2", 0, "spatial", frames=FRAMES, **same, **channels),
+        "motion": StreamMetadata("mobilenet_v2", 0, "motion", frames=FRAMES, **same),
+        "sequence": SequenceMetadata(
+            "tgm", 0, settings["sequence"], streams=["spatial", "motion"], inputs=1024, **same
         ),
     }
-    for name in ("spatial", "motion"):
-        facts = {"stream": name, "network": "mobilenet_v2", "frames": FRAMES, **same}
-        network = build_stream("mobilenet_v2", name, 2, frames=FRAMES)
-        networks[name] = (network, facts | (channels if name == "spatial" else {}))
     paths = {name: folder / f"{name}.safetensors" for name in networks}
-    for name, (network, facts) in networks.items():
-        save_weights(paths[name], network, facts)
+    for name, metadata in networks.items():
+        save_weights(paths[name], metadata.build(), metadata)
     return paths
 
 

@@ -10,7 +10,8 @@ from torch import nn
 from ethomake.bundle.take import take_models
 from ethomake.errors import InputError
 from ethomake.files import file_digest
-from ethomake.training.weights import read_facts, save_weights
+from ethomake.streams.metadata import StreamMetadata
+from ethomake.training.weights import read_header, save_weights
 
 NAMES = ("flow", "spatial", "motion", "sequence")
 
@@ -59,7 +60,7 @@ def test_a_pickle_is_not_loaded(bundle, outputs):
 
 def test_tensors_of_other_names_and_shapes(bundle, outputs):
     path = bundle / "spatial.safetensors"
-    save_weights(path, nn.Linear(1, 1), read_facts(path))
+    save_weights(path, nn.Linear(1, 1), StreamMetadata.read(path))
     sign(bundle, path.name)
     assert "these weights do not fit the network" in refuse(bundle, outputs)
 
@@ -77,7 +78,7 @@ def test_tensors_of_other_names_and_shapes(bundle, outputs):
 )
 def test_networks_that_say_something_else_than_bundle_json(bundle, outputs, name, changed, message):
     path = bundle / f"{name}.safetensors"
-    facts = read_facts(path) | changed
-    save_file(load_file(path), path, metadata={"ethomake": json.dumps(facts)})
+    header = read_header(path) | changed
+    save_file(load_file(path), path, metadata={"ethomake": json.dumps(header)})
     sign(bundle, path.name)
     assert message in refuse(bundle, outputs)

@@ -8,12 +8,14 @@ import zarr
 
 from ethomake.errors import InputError
 from ethomake.features import extract as extract_module
-from ethomake.features.extract import Stream, extract_features
+from ethomake.features.extract import FrozenStream, extract_features
 from ethomake.features.store import open_features, read_inputs, verify
 from ethomake.files import read_json, remove, write_json
+from ethomake.flow.metadata import FlowMetadata
 from ethomake.flow.networks import build_flow_network
 from ethomake.ingest.frames import FrameStore
 from ethomake.project.settings import PRESETS
+from ethomake.streams.metadata import StreamMetadata
 from ethomake.streams.networks import build_stream
 from ethomake.training.weights import save_weights
 
@@ -26,11 +28,18 @@ class KilledError(Exception):
     pass
 
 
+def metadata_of(name, statistics, networks=("tiny_motion_net", "resnet18"), behaviors=BEHAVIORS):
+    """What a weights file of a flow network or a stream says."""
+    if name == "flow":
+        return FlowMetadata(networks[0], 0, 11, [32, 32], **statistics)
+    shown = statistics if name == "spatial" else {}
+    return StreamMetadata(networks[1], 0, name, list(behaviors), False, 11, **shown)
+
+
 @pytest.fixture
 def models(tmp_path):
     """Random networks with BatchNorm statistics that are not trivial, and their weights files."""
     torch.manual_seed(0)
-    facts = {"behaviors": BEHAVIORS, "exclusive": False, "frames": 11, "network": "resnet18"}
     statistics = {"channel_mean": [0.5, 0.4, 0.3], "channel_std": [0.2, 0.3, 0.25]}
     flow = build_flow_network("tiny_motion_net")
     networks = {"flow": flow, "spatial": build_stream("resnet18", "spatial", 2)}
@@ -42,8 +51,7 @@ def models(tmp_path):
                 module.running_mean.normal_(0, 0.1)
                 module.running_var.uniform_(0.5, 1.5)
         network.eval()
-        own = {"network": "tiny_motion_net", "frames": 11} if name == "flow" else facts | {"stream": name}
-        save_weights(tmp_path / name, network, own | (statistics if name != "motion" else {}))
+        save_weights(tmp_path / name, network, metadata_of(name, statistics))
     return networks, {f"{name}_weights": tmp_path / name for name in networks}, statistics
 
 
@@ -127,8 +135,8 @@ def test_one_stream_is_enough_and_none_is_refused(models, video, tmp_path):
 
 def test_streams_of_different_behaviors_are_refused(models, video, tmp_path):
     networks, weights, statistics = models
-    facts = {"behaviors": ["walk", "sleep"], "exclusive": False, "frames": 11, "network": "resnet18"}
-    save_weights(weights["spatial_weights"], networks["spatial"], facts | statistics | {"stream": "spatial"})
+    other = metadata_of("spatial", statistics, behaviors=["walk", "sleep"])
+    save_weights(weights["spatial_weights"], networks["spatial"], other)
     with pytest.raises(InputError, match="different behaviors"):
         extract(video, tmp_path / "v", **weights)
     assert not (tmp_path / "v.zarr").exists()
@@ -153,7 +161,7 @@ def described(monkeypatch):
         limit = 100
 
     blocks = Described()
-    describe = extract_module._describe_block
+    describe = extract_module.describe_block
 
     def watched(block, *given):
         if len(blocks) == blocks.limit:
@@ -161,7 +169,7 @@ def described(monkeypatch):
         blocks.append(block.start)
         return describe(block, *given)
 
-    monkeypatch.setattr(extract_module, "_describe_block", watched)
+    monkeypatch.setattr(extract_module, "describe_block", watched)
     monkeypatch.setattr("ethomake.flow.stacks.BLOCK", 5)
     monkeypatch.setattr("ethomake.features.store.CHUNK", 10)  # of 23 frames: three chunks, five blocks
     return blocks
@@ -245,14 +253,13 @@ def test_chunks_of_other_weights_or_settings_or_damaged_ones_are_not_continued(m
 
 def test_one_job_loads_its_networks_once_but_others_under_the_same_path_anew(models, video, tmp_path, monkeypatch):
     networks, weights, statistics = models
-    spatial, loaded, load = {"spatial_weights": weights["spatial_weights"]}, [], Stream.load
-    monkeypatch.setattr(Stream, "load", lambda *arguments: loaded.append(1) or load(*arguments))
+    spatial, loaded, load = {"spatial_weights": weights["spatial_weights"]}, [], FrozenStream.load
+    monkeypatch.setattr(FrozenStream, "load", lambda *arguments: loaded.append(1) or load(*arguments))
     extract(video, tmp_path / "a", **spatial)
     extract(video, tmp_path / "b", **spatial)
     assert len(loaded) == 1
     torch.nn.init.constant_(networks["spatial"].head[-1].bias, 3.0)
-    facts = {"behaviors": BEHAVIORS, "exclusive": False, "frames": 11, "network": "resnet18", "stream": "spatial"}
-    save_weights(weights["spatial_weights"], networks["spatial"], facts | statistics)
+    save_weights(weights["spatial_weights"], networks["spatial"], metadata_of("spatial", statistics))
     extract(video, tmp_path / "c", **spatial)
     before, after = (zarr.open_group(tmp_path / f"{name}.zarr", mode="r")["probabilities"][:] for name in "bc")
     assert (after > before).all()
@@ -349,14 +356,14 @@ def test_a_gpu_with_little_memory_takes_fewer_frames_at_once(models, video, tmp_
     _, weights, _ = models
     monkeypatch.setenv("ETHOMAKE_DEVICE", "cuda")
     extract(video, tmp_path / "much", **weights)
-    call, limit = extract_module.Stream.__call__, 4
+    call, limit = extract_module.FrozenStream.__call__, 4
 
     def call_with_little(stream, inputs):
         if len(inputs) > limit:
             raise torch.OutOfMemoryError
         return call(stream, inputs)
 
-    monkeypatch.setattr(extract_module.Stream, "__call__", call_with_little)
+    monkeypatch.setattr(extract_module.FrozenStream, "__call__", call_with_little)
     extract(video, tmp_path / "little", **weights)
     much, little = (zarr.open_group(tmp_path / f"{name}.zarr", mode="r")["spatial"][:] for name in ("much", "little"))
     assert np.allclose(much, little, atol=0.05, rtol=0.05)
@@ -390,12 +397,11 @@ def test_bfloat16_changes_probabilities_by_less_than_the_tolerance(write_store, 
     choice, statistics = PRESETS[preset], {"channel_mean": [0.5, 0.4, 0.3], "channel_std": [0.2, 0.3, 0.25]}
     networks = {"flow": build_flow_network(choice["flow"]["network"])}
     networks |= {kind: build_stream(choice["streams"]["network"], kind, 2) for kind in ("spatial", "motion")}
-    facts = {"behaviors": BEHAVIORS, "exclusive": False, "frames": 11} | statistics
+    names = choice["flow"]["network"], choice["streams"]["network"]
     for name, network in networks.items():
-        own = {"network": choice["flow" if name == "flow" else "streams"]["network"], "stream": name}
         if name != "flow":
             torch.nn.init.normal_(network.head[-1].weight, std=0.2)
-        save_weights(tmp_path / name, network.eval(), facts | own)
+        save_weights(tmp_path / name, network.eval(), metadata_of(name, statistics, names))
     smooth = np.random.default_rng(0).integers(0, 255, (15, 4, 4, 3)).astype(np.uint8)
     video = write_store("v", smooth.repeat(16, axis=1).repeat(16, axis=2))
     weights = {f"{name}_weights": tmp_path / name for name in networks}

@@ -19,8 +19,10 @@ import simplejpeg
 import torch
 
 from ethomake.features import extract
+from ethomake.flow.metadata import FlowMetadata
 from ethomake.flow.stacks import FlowGenerator
 from ethomake.ingest.frames import FrameStore
+from ethomake.streams.metadata import StreamMetadata
 from ethomake.training.inference import Batches
 
 torch.set_num_threads(1)
@@ -34,7 +36,9 @@ manifest = {"video": "v", "frames": frames, "image_size": [32, 32], "content_box
 manifest |= {"frames_digest": "sha256:0"}
 (folder / "video.json").write_text(json.dumps(manifest))
 
-facts = {"behaviors": ["walk"], "exclusive": False, "channel_mean": [0.5] * 3, "channel_std": [0.25] * 3}
+channels = {"channel_mean": [0.5] * 3, "channel_std": [0.25] * 3}
+seen = StreamMetadata("resnet18", 0, "spatial", ["walk"], False, 11, **channels)
+moved = FlowMetadata("tiny_motion_net", 0, 11, [32, 32], **channels)
 cpu = torch.device("cpu")
 
 
@@ -50,11 +54,11 @@ class Network(torch.nn.Module):
 
 def load(weights, device, precision):
     head = torch.nn.Linear(512, 1)
-    return extract.Stream(Network(), head, 1, facts, cpu, torch.float32, Batches(cpu, 64, 64))
+    return extract.FrozenStream(Network(), head, 1, seen, cpu, torch.float32, Batches(cpu, 64, 64))
 
 
-extract.Stream.load = load
-FlowGenerator.load = lambda *_: FlowGenerator(Flow(), facts, cpu, torch.float32, "sha256:0", Batches(cpu, 64, 64))
+extract.FrozenStream.load = load
+FlowGenerator.load = lambda *_: FlowGenerator(Flow(), moved, cpu, torch.float32, "sha256:0", Batches(cpu, 64, 64))
 weights = {f"{name}_weights": folder / "video.json" for name in ("flow", "spatial", "motion")}
 extract.extract_features(
     folder / "video.json", folder / "v.zarr", folder / "v.json", checkpoint=folder / "state", reuse=True, **weights

@@ -3,10 +3,11 @@ import pytest
 import torch
 
 from ethomake.errors import InputError
+from ethomake.flow.metadata import FlowMetadata
 from ethomake.flow.stacks import FlowGenerator
 from ethomake.flow.train import train_flow
 from ethomake.training.history import read_history
-from ethomake.training.weights import read_facts
+from ethomake.training.plan import TrainingPlan
 
 SETTINGS = {
     "network": "tiny_motion_net",
@@ -43,16 +44,15 @@ def video(write_store):
 
 def train(folder, videos, validate=(), **changes):
     folder.mkdir(exist_ok=True)
-    train_flow(
-        videos,
-        list(validate),
-        folder / "weights.safetensors",
-        folder / "history.csv",
+    plan = TrainingPlan(
+        train=videos,
+        validate=list(validate),
         settings=SETTINGS | changes,
         augmentation=AUGMENTATION,
         seed=0,
         checkpoint=folder / "checkpoint",
     )
+    train_flow(plan, folder / "weights.safetensors", folder / "history.csv")
     return folder / "weights.safetensors"
 
 
@@ -60,9 +60,9 @@ def test_training_lowers_the_loss_and_says_what_it_made(tmp_path, video):
     weights = train(tmp_path / "a", [video("v")], [video("w", 30)], epochs=4, steps=8)
     losses = read_history(tmp_path / "a/history.csv")["validation_loss"]
     assert min(losses) < losses[0]
-    facts = read_facts(weights)
-    assert facts["network"] == "tiny_motion_net"
-    assert facts["channel_mean"] != facts["channel_std"]
+    metadata = FlowMetadata.read(weights)
+    assert metadata.network == "tiny_motion_net"
+    assert metadata.channel_mean != metadata.channel_std
 
 
 def test_same_seed_same_bytes(tmp_path, video):

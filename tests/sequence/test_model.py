@@ -5,10 +5,12 @@ import torch
 from ethomake.errors import InputError
 from ethomake.features.store import create_features
 from ethomake.files import write_json
-from ethomake.sequence.model import SequenceModel, infer, load_sequence_model
+from ethomake.sequence.metadata import SequenceMetadata
+from ethomake.sequence.model import SequenceModel, infer
 from ethomake.sequence.predict import predict_video
 from ethomake.sequence.train import _cut, _window_starts, train_sequence
 from ethomake.training.history import read_history
+from ethomake.training.plan import TrainingPlan
 
 SETTINGS = {
     "network": "tgm",
@@ -104,18 +106,19 @@ def videos(tmp_path, write_table):
 
 
 def train(videos, tmp_path, network="tgm", exclusive=False, **changes):
-    train_sequence(
-        videos[:3],
-        videos[3:],
-        tmp_path / "w.safetensors",
-        tmp_path / "h.csv",
+    features, labels = zip(*videos, strict=True)
+    plan = TrainingPlan(
+        train=features[:3],
+        train_labels=labels[:3],
+        validate=features[3:],
+        validate_labels=labels[3:],
         behaviors=["a", "b"],
         exclusive=exclusive,
-        streams=["spatial"],
         settings=SETTINGS | {"network": network} | changes,
         seed=0,
         checkpoint=tmp_path / "checkpoint",
     )
+    train_sequence(plan, ["spatial"], tmp_path / "w.safetensors", tmp_path / "h.csv")
 
 
 @pytest.mark.parametrize("network", ["tgm", "tcn"])
@@ -169,7 +172,7 @@ def test_exclusive_probabilities_leave_room_for_background(tmp_path, write_table
     background = 1 - probabilities.sum(1)
     guess = np.stack([background, *probabilities.T], 1).argmax(1)
     assert (guess == kind).mean() > 0.8
-    assert load_sequence_model(tmp_path / "w.safetensors", torch.device("cpu"))[1]["exclusive"]
+    assert SequenceMetadata.read(tmp_path / "w.safetensors").exclusive
 
 
 def test_labels_of_another_length_or_for_other_behaviors_are_refused(videos, tmp_path, write_table):

@@ -10,7 +10,8 @@ from ethomake.features import store
 from ethomake.features.store import create_features, read_inputs
 from ethomake.files import write_json, write_npy
 from ethomake.sequence import model as models
-from ethomake.sequence.model import SequenceModel, infer
+from ethomake.sequence.metadata import SequenceMetadata
+from ethomake.sequence.model import infer
 from ethomake.sequence.predict import predict_video
 from ethomake.training.losses import probabilities
 from ethomake.training.weights import save_weights
@@ -45,9 +46,9 @@ def write_features(folder, frames, width, changed=()):
 def write_weights(path, network, width, exclusive=False, **changes):
     torch.manual_seed(0)
     settings = SETTINGS | changes
-    model = SequenceModel(network, 2 * width, len(BEHAVIORS) + exclusive, settings).eval()
-    facts = {"network": network, "settings": settings, "behaviors": BEHAVIORS, "exclusive": exclusive}
-    save_weights(path, model, facts | {"streams": ["spatial", "motion"], "inputs": 2 * width})
+    metadata = SequenceMetadata(network, 0, settings, BEHAVIORS, exclusive, ["spatial", "motion"], 2 * width)
+    model = metadata.build().eval()
+    save_weights(path, model, metadata)
     return model
 
 

@@ -114,7 +114,7 @@ def test_a_track_holds_the_flow_of_extraction_at_labelled_frames_and_no_more(
     source = CachedFlowSource(labelled, generator, Augmentation(), tmp_path / "track", (0,) if shared else None)
     # shared: pairs -5..5, 18..27 and 39..48 of the first video, -5..33 of the second
     assert sum(computed) == (6 + 5 if shared else 34)
-    (got,) = source.change(*source.load(np.arange(34), None))
+    (got,) = source.change(source.load(np.arange(34), None))
     own = [
         torch.cat([next(frame_stacks(generator, block, shared, 640)) for block in read_blocks(FrameStore(path))])
         for path, _ in videos
@@ -130,7 +130,7 @@ def test_stacks_of_a_track_turn_as_flow_does(tmp_path, videos, generator):
     stacks, rotations = source.load(chosen, np.random.default_rng(0))
     assert torch.equal(stacks, source.load(chosen, None)[0])
     assert stacks.dtype == torch.float16
-    (turned,) = source.change(stacks, rotations)
+    (turned,) = source.change((stacks, rotations))
     assert torch.allclose(turned, turn_flow(stacks.float(), rotations), atol=1e-5)
     assert not torch.allclose(turned, stacks.float(), atol=0.1)
 

@@ -5,11 +5,13 @@ import torch
 from ethomake.errors import InputError
 from ethomake.flow.stacks import FlowGenerator
 from ethomake.streams.joint import train_joint
+from ethomake.streams.metadata import StreamMetadata
 from ethomake.streams.sources import CachedFlowSource, LabelledFrames, WindowSource
 from ethomake.streams.train import train_stream
 from ethomake.training.augment import Augmentation
 from ethomake.training.history import read_history
-from ethomake.training.weights import flat_parameters, read_facts
+from ethomake.training.plan import TrainingPlan
+from ethomake.training.weights import flat_parameters, read_header
 
 SETTINGS = {
     "network": "resnet18",
@@ -48,31 +50,35 @@ def videos(write_store, write_table):
     return pairs
 
 
-def train(folder, stream, videos, flow_weights=None, exclusive=False, scratch=None, **changes):
-    folder.mkdir(exist_ok=True)
-    train_stream(
-        stream,
-        videos[:2],
-        videos[2:],
-        folder / "weights.safetensors",
-        folder / "history.csv",
-        flow_weights=flow_weights,
+def plan_of(pairs, folder, **options):
+    """Train on two of the videos and validate with the third."""
+    videos, labels = zip(*pairs, strict=True)
+    return TrainingPlan(
+        train=videos[:2],
+        train_labels=labels[:2],
+        validate=videos[2:],
+        validate_labels=labels[2:],
         behaviors=["bright", "half"],
-        exclusive=exclusive,
-        settings=SETTINGS | changes,
         augmentation=NO_CHANGE,
         seed=0,
         checkpoint=folder / "checkpoint",
-        scratch=scratch,
+        **options,
     )
-    return folder / "weights.safetensors"
+
+
+def train(folder, stream, videos, flow_weights=None, exclusive=False, scratch=None, **changes):
+    folder.mkdir(exist_ok=True)
+    plan = plan_of(videos, folder, exclusive=exclusive, settings=SETTINGS | changes, scratch=scratch)
+    weights = folder / "weights.safetensors"
+    train_stream(plan, stream, weights, folder / "history.csv", flow_weights=flow_weights)
+    return weights
 
 
 def test_the_spatial_stream_learns_what_a_frame_shows(tmp_path, videos):
     weights = train(tmp_path / "a", "spatial", videos, epochs=6)
     assert max(read_history(tmp_path / "a/history.csv")["validation_f1"]) > 0.9
-    facts = read_facts(weights)
-    assert (facts["stream"], facts["behaviors"]) == ("spatial", ["bright", "half"])
+    metadata = StreamMetadata.read(weights)
+    assert (metadata.kind, metadata.behaviors) == ("spatial", ["bright", "half"])
 
 
 @pytest.mark.parametrize(("reuse", "epochs"), [(True, 1), (False, 1), (False, 3)])  # track, on the fly, own windows
@@ -81,7 +87,7 @@ def test_the_motion_stream_leaves_the_flow_network_as_it_is(tmp_path, videos, fl
     load = FlowGenerator.load
     monkeypatch.setattr(FlowGenerator, "load", lambda *given: used.append(load(*given)) or used[-1])
     weights = train(tmp_path / "a", "motion", videos, flow_weights, reuse=reuse, epochs=epochs)
-    assert read_facts(weights)["stream"] == "motion"
+    assert StreamMetadata.read(weights).kind == "motion"
     as_given = load(flow_weights, torch.device("cpu"), torch.float32).network
     assert len(used) == 1
     assert torch.equal(flat_parameters(used[0].network), flat_parameters(as_given))  # BatchNorm statistics, too
@@ -135,7 +141,7 @@ def test_exclusive_behaviors_have_an_output_for_background(tmp_path, write_store
     frames = rng.integers(0, 60, (40, 32, 32, 3)) + 80 * kind[:, None, None, None]
     pair = write_store("e", frames), write_table("e", ["bright", "half"], np.stack([kind == 1, kind == 2], 1))
     weights = train(tmp_path / "a", "spatial", [pair] * 3, exclusive=True, epochs=6)
-    assert read_facts(weights)["exclusive"]
+    assert StreamMetadata.read(weights).exclusive
     assert max(read_history(tmp_path / "a/history.csv")["validation_f1"]) > 0.9
 
 
@@ -166,7 +172,7 @@ def test_a_track_gives_the_stacks_that_extraction_gives(tmp_path, videos, flow_w
     labelled = LabelledFrames(videos, ["bright", "half"])
     source = CachedFlowSource(labelled, generator, Augmentation(**NO_CHANGE), tmp_path / "track")
     chosen = np.array([3, 45, 119])  # frame 3 of the first video, 5 of the second, 39 of the third
-    (got,) = source.change(*source.load(chosen, None))
+    (got,) = source.change(source.load(chosen, None))
     for row, video, frame in zip(got, (0, 1, 2), (3, 5, 39), strict=True):
         block = next(read_blocks(FrameStore(videos[video][0])))
         assert torch.equal(row, next(frame_stacks(generator, block, True, 640))[frame].float())
@@ -178,7 +184,7 @@ def test_flow_on_the_fly_is_that_of_the_window(videos, flow_weights):
 
     generator = FlowGenerator.load(flow_weights, torch.device("cpu"), torch.float32)
     source = WindowSource(LabelledFrames(videos, ["bright", "half"]), generator, Augmentation(**NO_CHANGE))
-    got = source.prepare(*source.change(*source.load(np.array([0, 17]), None)))
+    got = source.prepare(source.change(source.load(np.array([0, 17]), None)))
     block = next(read_blocks(FrameStore(videos[0][0])))
     assert torch.allclose(got, next(frame_stacks(generator, block, False, 640))[[0, 17]].float(), atol=1e-2)
 
@@ -188,23 +194,12 @@ def test_joint_training_changes_all_three_networks(tmp_path, videos, flow_weight
     given["spatial"] = train(tmp_path / "s", "spatial", videos, epochs=1)
     given["motion"] = train(tmp_path / "m", "motion", videos, flow_weights, epochs=1)
     outputs = {part: tmp_path / f"joint_{part}" for part in given}
-    train_joint(
-        videos[:2],
-        videos[2:],
-        given,
-        outputs,
-        tmp_path / "history.csv",
-        behaviors=["bright", "half"],
-        exclusive=False,
-        settings=SETTINGS | {"steps": 2, "batch": 4},
-        augmentation=NO_CHANGE,
-        seed=0,
-        checkpoint=tmp_path / "checkpoint",
-    )
+    plan = plan_of(videos, tmp_path, settings=SETTINGS | {"steps": 2, "batch": 4})
+    train_joint(plan, given, outputs, tmp_path / "history.csv")
     from safetensors.torch import load_file
 
     for part in given:
-        assert read_facts(outputs[part]) == read_facts(given[part])
+        assert read_header(outputs[part]) == read_header(given[part])
         before, after = load_file(given[part]), load_file(outputs[part])
         assert before.keys() == after.keys()
         assert any(not torch.equal(before[key], after[key]) for key in before if key.endswith("weight"))

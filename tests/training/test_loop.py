@@ -1,22 +1,12 @@
-import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from ethomake.errors import InputError
 from ethomake.files import write_whole
-from ethomake.training import loop
-from ethomake.training.loop import (
-    Schedule,
-    Training,
-    Validation,
-    epoch_rng,
-    epoch_samples,
-    fit,
-    identify,
-    shuffled_batches,
-    step_rng,
-)
+from ethomake.training import loop, state
+from ethomake.training.loop import Training, Validation, fit
+from ethomake.training.schedule import Schedule, shuffled_batches
 from ethomake.training.weights import flat_parameters
 
 X = torch.linspace(-1, 1, 64)[:, None]
@@ -74,7 +64,7 @@ def noisy(chosen, rng):
 @pytest.mark.parametrize("calls_until_killed", range(1, 13))
 def test_a_run_resumed_from_any_place_ends_with_the_same_weights(tmp_path, monkeypatch, calls_until_killed):
     """Each of the two epochs has four training steps and two parts of validation; all twelve places are tried."""
-    monkeypatch.setattr(loop, "CHECKPOINT_EVERY", 0)
+    monkeypatch.setattr(state, "CHECKPOINT_EVERY", 0)
     schedule = Schedule(epochs=2, steps=10, batch=16, learning_rate=1e-2, l2_sp_alpha=1e-3, l2_sp_beta=1e-3)
     options = {
         "load": noisy,
@@ -119,7 +109,7 @@ def test_a_job_that_is_killed_while_it_ends_learns_nothing_again(tmp_path):
 
 def test_within_an_epoch_the_state_is_kept_only_now_and_then(tmp_path, monkeypatch):
     kept = []
-    monkeypatch.setattr(loop, "write_whole", lambda path: kept.append(path) or write_whole(path))
+    monkeypatch.setattr(state, "write_whole", lambda path: kept.append(path) or write_whole(path))
     run(make_model(), tmp_path, Schedule(epochs=2, steps=10, batch=16, learning_rate=1e-2))
     assert len(kept) == 2
 
@@ -158,16 +148,6 @@ def test_batches_are_prepared_before_they_are_learned_and_judged(tmp_path):
     assert (learned, judged) == ([(16, 1)] * 2, [(20, 1)])
 
 
-def test_identity_follows_files_and_values(tmp_path):
-    file = tmp_path / "labels.csv"
-    file.write_text("1")
-    first = identify([file], {"epochs": 3}, 0)
-    assert identify([file], {"epochs": 3}, 0) == first
-    assert identify([file], {"epochs": 4}, 0) != first
-    file.write_text("0")
-    assert identify([file], {"epochs": 3}, 0) != first
-
-
 def test_the_best_epoch_goes_by_f1_where_there_is_one(tmp_path):
     model, f1, states = make_model(), iter([0.2, 0.9, 0.4]), []
 
@@ -203,46 +183,9 @@ def test_the_last_epochs_learn_at_a_lower_rate(tmp_path, final_epochs, patience,
     assert [row["learning_rate"] for row in history] == pytest.approx(rates)
 
 
-def test_l2_sp_pulls_toward_the_start_and_toward_zero(tmp_path):
-    model = make_model()
-    start = {name: p.detach().clone() for name, p in model.named_parameters()}
-    schedule = Schedule(1, 1, 4, l2_sp_alpha=0.5, l2_sp_beta=0.25)
-    penalty = loop._Penalty(model, schedule, frozenset({"0.weight"}))
-    with torch.no_grad():
-        model[0].weight += 2.0
-    for p in model.parameters():
-        p.grad = torch.zeros_like(p)
-    penalty.add()
-    assert torch.allclose(model[0].weight.grad, torch.full((16, 1), 0.5 * 2.0))
-    assert torch.allclose(model[4].weight.grad, 0.25 * start["4.weight"])
-    assert model[0].bias.grad.abs().sum() == 0
-
-
 def test_a_loss_that_is_not_a_number_is_an_error_with_a_remedy(tmp_path):
     model = make_model()
     with torch.no_grad():
         model[0].weight[:] = float("nan")
     with pytest.raises(InputError, match="learning_rate"):
         run(model, tmp_path, Schedule(epochs=1, steps=4, batch=16))
-
-
-def test_batches_cover_samples_at_most_once_and_are_full():
-    schedule = Schedule(epochs=1, steps=100, batch=10)
-    batches = list(shuffled_batches(37, schedule, epoch_rng(0, 1)))
-    assert [len(batch) for batch in batches] == [10, 10, 10]
-    assert len(np.unique(np.concatenate(batches))) == 30
-    assert [len(batch) for batch in shuffled_batches(4, schedule, epoch_rng(0, 1))] == [4]
-    few = Schedule(epochs=1, steps=2, batch=10)
-    assert [len(batch) for batch in shuffled_batches(37, few, epoch_rng(0, 1))] == [10, 10]
-    assert [epoch_samples(37, schedule), epoch_samples(4, schedule), epoch_samples(37, few)] == [30, 4, 20]
-
-
-def test_epochs_draw_different_numbers_and_the_same_epoch_the_same():
-    assert epoch_rng(0, 1).random() == epoch_rng(0, 1).random()
-    assert len({epoch_rng(seed, epoch).random() for seed in range(3) for epoch in range(3)}) == 9
-
-
-def test_steps_draw_different_numbers_from_each_other_and_from_their_epoch():
-    draws = {step_rng(seed, epoch, step).random() for seed in range(2) for epoch in (1, 2) for step in (1, 2, 3)}
-    draws |= {epoch_rng(seed, epoch).random() for seed in range(2) for epoch in (1, 2)}
-    assert len(draws) == 16

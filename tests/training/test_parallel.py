@@ -10,17 +10,20 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from ethomake.errors import InputError
 from ethomake.flow.train import train_flow
 from ethomake.streams.joint import train_joint
-from ethomake.streams.networks import build_stream
+from ethomake.streams.metadata import StreamMetadata
 from ethomake.streams.train import train_stream
-from ethomake.training import loop, parallel
+from ethomake.training import parallel, state
 from ethomake.training.history import read_history
 from ethomake.training.launch import launch
-from ethomake.training.loop import Schedule, Training, Validation, fit, shuffled_batches
+from ethomake.training.loop import Training, Validation, fit
 from ethomake.training.losses import UNSCORED, focal_binary_loss
+from ethomake.training.plan import TrainingPlan
+from ethomake.training.schedule import Schedule, shuffled_batches
 from ethomake.training.weights import flat_parameters, save_weights
 
 X = torch.linspace(-1, 1, 64, dtype=torch.float64)[:, None]
@@ -59,14 +62,13 @@ def learn(folder, device="cpu", dtype="float64", batch=16, kill_at=0):
 
 
 def kill_last_process(step):
-    loop.CHECKPOINT_EVERY, original, steps = 0, loop._Penalty.add, iter(range(1, step))
+    state.CHECKPOINT_EVERY, steps = 0, iter(range(1, step))
 
-    def add(penalty):
+    def count(*_):
         if next(steps, None) is None and parallel.rank() == parallel.size() - 1:
             os.kill(os.getpid(), signal.SIGKILL)
-        original(penalty)
 
-    loop._Penalty.add = add
+    register_optimizer_step_pre_hook(count)
 
 
 def losses(folder):
@@ -180,6 +182,23 @@ def pairs(write_store, write_table):
     return made
 
 
+def plan_of(pairs, folder, settings, **options):
+    """Train on two of the videos and validate with the third."""
+    videos, labels = zip(*pairs, strict=True)
+    return TrainingPlan(
+        train=videos[:2],
+        train_labels=labels[:2],
+        validate=videos[2:],
+        validate_labels=labels[2:],
+        behaviors=["bright", "half"],
+        settings=settings,
+        augmentation=CHANGES,
+        seed=0,
+        checkpoint=folder / "checkpoint",
+        **options,
+    )
+
+
 def curves(path):
     history = read_history(path)
     return history["train_loss"] + history["validation_loss"]
@@ -188,10 +207,8 @@ def curves(path):
 def test_two_processes_train_the_flow_network_as_one_does(folder, pairs):
     paths = {processes: folder(str(processes)) for processes in (1, 2)}
     for processes, path in paths.items():
-        videos = [manifest for manifest, _ in pairs]
         outputs = [path / "weights.safetensors", path / "history.csv"]
-        options = {"settings": FLOW, "augmentation": CHANGES, "seed": 0, "checkpoint": path / "checkpoint"}
-        launch(train_flow, processes, videos[:2], videos[2:], *outputs, **options)
+        launch(train_flow, processes, plan_of(pairs, path, FLOW), *outputs)
     # as much as the number of threads of one process makes
     assert curves(paths[2] / "history.csv") == pytest.approx(curves(paths[1] / "history.csv"), rel=1e-2)
 
@@ -201,9 +218,8 @@ def test_two_processes_train_a_stream_as_one_does(folder, pairs, flow_weights, s
     paths = {processes: folder(str(processes)) for processes in (1, 2)}
     for processes, path in paths.items():
         outputs = [path / "weights.safetensors", path / "history.csv"]
-        options = {"settings": STREAM, "augmentation": CHANGES, "seed": 0, "checkpoint": path / "checkpoint"}
-        options |= {"behaviors": ["bright", "half"], "exclusive": exclusive, "flow_weights": flow_weights}
-        launch(train_stream, processes, stream, pairs[:2], pairs[2:], *outputs, **options)
+        plan = plan_of(pairs, path, STREAM, exclusive=exclusive)
+        launch(train_stream, processes, plan, stream, *outputs, flow_weights=flow_weights)
     # float32: Adam makes much of what rounding makes of small gradients; seen: 0.1 %
     assert curves(paths[2] / "history.csv") == pytest.approx(curves(paths[1] / "history.csv"), rel=1e-2)
 
@@ -213,15 +229,13 @@ def test_two_processes_train_flow_and_streams_together_as_one_does(folder, pairs
     given = {"flow": flow_weights}
     for kind in ("spatial", "motion"):
         given[kind] = folder(kind) / "weights.safetensors"
-        facts = {"stream": kind, "network": "resnet18", "behaviors": ["bright", "half"], "exclusive": False}
-        facts |= {"channel_mean": [0.4] * 3, "channel_std": [0.3] * 3}
-        save_weights(given[kind], build_stream("resnet18", kind, 2), facts)
+        metadata = StreamMetadata("resnet18", 0, kind, ["bright", "half"], False, 11, [0.4] * 3, [0.3] * 3)
+        save_weights(given[kind], metadata.build(), metadata)
     paths = {processes: folder(str(processes)) for processes in (1, 2)}
     for processes, path in paths.items():
         outputs = {part: path / f"{part}.safetensors" for part in given}
-        options = {"settings": STREAM | {"fusion": "average", "joint_epochs": 2}, "augmentation": CHANGES, "seed": 0}
-        options |= {"behaviors": ["bright", "half"], "exclusive": False, "checkpoint": path / "checkpoint"}
-        launch(train_joint, processes, pairs[:2], pairs[2:], given, outputs, path / "history.csv", **options)
+        plan = plan_of(pairs, path, STREAM | {"fusion": "average", "joint_epochs": 2})
+        launch(train_joint, processes, plan, given, outputs, path / "history.csv")
     one, two = (curves(paths[processes] / "history.csv") for processes in (1, 2))
     assert two[0] == pytest.approx(one[0], rel=1e-3)
     assert two == pytest.approx(one, rel=5e-2), "two threads of one process make 3.5 % after four steps"
@@ -232,7 +246,7 @@ def test_alone_nothing_is_shared(monkeypatch):
     assert parallel.replicate(model) is model
     assert "forward" not in vars(model[0]) | vars(model[1])
     assert (parallel.size(), parallel.rank(), parallel.own(7)) == (1, 0, slice(0, 7))
-    assert parallel.agree("a") == "a"
+    assert parallel.broadcast("a") == "a"
 
 
 @pytest.mark.parametrize("samples", [3, 8, 32])

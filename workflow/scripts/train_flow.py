@@ -5,16 +5,15 @@ from ethomake.job import job
 with job(snakemake):
     from ethomake.flow.train import train_flow
     from ethomake.training.launch import launch, processes_for
+    from ethomake.training.plan import TrainingPlan
 
-    launch(
-        train_flow,
-        processes_for(snakemake.resources.gpu),
-        snakemake.input.train,
-        snakemake.input.validate,
-        snakemake.output.weights,
-        snakemake.output.history,
+    plan = TrainingPlan(
+        train=snakemake.input.train,
+        validate=snakemake.input.validate,
         settings=snakemake.params.settings,
         augmentation=snakemake.params.augmentation,
         seed=snakemake.params.seed,
         checkpoint=snakemake.params.checkpoint,
     )
+    processes = processes_for(snakemake.resources.gpu)
+    launch(train_flow, processes, plan, snakemake.output.weights, snakemake.output.history)

@@ -4,16 +4,17 @@ from ethomake.job import job
 
 with job(snakemake):
     from ethomake.sequence.train import train_sequence
+    from ethomake.training.plan import TrainingPlan
 
-    train_sequence(
-        list(zip(snakemake.input.train, snakemake.input.train_labels, strict=True)),
-        list(zip(snakemake.input.validate, snakemake.input.validate_labels, strict=True)),
-        snakemake.output.weights,
-        snakemake.output.history,
+    plan = TrainingPlan(
+        train=snakemake.input.train,
+        train_labels=snakemake.input.train_labels,
+        validate=snakemake.input.validate,
+        validate_labels=snakemake.input.validate_labels,
         behaviors=snakemake.params.behaviors,
         exclusive=snakemake.params.exclusive,
-        streams=snakemake.params.streams,
         settings=snakemake.params.settings,
         seed=snakemake.params.seed,
         checkpoint=snakemake.params.checkpoint,
     )
+    train_sequence(plan, snakemake.params.streams, snakemake.output.weights, snakemake.output.history)

@@ -6,16 +6,13 @@ with job(snakemake):
     from ethomake.files import scratch_folder
     from ethomake.streams.train import train_stream
     from ethomake.training.launch import launch, processes_for
+    from ethomake.training.plan import TrainingPlan
 
-    launch(
-        train_stream,
-        processes_for(snakemake.resources.gpu),
-        snakemake.wildcards.stream,
-        list(zip(snakemake.input.train, snakemake.input.train_labels, strict=True)),
-        list(zip(snakemake.input.validate, snakemake.input.validate_labels, strict=True)),
-        snakemake.output.weights,
-        snakemake.output.history,
-        flow_weights=snakemake.input.flow or None,
+    plan = TrainingPlan(
+        train=snakemake.input.train,
+        train_labels=snakemake.input.train_labels,
+        validate=snakemake.input.validate,
+        validate_labels=snakemake.input.validate_labels,
         behaviors=snakemake.params.behaviors,
         exclusive=snakemake.params.exclusive,
         settings=snakemake.params.settings,
@@ -23,4 +20,13 @@ with job(snakemake):
         seed=snakemake.params.seed,
         checkpoint=snakemake.params.checkpoint,
         scratch=scratch_folder(snakemake.resources.tmpdir, snakemake.params.checkpoint),
+    )
+    launch(
+        train_stream,
+        processes_for(snakemake.resources.gpu),
+        plan,
+        snakemake.wildcards.stream,
+        snakemake.output.weights,
+        snakemake.output.history,
+        flow_weights=snakemake.input.flow or None,
     )

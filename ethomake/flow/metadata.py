@@ -1,0 +1,31 @@
+"""What a weights file says of its flow network."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import nn
+
+from ethomake.flow.networks import build_flow_network
+from ethomake.training.weights import WeightsMetadata
+
+
+@dataclass(frozen=True)
+class FlowMetadata(WeightsMetadata[nn.Module]):
+    """The metadata of a flow network.
+
+    Attributes:
+        frames: of a window.
+        image_size: height and width of the images it was trained on.
+        channel_mean, channel_std: with which images are normalized; for red, green and blue.
+    """
+
+    kinds: ClassVar[tuple[str, ...]] = ("flow",)
+
+    frames: int
+    image_size: list[int]
+    channel_mean: list[float]
+    channel_std: list[float]
+
+    def build(self) -> nn.Module:
+        """Return a new flow network."""
+        return build_flow_network(self.network, self.frames)

@@ -1,0 +1,51 @@
+"""What a weights file says of its stream."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ethomake.streams.networks import Kind, Stream, build_stream
+from ethomake.training.weights import WeightsMetadata
+
+
+@dataclass(frozen=True)
+class StreamMetadata(WeightsMetadata[Stream]):
+    """The metadata of a stream.
+
+    Attributes:
+        stream: spatial or motion.
+        behaviors: that its logits stand for, in order.
+        exclusive: whether there is one more logit, before them, for background.
+        frames: of a window.
+        channel_mean, channel_std: with which the images that a spatial stream sees are normalized; for red, green
+            and blue.
+    """
+
+    kinds: ClassVar[tuple[str, ...]] = ("spatial", "motion")
+
+    stream: Kind
+    behaviors: list[str]
+    exclusive: bool
+    frames: int
+    channel_mean: list[float] | None = None
+    channel_std: list[float] | None = None
+
+    @property
+    def kind(self) -> str:
+        """The kind of this stream."""
+        return self.stream
+
+    @property
+    def channels(self) -> tuple[list[float], list[float]]:
+        """Mean and standard deviation of the channels.
+
+        Raises:
+            ValueError: if the stream sees no images.
+        """
+        if self.channel_mean is None or self.channel_std is None:
+            raise ValueError(f"the weights of the {self.stream} stream have no statistics of images")
+        return self.channel_mean, self.channel_std
+
+    def build(self, dropout: float = 0.0) -> Stream:
+        """Return a new stream."""
+        outputs = len(self.behaviors) + self.exclusive
+        return build_stream(self.network, self.stream, outputs, frames=self.frames, dropout=dropout)

@@ -1,0 +1,81 @@
+"""What travels to a training: the videos, the behaviors, the settings, and where its state is kept."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ethomake.training.augment import Augmentation
+from ethomake.training.fingerprint import fingerprint
+
+LabelledVideo = tuple[str | Path, str | Path]
+"""The file that stands for a video (its video.json, or the manifest of its features), and its label table."""
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """What every training is told; plain values and paths only, so that it can be sent to several processes.
+
+    Attributes:
+        settings: the section of the config that is about this training, with `network` resolved.
+        seed: of the first weights and of all sampling.
+        checkpoint: file in which the state is kept; it stays there at the end.
+        train: the files that stand for the videos to train on.
+        validate: those of the videos that choose the best epoch; may be empty.
+        train_labels, validate_labels: their label tables, in the same order; none where no labels are needed.
+        behaviors: the columns of the label tables, in order.
+        exclusive: one behavior at a time (softmax) instead of any number of them (sigmoid).
+        augmentation: the section `augmentation:` of the config, where images are trained on.
+        scratch: a folder for large intermediate files, which is removed at the end; without one they are kept beside
+            the checkpoint. A training that goes on where this folder is not makes them again.
+    """
+
+    settings: dict[str, Any]
+    seed: int
+    checkpoint: str | Path
+    train: Sequence[str | Path]
+    validate: Sequence[str | Path] = ()
+    train_labels: Sequence[str | Path] = ()
+    validate_labels: Sequence[str | Path] = ()
+    behaviors: Sequence[str] = ()
+    exclusive: bool = False
+    augmentation: dict[str, float] = field(default_factory=dict)
+    scratch: str | Path | None = None
+
+    @property
+    def labelled_train(self) -> list[LabelledVideo]:
+        """The videos to train on, each with its label table."""
+        return list(zip(self.train, self.train_labels, strict=True))
+
+    @property
+    def labelled_validate(self) -> list[LabelledVideo]:
+        """The videos that choose the best epoch, each with its label table."""
+        return list(zip(self.validate, self.validate_labels, strict=True))
+
+    @property
+    def outputs(self) -> int:
+        """How many logits a classifier gives: one per behavior, and one for background where they are exclusive."""
+        return len(self.behaviors) + self.exclusive
+
+    @property
+    def changes(self) -> Augmentation:
+        """How images are changed at random."""
+        return Augmentation(**self.augmentation)
+
+    def fingerprint(self, given: Iterable[str | Path] = (), *values: Any) -> str:
+        """Return a digest of all that the training computes from, by which a checkpoint is known.
+
+        Args:
+            given: weights files that it starts from or uses.
+            values: what else it depends on.
+        """
+        return fingerprint(
+            [*self.train, *self.train_labels, *self.validate, *self.validate_labels, *given],
+            [len(self.train), len(self.validate)],
+            list(self.behaviors),
+            self.exclusive,
+            self.settings,
+            self.augmentation,
+            self.seed,
+            *values,
+        )

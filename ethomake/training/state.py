@@ -1,0 +1,208 @@
+"""The state of a training, and the checkpoint from which a killed one continues."""
+
+import copy
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ethomake.errors import InputError
+from ethomake.files import write_whole
+from ethomake.training import parallel
+from ethomake.training.penalty import Penalty
+from ethomake.training.schedule import Schedule
+
+logger = logging.getLogger(__name__)
+
+CHECKPOINT_EVERY = 60.0  # seconds of work that are lost at most when a training is killed
+
+
+@dataclass
+class EpochProgress:
+    """How far the epoch in progress has come: steps done, the sum of their losses, outputs of the validation."""
+
+    steps: int = 0
+    loss: torch.Tensor | float = 0.0
+    outputs: list[torch.Tensor] = field(default_factory=list)
+
+    def add(self, loss: torch.Tensor) -> None:
+        """Count a step; its loss stays on the device, so that nobody waits for it."""
+        self.steps += 1
+        self.loss = loss.double() + self.loss
+
+
+class TrainingState:
+    """All that changes while a network is trained, and that a checkpoint holds.
+
+    Attributes:
+        model: in the state of the last step.
+        optimizer, plateau: Adam, and what lowers its learning rate.
+        penalty: the pull of L2-SP.
+        history: one row per epoch that has ended.
+        best: the figure of the best epoch so far, the lower the better.
+        best_weights: the model's state dict after that epoch.
+        progress: of the epoch that has not ended yet.
+    """
+
+    def __init__(self, model: nn.Module, schedule: Schedule, pretrained: frozenset[str]):
+        parameters = [p for p in model.parameters() if p.requires_grad]
+        self.model, self.schedule, self.device = model, schedule, parameters[0].device
+        self.optimizer = torch.optim.Adam(parameters, lr=schedule.learning_rate)
+        # An absolute threshold: a relative one takes an F1 that stays the same, which is negative here, for progress.
+        self.plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
+            self.optimizer,
+            factor=schedule.plateau_factor,
+            patience=schedule.patience,
+            threshold=1e-4,
+            threshold_mode="abs",
+        )
+        self.penalty = Penalty(model, schedule, pretrained)
+        self.history: list[dict] = []
+        self.best = float("inf")
+        self.best_weights: dict[str, Any] | None = None
+        self.progress = EpochProgress()
+
+    @property
+    def epoch(self) -> int:
+        """The epoch in progress, counted from 1."""
+        return len(self.history) + 1
+
+    def is_finished(self) -> bool:
+        """Whether all epochs are done, or the learning rate has fallen below its minimum."""
+        rate = self.optimizer.param_groups[0]["lr"]
+        return len(self.history) >= self.schedule.epochs or rate < self.schedule.minimum_learning_rate
+
+    def lower_rate_in_final_epochs(self) -> float:
+        """Return the learning rate of this epoch, lowered first if it is one of the schedule's `final_epochs`."""
+        schedule, group = self.schedule, self.optimizer.param_groups[0]
+        if self.epoch > schedule.epochs - schedule.final_epochs:
+            group["lr"] = min(group["lr"], schedule.learning_rate * schedule.plateau_factor)
+        return group["lr"]
+
+    def end_epoch(self, rate: float, validation_loss: float | None, validation_f1: float | None, label: str) -> dict:
+        """Judge the epoch: keep the weights if it is the best, let the rate fall on a plateau, note its row.
+
+        Args:
+            rate: with which it has learned.
+
+        Returns:
+            Its row of the history.
+
+        Raises:
+            InputError: if a loss is no longer a number.
+        """
+        train_loss = float(self.progress.loss) / max(self.progress.steps, 1)
+        if not np.isfinite([train_loss, validation_loss or 0.0]).all():
+            raise InputError(
+                f"{label}: the loss is no longer a number in epoch {self.epoch} (training {train_loss}, validation "
+                f"{validation_loss}); lower learning_rate or set precision: float32"
+            )
+        figures = [-validation_f1 if validation_f1 is not None else None, validation_loss, -float(self.epoch)]
+        figure = next(value for value in figures if value is not None)
+        if figure < self.best:
+            self.best, self.best_weights = figure, copy.deepcopy(self.model.state_dict())
+        self.plateau.step(figure)
+        row = {
+            "epoch": self.epoch,
+            "learning_rate": rate,
+            "train_loss": train_loss,
+            "validation_loss": validation_loss,
+            "validation_f1": validation_f1,
+        }
+        self.history.append(row)
+        self.progress = EpochProgress()
+        return row
+
+    def return_to_best_epoch(self) -> None:
+        """Give the model the weights of its best epoch, in eval mode."""
+        if self.best_weights is not None:
+            self.model.load_state_dict(self.best_weights)
+        self.model.eval()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything as tensors and plain values."""
+        progress = self.progress
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "plateau": self.plateau.state_dict(),
+            "start": self.penalty.start,
+            "history": self.history,
+            "best": self.best,
+            "best_weights": self.best_weights,
+            "progress": {
+                "steps": progress.steps,
+                "loss": float(progress.loss),
+                "outputs": on_cpu(progress.outputs),
+            },
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over what `state_dict` gave."""
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.plateau.load_state_dict(state["plateau"])
+        self.penalty.load(state["start"])
+        self.history, self.best, self.best_weights = state["history"], state["best"], state["best_weights"]
+        self.progress = EpochProgress(**state["progress"])
+
+
+class Checkpoint:
+    """The file in which the state of a training is kept; of several processes the first one writes it."""
+
+    def __init__(self, path: str | Path, identity: str):
+        self.path, self.identity = Path(path), identity
+        self.saved = time.monotonic()
+
+    def restore(self, state: TrainingState, label: str) -> None:
+        """Continue from the file if there is one that fits; all processes wait until all have read it.
+
+        Raises:
+            InputError: if it cannot be read.
+        """
+        if kept := self._read(label):
+            state.load_state_dict(kept)
+            epochs, steps = len(state.history), state.progress.steps
+            place = f"step {steps} of epoch {epochs + 1}" if steps else f"epoch {epochs}"
+            logger.info(f"{label}: goes on after {place} of {state.schedule.epochs}")
+        parallel.wait()
+        self.saved = time.monotonic()
+
+    def save(self, state: TrainingState) -> None:
+        """Write the file."""
+        if not parallel.is_first():
+            return
+        with write_whole(self.path) as path:
+            torch.save({"identity": self.identity, **state.state_dict()}, path)
+        self.saved = time.monotonic()
+
+    def save_if_due(self, state: TrainingState) -> None:
+        """Write the file if that was CHECKPOINT_EVERY seconds ago."""
+        if time.monotonic() - self.saved >= CHECKPOINT_EVERY:
+            self.save(state)
+
+    def _read(self, label: str) -> dict[str, Any] | None:
+        """The state to continue from; None where there is none, or none that fits."""
+        if not self.path.exists():
+            return None
+        try:
+            kept = torch.load(self.path, map_location="cpu", weights_only=True)
+        except Exception as error:
+            raise InputError(
+                f"{self.path}: this checkpoint cannot be read ({error}); delete it to start from the beginning"
+            ) from None
+        if kept["identity"] != self.identity:
+            logger.info(f"{label}: starts from the beginning, since labels, videos or settings have changed")
+            return None
+        return kept
+
+
+def on_cpu(outputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """Return tensors on the CPU."""
+    return [output.cpu() for output in outputs]

@@ -1,0 +1,25 @@
+import numpy as np
+
+from ethomake.training.schedule import Schedule, epoch_rng, epoch_samples, shuffled_batches, step_rng
+
+
+def test_batches_cover_samples_at_most_once_and_are_full():
+    schedule = Schedule(epochs=1, steps=100, batch=10)
+    batches = list(shuffled_batches(37, schedule, epoch_rng(0, 1)))
+    assert [len(batch) for batch in batches] == [10, 10, 10]
+    assert len(np.unique(np.concatenate(batches))) == 30
+    assert [len(batch) for batch in shuffled_batches(4, schedule, epoch_rng(0, 1))] == [4]
+    few = Schedule(epochs=1, steps=2, batch=10)
+    assert [len(batch) for batch in shuffled_batches(37, few, epoch_rng(0, 1))] == [10, 10]
+    assert [epoch_samples(37, schedule), epoch_samples(4, schedule), epoch_samples(37, few)] == [30, 4, 20]
+
+
+def test_epochs_draw_different_numbers_and_the_same_epoch_the_same():
+    assert epoch_rng(0, 1).random() == epoch_rng(0, 1).random()
+    assert len({epoch_rng(seed, epoch).random() for seed in range(3) for epoch in range(3)}) == 9
+
+
+def test_steps_draw_different_numbers_from_each_other_and_from_their_epoch():
+    draws = {step_rng(seed, epoch, step).random() for seed in range(2) for epoch in (1, 2) for step in (1, 2, 3)}
+    draws |= {epoch_rng(seed, epoch).random() for seed in range(2) for epoch in (1, 2)}
+    assert len(draws) == 16
