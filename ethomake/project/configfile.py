@@ -13,6 +13,7 @@ from typing import Any
 
 import ruamel.yaml
 import yaml
+from ruamel.yaml import error as error_types
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from ethomake.errors import InputError
@@ -61,7 +62,7 @@ def read_config(path: str | Path) -> dict[str, Any]:
                 problem = f"duplicate key {key}, first defined on line {first}; merge the two or remove one"
                 raise InputError(f"{path} line {line}: {problem}")
             return content
-    except (yaml.MarkedYAMLError, ruamel.yaml.error.MarkedYAMLError) as error:
+    except (yaml.MarkedYAMLError, error_types.MarkedYAMLError) as error:
         if (content := _read_json(text)) is not None:  # which may be indented with tabs
             return content
         mark, began = error.problem_mark or error.context_mark, error.context_mark
@@ -70,7 +71,7 @@ def read_config(path: str | Path) -> dict[str, Any]:
         if "\\t" in (error.problem or ""):
             mend = "indent with blanks and not with tabs"
         raise InputError(f"{path} line {mark.line + 1}: not YAML ({where}{error.problem}); {mend}") from None
-    except (yaml.YAMLError, ruamel.yaml.error.YAMLError) as error:
+    except (yaml.YAMLError, error_types.YAMLError) as error:
         raise InputError(f"{path}: not YAML ({' '.join(str(error).split())}); save it as plain text") from None
     except RecursionError:
         raise InputError(f"{path}: nested without end; write each section out") from None
@@ -100,7 +101,7 @@ def write_config(path: str | Path, changes: Mapping[str, Any]) -> None:
             inner = expected.get(keys[0])
             expected[keys[0]] = value if len(keys) == 1 else {**(inner or {}), keys[1]: value}
         found = yaml.safe_load(text)
-    except (yaml.YAMLError, ruamel.yaml.error.YAMLError):
+    except (yaml.YAMLError, error_types.YAMLError):
         found = None
     if check_schema(expected) != check_schema(found or {}):
         raise InputError(f"{path}: has a form that a program cannot change; edit it by hand")

@@ -70,7 +70,7 @@ def test_a_note_of_the_file_is_told(check, capsys):
 
 
 def test_an_unknown_scored_behavior_is_an_error(check):
-    with pytest.raises(InputError, match=r"column scored: 'jump' is no behavior"):
+    with pytest.raises(InputError, match=r"scored for 'jump', which is none of the behaviors"):
         check(scored=["jump"])
 
 
@@ -86,5 +86,5 @@ def test_a_bundle_is_not_tested_on_what_it_was_made_from(check, tmp_path):
     write_json(tmp_path / "bundle.json", {"seen": ["sha256:w"]})
     assert len(check(models=tmp_path / "bundle.json").values) == 4
     write_json(tmp_path / "bundle.json", {"seen": ["sha256:v", "sha256:w"]})
-    with pytest.raises(InputError, match=r"video v: the bundle was trained on this very video.*write train into"):
+    with pytest.raises(InputError, match=r"video v: the bundle was trained on this very video.*give it the part train"):
         check(models=tmp_path / "bundle.json")
