@@ -12,6 +12,7 @@ import pytest
 import yaml
 from packaging.markers import Marker
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 ENVIRONMENTS = sorted((ROOT / "envs").glob("*.yaml"))
@@ -126,7 +127,7 @@ def test_what_is_installed_is_what_is_locked():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     for text in project["dependencies"]:
-        name = Requirement(text).name
+        name = canonicalize_name(Requirement(text).name)  # uv.lock has it in this form: ruamel-yaml
         try:
             assert version(name) == locked(name, python), name
         except PackageNotFoundError:
