@@ -172,14 +172,18 @@ def _inputs_of(stage: Rule, jobs: Sequence[Values]) -> Callable:
 
 
 def _outputs_of(stage: Rule, jobs: Sequence[Values]) -> Iterator[AnnotatedString]:
-    """The outputs of some jobs; a label of the report, which has a wildcard, as it is for the job."""
-    patterns = [(strip_wildcard_constraints(file), file.flags) for file in stage.output]
-    for values in jobs:
-        for pattern, flags in patterns:
+    """The outputs of some jobs; a label of the report, which has a wildcard, as it is for the job.
+
+    Manifests, which come last in a rule and are asked for most often, come first here: to find out who makes a file,
+    Snakemake compares it with one after another.
+    """
+    for file in reversed(stage.output):
+        pattern = strip_wildcard_constraints(file)
+        for values in jobs:
+            flags = dict(file.flags)
             if "report" in flags:
-                entry = flags["report"]
-                labels = {key: text.format(**values) for key, text in (entry.labels or {}).items()}
-                flags = flags | {"report": entry._replace(labels=labels)}
+                labels = {key: text.format(**values) for key, text in (flags["report"].labels or {}).items()}
+                flags["report"] = flags["report"]._replace(labels=labels)
             yield _with_flags(apply_wildcards(pattern, values), flags)
 
 
