@@ -172,14 +172,18 @@ def _inputs_of(stage: Rule, jobs: Sequence[Values]) -> Callable:
 
 
 def _outputs_of(stage: Rule, jobs: Sequence[Values]) -> Iterator[AnnotatedString]:
-    """The outputs of some jobs; a label of the report, which has a wildcard, as it is for the job."""
-    patterns = [(strip_wildcard_constraints(file), file.flags) for file in stage.output]
-    for values in jobs:
-        for pattern, flags in patterns:
+    """The outputs of some jobs; a label of the report, which has a wildcard, as it is for the job.
+
+    Manifests, which come last in a rule and are asked for most often, come first here: to find out who makes a file,
+    Snakemake compares it with one after another.
+    """
+    for file in reversed(stage.output):
+        pattern = strip_wildcard_constraints(file)
+        for values in jobs:
+            flags = dict(file.flags)
             if "report" in flags:
-                entry = flags["report"]
-                labels = {key: text.format(**values) for key, text in (entry.labels or {}).items()}
-                flags = flags | {"report": entry._replace(labels=labels)}
+                labels = {key: text.format(**values) for key, text in (flags["report"].labels or {}).items()}
+                flags["report"] = flags["report"]._replace(labels=labels)
             yield _with_flags(apply_wildcards(pattern, values), flags)
 
 
@@ -206,7 +210,8 @@ def _summed(stage: Rule, jobs: Sequence[Values], name: str) -> Callable:
 
     def find(wildcards: Wildcards, attempt: int) -> Any:
         each = [Wildcards(fromdict=values) for values in jobs]
-        needs = [stage.expand_resources(one, stage.expand_input(one)[0], attempt)[name] for one in each]
+        found = [stage.expand_resources(one, stage.expand_input(one)[0], attempt) for one in each]
+        needs = [one.get(f"{name}_mb", one.get(name)) for one in found]  # sizes in megabytes, not in words
         return sum(needs) if name == "runtime" else max(needs)
 
     return find

@@ -1,5 +1,6 @@
 """Many short videos: packs of them share jobs, with the same results as if they did not."""
 
+import ast
 import json
 import shutil
 
@@ -75,6 +76,24 @@ def test_a_failure_names_each_video(packed, run_snakemake, tmp_path):
         assert f"(log: logs/ingest/{video}.log)" in outcome.output
     assert "Traceback" not in outcome.output
     assert "WorkflowError" not in outcome.output
+
+
+def test_what_a_profile_says_of_a_rule_holds_for_its_packs(run_snakemake, tmp_path, tiny):
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results/packs.json").write_text(json.dumps([["sim_00", "sim_01", "sim_02"]]))
+    said = ["mem_mb=90+10*int(wildcards.get('video','sim_00')[-1:])", "slurm_partition=long", "runtime=7"]
+    options = ["--set-resources", *(f"draw_video:{each}" for each in said), "--default-resources", "account=lab"]
+    target = "results/example/simulated/sim_01.mp4"
+    outcome = run_snakemake(tmp_path, target, "--cores", "1", "--benchmark-extended", *options, config=tiny)
+    assert outcome.status == 0, outcome.output
+    head, line = (tmp_path / "benchmarks/jobs/packs/draw_video_0.tsv").read_text().splitlines()
+    resources = ast.literal_eval(dict(zip(head.split("\t"), line.split("\t"), strict=True))["resources"])
+    assert {name: resources[name] for name in ("mem_mb", "slurm_partition", "runtime", "account")} == {
+        "mem_mb": 110,  # what the last of the three needs
+        "slurm_partition": "long",
+        "runtime": 7,
+        "account": "lab",
+    }
 
 
 def test_several_hundred_videos_have_their_packs_and_a_new_one_is_alone(run_snakemake, project):
