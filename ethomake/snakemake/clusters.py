@@ -7,10 +7,9 @@ overrides nothing but what the interface of executors has (snakemake-interface-e
 
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
-from snakemake.persistence import PersistenceBase
 from snakemake.workflow import Workflow
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
@@ -123,27 +122,3 @@ def patient(plugin: type[RemoteExecutor]) -> type[RemoteExecutor]:
             slurm.forget_run(self.run_uuid)
 
     return Executor
-
-
-def keep_records_in_jobs() -> None:
-    """Let a job on a cluster write down how its results were made: whoever submitted it may be gone when it ends.
-
-    Snakemake leaves that to the process that submits, and would take such results for complete, but know nothing of
-    their settings: no later change of them would count.
-
-    Raises:
-        InputError: if this version of Snakemake writes its records otherwise.
-    """
-    replace(PersistenceBase, "finished", ("self", "job"), _with_record)
-
-
-def _with_record(finish: Callable) -> Callable:
-    async def finished(self: Any, job: Any) -> None:
-        settings = self.dag.workflow.remote_execution_settings
-        before, settings.immediate_submit = settings.immediate_submit, self.dag.workflow.local_exec
-        try:
-            await finish(self, job)
-        finally:
-            settings.immediate_submit = before
-
-    return finished

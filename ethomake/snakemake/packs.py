@@ -186,18 +186,14 @@ def _inputs_of(stage: Rule, jobs: Sequence[Values]) -> Callable:
 
 
 def _outputs_of(stage: Rule, jobs: Sequence[Values]) -> Iterator[AnnotatedString]:
-    """The outputs of some jobs; a label of the report, which has a wildcard, as it is for the job.
-
-    Manifests, which come last in a rule and are asked for most often, come first here: to find out who makes a file,
-    Snakemake compares it with one after another.
-    """
-    for file in reversed(stage.output):
-        pattern = strip_wildcard_constraints(file)
-        for values in jobs:
-            flags = dict(file.flags)
+    """The outputs of some jobs; a label of the report, which has a wildcard, as it is for the job."""
+    patterns = [(strip_wildcard_constraints(file), file.flags) for file in stage.output]
+    for values in jobs:
+        for pattern, flags in patterns:
             if "report" in flags:
-                labels = {key: text.format(**values) for key, text in (flags["report"].labels or {}).items()}
-                flags["report"] = flags["report"]._replace(labels=labels)
+                entry = flags["report"]
+                labels = {key: text.format(**values) for key, text in (entry.labels or {}).items()}
+                flags = flags | {"report": entry._replace(labels=labels)}
             yield _with_flags(apply_wildcards(pattern, values), flags)
 
 
@@ -274,10 +270,11 @@ def find_producers_at_once() -> None:
     Raises:
         InputError: if this version of Snakemake asks otherwise.
     """
-    replace(Rule, "is_producer", ("self", "requested_output"), _looking_up)
+    replace(Rule, "is_producer", ("self", "requested_output"), looking_up)
 
 
-def _looking_up(ask: Callable) -> Callable:
+def looking_up(ask: Callable) -> Callable:
+    """A method that does what `ask` does, but at once for rules without wildcards."""
     known: dict[str, frozenset[str]] = {}
 
     def is_producer(self: Rule, requested_output: str) -> bool:
