@@ -211,7 +211,7 @@ def _summed(stage: Rule, jobs: Sequence[Values], name: str) -> Callable:
     def find(wildcards: Wildcards, attempt: int) -> Any:
         each = [Wildcards(fromdict=values) for values in jobs]
         found = [stage.expand_resources(one, stage.expand_input(one)[0], attempt) for one in each]
-        needs = [one.get(f"{name}_mb", one.get(name)) for one in found]  # sizes in megabytes, not in words
+        needs: list[Any] = [one.get(f"{name}_mb", one.get(name)) for one in found]  # sizes in megabytes, not in words
         return sum(needs) if name == "runtime" else max(needs)
 
     return find

@@ -49,9 +49,8 @@ class Estimates:
 
     def gpus_of(self, rule: str) -> int:
         """How many GPUs a job of a rule is given. A machine without one says `gpu=0` among its resources."""
-        asked = self.workflow.get_rule(rule).resources.get("gpu") if self.workflow.is_rule(rule) else None
-        most = known(self.workflow.global_resources).get("gpu")
-        return int(asked.constrain(most).value or 0) if asked else 0
+        asked = known(self.workflow.get_rule(rule).resources).get("gpu") if self.workflow.is_rule(rule) else None
+        return int(asked.constrain(self.workflow.global_resources.get("gpu")).value or 0) if asked else 0
 
     def threads_of(self, rule: str) -> Any:
         """How many threads a job of a rule is given."""
