@@ -20,7 +20,8 @@ from snakemake.rules import Rule
 from snakemake.workflow import Workflow
 
 from ethomake.files import short_digest
-from ethomake.scheduling.packs import Member, Pack
+from ethomake.project.load import Project
+from ethomake.scheduling.packs import Member, Pack, plan_packs, read_packs
 from ethomake.snakemake.replace import replace
 from ethomake.snakemake.resources import Estimates
 
@@ -55,6 +56,19 @@ class PackRule:
     pack: Callable
     settings: Callable
     message: str
+
+
+def find(project: Project) -> list[list[str]]:
+    """Return which videos share their jobs; none where there are few. Those that were done already stay as they were.
+
+    Raises:
+        InputError: if the file of earlier packs is damaged, or the environment asks for impossible packs.
+    """
+    earlier = read_packs()
+    paths = {name: video.path for name, video in project.videos.items()}
+    done = [name for name in project.videos if Path(f"results/ingest/{name}/video.json").is_file()]
+    parts = {name: part for part, names in project.main.split.parts.items() for name in names}
+    return plan_packs(paths, parts, earlier, done)
 
 
 def shared(packs: Sequence[Sequence[str]], videos: Iterable[str]) -> dict[int, list[str]]:

@@ -7,9 +7,29 @@ from typing import Any
 from snakemake.iocontainers import Wildcards
 from snakemake.workflow import Workflow
 
+from ethomake.project.load import Project
 from ethomake.scheduling.costs import jobs_of, price, table
-from ethomake.scheduling.resources import Experiment, memory_to_ask, minutes_to_ask, need
+from ethomake.scheduling.resources import (
+    Experiment,
+    count_frames,
+    count_megabytes,
+    memory_to_ask,
+    minutes_to_ask,
+    need,
+)
 from ethomake.snakemake.known import known
+
+
+def experiment_of(project: Project) -> Experiment:
+    """Return what the estimates of a project follow from; frames are exact once a video is ingested."""
+    settings, videos = project.main.settings, project.videos
+    drawn = settings["simulated"]["seconds"] * settings["simulated"]["fps"]
+    otherwise = {"otherwise": drawn} if settings["example"] == "simulated" else {}
+
+    def frames(name: str) -> int:
+        return count_frames(f"results/ingest/{name}/frames.npy", videos[name].path, **otherwise)
+
+    return Experiment(project.runs, frames, lambda name: count_megabytes(videos[name].path), list(videos))
 
 
 class Estimates:
