@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from ethomake.files import write_whole
 
@@ -22,7 +24,7 @@ PALETTE = (
 INK, MUTED, FAINT, UNSCORED = "#1f2328", "#6b7280", "#e5e7eb", "#eceef1"
 BACKGROUND = "#9aa0a6"
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib: the same figure on every machine
     "font.size": 9,
@@ -54,9 +56,8 @@ def style():
 
 def new_figure(width: float, height: float) -> Figure:
     """A figure of its own, in inches; no global state of pyplot."""
-    figure = Figure(figsize=(width, height), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(width, height), facecolor="white", layout=ConstrainedLayoutEngine(w_pad=0.07, h_pad=0.07))
     FigureCanvasAgg(figure)
-    figure.get_layout_engine().set(w_pad=0.07, h_pad=0.07)
     return figure
 
 

@@ -63,7 +63,7 @@ def job(snakemake: Job, script: str | Path | None = None) -> Iterator[None]:
     with bound_to(os.environ.get("ETHOMAKE_RUN", "")), _logged(Path(snakemake.log[0])), _in_one_line(snakemake):
         if line := slurm_job():
             logger.info(line)
-        begun = begin_record(snakemake, script or sys.modules["__main__"].__file__)
+        begun = begin_record(snakemake, script or sys.modules["__main__"].__file__ or sys.argv[0])
         yield
         if begun:
             write_record(begun, messages.remembered())

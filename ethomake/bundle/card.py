@@ -139,8 +139,9 @@ def _limits(content: Mapping[str, Any], metrics: Mapping[str, Any] | None) -> st
     train = content["trained_on"]["train"]["behaviors"]
     if few := [name for name in content["behaviors"] if train[name]["positive_frames"] < FEW]:
         limits.append(f"Learned from fewer than {FEW:,} frames: {', '.join(map(escape, few))}.")
+    tested, chance = (metrics["behaviors"], metrics["chance"]["behaviors"]) if metrics else ({}, {})
     for name in content["behaviors"] if metrics else ():
-        own, level = metrics["behaviors"][name], metrics["chance"]["behaviors"].get(name, {}).get("f1", {}).get("p95")
+        own, level = tested[name], chance.get(name, {}).get("f1", {}).get("p95")
         if own["f1"] is None:
             limits.append(f"{escape(name)}: not tested, no test video shows it.")
         elif level is not None and own["f1"] <= level:

@@ -97,7 +97,7 @@ def _read_manifest(folder: Path, where: str) -> dict[str, Any]:
 
 @cache
 def _validator() -> jsonschema.Draft202012Validator:
-    schema = (files(__package__) / "bundle.schema.yaml").read_text(encoding="utf-8")
+    schema = (files("ethomake.bundle") / "bundle.schema.yaml").read_text(encoding="utf-8")
     return jsonschema.Draft202012Validator(yaml.safe_load(schema))
 
 

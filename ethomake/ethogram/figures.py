@@ -142,7 +142,7 @@ def _draw_rows(
 def _draw_bouts(axes: Axes, on: np.ndarray, edges: np.ndarray, y: float, height: float, color: str) -> None:
     bouts = find_bouts(on)
     if len(bouts) < MANY_BOUTS:
-        spans = [(edges[start], edges[stop] - edges[start]) for start, stop in bouts]
+        spans = [(float(edges[start]), float(edges[stop] - edges[start])) for start, stop in bouts]
         # The thin edge keeps a bout visible that is narrower than a pixel.
         axes.broken_barh(spans, (y, height), facecolor=color, edgecolor=color, linewidth=0.35)
         return
@@ -161,7 +161,7 @@ def _unscored_spans(unscored: np.ndarray, edges: np.ndarray) -> list[tuple[float
     if len(places) >= MANY_BOUTS:
         places = find_bouts(share_of_time(unscored, edges, COLUMNS) > 0.5)
         edges = np.linspace(edges[0], edges[-1], COLUMNS + 1)
-    return [(edges[start], edges[stop] - edges[start]) for start, stop in places]
+    return [(float(edges[start]), float(edges[stop] - edges[start])) for start, stop in places]
 
 
 def share_of_time(on: np.ndarray, edges: np.ndarray, columns: int) -> np.ndarray:

@@ -100,7 +100,7 @@ def write_predictions(path: str | Path, behaviors: Sequence[str], predictions: P
     """Write frame, time, probabilities (6 decimals), decisions and background (no behavior on) of each frame."""
     header = io.StringIO()
     csv.writer(header, lineterminator="\n").writerow(prediction_columns(behaviors))
-    background = ~predictions.decisions.any(axis=1)
+    background = ~np.asarray(predictions.decisions.any(axis=1))
     k = len(behaviors)
     row = "%d,%.6f" + ",%.6f" * k + ",%d" * (k + 1) + "\n"
     with write_whole(path) as part, part.open("w", encoding="utf-8", newline="\n") as file:
@@ -161,9 +161,15 @@ def read_bouts(path: str | Path) -> list[Bout]:
     """
     return [
         Bout(
-            *(row[name] for name in BOUT_COLUMNS[:3]),
-            *(int(row[name]) for name in BOUT_COLUMNS[3:5]),
-            *(float(row[name]) for name in BOUT_COLUMNS[5:]),
+            video=row["video"],
+            subject=row["subject"],
+            behavior=row["behavior"],
+            start_frame=int(row["start_frame"]),
+            stop_frame=int(row["stop_frame"]),
+            start_s=float(row["start_s"]),
+            stop_s=float(row["stop_s"]),
+            duration_s=float(row["duration_s"]),
+            mean_probability=float(row["mean_probability"]),
         )
         for row in read_table(path, BOUT_COLUMNS)
     ]

@@ -124,7 +124,8 @@ def evaluate(
     labels, decisions, probabilities = _pool(videos, len(behaviors))
     write_table(folder / "precision_recall.csv", CURVE_COLUMNS, _curves(labels, probabilities, behaviors))
     write_table(folder / "calibration.csv", CALIBRATION_COLUMNS, _calibrations(labels, probabilities, behaviors))
-    known = (labels >= 0).any(axis=0)  # a behavior that no test video is scored for would leave no frame to count
+    # a behavior that no test video is scored for would leave no frame to count
+    known = np.asarray((labels >= 0).any(axis=0))
     names = [*(name for name, scored in zip(behaviors, known, strict=True) if scored), BACKGROUND]
     matrix = confusion_matrix(labels[:, known], decisions[:, known])
     write_table(

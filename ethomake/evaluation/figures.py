@@ -174,7 +174,9 @@ def _plain() -> dict:
 
 def _edges_of_grid(panels: Sequence[Axes]) -> list[tuple[bool, bool]]:
     """For each panel: is it the first of its row, is no panel below it."""
-    columns = panels[0].get_gridspec().ncols
+    grid = panels[0].get_gridspec()
+    assert grid is not None, "panels stand in a grid"
+    columns = grid.ncols
     return [(i % columns == 0, i + columns >= len(panels)) for i in range(len(panels))]
 
 

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import h5py
 import numpy as np
@@ -38,17 +39,18 @@ class Poses:
 def read_analysis(path: str | Path) -> Poses:
     """Read a SLEAP analysis file (`tracks` of shape (tracks, 2, nodes, frames)), the first two tracks."""
     with h5py.File(path) as file:
-        nodes = [name.decode() for name in file["node_names"][:]]
-        return Poses(nodes, fill_gaps(file["tracks"][:2].transpose(0, 3, 2, 1)))
+        nodes = [name.decode() for name in _dataset(file, "node_names")[:]]
+        return Poses(nodes, fill_gaps(_dataset(file, "tracks")[:2].transpose(0, 3, 2, 1)))
 
 
 def read_slp(path: str | Path) -> Poses:
     """Read a SLEAP project file (HDF5: `frames` list instances, which list points), the first two tracks."""
     with h5py.File(path) as file:
-        skeleton = json.loads(file["metadata"].attrs["json"])
+        skeleton = json.loads(cast("str | bytes", file["metadata"].attrs["json"]))
         nodes = [skeleton["nodes"][node["id"]]["name"] for node in skeleton["skeletons"][0]["nodes"]]
-        frames, instances = file["frames"][:], file["instances"][:]
-        points = file["pred_points"][:] if len(file["pred_points"]) else file["points"][:]
+        frames, instances = _dataset(file, "frames")[:], _dataset(file, "instances")[:]
+        predicted = _dataset(file, "pred_points")
+        points = predicted[:] if len(predicted) else _dataset(file, "points")[:]
     frame_of = np.repeat(
         frames["frame_idx"].astype(int), (frames["instance_id_end"] - frames["instance_id_start"]).astype(int)
     )
@@ -59,6 +61,18 @@ def read_slp(path: str | Path) -> Poses:
             start, stop = int(instance["point_id_start"]), int(instance["point_id_end"])
             tracked[instance["track"], frame] = xy[start:stop]
     return Poses(nodes, fill_gaps(tracked))
+
+
+def _dataset(file: h5py.File, name: str) -> h5py.Dataset:
+    """A dataset of a file of SLEAP.
+
+    Raises:
+        ValueError: if something else has that name.
+    """
+    found = file[name]
+    if not isinstance(found, h5py.Dataset):
+        raise ValueError(f"{file.filename}: {name} is no dataset; export the file from SLEAP again")
+    return found
 
 
 def fill_gaps(points: np.ndarray) -> np.ndarray:

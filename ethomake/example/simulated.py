@@ -204,7 +204,9 @@ def move(random: np.random.Generator, *, frames: int, fps: float) -> Track:
 def choose_look(random: np.random.Generator, size: int) -> Look:
     """Choose an animal and a cage."""
     floor = np.array([168.0, 156.0, 138.0]) * random.uniform(0.9, 1.1) + random.uniform(-6, 6, 3)
-    bedding = sum(_clouds(random, size, grain * size / 96, amount) for grain, amount in ((9, 9), (3, 8), (1.2, 6)))
+    grains = ((9, 9), (3, 8), (1.2, 6))
+    clouds = [_clouds(random, size, grain * size / 96, amount) for grain, amount in grains]
+    bedding = sum(clouds, np.zeros((size, size)))
     return Look(
         scale=float(random.uniform(1.1, 1.25)),
         coat=np.array([84.0, 72.0, 62.0]) * random.uniform(0.85, 1.15) + random.uniform(-5, 5, 3),
@@ -368,7 +370,7 @@ def _clouds(random: np.random.Generator, size: int, grain: float, deviation: flo
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / grain) ** 2)
     texture = random.standard_normal((size + 2 * reach, size + 2 * reach))
     for axis in (0, 1):
-        texture = np.apply_along_axis(np.convolve, axis, texture, kernel, "valid")
+        texture = np.apply_along_axis(lambda line: np.convolve(line, kernel, "valid"), axis, texture)
     return deviation * texture / (kernel**2).sum()
 
 

@@ -19,6 +19,7 @@ def read_grey(path: str | Path, *, height: int, width: int) -> Iterator[np.ndarr
             stdout=subprocess.PIPE,
             stderr=errors,
         )
+        assert process.stdout is not None, "it is a pipe"
         try:
             while content := process.stdout.read(height * width):
                 yield np.frombuffer(content, np.uint8).reshape(height, width)
@@ -58,9 +59,15 @@ def write_h264(
             stdin=subprocess.PIPE,
             stderr=errors,
         )
+        pipe = process.stdin
+        assert pipe is not None, "it is a pipe"
+
+        def write(frame: np.ndarray) -> None:
+            pipe.write(np.ascontiguousarray(frame, np.uint8))
+
         try:
-            yield lambda frame: process.stdin.write(np.ascontiguousarray(frame, np.uint8))
-            process.stdin.close()
+            yield write
+            pipe.close()
             status = process.wait()
         except BaseException:
             process.kill()

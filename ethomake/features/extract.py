@@ -104,6 +104,8 @@ def extract_features(
         fusion: "average" of the logits as in the paper, or "weighted", motion 1.5 to spatial 1.
         precision: "auto", "float32" or "bfloat16".
     """
+    if motion_weights is not None and flow_weights is None:
+        raise InputError("the motion stream needs the weights of a flow network; give `flow_weights`")
     device = choose_device()
     dtype = choose_precision(precision, device)
     given = {"spatial": spatial_weights, "motion": motion_weights}
@@ -206,9 +208,10 @@ def describe_block(
 
 
 def _motion(
-    block: Block, stream: FrozenStream, generator: FlowGenerator, reuse: bool
+    block: Block, stream: FrozenStream, generator: FlowGenerator | None, reuse: bool
 ) -> Iterator[tuple[torch.Tensor, ...]]:
     """Features and logits of the frames of a block from their stacks of optic flow, in batches."""
+    assert generator is not None, "the motion stream comes with a flow network"
     for stacks in frame_stacks(generator, block, reuse, stream.batches.size):
         yield from stream.batches.run(partial(_see_stacks, stream, stacks), len(stacks))
 

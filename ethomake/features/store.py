@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import zarr
+from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from ethomake.errors import InputError
 from ethomake.files import content_digest, read_json
 
 CHUNK = 5120  # rows of a chunk
 # zstd makes features about 10 % smaller; without crc32c a flipped bit on the disk would go unnoticed
-CODECS = {"compressors": [zarr.codecs.ZstdCodec(level=1), zarr.codecs.Crc32cCodec()]}
+COMPRESSORS = [ZstdCodec(level=1), Crc32cCodec()]
 DAMAGE = (ValueError, RuntimeError, OSError)  # what the codecs say of a damaged chunk
 
 
@@ -34,7 +35,7 @@ def create_features(path: str | Path, frames: int, widths: dict[str, tuple[int, 
             dtype=dtype,
             fill_value=float("nan"),
             dimension_names=("frame", "feature" if dtype == "float16" else "behavior"),
-            **CODECS,
+            compressors=COMPRESSORS,
         )
     return group
 
@@ -51,12 +52,25 @@ def open_features(manifest: str | Path) -> tuple[dict[str, Any], zarr.Group]:
     try:
         group = zarr.open_group(store, mode="r")
         # by name: Snakemake leaves a file in the directory, which a listing would warn of
-        shapes = {name: list(group[name].shape) for name in facts["arrays"]}
+        shapes = {name: list(array_of(group, name).shape) for name in facts["arrays"]}
     except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{store}: not a readable feature store ({error}); remove it and run again") from None
     if shapes != facts["arrays"]:
         raise InputError(f"{store}: holds {shapes}, its manifest says {facts['arrays']}; remove both and run again")
     return facts, group
+
+
+def array_of(group: zarr.Group, name: str) -> zarr.Array:
+    """An array of a store.
+
+    Raises:
+        KeyError: if nothing has that name.
+        TypeError: if it is the name of a group.
+    """
+    found = group[name]
+    if not isinstance(found, zarr.Array):
+        raise TypeError(f"{name} is no array")
+    return found
 
 
 class FeatureReader:
@@ -79,7 +93,7 @@ class FeatureReader:
         if missing := [name for name in names if name not in facts["arrays"]]:
             raise InputError(f"{manifest}: has no features of the stream {missing[0]}; extract the features again")
         self._manifest = manifest
-        self._arrays = [self._group[name] for name in names]
+        self._arrays = [array_of(self._group, name) for name in names]
         self._step = max(1, self._arrays[0].chunks[0])
         self._chunks: dict[int, list[np.ndarray]] = {}  # by first row, one of each stream
         self.shape = (self._arrays[0].shape[0], sum(array.shape[1] for array in self._arrays))
@@ -104,7 +118,7 @@ class FeatureReader:
     def _read(self, begin: int) -> list[np.ndarray]:
         """The chunk of each stream whose first row is `begin`."""
         try:
-            chunk = [array[begin : begin + self._step] for array in self._arrays]
+            chunk = [np.asarray(array[begin : begin + self._step]) for array in self._arrays]
         except DAMAGE as error:
             raise InputError(f"{self._group.store_path}: damaged ({error}); remove it and run again") from None
         if not all((right := np.isfinite(values).all(axis=1)).all() for values in chunk):
@@ -160,12 +174,12 @@ def layout_digest(store: str | Path) -> str:
 def find_damage(group: zarr.Group, chunks: dict[str, list[str]]) -> Iterator[str]:
     """Compare chunks with the digests of each array's first chunks, and say which are not the same, in words."""
     for name, digests in sorted(chunks.items()):
-        array = group[name]
+        array = array_of(group, name)
         frames, step = array.shape[0], array.chunks[0]
         for number, digest in enumerate(digests):
             start, stop = number * step, min((number + 1) * step, frames)
             try:
-                same = chunk_digest(array[start:stop]) == digest  # where a chunk is missing Zarr gives NaN
+                same = chunk_digest(np.asarray(array[start:stop])) == digest  # where a chunk is missing Zarr gives NaN
             except DAMAGE as error:
                 yield f"rows {start} to {stop - 1} of {name} cannot be read ({error})"
             else:

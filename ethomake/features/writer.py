@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import zarr
 
-from ethomake.features.store import chunk_digest, create_features, find_damage, layout_digest
+from ethomake.features.store import array_of, chunk_digest, create_features, find_damage, layout_digest
 from ethomake.files import read_json, remove, write_json, write_whole
 
 
@@ -31,16 +31,17 @@ class FeatureWriter:
         self.frames, self.widths, self.identity = frames, widths, identity
         self._store = Path(folder) / "features.zarr"
         self._record = Path(folder) / "complete.json"
-        self.chunks: dict[str, list[str]] | None = self._read_record()
-        if self.chunks is None:
+        chunks = self._read_record()
+        if chunks is None:
             remove(folder)
             create_features(self._store, frames, widths)
-            self.chunks = {name: [] for name in sorted(widths)}
+            chunks = {name: [] for name in sorted(widths)}
+        self.chunks: dict[str, list[str]] = chunks
         self.layout = layout_digest(self._store)
         self._group = zarr.open_group(self._store, mode="r+")
         self._waiting: dict[str, list[np.ndarray]] = {name: [] for name in self.chunks}
         first = next(iter(self.chunks))
-        self._step = self._group[first].chunks[0]
+        self._step = array_of(self._group, first).chunks[0]
         self.rows = min(frames, len(self.chunks[first]) * self._step)
 
     def append(self, values: dict[str, np.ndarray]) -> None:
@@ -52,7 +53,7 @@ class FeatureWriter:
             return
         for name, parts in self._waiting.items():
             rows = np.concatenate(parts)
-            self._group[name][self.rows : stop] = rows
+            array_of(self._group, name)[self.rows : stop] = rows
             self.chunks[name].append(chunk_digest(rows))
             parts.clear()
         self.rows = stop

@@ -66,7 +66,7 @@ def shrink(images: Tensor, size: Sequence[int]) -> Tensor:
     if (height * size[0], width * size[1]) == tuple(images.shape[-2:]):
         flat = F.avg_pool2d(flat, (height, width))
     else:
-        flat = F.adaptive_avg_pool2d(flat, tuple(size))
+        flat = F.adaptive_avg_pool2d(flat, (size[0], size[1]))
     return flat.unflatten(0, images.shape[:2])
 
 

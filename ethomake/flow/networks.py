@@ -6,6 +6,8 @@ own resolution; flow i points from frame i to frame i + 1. Height and width must
 `multiple_of`. Their records are in `ethomake.flow.registry`. Layer shapes: DeepEthogram (eLife 2021;10:e63377).
 """
 
+from typing import TypeVar
+
 import torch
 from torch import Tensor, nn
 
@@ -13,6 +15,8 @@ from ethomake.errors import InputError
 from ethomake.flow.registry import FLOW_NETWORKS
 
 SLOPE = 0.1  # of every LeakyReLU
+
+Upsampling = TypeVar("Upsampling", nn.ConvTranspose2d, nn.ConvTranspose3d)
 
 
 def conv(inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Sequential:
@@ -35,7 +39,7 @@ def predict(inputs: int, outputs: int) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, 3, 1, 1, bias=False)
 
 
-def double(flow: nn.ConvTranspose2d | nn.ConvTranspose3d) -> nn.ConvTranspose2d | nn.ConvTranspose3d:
+def double(flow: Upsampling) -> Upsampling:
     """Start a learned 4x4 stride 2 flow upsampling as bilinear interpolation that doubles the values.
 
     A displacement of one pixel is one of two pixels at twice the resolution.
@@ -43,7 +47,8 @@ def double(flow: nn.ConvTranspose2d | nn.ConvTranspose3d) -> nn.ConvTranspose2d 
     line = torch.tensor([0.25, 0.75, 0.75, 0.25])
     with torch.no_grad():
         flow.weight.zero_()
-        flow.bias.zero_()
+        if flow.bias is not None:
+            flow.bias.zero_()
         for channel in range(flow.in_channels):
             kernel = flow.weight[channel, channel]
             if kernel.ndim == 3:

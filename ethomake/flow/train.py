@@ -59,7 +59,8 @@ def train_flow(plan: TrainingPlan, weights: str | Path, history: str | Path) -> 
 
     def load(chosen: np.ndarray, rng: np.random.Generator) -> tuple[torch.Tensor, ...]:
         n, own = len(chosen), parallel.own(len(chosen))
-        clips, inside = pool.windows(*places[chosen[own]].T, FRAMES)
+        videos, frames = places[chosen[own]].T
+        clips, inside = pool.windows(videos, frames, FRAMES)
         return clips, inside, draw_colors(changes, n, rng)[own], draw_rotations(changes, n, rng)[own]
 
     def prepare(batch: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -125,4 +126,5 @@ def _validation_clips(manifests: Sequence[str | Path], batch: int) -> list[tuple
     pool = FramePool(manifests, budget=0)
     places = _all_places(pool)
     chosen = places[np.unique(np.linspace(0, len(places) - 1, VALIDATION_WINDOWS).astype(int))]
-    return [pool.windows(*chosen[i : i + batch].T, FRAMES) for i in range(0, len(chosen), batch)]
+    batches = [chosen[i : i + batch] for i in range(0, len(chosen), batch)]
+    return [pool.windows(part[:, 0], part[:, 1], FRAMES) for part in batches]

@@ -15,7 +15,7 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 import numpy as np
 
@@ -92,6 +92,7 @@ class FrameStream:
                 (Path(scratch) / "log.txt").open("w+b") as log,
                 subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, bufsize=0) as process,
             ):
+                assert process.stdout is not None, "it is a pipe"
                 _widen(process.stdout)
                 try:
                     while _read_full(process.stdout, buffer):
@@ -230,7 +231,7 @@ def _light(source: Source) -> bool:
     return source.height * source.width <= _LIGHT_PIXELS and frame_bytes <= _LIGHT_BYTES
 
 
-def _widen(pipe: BinaryIO) -> None:
+def _widen(pipe: IO[bytes]) -> None:
     """Let a pipe hold several frames, so that ffmpeg need not wait while one of them is encoded; Linux only."""
     with suppress(OSError, AttributeError):  # a user may have only so many bytes in pipes: then it stays as it is
         fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE)
@@ -272,6 +273,7 @@ def _decode_leniently(source: Source) -> tuple[np.ndarray, list[int]]:
         suspects, warned = [], False
         command = [*command[:1], "-debug_ts", *command[1:], "-f", "null", "-"]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+            assert process.stderr is not None, "it is a pipe"
             for raw in process.stderr:
                 line = raw.decode("utf-8", "replace")
                 if "corrupt decoded frame" in line or "CRC mismatch" in line:

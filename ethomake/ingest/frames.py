@@ -12,9 +12,8 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from io import BufferedWriter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 import simplejpeg
@@ -175,8 +174,9 @@ class FrameStore:
         return {**self.__dict__, "_file": None}
 
     def __del__(self):
-        if getattr(self, "_file", None) is not None:
-            os.close(self._file)
+        file = getattr(self, "_file", None)
+        if file is not None:
+            os.close(file)
 
 
 class FrameWriter:
@@ -191,7 +191,7 @@ class FrameWriter:
         total: how many frames there will be.
     """
 
-    def __init__(self, file: BufferedWriter, quality: int, total: int):
+    def __init__(self, file: BinaryIO, quality: int, total: int):
         self.file, self.quality = file, quality
         self._every = max(1, total // LOOKED_AT)
         self._good = 0
@@ -270,7 +270,7 @@ def _decode_on_gpu(
         # It writes on a stream of its own that waits for no other, and may be given memory that work still to be done
         # here reads (seen by others: github.com/pytorch/vision/issues/9606). So that is done first.
         torch.cuda.current_stream(device).synchronize()
-        pictures = torch.stack(decode_jpeg(data, mode=ImageReadMode.GRAY, device=device))
+        pictures = torch.stack(list(decode_jpeg(data, mode=ImageReadMode.GRAY, device=device)))
         return torch.nn.functional.pad(pictures, border).expand(-1, 3, -1, -1).contiguous()
     except (ImportError, RuntimeError, ValueError):  # not built for it; no memory; no JPEG, which the CPU will tell
         return None

@@ -61,7 +61,7 @@ def ingest_video(
     origin = probe(source)
     box = _check_crop(crop, origin, video)
     size = (box[3], box[2]) if box else (origin.height, origin.width)
-    content = content_box(size, tuple(image_size), keep_aspect)
+    content = content_box(size, (image_size[0], image_size[1]), keep_aspect)
     view = View(box, (content[3], content[2]))
     logger.info(f"{video}: {origin.codec}, {origin.width}x{origin.height}, {origin.packets} frames")
 

@@ -154,6 +154,7 @@ def _ffmpeg(command: list[str]) -> Iterator[tuple[Iterable[str], BinaryIO]]:
     with tempfile.TemporaryFile() as log, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log) as process:
 
         def table() -> Iterator[str]:
+            assert process.stdout is not None, "it is a pipe"
             for line in process.stdout:
                 yield line.decode("utf-8", "replace").rstrip("\n")
             process.wait()
@@ -181,7 +182,7 @@ def _packets(table: Iterable[str]) -> tuple[Fraction, np.ndarray, np.ndarray, np
         elif line and not line.startswith("#"):
             for column, value in zip((dts, pts, flags), _packet(line), strict=True):
                 column.append(value)
-    return time_base, *(np.array(column) for column in (dts, pts, flags))
+    return time_base, np.array(dts), np.array(pts), np.array(flags)
 
 
 def _packet(line: str) -> tuple[int, int, int]:

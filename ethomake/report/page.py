@@ -91,7 +91,7 @@ def render(template: str, **values: Any) -> str:
         values: what it shows. A name that it uses and that is not given is an error, not an empty place.
     """
     environment = Environment(
-        loader=FunctionLoader(lambda name: files(__package__).joinpath(name).read_text(encoding="utf-8")),
+        loader=FunctionLoader(lambda name: files("ethomake.report").joinpath(name).read_text(encoding="utf-8")),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -16,6 +16,9 @@ CHUNK = 1024  # frames a forward pass gives at inference: faster than few or man
 class SequenceModel(nn.Module):
     """A sequence network behind a standardization of its features with the statistics of the training videos."""
 
+    mean: torch.Tensor
+    std: torch.Tensor
+
     def __init__(self, network: str, inputs: int, outputs: int, settings: dict[str, Any]):
         super().__init__()
         self.network = build_sequence_network(network, inputs, outputs, settings)

@@ -6,7 +6,7 @@ video's own: windows that overlap by `2 * reach` give each frame the same predic
 are in `ethomake.sequence.registry`.
 """
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -50,7 +50,17 @@ class GaussianMixture(nn.Module):
         return attention @ self.bumps()
 
 
-class TGM(nn.Module):
+class SequenceNetwork(nn.Module):
+    """What all of these networks have.
+
+    Attributes:
+        reach: frames on each side that an output depends on.
+    """
+
+    reach: int
+
+
+class TGM(SequenceNetwork):
     """Temporal Gaussian mixture model, as in DeepEthogram (eLife 2021;10:e63377).
 
     Each feature is smoothed over time by all layers, the largest of the last layer's channels is taken, and the mean of
@@ -71,7 +81,7 @@ class TGM(nn.Module):
 
     def kernel(self) -> Tensor:
         """All layers as one: (channels, 2 * reach + 1)."""
-        first, *others = (layer.kernels() for layer in self.layers)
+        first, *others = (cast(GaussianMixture, layer).kernels() for layer in self.layers)
         folded = first[:, 0]
         for kernels in others:
             length = kernels.shape[-1]
@@ -131,7 +141,7 @@ class DilatedBlock(nn.Module):
         return x + self.dropout(self.mix(F.relu(self.dilated(x))))
 
 
-class TCN(nn.Module):
+class TCN(SequenceNetwork):
     """Residual convolutions of `filter_length` frames with dilations 1, 2, 4, ..., one for each of `layers`.
 
     `reach` is (filter_length - 1) / 2 * (2 ** layers - 1): 49 frames on each side for 3 layers of length 15.
@@ -150,12 +160,14 @@ class TCN(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """(B, T, D) -> (B, T, K)."""
         dropout, mix = self.enter
+        assert isinstance(mix, nn.Conv1d)
+        assert mix.bias is not None
         # The 1x1 convolution as a matrix product, which reads the features as they lie: half the time.
         entered = mix.weight[..., 0] @ dropout(features).transpose(1, 2) + mix.bias[:, None]
         return self.leave(self.blocks(entered)).transpose(1, 2)
 
 
-def build_sequence_network(name: str, inputs: int, outputs: int, settings: dict[str, Any]) -> nn.Module:
+def build_sequence_network(name: str, inputs: int, outputs: int, settings: dict[str, Any]) -> SequenceNetwork:
     """A new sequence network.
 
     Args:

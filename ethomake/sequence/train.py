@@ -71,7 +71,7 @@ def train_sequence(plan: TrainingPlan, streams: list[str], weights: str | Path, 
         return [scored[i : i + schedule.batch] for i in range(0, len(scored), schedule.batch)][:steps]
 
     def load(places: np.ndarray, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        windows = [_cut(*train_set[video], start, window) for video, start in places]
+        windows = [_cut(*train_set[int(video)], start, window) for video, start in places]
         return torch.stack([features for features, _ in windows]), torch.stack([values for _, values in windows])
 
     def loss(batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:

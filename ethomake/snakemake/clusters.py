@@ -19,6 +19,7 @@ from ethomake import workplace
 from ethomake.errors import InputError
 from ethomake.failures import MISTAKE, STOPPED, read_failure
 from ethomake.scheduling import slurm
+from ethomake.snakemake.known import known
 from ethomake.snakemake.replace import replace
 from ethomake.snakemake.stop import note, stop
 
@@ -34,7 +35,7 @@ LOOKS |= {"list-untracked", "lp", "lt", "lu", "print-compilation", "report", "ru
 def wait_for_earlier_jobs(workflow: Workflow) -> None:
     """Wait for what a killed run has left on a cluster, before Snakemake looks at what is there and what is not."""
     asked = {word.lstrip("-").partition("=")[0] for word in sys.argv if word.startswith("--")}
-    if workflow.output_settings.dryrun or asked & LOOKS or workplace.is_locked():
+    if known(workflow.output_settings).dryrun or asked & LOOKS or workplace.is_locked():
         return
     try:
         slurm.settle_runs(note)
@@ -67,6 +68,8 @@ def patient(plugin: type[RemoteExecutor]) -> type[RemoteExecutor]:
     """The executor of the plugin for SLURM, but patient with SLURM and not with mistakes."""
 
     class Executor(plugin):
+        run_uuid: str  # the plugin's
+
         def __post_init__(self) -> None:
             self.over = False
             self.one_at_a_time = threading.Lock()
@@ -103,11 +106,15 @@ def patient(plugin: type[RemoteExecutor]) -> type[RemoteExecutor]:
             self.reported.add(id(job_info))
             super().report_job_success(job_info)
 
-        async def check_active_jobs(self, active_jobs: list[SubmittedJobInfo]) -> AsyncIterator[SubmittedJobInfo]:
+        # The interface declares a coroutine that gives a generator; Snakemake and the plugin have an async generator.
+        async def check_active_jobs(  # pyright: ignore[reportIncompatibleMethodOverride]
+            self, active_jobs: list[SubmittedJobInfo]
+        ) -> AsyncIterator[SubmittedJobInfo]:
             """Ask again later for jobs of which SLURM has told nothing; the plugin would forget them."""
             self.reported.clear()
             waiting = set()
-            async for job_info in super().check_active_jobs(active_jobs):
+            check: Any = super().check_active_jobs  # pyright: ignore[reportAbstractUsage]
+            async for job_info in check(active_jobs):
                 waiting.add(id(job_info))
                 yield job_info
             for job_info in active_jobs:

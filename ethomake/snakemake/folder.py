@@ -9,13 +9,14 @@ from ethomake import workplace
 from ethomake.errors import InputError
 from ethomake.failures import failure_of, forget_failure
 from ethomake.provenance.versions import version_notes
+from ethomake.snakemake.known import known
 from ethomake.snakemake.stop import note, stop
 
 
 def prepare_folder(workflow: Workflow) -> None:
     """See to the folder before Snakemake looks at what is there; a dry run leaves it as it is."""
     try:
-        if workflow.output_settings.dryrun:
+        if known(workflow.output_settings).dryrun:
             workplace.find_records()
             return
         workplace.check_results()
@@ -49,13 +50,13 @@ def each_video(job: Any) -> Iterator[Any]:
 
 def discard_checkpoints(workflow: Workflow) -> None:
     """Remove the states that jobs have kept, now that Snakemake knows their results."""
-    jobs = [one for job in workflow.dag.jobs for one in each_video(job)]
+    jobs = [one for job in known(workflow.dag).jobs for one in each_video(job)]
     kept = (job.params.get("checkpoint") for job in jobs)
     workplace.discard(path for path in kept if path)
 
 
 def forget_failures(workflow: Workflow) -> None:
     """Remove what jobs that are about to run have told of their failures in an earlier run."""
-    for job in workflow.dag.needrun_jobs():
+    for job in known(workflow.dag).needrun_jobs():
         for log in job.log:
             forget_failure(log)

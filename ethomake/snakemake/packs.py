@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from snakemake.io import AnnotatedString, apply_wildcards, strip_wildcard_constraints
 from snakemake.iocontainers import InputFiles, OutputFiles, Wildcards
@@ -27,7 +27,7 @@ from ethomake.snakemake.resources import Estimates
 
 NAME = "[A-Za-z0-9_-]"  # what the names of videos are made of
 
-Values = Mapping[str, str]
+Values = dict[str, str]
 """The wildcards of one job."""
 
 
@@ -139,7 +139,7 @@ def _jobs_of(
     for value in others[other] if other else [""]:
         for number, names in packs.items():
             for kind, videos in [("", list(names))] if kinds is None else _by_kind(names, kinds):
-                jobs = [{"video": video} | ({other: value} if other else {}) for video in videos]
+                jobs: list[Values] = [{"video": video} | ({other: value} if other else {}) for video in videos]
                 yield "_".join([stage.name, *filter(None, (value, kind)), str(number)]), videos, jobs
 
 
@@ -164,7 +164,7 @@ def _pack_rule(
         resources=_resources_of(workflow, stage, jobs, estimates),
         pack=_pack_of(workflow, stage, jobs),
         settings=_settings_of(stage, jobs),
-        message=stage.message.replace("{wildcards.video}", f"{len(videos)} videos from {videos[0]} on"),
+        message=cast("str", stage.message).replace("{wildcards.video}", f"{len(videos)} videos from {videos[0]} on"),
     )
 
 
@@ -199,7 +199,7 @@ def _outputs_of(stage: Rule, jobs: Sequence[Values]) -> Iterator[AnnotatedString
 
 def _resources_of(workflow: Workflow, stage: Rule, jobs: Sequence[Values], estimates: Estimates) -> dict[str, Any]:
     """The resources of a rule for all of some jobs, with what a profile or the command line says of the rule."""
-    _, written = stage.ruleinfo.resources or ((), {})
+    _, written = cast("Any", stage.ruleinfo).resources or ((), {})
     elsewhere = Resources.from_mapping(workflow.resource_settings.overwrite_resources.get(stage.name, {}))
     ours = {name: value for name, value in written.items() if _as_kept(name, value) not in elsewhere}
     found = {
@@ -221,7 +221,7 @@ def _summed(stage: Rule, jobs: Sequence[Values], name: str) -> Callable:
     def find(wildcards: Wildcards, attempt: int) -> Any:
         each = [Wildcards(fromdict=values) for values in jobs]
         found = [stage.expand_resources(one, stage.expand_input(one)[0], attempt) for one in each]
-        needs = [one.get(f"{name}_mb", one.get(name)) for one in found]  # sizes in megabytes, not in words
+        needs: list[Any] = [one.get(f"{name}_mb", one.get(name)) for one in found]  # sizes in megabytes, not in words
         return sum(needs) if name == "runtime" else max(needs)
 
     return find
@@ -229,7 +229,7 @@ def _summed(stage: Rule, jobs: Sequence[Values], name: str) -> Callable:
 
 def _pack_of(workflow: Workflow, stage: Rule, jobs: Sequence[Values]) -> Callable:
     """A param: some jobs. Snakemake does not look into it to find out what is outdated: see `_settings_of`."""
-    script = Path(workflow.basedir) / "workflow" / "scripts" / Path(stage.script).name
+    script = Path(workflow.basedir) / "workflow" / "scripts" / Path(cast("str", stage.script)).name
     pack = Pack(str(script), lambda: (_member_of(stage, values) for values in jobs))
     return lambda wildcards: pack
 
@@ -240,7 +240,7 @@ def _member_of(stage: Rule, values: Values) -> Member:
     source, output = stage.expand_input(wildcards)[0], stage.expand_output(wildcards)[0]
     return Member(
         stage.name,
-        message=stage.message.format(wildcards=wildcards),
+        message=cast("str", stage.message).format(wildcards=wildcards),
         log=[str(file) for file in stage.expand_log(wildcards)],
         input=InputFiles(source, plainstr=True),
         output=OutputFiles(output, plainstr=True),

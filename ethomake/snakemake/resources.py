@@ -17,6 +17,7 @@ from ethomake.scheduling.resources import (
     minutes_to_ask,
     need,
 )
+from ethomake.snakemake.known import known
 
 
 def experiment_of(project: Project) -> Experiment:
@@ -68,12 +69,12 @@ class Estimates:
 
     def gpus_of(self, rule: str) -> int:
         """How many GPUs a job of a rule is given. A machine without one says `gpu=0` among its resources."""
-        asked = self.workflow.get_rule(rule).resources.get("gpu") if self.workflow.is_rule(rule) else None
-        return (asked.constrain(self.workflow.global_resources.get("gpu")).value or 0) if asked else 0
+        asked = known(self.workflow.get_rule(rule).resources).get("gpu") if self.workflow.is_rule(rule) else None
+        return int(asked.constrain(self.workflow.global_resources.get("gpu")).value or 0) if asked else 0
 
     def threads_of(self, rule: str) -> Any:
         """How many threads a job of a rule is given."""
-        return self.workflow.get_rule(rule).resources["_cores"].value
+        return known(self.workflow.get_rule(rule).resources)["_cores"].value
 
     def cost_table(self, packs: Sequence[Sequence[str]]) -> str:
         """What all jobs of the project cost, as they are: with the rules and packs there are, threads and GPUs."""

@@ -215,7 +215,7 @@ def fill_flow_cache(track: Path, pool: FramePool, places: np.ndarray, generator:
     with track.open("r+b" if done else "wb") as file, Progress(len(places) - done, "optic flow", "window") as progress:
         file.seek(done * bytes_each)
         blocks = np.split(places[done:], range(BLOCK, len(places) - done, BLOCK))
-        for clips, inside in prefetch(pool.windows(*block.T, FRAMES) for block in blocks if len(block)):
+        for clips, inside in prefetch(pool.windows(block[:, 0], block[:, 1], FRAMES) for block in blocks if len(block)):
             rows = torch.arange(clips.shape[0] * FRAMES).view(-1, FRAMES)
             for flows in window_flows(generator, clips.flatten(0, 1), inside.flatten(), rows):
                 file.write(flows.cpu().numpy().tobytes())

@@ -1,6 +1,10 @@
 """The first convolution of a backbone, for images of other than three channels."""
 
+from typing import cast
+
 from torch import nn
+
+_Pair = tuple[int, int]
 
 
 def widen(convolution: nn.Conv2d, channels: int) -> nn.Conv2d:
@@ -10,9 +14,9 @@ def widen(convolution: nn.Conv2d, channels: int) -> nn.Conv2d:
     new = nn.Conv2d(
         channels,
         convolution.out_channels,
-        convolution.kernel_size,
-        convolution.stride,
-        convolution.padding,
+        cast(_Pair, convolution.kernel_size),
+        cast(_Pair, convolution.stride),
+        cast(_Pair, convolution.padding),
         bias=False,
     )
     nn.init.kaiming_normal_(new.weight, mode="fan_out", nonlinearity="relu")

@@ -3,9 +3,10 @@
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
+from torch import nn
 
 from ethomake.errors import InputError
 from ethomake.files import remove
@@ -64,7 +65,7 @@ def train_stream(
     precision = choose_precision(settings["precision"], device, model, image_width(plan.train[0]))
     objective = Objective(train_set.labels, plan.exclusive, settings, device)
     with torch.no_grad():
-        model.head[-1].bias.copy_(head_bias(objective.positives, objective.negatives))
+        cast(nn.Linear, model.head[-1]).bias.copy_(head_bias(objective.positives, objective.negatives))
     network = parallel.replicate(model)
     logger.info(f"{stream}: {settings['network']}, {len(train_set)} labelled frames, {describe(device, precision)}")
 

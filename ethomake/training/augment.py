@@ -101,11 +101,11 @@ def _clip_by_clip(change: Callable[..., torch.Tensor], *parts: torch.Tensor) -> 
     """On a CPU, `change` one clip after another: what is made on the way stays in the caches; on a GPU all at once."""
     if parts[0].device.type != "cpu":
         return change(*parts)
-    out = None
-    for i in range(len(parts[0])):
-        changed = change(*(part[i : i + 1] for part in parts))
-        out = changed.new_empty((len(parts[0]), *changed.shape[1:])) if out is None else out
-        out[i] = changed[0]
+    first = change(*(part[:1] for part in parts))
+    out = first.new_empty((len(parts[0]), *first.shape[1:]))
+    out[:1] = first
+    for i in range(1, len(out)):
+        out[i] = change(*(part[i : i + 1] for part in parts))[0]
     return out
 
 

@@ -2,6 +2,7 @@
 
 import math
 import os
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
@@ -10,6 +11,8 @@ from torch import nn
 from ethomake.errors import InputError
 from ethomake.messages import remember
 from ethomake.training.gpus import claim_gpus, count_gpus
+
+Model = TypeVar("Model", bound=nn.Module)
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -91,9 +94,10 @@ def autocast(device: torch.device, precision: torch.dtype) -> torch.autocast:
     return torch.autocast(device.type, precision, enabled=precision != torch.float32)
 
 
-def place(model: nn.Module, device: torch.device) -> nn.Module:
+def place(model: Model, device: torch.device) -> Model:
     """Move a 2D or a 3D network to a device, its weights laid out with channels last, which is what is fast."""
-    return model.to(device, memory_format=torch.channels_last_3d if is_volumetric(model) else torch.channels_last)
+    layout = torch.channels_last_3d if is_volumetric(model) else torch.channels_last
+    return model.to(device).to(memory_format=layout)
 
 
 def describe(device: torch.device, precision: torch.dtype) -> str:

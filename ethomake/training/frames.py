@@ -80,11 +80,11 @@ class FramePool:
         rows = (self.first[videos][:, None] + wanted).reshape(-1)
         if self.decoded is None:
             distinct, places = np.unique(rows, return_inverse=True)
-            frames, places = self._decode(distinct), torch.from_numpy(places)
+            images, places = self._decode(distinct), torch.from_numpy(places)
         else:
-            frames, places = self.decoded, torch.from_numpy(rows)
+            images, places = self.decoded, torch.from_numpy(rows)
         # five times as fast as to index
-        return frames.index_select(0, places).view(*wanted.shape, 3, *self.size), torch.from_numpy(inside)
+        return images.index_select(0, places).view(*wanted.shape, 3, *self.size), torch.from_numpy(inside)
 
     def _decode(self, rows: np.ndarray) -> torch.Tensor:
         """Frames by their number in the pool, ascending, uint8 (n, 3, H, W)."""
@@ -127,9 +127,9 @@ def normalize(clips: torch.Tensor, inside: torch.Tensor, mean: Sequence[float], 
         clips: float values 0..1, (N, frames, 3, H, W).
         inside: bool (N, frames).
     """
-    mean, std = (_channels(tuple(map(float, values)), clips.dtype, clips.device) for values in (mean, std))
+    center, spread = (_channels(tuple(map(float, values)), clips.dtype, clips.device) for values in (mean, std))
     inside = inside.to(clips)[:, :, None, None, None]
-    return (clips * (inside / std)).add_(inside * (-mean / std))  # two passes over the clips
+    return (clips * (inside / spread)).add_(inside * (-center / spread))  # two passes over the clips
 
 
 def normalize_frames(

@@ -8,6 +8,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 from torch.fx.experimental.optimization import fuse
+from torch.fx.proxy import TraceError
 
 from ethomake.training.device import place
 from ethomake.training.weights import freeze
@@ -26,7 +27,7 @@ def for_inference(network: nn.Module, device: torch.device, precision: torch.dty
     """
     try:
         folded = fuse(network.eval())
-    except (torch.fx.proxy.TraceError, TypeError, ValueError):
+    except (TraceError, TypeError, ValueError):
         folded = copy.deepcopy(network.eval())
     if device.type == "cpu":
         use_winograd(folded)

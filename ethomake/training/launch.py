@@ -155,7 +155,8 @@ def _cause(failures: dict[int, ProcessFailure], folder: Path, processes: int) ->
     others = {number: each.exitcode for number, each in failures.items() if each.exitcode != -signal.SIGTERM}
     if not others:
         return TransientError("the processes were ended from outside; what is done so far is kept: run again to go on")
-    number = min(others, key=others.get)  # who fell to a signal has its number, negative; who lost connection has 1
+    status_of = others.__getitem__
+    number = min(others, key=status_of)  # who fell to a signal has its number, negative; who lost connection has 1
     name = f"process {number + 1} of {processes}"
     if others[number] == -signal.SIGKILL:
         return TransientError(

@@ -129,18 +129,26 @@ def replicate(model: nn.Module) -> nn.Module:
     return DistributedDataParallel(model, broadcast_buffers=False, find_unused_parameters=True)
 
 
-def _drop(module: nn.Dropout, x: torch.Tensor) -> torch.Tensor:
+def _drop(module: nn.Dropout, input: torch.Tensor) -> torch.Tensor:
     """Dropout of this process's share of a batch: drawn for all of the batch, as one process would."""
     if not module.training:
-        return x
-    kept = F.dropout(x.new_ones((_State.samples, *x.shape[1:])), module.p)
-    return x * kept[own(_State.samples)]
+        return input
+    kept = F.dropout(input.new_ones((_State.samples, *input.shape[1:])), module.p)
+    return input * kept[own(_State.samples)]
 
 
-def _normalize(module: _BatchNorm, x: torch.Tensor) -> torch.Tensor:
+def _normalize(module: _BatchNorm, input: torch.Tensor) -> torch.Tensor:
     """BatchNorm with the mean and variance over the samples of all processes."""
+    x = input
     if not module.training:
         return _BatchNorm.forward(module, x)
+    if (
+        module.num_batches_tracked is None
+        or module.running_mean is None
+        or module.running_var is None
+        or module.momentum is None
+    ):
+        raise ValueError("a BatchNorm without running statistics cannot be trained by several processes")
     values, axes = x.to(module.weight.dtype), [axis for axis in range(x.ndim) if axis != 1]
     shape = [-1 if axis == 1 else 1 for axis in range(x.ndim)]
     count = _Sum.apply(values.new_tensor(float(x.numel() // x.shape[1])))
@@ -165,5 +173,5 @@ class _Sum(torch.autograd.Function):
         return x
 
     @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
-        return _Sum.forward(ctx, gradient)
+    def backward(ctx: Any, *gradients: torch.Tensor) -> torch.Tensor:
+        return _Sum.forward(ctx, *gradients)

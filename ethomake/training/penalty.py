@@ -25,10 +25,12 @@ class Penalty:
     def add(self) -> None:
         """Add it to the gradients of the loss."""
         # torch's functions on lists have no public names; on a GPU they start one kernel where a loop starts hundreds.
-        pairs = [(p, s) for p, s in zip(self.old, self.start, strict=True) if p.grad is not None]
-        if pairs:
-            old, start = zip(*pairs, strict=True)
-            torch._foreach_add_([p.grad for p in old], torch._foreach_sub(old, start), alpha=self.alpha)
-        new = [p for p in self.new if p.grad is not None]
+        old = [(p.grad, p, s) for p, s in zip(self.old, self.start, strict=True) if p.grad is not None]
+        if old:
+            gradients, weights, start = zip(*old, strict=True)
+            pull = torch._foreach_sub(weights, start)  # pyright: ignore[reportPrivateImportUsage]
+            torch._foreach_add_(gradients, pull, alpha=self.alpha)  # pyright: ignore[reportPrivateImportUsage]
+        new = [(p.grad, p) for p in self.new if p.grad is not None]
         if new:
-            torch._foreach_add_([p.grad for p in new], new, alpha=self.beta)
+            gradients, weights = zip(*new, strict=True)
+            torch._foreach_add_(gradients, weights, alpha=self.beta)  # pyright: ignore[reportPrivateImportUsage]

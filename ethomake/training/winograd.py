@@ -8,6 +8,8 @@ another order: float32 differs by rounding, bfloat16 rounds twice instead of onc
 oneDNN, which computes convolutions on processors, does not do this for bfloat16; cuDNN chooses among its own ways.
 """
 
+from typing import TypeGuard
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -59,7 +61,7 @@ class WinogradConv(nn.Module):
         return self.convolve(rows, self.weights[number], bias, padding=self.padding)
 
 
-def suits(module: nn.Module) -> bool:
+def suits(module: nn.Module) -> TypeGuard[nn.Conv2d | nn.Conv3d]:
     """Whether a module is a convolution that gains: of so many channels that products outweigh adding up rows."""
     return (
         isinstance(module, nn.Conv2d | nn.Conv3d)

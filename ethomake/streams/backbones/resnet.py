@@ -21,5 +21,6 @@ def resnet50(channels: int) -> tuple[nn.Module, int]:
 def _without_classifier(make: Callable[..., models.ResNet], channels: int) -> tuple[nn.Module, int]:
     network = make(weights=None)
     width = network.fc.in_features
-    network.conv1, network.fc = widen(network.conv1, channels), nn.Identity()
+    network.conv1 = widen(network.conv1, channels)
+    network.register_module("fc", nn.Identity())
     return network, width

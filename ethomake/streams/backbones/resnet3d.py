@@ -34,6 +34,11 @@ class ResNet3D34(nn.Module):
     Keys are named as in torchvision's ResNets, as public 3D weights are.
     """
 
+    layer1: nn.Sequential
+    layer2: nn.Sequential
+    layer3: nn.Sequential
+    layer4: nn.Sequential
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv3d(channels, 64, 7, (1, 2, 2), 3, bias=False)
