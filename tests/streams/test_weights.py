@@ -199,7 +199,7 @@ def test_torchvision_weights_out_of_reach(monkeypatch, error):
         raise error
 
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", fail)
-    with pytest.raises(InputError, match=r"IMAGENET1K_V1: could not be fetched from .*\.pth.*; fetch that file else"):
+    with pytest.raises(InputError, match=r"IMAGENET1K_V1: could not be downloaded from .*\.pth.*; download that"):
         load_pretrained(build_stream("resnet18", "spatial", 2), "IMAGENET1K_V1")
 
 
