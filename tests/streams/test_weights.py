@@ -15,7 +15,7 @@ SHARED = Path(__file__).parents[2].parent / "shared" / "weights" / "mobilenet_v2
 
 @pytest.fixture(scope="module")
 def resnet18(tmp_path_factory):
-    """A file as torchvision's are, with its classifier."""
+    """Write a weights file like torchvision's, including the classifier."""
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("weights") / "resnet18.pth"
     torch.save(models.resnet18(weights=None).state_dict(), path)
