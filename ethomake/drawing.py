@@ -17,7 +17,7 @@ PALETTE = (
     *("#332288", "#999933", "#882255", "#44AA99", "#AA4499", "#117733", "#DDCC77", "#CC6677"),  # Paul Tol, muted
     *("#6699CC", "#661100", "#888888", "#B8A500", "#004488", "#000000"),
 )
-"""The first six are distinguishable with any kind of color vision; beyond, every row also has its name."""
+"""Told apart with any kind of color vision up to six; beyond, every row also has its name."""
 
 INK, MUTED, FAINT, UNSCORED = "#1f2328", "#6b7280", "#e5e7eb", "#eceef1"
 BACKGROUND = "#9aa0a6"

@@ -13,7 +13,7 @@ from typing import Any
 from tqdm import tqdm
 
 NOTE = 25
-"""A level between INFO and WARNING: users should know, but need not worry."""
+"""A level between INFO and WARNING: what a user should know, and nothing to worry about."""
 
 logging.addLevelName(NOTE, "NOTE")
 
