@@ -116,7 +116,7 @@ class FrameStream:
         if failed or broken:
             raise Damage(broken or error or "decoding failed")
         if count != self.source.packets:
-            raise Damage(f"{count} frames came out of {self.source.packets} packets")
+            raise Damage(f"{self.source.packets} packets gave {count} frames")
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def diagnose(source: Source, damage: str) -> Diagnosis:
     decoded = int(np.minimum(came, counts)[~suspect].sum())
 
     if source.packets_lost and source.counted:
-        raise InputError(unplaceable + "nothing tells where the lost frames were; re-encode it")
+        raise InputError(unplaceable + "the positions of the lost frames are unknown; re-encode it")
     # The largest difference between file order and presentation order: among the last so many frames there may be gaps.
     reach = np.abs(np.argsort(np.argsort(order)) - np.arange(len(order))).max()
     lost = np.zeros(len(stamps), dtype=np.int64)  # frames lost before each

@@ -144,7 +144,7 @@ class FrameStore:
                 else:
                     picture[:] = simplejpeg.decode_jpeg(jpegs[place])
             except ValueError as error:
-                reason = f"frame {int(indices[place])} is no JPEG any more ({error})"
+                reason = f"frame {int(indices[place])} is not a valid JPEG ({error})"
                 raise InputError(f"{self._frames}: {reason}; delete the folder and run ingest again") from None
 
         with ThreadPoolExecutor(threads) if threads > 1 else nullcontext() as pool:

@@ -328,7 +328,7 @@ def test_lost_packets_that_nothing_can_place_are_refused(encode):
     data[middle : middle + 8] = bytes(8)
     path.write_bytes(data)
     source = probe(path)
-    with pytest.raises(InputError, match="cannot be marked, since nothing tells where the lost frames were"):
+    with pytest.raises(InputError, match="cannot be marked, since the positions of the lost frames are unknown"):
         diagnose(source, source.damage)
 
 

@@ -141,7 +141,7 @@ def test_a_frame_that_is_no_jpeg_any_more_is_named(store, tmp_path):
     data[start : start + 2] = b"no"
     (tmp_path / "frames.mjpeg").write_bytes(data)
     store.read([2, 4])
-    with pytest.raises(InputError, match=r"frames.mjpeg: frame 3 is no JPEG any more .*; delete the folder"):
+    with pytest.raises(InputError, match=r"frames.mjpeg: frame 3 is not a valid JPEG .*; delete the folder"):
         store.read([2, 3])
 
 

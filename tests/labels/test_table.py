@@ -69,7 +69,7 @@ def test_all_spellings_give_the_same_labels(tmp_path, text):
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
-        ("frame,walk\n0,1\n1,2\n", ["line 3", "'walk'", "'2'", "write 1 (on), 0 (off) or -1"]),
+        ("frame,walk\n0,1\n1,2\n", ["line 3", "'walk'", "'2'", "write 1 (present), 0 (absent) or -1"]),
         ("frame,walk\n0,1\n1,x\n", ["line 3", "'walk'", "'x'"]),
         ("frame,walk\n0,1\n1,\n", ["line 3", "'walk'", "nothing"]),
         ("frame,walk\n0,nan\n", ["line 2", "'nan'"]),
