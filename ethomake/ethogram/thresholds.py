@@ -96,7 +96,7 @@ def whole_lengths(labels: np.ndarray, edges: np.ndarray, value: int) -> np.ndarr
 
 
 def shortest(lengths: np.ndarray) -> float:
-    """Return the length in seconds below which a bout (or gap) counts as noise: the 1st percentile of the labelled ones.
+    """Return the length in seconds below which a bout (or gap) counts as noise: the 1st percentile of those labelled.
 
     With fewer than 100 lengths, the smallest observed one lies above the 1st percentile, and as a minimum it would
     remove true bouts in other videos. Then a lower tolerance limit is used if it is smaller: the length that, for
