@@ -1,4 +1,4 @@
-"""A bundle that is not whole is refused in one line."""
+"""An incomplete bundle is refused with a one-line error."""
 
 import json
 import subprocess
