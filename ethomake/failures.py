@@ -56,7 +56,7 @@ def failure_of(error: Exception, results: str | Path = "results", batch: int | N
 
 
 def _of_the_machine(error: Exception, results: str | Path, batch: int | None) -> str | None:
-    """Return in one line what the machine lacks (memory, disk space, a file, access), or None if nothing known."""
+    """Return in one line what the machine lacks (memory, disk space, a file, access), or None if nothing is known."""
     if _is_about_memory(error):
         where = "the GPU's memory" if _is_about_gpu(error) else "the memory of this machine"
         smaller = f"make `batch` smaller (it is {batch})" if batch else "let fewer jobs run at once (--cores)"

@@ -86,7 +86,7 @@ def rank(probabilities: np.ndarray) -> Ranking:
 
 
 def ranked_counts(ranking: Ranking, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return counts of positive and negative frames up to each step: float64 (S,) each; `labels` (N,) may be -1."""
+    """Return counts of positive and negative frames up to each step: float64 (S,) each; `labels` (N,) may hold -1."""
     ordered = labels[ranking.order]
     return (
         np.cumsum(ordered == 1, dtype=float)[ranking.steps],
@@ -130,7 +130,7 @@ def precision_recall_curve(probabilities: np.ndarray, labels: np.ndarray) -> tup
 
 
 def calibration(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return mean probability, share labelled 1 (both NaN if empty) and frames of ten equal bins of probability."""
+    """Return mean probability, share labelled 1 (NaN if empty) and frames of ten bins of probability: (10,) each."""
     scored = labels >= 0
     probabilities, positive = probabilities[scored], labels[scored] == 1
     place = np.minimum((probabilities * BINS).astype(int), BINS - 1)
