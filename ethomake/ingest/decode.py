@@ -28,7 +28,7 @@ from ethomake.ingest.times import UNKNOWN
 _SCALING = "flags=bilinear+accurate_rnd+full_chroma_int+full_chroma_inp:sws_dither=none"
 _JPEG = "out_color_matrix=bt601:out_range=full"  # the color space of JPEG
 _EXPLODE = ("-err_detect", "crccheck+explode")
-_LIGHT_PIXELS, _LIGHT_BYTES = 320 * 240, 4096  # of a frame; with `threads` 2, one thread of the decoder took 8 to 11 % less time
+_LIGHT_PIXELS, _LIGHT_BYTES = 320 * 240, 4096  # of a frame; with 2 threads given, one took 8 to 11 % less time
 _PIPE = 1 << 20  # bytes of the pipe: how far ffmpeg can run ahead; Linux's default limit for unprivileged users
 
 
