@@ -1,4 +1,4 @@
-# The checked project and what several stages ask of it. No stage's own matters here.
+# The checked project, and functions that several stages use. What concerns one stage is in its own file.
 
 from functools import cache
 
@@ -19,7 +19,7 @@ def check_project():
 
 
 def find_packs():
-    """Which videos share their jobs; none where there are few. Those that were done already stay as they were."""
+    """Return which videos share their jobs; none if there are few videos. Videos that are done already stay alone."""
     try:
         earlier = read_packs()
         paths = {name: video.path for name, video in VIDEOS.items()}
@@ -31,7 +31,7 @@ def find_packs():
 
 PROJECT = check_project()
 RUNS = PROJECT.runs  # by name, main first
-SETTINGS = PROJECT.main.settings  # of which all runs have the same behaviors, and the same way to read videos
+SETTINGS = PROJECT.main.settings  # all runs have the same behaviors and settings of ingest
 VIDEOS = PROJECT.videos  # by name, in the table's order
 BEHAVIORS = SETTINGS["behaviors"]
 EXCLUSIVE = SETTINGS["exclusive"]
@@ -39,21 +39,21 @@ BUNDLE = read_bundle(SETTINGS["models"]) if SETTINGS["models"] != "none" else No
 LABELLED = [name for name, video in VIDEOS.items() if video.labels]
 PART_OF = {name: part for part, names in PROJECT.main.split.parts.items() for name in names}
 PACKS = find_packs()
-SHARED = packs.shared(PACKS, VIDEOS)  # by their numbers
+SHARED = packs.shared(PACKS, VIDEOS)  # packs by number
 workplace.bind_jobs()
 if workflow.deployment_settings.deployment_method:
     workplace.share_library()  # environments made by Snakemake have everything but ethomake itself
 
 
 def bundle_files():
-    """The files of the bundle that is made here."""
+    """Return the files of the bundle that is made here."""
     if BUNDLE:
-        stop(f"config: models = {BUNDLE.folder}: this project trains nothing to bundle; pass that folder on instead")
+        stop(f"config: models = {BUNDLE.folder}: this project trains nothing to bundle; share that folder instead")
     return list(rules.make_bundle.output)
 
 
 def keep_splits():
-    """Write down who trains, validates and tests, and who shares jobs: read again by the next run, and by jobs."""
+    """Write the splits and the packs: they are read again by the next run, and by jobs on a cluster."""
     write_packs(PACKS)
     for run in [] if BUNDLE else RUNS.values():
         seed, split = run.settings["seed"], run.split
@@ -75,41 +75,41 @@ wildcard_constraints:
 
 
 def video_of(wildcards):
-    """The table's row for the video of a job."""
+    """Return the row of the video table for the video of a job."""
     if wildcards.video not in VIDEOS:
         stop(f"{wildcards.video}: no video of this name in the video table")
     return VIDEOS[wildcards.video]
 
 
 def run_of(name):
-    """A run by its name."""
+    """Return a run by its name."""
     if name not in RUNS:
         stop(f"{name}: no run of this name; there is {', '.join(RUNS)}")
     return RUNS[name]
 
 
 def home(stage, run):
-    """The run under whose name the results of a stage lie."""
+    """Return the run whose folder has the results of a stage (see docs/runs.md)."""
     return PROJECT.homes[stage, run_of(run).name]
 
 
 def part_of(run, part):
-    """Names of the videos that train, validate or test in a run; of `flow.train` those of the flow network."""
+    """Return the names of the videos of a part in a run; `flow.train` is that of the flow network."""
     return runs.part_of(run_of(run).split, part)
 
 
 def at_home(stage, pattern):
-    """An input function: the file `pattern` names, at the home of the stage that makes it."""
+    """Return an input function: the file of `pattern`, at the home of the stage that makes it."""
     return lambda wildcards: pattern.format(**dict(wildcards.items()) | {"run": home(stage, wildcards.run)})
 
 
 def part_files(part, pattern, stage="ingest"):
-    """An input function: the file `pattern` names, of each video of a part, at the home of the stage that makes it."""
+    """Return an input function: the file of `pattern` for each video of a part, at the home of the stage."""
     return lambda wildcards: expand(pattern, video=part_of(wildcards.run, part), run=home(stage, wildcards.run))
 
 
 def stored_frames(part):
-    """An input function: the frame stores of a part. Ancient: video.json, beside them, says when they change."""
+    """Return an input function: the frame stores of a part. Ancient: video.json, beside them, says when they change."""
     files = "results/ingest/{video}/{file}"
     return lambda wildcards: ancient(
         expand(files, video=part_of(wildcards.run, part), file=["frames.mjpeg", "frames.npy"])
@@ -117,12 +117,12 @@ def stored_frames(part):
 
 
 def trained_on(*parts):
-    """A param: which videos are in some parts. Snakemake does not see a video move between two."""
+    """Return a param: the videos of some parts. Snakemake does not notice a video that moves between two."""
     return lambda wildcards: {part.removeprefix("flow."): part_of(wildcards.run, part) for part in parts}
 
 
 def weights_input(section):
-    """An input function: the file of weights that the config gives a section to start from, if it names one."""
+    """Return an input function: the file of weights that a section of the config starts from, if it names one."""
 
     def find(wildcards):
         weights = run_of(wildcards.run).settings[section]["weights"]
@@ -132,9 +132,9 @@ def weights_input(section):
 
 
 def settings_of(stage, section):
-    """A param: a section of the settings of a job's run, as far as a stage depends on it; or one value, such as the seed.
+    """Return a param: a section of the settings of a job's run, as far as a stage depends on it; or a value (`seed`).
 
-    `stage` is its name, or a function of the wildcards that gives it.
+    `stage` is its name, or a function of the wildcards that returns it.
     """
 
     def find(wildcards):
@@ -146,14 +146,14 @@ def settings_of(stage, section):
 
 @cache
 def code_of(script):
-    """What a script and the modules it imports do, as a param: an edit of them reruns the rule, a comment does not."""
+    """Return a param: the digest of a script and the modules it imports. A comment or a message does not change it."""
     return code_digest(ROOT / "workflow" / "scripts" / f"{script}.py")
 
 
 def checkpoint_of(stage, script):
-    """A param: where a job keeps its state. No output, so that it outlives a kill; named by settings and code.
+    """Return a param: where a job keeps its state. Not an output, so that it survives a kill; named by settings, code.
 
-    `stage` is its name, or a function of the wildcards that gives it.
+    `stage` is its name, or a function of the wildcards that returns it.
     """
 
     def find(wildcards):
@@ -167,7 +167,7 @@ def checkpoint_of(stage, script):
 
 
 def trained_models(run):
-    """(name, weights file) of each network that features are extracted with."""
+    """Return (name, weights file) of each network that extracts features."""
     streams = run_of(run).settings["streams"]
     names = ["flow"] if "motion" in streams["enabled"] else []
     names += [name for name in ("spatial", "motion") if name in streams["enabled"]]
@@ -181,22 +181,22 @@ def trained_models(run):
 
 
 def sequence_model(run):
-    """The weights that the features pass through next."""
+    """Return the weights file of the sequence model."""
     if BUNDLE:
         return "results/models/sequence.safetensors"
     return f"results/sequence/{home('sequence', run)}/weights.safetensors"
 
 
-# How probabilities are read.
+# The file of thresholds, by which probabilities become decisions.
 THRESHOLDS = "results/models/thresholds.json" if BUNDLE else "results/ethograms/{run}/thresholds.json"
 
-# What stands above the learning curves of each training.
+# The titles of the learning curves.
 TITLES = {"flow": "Flow network", "spatial": "Spatial stream", "motion": "Motion stream"}
 TITLES |= {"joint": "Both streams together", "sequence": "Sequence model"}
 
 
 def learning_curves(run):
-    """(title, curves figure) of each training; a bundle has none."""
+    """Return (title, figure of the curves) of each training; a bundle has none."""
     curves = []
     for stage, title in TITLES.items():
         if not BUNDLE and runs.STAGES[stage].is_used(run_of(run).settings):
@@ -206,34 +206,33 @@ def learning_curves(run):
 
 
 def curves_title(wildcards):
-    """What stands above a figure of learning curves."""
+    """Return the title of a figure of learning curves."""
     return next(title for stage, title in TITLES.items() if stage in wildcards.trained.split("/")[::2])
 
 
-# For tables and report: whose video it is.
+# For tables and report: the animal and group of each video.
 SUBJECTS = {name: {"subject": video.subject, "group": video.group} for name, video in VIDEOS.items()}
 
 
 def report_rows(wildcards):
-    """A param: whose each video is, and what part it has."""
+    """Return a param: name, part, subject and group of each video."""
     parts = run_of(wildcards.run).split.parts
     part_of = {name: part for part, names in parts.items() for name in names}
     return [{"video": name, "part": part_of.get(name, ""), **SUBJECTS[name]} for name in VIDEOS]
 
 
 def learned_from(run):
-    """What networks and thresholds are fitted on, where they are made here."""
+    """Return the videos that networks and thresholds are fitted on; none with a bundle."""
     parts = ("train", "validate", "flow.train", "flow.validate")
     return [] if BUNDLE else sorted({name for part in parts for name in part_of(run, part)})
 
 
-# What the evaluation makes; nothing where no video tests.
 def evaluation_of(run):
-    """The files of a run's evaluation."""
+    """Return the files of a run's evaluation; none if it has no test videos."""
     files = evaluation_files.FILES if part_of(run, "test") else []
     return expand("results/evaluation/{run}/{file}", run=home("evaluation", run), file=files)
 
 
 def ethograms_of(run, pattern):
-    """A file of a run's ethograms, for each video."""
+    """Return a file of a run's ethograms, for each video."""
     return expand("results/ethograms/{run}/" + pattern, run=home("ethogram", run), video=VIDEOS)

@@ -2,7 +2,7 @@
 
 
 def ethogram_settings(*keys):
-    """A param: some of the settings of decisions and figures."""
+    """Return a param: some of the settings of decisions and figures."""
 
     def find(wildcards):
         settings = run_of(wildcards.run).settings["ethogram"]
@@ -65,7 +65,7 @@ rule decide_behaviors:
         exclusive=EXCLUSIVE,
         settings=ethogram_settings("minimum_bout_s", "minimum_gap_s", "thresholds"),
     message:
-        "Deciding which behaviors are on in {wildcards.video}"
+        "Deciding which behaviors are present in {wildcards.video}"
     script:
         "../scripts/decide_behaviors.py"
 
@@ -131,7 +131,7 @@ rule summarize_bouts:
         behaviors=BEHAVIORS,
         table=SUBJECTS,
     message:
-        "Summing up the bouts of all videos"
+        "Summarizing the bouts of all videos"
     script:
         "../scripts/summarize_bouts.py"
 

@@ -1,9 +1,8 @@
-# What jobs ask of the machine: memory and time as ethomake/scheduling/resources.py estimates them, twice as much in each
-# new try.
+# Memory and time of jobs, as estimated by ethomake/scheduling/resources.py, and twice as much in each further attempt.
 
 
 def frames_of(name):
-    """Frames of a video: exactly, once it is ingested."""
+    """Return the number of frames of a video: an estimate until it is ingested."""
     drawn = SETTINGS["simulated"]["seconds"] * SETTINGS["simulated"]["fps"]
     otherwise = {"otherwise": drawn} if SETTINGS["example"] == "simulated" else {}
     return count_frames(f"results/ingest/{name}/frames.npy", VIDEOS[name].path, **otherwise)

@@ -2,12 +2,12 @@
 
 
 def stream_of(wildcards):
-    """The stage that the training of a stream is."""
+    """Return the stage of a stream's training, which has the stream's name."""
     return wildcards.stream
 
 
 def stream_settings(wildcards):
-    """A param: what the training of a stream depends on; how flow is computed matters to the motion stream alone."""
+    """Return a param: settings of a stream's training; how flow is computed matters to the motion stream alone."""
     taken = runs.stage_settings(wildcards.stream, run_of(wildcards.run).settings)
     return taken["streams"] | taken.get("flow", {})
 
