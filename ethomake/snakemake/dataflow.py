@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from snakemake.io import ancient, expand
-from snakemake.iocontainers import Wildcards
 
 from ethomake.bundle.read import Bundle
 from ethomake.evaluation import files as evaluation_files
@@ -23,6 +22,9 @@ from ethomake.project.splits import write_split
 from ethomake.project.videos import Video
 from ethomake.provenance.code import code_digest
 from ethomake.snakemake.stop import stop
+
+Wildcards = Any
+"""The wildcards of a job, `snakemake.iocontainers.Wildcards`: their values are attributes that no type checker knows."""
 
 StageName = str | Callable[[Wildcards], str]
 """The name of a stage, or a function of the wildcards that returns it."""
