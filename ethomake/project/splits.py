@@ -187,8 +187,8 @@ def check_split(
         if not frames["train"]:
             raise InputError(
                 f"behavior '{behavior}' is absent from all frames of the {len(parts['train'])} training videos: "
-                "label videos that show it, move one to train (column part of the video table), or take it out of behaviors in "
-                "config.yaml"
+                "label videos that show it, move one to train (column part of the video table), or take it out of "
+                "behaviors in config.yaml"
             )
         for name, lost in (("validate", "its threshold is a guess"), ("test", "it is not evaluated")):
             if parts[name] and not frames[name]:
