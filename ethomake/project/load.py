@@ -76,7 +76,7 @@ def load_project(
     if settings["models"] != "none":
         if changes:
             raise InputError(
-                "config: runs: with models nothing is trained, so runs cannot differ; remove them"
+                "config: runs: with models nothing is trained, so the results of runs could not differ; remove runs"
             )
         parts, notes = assign_without_training(videos, previous)
         split = Split(parts, {"train": [], "validate": []}, {})

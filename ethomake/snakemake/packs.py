@@ -1,10 +1,10 @@
 """The rules of packs: one job does for some short videos what a rule does for each of them.
 
 A rule that works on one video is written once, in workflow/rules, with a wildcard `video`. For a pack of videos a
-second rule is generated, without that wildcard: with the files of all videos, a param with the arguments of the script for
-each video, and one that is a digest of all params (Snakemake compares it with that of the last run). A constraint of
-the wildcard restricts the first rule to videos in no pack, so that no file has two rules. Planning time grows linearly
-with the number of files, so thousands of videos are no problem.
+second rule is generated, without that wildcard: with the files of all videos, a param with the arguments of the script
+for each video, and one that is a digest of all params (Snakemake compares it with that of the last run). A constraint
+of the wildcard restricts the first rule to videos in no pack, so that no file has two rules. Planning time grows
+linearly with the number of files, so thousands of videos are no problem.
 """
 
 import sys
