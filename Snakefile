@@ -15,19 +15,14 @@ from ethomake import workplace
 from ethomake.bundle.read import read_bundle
 from ethomake.errors import InputError
 from ethomake.evaluation import files as evaluation_files
-from ethomake.files import short_digest
-from ethomake.project import runs
 from ethomake.project.configfile import find_config_file
-from ethomake.project.load import load_project
-from ethomake.project.settings import is_weights_file, resolve_settings
-from ethomake.project.splits import write_split
-from ethomake.provenance.code import code_digest
-from ethomake.scheduling.packs import plan_packs, read_packs, write_packs
-from ethomake.scheduling.resources import Experiment, count_frames, count_megabytes
+from ethomake.project.load import open_project
+from ethomake.scheduling.packs import write_packs
 from ethomake.snakemake import begin, begin_on_node, packs
+from ethomake.snakemake.dataflow import DataFlow, curves_title, stream_of
 from ethomake.snakemake.explain import explain_in_words
 from ethomake.snakemake.folder import discard_checkpoints, forget_failures, tell_versions
-from ethomake.snakemake.resources import Estimates
+from ethomake.snakemake.resources import Estimates, experiment_of
 from ethomake.snakemake.stop import note, stop
 
 min_version("9.20")
@@ -56,7 +51,6 @@ if config.get("example") in ("flies", "simulated"):
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/resources.smk"
 include: "workflow/rules/example.smk"
 include: "workflow/rules/ingest.smk"
 include: "workflow/rules/labels.smk"
@@ -83,7 +77,8 @@ include: "workflow/rules/costs.smk"
 
 onstart:
     forget_failures(workflow)
-    keep_splits()
+    write_packs(PACKS)
+    DATA.keep_splits()
 
 
 onsuccess:

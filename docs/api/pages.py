@@ -14,7 +14,7 @@ SECTION = "API"  # of the navigation in mkdocs.yml
 
 
 def find_packages() -> dict[str, str]:
-    """Return the first paragraph of the docstring of each package, by its dotted name; the library itself comes first."""
+    """Return the first paragraph of the docstring of each package by its dotted name, the library itself first."""
     found = {}
     for path in sorted(LIBRARY.rglob("__init__.py"), key=lambda path: path.parent.parts):
         name = ".".join(path.parent.relative_to(LIBRARY.parent).parts)

@@ -70,7 +70,8 @@ def read_config(path: str | Path) -> dict[str, Any]:
         mend = "write 'key: value' with a blank after the colon, equal indentation, and text with : or # in quotes"
         if "\\t" in (error.problem or ""):
             mend = "indent with blanks and not with tabs"
-        raise InputError(f"{path} line {mark.line + 1}: not YAML ({where}{error.problem}); {mend}") from None
+        line = f" line {mark.line + 1}" if mark else ""
+        raise InputError(f"{path}{line}: not YAML ({where}{error.problem}); {mend}") from None
     except (yaml.YAMLError, error_types.YAMLError) as error:
         raise InputError(f"{path}: not YAML ({' '.join(str(error).split())}); save it as plain text") from None
     except RecursionError:

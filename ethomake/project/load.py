@@ -42,6 +42,25 @@ class Project:
         return find_homes(self.runs)
 
 
+def open_project(config: Mapping[str, Any], root: Path) -> Project:
+    """Check the project of a config, or the example that it asks for, which has a video table of its own.
+
+    Args:
+        config: what config.yaml, the overlay of an example and the command line say together.
+        root: the folder of the Snakefile.
+
+    Raises:
+        InputError: for the first mistake that is found, with the number of the others.
+    """
+    if config.get("example") == "simulated":
+        from ethomake.example.simulated import simulated_table
+
+        return load_project(config, rows=simulated_table(resolve_settings(config)["simulated"]))
+    if config.get("example") == "flies":
+        return load_project(config, table=root / "example" / "flies.csv")
+    return load_project(config)
+
+
 def load_project(
     config: Mapping[str, Any],
     *,
@@ -75,9 +94,7 @@ def load_project(
     previous = read_split(Path(splits, f"{MAIN}.json"))
     if settings["models"] != "none":
         if changes:
-            raise InputError(
-                "config: runs: with models nothing is trained, so the results of runs could not differ; remove runs"
-            )
+            raise InputError("config: runs: with models nothing is trained, so runs cannot differ; remove them")
         parts, notes = assign_without_training(videos, previous)
         split = Split(parts, {"train": [], "validate": []}, {})
         return Project(names, {MAIN: Run(MAIN, split, settings)}, tuple(notes))

@@ -4,7 +4,7 @@ import difflib
 import json
 import unicodedata
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import jsonschema
 
@@ -18,19 +18,19 @@ def explain_error(error: jsonschema.ValidationError) -> str:
     """Return one clause for one error of the config: key, value, reason."""
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path).lstrip(".")
     if error.validator == "additionalProperties":
-        known = error.schema.get("properties", {})
-        unknown = next(key for key in error.instance if key not in known)
+        known, instance = _schema_of(error).get("properties", {}), cast("dict[Any, Any]", error.instance)
+        unknown = next(key for key in instance if key not in known)
         key = f"{path}.{unknown}" if path else str(unknown)
         hint = _suggest_key(str(unknown), known)
-        if isinstance(unknown, int) and error.instance[unknown] is None:  # {learning_rate: 0,001} is read like this
+        if isinstance(unknown, int) and instance[unknown] is None:  # what {learning_rate: 0,001} becomes
             hint = "; write decimals with a point, as in 0.001"
-        return f"{key} = {show(error.instance[unknown])}: unknown key{hint}"
+        return f"{key} = {show(instance[unknown])}: unknown key{hint}"
     return f"{path} = {show(error.instance)}: {describe_violation(error)}"
 
 
 def describe_violation(error: jsonschema.ValidationError) -> str:
     """Return why a value is not allowed, in words."""
-    limit, schema = error.validator_value, error.schema
+    limit, schema = cast("Any", error.validator_value), _schema_of(error)
     hint = f" ({schema['expected']})" if "expected" in schema else ""
     match error.validator:
         case "type":
@@ -66,6 +66,11 @@ def describe_violation(error: jsonschema.ValidationError) -> str:
         case "anyOf":
             return schema["expected"] if hint else "must be auto or a number of at least 0"
     return error.message
+
+
+def _schema_of(error: jsonschema.ValidationError) -> Mapping[str, Any]:
+    """The part of a schema that a value breaks, by key; a part that is only true or false has none."""
+    return error.schema if isinstance(error.schema, Mapping) else {}
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

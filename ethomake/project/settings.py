@@ -51,11 +51,11 @@ def check_schema(config: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InputError: for unknown keys, wrong types and values out of range; the first, with the number of the others.
     """
-    config = _coerce(dict(config), load_schema("config"))
-    errors = sorted(validator("config").iter_errors(config), key=lambda error: list(map(str, error.path)))
+    coerced: dict[str, Any] = _coerce(dict(config), load_schema("config"))
+    errors = sorted(validator("config").iter_errors(coerced), key=lambda error: list(map(str, error.path)))
     if errors:
         raise InputError("config: " + explain_error(errors[0]) + count_others(len(errors) - 1, "key"))
-    return config
+    return coerced
 
 
 def _adopt_bundle(config: dict[str, Any]) -> dict[str, Any]:

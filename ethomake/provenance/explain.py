@@ -72,7 +72,7 @@ def explain(
     reasons = ["you asked for it"] if findings.forced else []
     if findings.parameters and before is None:
         reasons.append("its settings or the program have changed")
-    elif findings.parameters:
+    elif findings.parameters and before is not None:
         reasons += _parameter_changes(before["parameters"], parameters)
         if parameters.get("code", before["code"]["digest"]) != before["code"]["digest"]:
             reasons.append(_program_changes(before["code"]["modules"], modules()))
@@ -152,7 +152,7 @@ def _is_weights(path: str) -> bool:
 def _input_changes(before: Mapping[str, str], now: Sequence[str]) -> Iterator[str]:
     """Which videos, or other files, came or went."""
     for come, names in ((True, set(now) - set(before)), (False, set(before) - set(now))):
-        videos = {video for _, video in map(name_of, names)} - {None}
+        videos = {video for _, video in map(name_of, names) if video is not None}
         others = sorted(name for name in names if name_of(name)[1] is None)
         staying = {video for _, video in map(name_of, now if not come else before)}
         if moved := sorted(videos - staying):

@@ -6,7 +6,7 @@ Files are entities, jobs are activities, ethomake is the agent. https://www.w3.o
 import json
 import logging
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 from prov.model import PROV_TYPE, ProvActivity, ProvDocument, ProvEntity
@@ -30,7 +30,7 @@ def export_records(output: str | Path, records: Path = RECORDS) -> None:
     if not found:
         raise InputError(f"{records}: there are no records yet; run the workflow first: ./run snakemake")
     document = describe({path.relative_to(records).with_suffix("").as_posix(): each for path, each in found.items()})
-    content = json.loads(document.serialize(format="json"))
+    content = json.loads(cast("str", document.serialize(format="json")))
     write_text(output, json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
     logger.info(f"{output}: {len(found)} jobs, W3C PROV-JSON")
 

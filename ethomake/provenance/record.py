@@ -12,7 +12,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -41,6 +41,18 @@ PACKAGES = {
 }
 
 
+class Named(Protocol):
+    """Values by name: a dictionary, or one of Snakemake's lists with names."""
+
+    def get(self, name: str, default: Any = None, /) -> Any:
+        """The value of that name, or `default`."""
+        ...
+
+    def items(self) -> Iterable[tuple[str, Any]]:
+        """Names and values."""
+        ...
+
+
 class Job(Protocol):
     """What a script is told about its job; the `snakemake` of a workflow script is one."""
 
@@ -49,8 +61,8 @@ class Job(Protocol):
     threads: int
     input: Sequence[str]
     output: Sequence[str]
-    params: Mapping[str, Any]
-    wildcards: Mapping[str, str]
+    params: Named
+    wildcards: Named
 
 
 @dataclass(frozen=True)

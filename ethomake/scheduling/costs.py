@@ -140,7 +140,7 @@ def main() -> None:
     x = plan(given.videos, given.minutes, given.rate, given.splits, settings)
     jobs = list(jobs_of(x))
     threads = {rule: ON_GPU.get(rule, 2 if rule == "ingest_video" else 1) for rule, _ in jobs}
-    print(table(price(x, jobs, threads.get, lambda rule: int(rule in ON_GPU and not given.no_gpu))))
+    print(table(price(x, jobs, threads.__getitem__, lambda rule: int(rule in ON_GPU and not given.no_gpu))))
 
 
 if __name__ == "__main__":

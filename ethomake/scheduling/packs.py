@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
 
 from ethomake.errors import InputError
 from ethomake.failures import MISTAKE, forget_failure, read_failure
 from ethomake.files import read_json, remove, write_json
+from ethomake.provenance.record import Named
 
 FILE = Path("results/packs.json")
 FROM = 100  # videos; smaller projects have a job for each video
@@ -34,8 +34,8 @@ class Member:
     log: Sequence[str]
     input: Sequence[str]
     output: Sequence[str]
-    params: Mapping[str, Any]
-    wildcards: Mapping[str, str]
+    params: Named
+    wildcards: Named
     threads: int = 1
 
 

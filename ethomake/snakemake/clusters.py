@@ -7,10 +7,9 @@ overrides only methods of the public executor interface (snakemake-interface-exe
 
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
-from snakemake.persistence import PersistenceBase
 from snakemake.workflow import Workflow
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
@@ -20,6 +19,7 @@ from ethomake import workplace
 from ethomake.errors import InputError
 from ethomake.failures import MISTAKE, STOPPED, read_failure
 from ethomake.scheduling import slurm
+from ethomake.snakemake.known import known
 from ethomake.snakemake.replace import replace
 from ethomake.snakemake.stop import note, stop
 
@@ -35,7 +35,7 @@ LOOKS |= {"list-untracked", "lp", "lt", "lu", "print-compilation", "report", "ru
 def wait_for_earlier_jobs(workflow: Workflow) -> None:
     """Wait for jobs that a killed run has left on a cluster, before Snakemake looks which files exist."""
     asked = {word.lstrip("-").partition("=")[0] for word in sys.argv if word.startswith("--")}
-    if workflow.output_settings.dryrun or asked & LOOKS or workplace.is_locked():
+    if known(workflow.output_settings).dryrun or asked & LOOKS or workplace.is_locked():
         return
     try:
         slurm.settle_runs(note)
@@ -68,6 +68,8 @@ def patient(plugin: type[RemoteExecutor]) -> type[RemoteExecutor]:
     """Return a subclass of the SLURM plugin's executor that waits for SLURM and does not retry user mistakes."""
 
     class Executor(plugin):
+        run_uuid: str  # the plugin's
+
         def __post_init__(self) -> None:
             self.over = False
             self.one_at_a_time = threading.Lock()
@@ -104,11 +106,15 @@ def patient(plugin: type[RemoteExecutor]) -> type[RemoteExecutor]:
             self.reported.add(id(job_info))
             super().report_job_success(job_info)
 
-        async def check_active_jobs(self, active_jobs: list[SubmittedJobInfo]) -> AsyncIterator[SubmittedJobInfo]:
+        # The interface declares a coroutine that gives a generator; Snakemake and the plugin have an async generator.
+        async def check_active_jobs(  # pyright: ignore[reportIncompatibleMethodOverride]
+            self, active_jobs: list[SubmittedJobInfo]
+        ) -> AsyncIterator[SubmittedJobInfo]:
             """Ask again later for jobs of which SLURM reported nothing; the plugin would forget them."""
             self.reported.clear()
             waiting = set()
-            async for job_info in super().check_active_jobs(active_jobs):
+            check: Any = super().check_active_jobs  # pyright: ignore[reportAbstractUsage]
+            async for job_info in check(active_jobs):
                 waiting.add(id(job_info))
                 yield job_info
             for job_info in active_jobs:
@@ -123,27 +129,3 @@ def patient(plugin: type[RemoteExecutor]) -> type[RemoteExecutor]:
             slurm.forget_run(self.run_uuid)
 
     return Executor
-
-
-def keep_records_in_jobs() -> None:
-    """Let a job on a cluster write its own record: the process that submitted it may be gone when it ends.
-
-    Snakemake leaves that to the submitting process. Without records it would take such results for complete, but not
-    know their settings: no later change of these would be noticed.
-
-    Raises:
-        InputError: if this version of Snakemake writes its records differently.
-    """
-    replace(PersistenceBase, "finished", ("self", "job"), _with_record)
-
-
-def _with_record(finish: Callable) -> Callable:
-    async def finished(self: Any, job: Any) -> None:
-        settings = self.dag.workflow.remote_execution_settings
-        before, settings.immediate_submit = settings.immediate_submit, self.dag.workflow.local_exec
-        try:
-            await finish(self, job)
-        finally:
-            settings.immediate_submit = before
-
-    return finished

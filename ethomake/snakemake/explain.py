@@ -16,6 +16,7 @@ from ethomake.provenance.code import module_digests
 from ethomake.provenance.explain import Findings, as_one, explain, parameters_as_one
 from ethomake.provenance.record import record_path
 from ethomake.snakemake.folder import each_video
+from ethomake.snakemake.known import known
 
 # Snakemake's own summary of the reasons, and its advice how not to run what is outdated.
 SUPERFLUOUS = ("Reasons:\n", "Some jobs were triggered by provenance", "Rules with provenance triggered jobs")
@@ -34,12 +35,13 @@ NOISE += r"|WorkflowError( in file .*)?:\nAt least one job did not complete"
 
 def explain_jobs(workflow: Workflow, pack_rules: Mapping[str, str]) -> Callable[[LogRecord], bool]:
     """Return a log filter that says why a job runs, and why it failed; --verbose keeps Snakemake's own messages."""
-    verbose = workflow.output_settings.verbose
+    verbose = known(workflow.output_settings).verbose
     jobs, told = {}, set()
 
     def find(number):
         if number not in jobs:
-            jobs.update({workflow.dag.jobid(job): job for job in workflow.dag.jobs})
+            dag = known(workflow.dag)
+            jobs.update({dag.jobid(job): job for job in dag.jobs})
         return jobs[number]
 
     def filter_message(message):
@@ -113,11 +115,10 @@ def explain_job(workflow: Workflow, job: Any) -> str | None:
 
 def find_reasons(workflow: Workflow, job: Any) -> Findings:
     """Return Snakemake's findings about a job."""
-    reason, settings = workflow.dag.reason(job), workflow.dag_settings
-    asked = job.rule in workflow.dag.forcerules or not settings.forcerun.isdisjoint({job.rule.name, *job.output})
-    asked = (
-        asked or settings.forceall or (settings.forcetargets and not workflow.dag.targetfiles.isdisjoint(job.output))
-    )
+    dag, settings = known(workflow.dag), known(workflow.dag_settings)
+    reason = dag.reason(job)
+    asked = job.rule in dag.forcerules or not settings.forcerun.isdisjoint({job.rule.name, *job.output})
+    asked = asked or settings.forceall or (settings.forcetargets and not dag.targetfiles.isdisjoint(job.output))
     return Findings(
         forced=reason.forced and asked,
         interrupted=reason.forced and not asked,  # Snakemake forces jobs with incomplete outputs

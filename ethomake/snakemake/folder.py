@@ -9,13 +9,14 @@ from ethomake import workplace
 from ethomake.errors import InputError
 from ethomake.failures import failure_of, forget_failure
 from ethomake.provenance.versions import version_notes
+from ethomake.snakemake.known import known
 from ethomake.snakemake.stop import note, stop
 
 
 def prepare_folder(workflow: Workflow) -> None:
     """Prepare the folder before Snakemake looks which files exist; a dry run changes nothing."""
     try:
-        if workflow.output_settings.dryrun:
+        if known(workflow.output_settings).dryrun:
             workplace.find_records()
             return
         workplace.check_results()
@@ -49,13 +50,13 @@ def each_video(job: Any) -> Iterator[Any]:
 
 def discard_checkpoints(workflow: Workflow) -> None:
     """Remove the checkpoints of jobs, now that Snakemake has recorded their results."""
-    jobs = [one for job in workflow.dag.jobs for one in each_video(job)]
+    jobs = [one for job in known(workflow.dag).jobs for one in each_video(job)]
     kept = (job.params.get("checkpoint") for job in jobs)
     workplace.discard(path for path in kept if path)
 
 
 def forget_failures(workflow: Workflow) -> None:
     """Remove the failure records that jobs which are about to run have left in an earlier run."""
-    for job in workflow.dag.needrun_jobs():
+    for job in known(workflow.dag).needrun_jobs():
         for log in job.log:
             forget_failure(log)

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from snakemake.io import AnnotatedString, apply_wildcards, strip_wildcard_constraints
 from snakemake.iocontainers import InputFiles, OutputFiles, Wildcards
@@ -20,13 +20,14 @@ from snakemake.rules import Rule
 from snakemake.workflow import Workflow
 
 from ethomake.files import short_digest
-from ethomake.scheduling.packs import Member, Pack
+from ethomake.project.load import Project
+from ethomake.scheduling.packs import Member, Pack, plan_packs, read_packs
 from ethomake.snakemake.replace import replace
 from ethomake.snakemake.resources import Estimates
 
 NAME = "[A-Za-z0-9_-]"  # what the names of videos are made of
 
-Values = Mapping[str, str]
+Values = dict[str, str]
 """The wildcards of one job."""
 
 
@@ -55,6 +56,19 @@ class PackRule:
     pack: Callable
     settings: Callable
     message: str
+
+
+def find(project: Project) -> list[list[str]]:
+    """Return which videos share their jobs; none if there are few videos. Videos that are done already stay alone.
+
+    Raises:
+        InputError: if the file of earlier packs is damaged, or the environment asks for impossible packs.
+    """
+    earlier = read_packs()
+    paths = {name: video.path for name, video in project.videos.items()}
+    done = [name for name in project.videos if Path(f"results/ingest/{name}/video.json").is_file()]
+    parts = {name: part for part, names in project.main.split.parts.items() for name in names}
+    return plan_packs(paths, parts, earlier, done)
 
 
 def shared(packs: Sequence[Sequence[str]], videos: Iterable[str]) -> dict[int, list[str]]:
@@ -125,7 +139,7 @@ def _jobs_of(
     for value in others[other] if other else [""]:
         for number, names in packs.items():
             for kind, videos in [("", list(names))] if kinds is None else _by_kind(names, kinds):
-                jobs = [{"video": video} | ({other: value} if other else {}) for video in videos]
+                jobs: list[Values] = [{"video": video} | ({other: value} if other else {}) for video in videos]
                 yield "_".join([stage.name, *filter(None, (value, kind)), str(number)]), videos, jobs
 
 
@@ -150,7 +164,7 @@ def _pack_rule(
         resources=_resources_of(workflow, stage, jobs, estimates),
         pack=_pack_of(workflow, stage, jobs),
         settings=_settings_of(stage, jobs),
-        message=stage.message.replace("{wildcards.video}", f"{len(videos)} videos from {videos[0]} on"),
+        message=cast("str", stage.message).replace("{wildcards.video}", f"{len(videos)} videos from {videos[0]} on"),
     )
 
 
@@ -172,24 +186,20 @@ def _inputs_of(stage: Rule, jobs: Sequence[Values]) -> Callable:
 
 
 def _outputs_of(stage: Rule, jobs: Sequence[Values]) -> Iterator[AnnotatedString]:
-    """Yield the outputs of some jobs; wildcards in labels of the report are filled in.
-
-    Manifests, which come last in a rule and are needed most often, come first here: to find the rule that makes a file,
-    Snakemake compares its path with one output after another.
-    """
-    for file in reversed(stage.output):
-        pattern = strip_wildcard_constraints(file)
-        for values in jobs:
-            flags = dict(file.flags)
+    """Yield the outputs of some jobs; wildcards in labels of the report are filled in."""
+    patterns = [(strip_wildcard_constraints(file), file.flags) for file in stage.output]
+    for values in jobs:
+        for pattern, flags in patterns:
             if "report" in flags:
-                labels = {key: text.format(**values) for key, text in (flags["report"].labels or {}).items()}
-                flags["report"] = flags["report"]._replace(labels=labels)
+                entry = flags["report"]
+                labels = {key: text.format(**values) for key, text in (entry.labels or {}).items()}
+                flags = flags | {"report": entry._replace(labels=labels)}
             yield _with_flags(apply_wildcards(pattern, values), flags)
 
 
 def _resources_of(workflow: Workflow, stage: Rule, jobs: Sequence[Values], estimates: Estimates) -> dict[str, Any]:
     """Return the resources of a rule for all of some jobs; those of profile and command line win."""
-    _, written = stage.ruleinfo.resources or ((), {})
+    _, written = cast("Any", stage.ruleinfo).resources or ((), {})
     elsewhere = Resources.from_mapping(workflow.resource_settings.overwrite_resources.get(stage.name, {}))
     ours = {name: value for name, value in written.items() if _as_kept(name, value) not in elsewhere}
     found = {
@@ -211,7 +221,7 @@ def _summed(stage: Rule, jobs: Sequence[Values], name: str) -> Callable:
     def find(wildcards: Wildcards, attempt: int) -> Any:
         each = [Wildcards(fromdict=values) for values in jobs]
         found = [stage.expand_resources(one, stage.expand_input(one)[0], attempt) for one in each]
-        needs = [one.get(f"{name}_mb", one.get(name)) for one in found]  # sizes in megabytes, not in words
+        needs: list[Any] = [one.get(f"{name}_mb", one.get(name)) for one in found]  # sizes in megabytes, not in words
         return sum(needs) if name == "runtime" else max(needs)
 
     return find
@@ -219,7 +229,7 @@ def _summed(stage: Rule, jobs: Sequence[Values], name: str) -> Callable:
 
 def _pack_of(workflow: Workflow, stage: Rule, jobs: Sequence[Values]) -> Callable:
     """Return a param: some jobs. Snakemake does not compare its content with the last run: see `_settings_of`."""
-    script = Path(workflow.basedir) / "workflow" / "scripts" / Path(stage.script).name
+    script = Path(workflow.basedir) / "workflow" / "scripts" / Path(cast("str", stage.script)).name
     pack = Pack(str(script), lambda: (_member_of(stage, values) for values in jobs))
     return lambda wildcards: pack
 
@@ -230,7 +240,7 @@ def _member_of(stage: Rule, values: Values) -> Member:
     source, output = stage.expand_input(wildcards)[0], stage.expand_output(wildcards)[0]
     return Member(
         stage.name,
-        message=stage.message.format(wildcards=wildcards),
+        message=cast("str", stage.message).format(wildcards=wildcards),
         log=[str(file) for file in stage.expand_log(wildcards)],
         input=InputFiles(source, plainstr=True),
         output=OutputFiles(output, plainstr=True),
@@ -260,10 +270,11 @@ def find_producers_at_once() -> None:
     Raises:
         InputError: if this version of Snakemake looks for the rule of a file differently.
     """
-    replace(Rule, "is_producer", ("self", "requested_output"), _looking_up)
+    replace(Rule, "is_producer", ("self", "requested_output"), looking_up)
 
 
-def _looking_up(ask: Callable) -> Callable:
+def looking_up(ask: Callable) -> Callable:
+    """Return a method like `ask`, but with a fast look-up for rules without wildcards."""
     known: dict[str, frozenset[str]] = {}
 
     def is_producer(self: Rule, requested_output: str) -> bool:

@@ -7,8 +7,29 @@ from typing import Any
 from snakemake.iocontainers import Wildcards
 from snakemake.workflow import Workflow
 
+from ethomake.project.load import Project
 from ethomake.scheduling.costs import jobs_of, price, table
-from ethomake.scheduling.resources import Experiment, memory_to_ask, minutes_to_ask, need
+from ethomake.scheduling.resources import (
+    Experiment,
+    count_frames,
+    count_megabytes,
+    memory_to_ask,
+    minutes_to_ask,
+    need,
+)
+from ethomake.snakemake.known import known
+
+
+def experiment_of(project: Project) -> Experiment:
+    """Return what the estimates of a project follow from; frames are exact once a video is ingested."""
+    settings, videos = project.main.settings, project.videos
+    drawn = settings["simulated"]["seconds"] * settings["simulated"]["fps"]
+    otherwise = {"otherwise": drawn} if settings["example"] == "simulated" else {}
+
+    def frames(name: str) -> int:
+        return count_frames(f"results/ingest/{name}/frames.npy", videos[name].path, **otherwise)
+
+    return Experiment(project.runs, frames, lambda name: count_megabytes(videos[name].path), list(videos))
 
 
 class Estimates:
@@ -48,12 +69,12 @@ class Estimates:
 
     def gpus_of(self, rule: str) -> int:
         """Return the number of GPUs of a job of a rule. Set the resource `gpu=0` on machines without one."""
-        asked = self.workflow.get_rule(rule).resources.get("gpu") if self.workflow.is_rule(rule) else None
-        return (asked.constrain(self.workflow.global_resources.get("gpu")).value or 0) if asked else 0
+        asked = known(self.workflow.get_rule(rule).resources).get("gpu") if self.workflow.is_rule(rule) else None
+        return int(asked.constrain(self.workflow.global_resources.get("gpu")).value or 0) if asked else 0
 
     def threads_of(self, rule: str) -> Any:
         """Return the number of threads of a job of a rule."""
-        return self.workflow.get_rule(rule).resources["_cores"].value
+        return known(self.workflow.get_rule(rule).resources)["_cores"].value
 
     def cost_table(self, packs: Sequence[Sequence[str]]) -> str:
         """Return a table of the costs of all jobs of the project, with its rules, packs, threads and GPUs."""

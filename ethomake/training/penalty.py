@@ -1,4 +1,4 @@
-"""The pull of weights toward where they started, or toward zero (L2-SP, Li et al. 2018, arXiv 1802.01483)."""
+"""Regularization of weights toward their initial values or zero (L2-SP, Li et al. 2018, arXiv 1802.01483)."""
 
 import torch
 from torch import nn
@@ -17,18 +17,20 @@ class Penalty:
         self.alpha, self.beta = schedule.l2_sp_alpha, schedule.l2_sp_beta
 
     def load(self, start: list[torch.Tensor]) -> None:
-        """Pull toward the values that a checkpoint has kept."""
+        """Restore the initial values from a checkpoint."""
         for own, kept in zip(self.start, start, strict=True):
             own.copy_(kept)
 
     @torch.no_grad()
     def add(self) -> None:
-        """Add it to the gradients of the loss."""
-        # torch's functions on lists have no public names; on a GPU they start one kernel where a loop starts hundreds.
-        pairs = [(p, s) for p, s in zip(self.old, self.start, strict=True) if p.grad is not None]
-        if pairs:
-            old, start = zip(*pairs, strict=True)
-            torch._foreach_add_([p.grad for p in old], torch._foreach_sub(old, start), alpha=self.alpha)
-        new = [p for p in self.new if p.grad is not None]
+        """Add the penalty's gradient to the gradients of the loss."""
+        # torch's functions on lists have no public names; on a GPU they launch one kernel, where a loop needs hundreds.
+        old = [(p.grad, p, s) for p, s in zip(self.old, self.start, strict=True) if p.grad is not None]
+        if old:
+            gradients, weights, start = zip(*old, strict=True)
+            pull = torch._foreach_sub(weights, start)  # pyright: ignore[reportPrivateImportUsage]
+            torch._foreach_add_(gradients, pull, alpha=self.alpha)  # pyright: ignore[reportPrivateImportUsage]
+        new = [(p.grad, p) for p in self.new if p.grad is not None]
         if new:
-            torch._foreach_add_([p.grad for p in new], new, alpha=self.beta)
+            gradients, weights = zip(*new, strict=True)
+            torch._foreach_add_(gradients, weights, alpha=self.beta)  # pyright: ignore[reportPrivateImportUsage]

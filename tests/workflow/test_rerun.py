@@ -201,6 +201,17 @@ def comments_and_docstrings(project):
     project.edit("workflow/scripts/train_flow.py", "with job", "# and now\nwith job")
 
 
+def other_words_in_errors_and_messages(project):
+    project.edit("ethomake/failures.py", "free some and run again", "make room and run again")
+    project.edit("ethomake/messages.py", "s take about", "s will take about")
+    project.edit("ethomake/labels/table.py", "the first column is", "the column in front is")
+    project.edit("ethomake/flow/train.py", "frames to learn from", "frames to train on")
+
+
+def a_constant_of_the_flow_loss(project):
+    project.edit("ethomake/flow/loss.py", "EPSILON = 1e-3", "EPSILON = 2e-3")
+
+
 CHANGES = [
     (nothing, {}),
     (
@@ -239,12 +250,16 @@ CHANGES = [
     (the_code_of_the_transitions, {"count_transitions": 1, "write_report": 1}),
     (the_code_of_a_script, {"summarize_bouts": 1, "write_report": 1}),
     (comments_and_docstrings, {}),
+    (other_words_in_errors_and_messages, {}),
+    (a_constant_of_the_flow_loss, FLOW | {"extract_features": 5}),
 ]
 LIKE_OTHERS = {  # the same jobs as after another change, or hardly more: planning them is enough
     labels_of_a_validation_video,
     a_threshold,
     a_setting_of_the_sequence_model,
     how_flow_is_computed,
+    comments_and_docstrings,
+    a_constant_of_the_flow_loss,
 }
 RUN = [change for change in CHANGES if change[0] not in LIKE_OTHERS]
 

@@ -1,16 +1,6 @@
 # Probabilities -> thresholds, fitted on the validation videos; then decisions, bouts, figures and statistics.
 
 
-def ethogram_settings(*keys):
-    """Return a param: some of the settings of decisions and figures."""
-
-    def find(wildcards):
-        settings = run_of(wildcards.run).settings["ethogram"]
-        return {key: value for key, value in settings.items() if key in keys}
-
-    return find
-
-
 if not BUNDLE:
 
     rule fit_thresholds:
@@ -63,7 +53,7 @@ rule decide_behaviors:
         subject=lambda wildcards: video_of(wildcards).subject,
         behaviors=BEHAVIORS,
         exclusive=EXCLUSIVE,
-        settings=ethogram_settings("minimum_bout_s", "minimum_gap_s", "thresholds"),
+        settings=setting("ethogram", "minimum_bout_s", "minimum_gap_s", "thresholds"),
     message:
         "Deciding which behaviors are present in {wildcards.video}"
     script:
@@ -98,7 +88,7 @@ rule draw_ethogram:
         code=code_of("draw_ethogram"),
         behaviors=BEHAVIORS,
         exclusive=EXCLUSIVE,
-        settings=ethogram_settings("thresholds", "colors"),
+        settings=setting("ethogram", "thresholds", "colors"),
     message:
         "Drawing the ethogram of {wildcards.video}"
     script:

@@ -31,7 +31,7 @@ rule evaluate:
     params:
         code=code_of("evaluate_test"),
         behaviors=BEHAVIORS,
-        chance_shifts=lambda wildcards: run_of(wildcards.run).settings["evaluation"]["chance_shifts"],
+        chance_shifts=setting("evaluation", "chance_shifts"),
         seed=settings_of("evaluation", "seed"),
     message:
         "Evaluating on the test videos"
@@ -62,7 +62,7 @@ rule draw_evaluation:
     params:
         code=code_of("draw_evaluation"),
         behaviors=BEHAVIORS,
-        colors=lambda wildcards: run_of(wildcards.run).settings["ethogram"]["colors"],
+        colors=setting("ethogram", "colors"),
     message:
         "Drawing the evaluation"
     script:

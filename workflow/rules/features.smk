@@ -23,9 +23,9 @@ rule extract_features:
         runtime=time_of("extract_features"),
     params:
         code=code_of("extract_features"),
-        reuse=lambda wildcards: run_of(wildcards.run).settings["flow"]["reuse"],
-        fusion=lambda wildcards: run_of(wildcards.run).settings["streams"]["fusion"],
-        precision=lambda wildcards: run_of(wildcards.run).settings["streams"]["precision"],
+        reuse=setting("flow", "reuse"),
+        fusion=setting("streams", "fusion"),
+        precision=setting("streams", "precision"),
         checkpoint=checkpoint_of("features", "extract_features"),
     message:
         "Extracting the features of {wildcards.video}"

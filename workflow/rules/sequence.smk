@@ -34,7 +34,7 @@ if not BUNDLE:
             code=code_of("train_sequence"),
             behaviors=BEHAVIORS,
             exclusive=EXCLUSIVE,
-            streams=lambda wildcards: run_of(wildcards.run).settings["streams"]["enabled"],
+            streams=setting("streams", "enabled"),
             settings=settings_of("sequence", "sequence"),
             seed=settings_of("sequence", "seed"),
             videos=trained_on("train", "validate"),

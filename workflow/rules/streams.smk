@@ -1,17 +1,6 @@
 # Frames and labels -> the spatial and the motion stream, each on its own; then, if the config says so, both together.
 
 
-def stream_of(wildcards):
-    """Return the stage of a stream's training, which has the stream's name."""
-    return wildcards.stream
-
-
-def stream_settings(wildcards):
-    """Return a param: settings of a stream's training; how flow is computed matters to the motion stream alone."""
-    taken = runs.stage_settings(wildcards.stream, run_of(wildcards.run).settings)
-    return taken["streams"] | taken.get("flow", {})
-
-
 rule train_stream:
     input:
         train=part_files("train", "results/ingest/{video}/video.json"),

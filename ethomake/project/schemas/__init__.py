@@ -11,7 +11,7 @@ import yaml
 @cache
 def load_schema(name: str) -> dict[str, Any]:
     """Return the JSON Schema of `config` or of a row of `videos`."""
-    return yaml.safe_load((files(__package__) / f"{name}.schema.yaml").read_text(encoding="utf-8"))
+    return yaml.safe_load((files(__name__) / f"{name}.schema.yaml").read_text(encoding="utf-8"))
 
 
 @cache

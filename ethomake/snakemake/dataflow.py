@@ -1,0 +1,231 @@
+"""Where the rules find their inputs and settings: in the run of a job, each input at the home of its stage.
+
+The functions that are called "an input function" or "a param" return a function of a job's wildcards, as Snakemake
+calls it when it plans the job.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from snakemake.io import ancient, expand
+from snakemake.iocontainers import Wildcards
+
+from ethomake.bundle.read import Bundle
+from ethomake.evaluation import files as evaluation_files
+from ethomake.files import short_digest
+from ethomake.project import runs
+from ethomake.project.load import Project
+from ethomake.project.runs import Run
+from ethomake.project.settings import is_weights_file
+from ethomake.project.splits import write_split
+from ethomake.project.videos import Video
+from ethomake.provenance.code import code_digest
+from ethomake.snakemake.stop import stop
+
+StageName = str | Callable[[Wildcards], str]
+"""The name of a stage, or a function of the wildcards that returns it."""
+
+TITLES = {
+    "flow": "Flow network",
+    "spatial": "Spatial stream",
+    "motion": "Motion stream",
+    "joint": "Both streams together",
+    "sequence": "Sequence model",
+}
+"""The title of the learning curves of each training."""
+
+IN_STREAMS = ("spatial", "motion", "joint")
+"""Trainings whose results lie in results/streams/<run>/."""
+
+
+class DataFlow:
+    """The inputs and settings of the rules of a project.
+
+    Args:
+        project: the checked project.
+        bundle: the bundle whose models are used; None where models are trained here.
+        scripts: the folder of the scripts of the rules.
+    """
+
+    def __init__(self, project: Project, bundle: Bundle | None, scripts: Path):
+        self.project, self.bundle, self.scripts = project, bundle, scripts
+        self.code_of = cache(self._code_of)
+        self.thresholds = "results/models/thresholds.json" if bundle else "results/ethograms/{run}/thresholds.json"
+        self.subjects = {
+            name: {"subject": video.subject, "group": video.group} for name, video in project.videos.items()
+        }
+
+    # --- videos, runs and parts --------------------------------------------------------------------------------
+
+    def video_of(self, wildcards: Wildcards) -> Video:
+        """Return the row of the video table for the video of a job."""
+        if wildcards.video not in self.project.videos:
+            stop(f"{wildcards.video}: no video of this name in the video table")
+        return self.project.videos[wildcards.video]
+
+    def run_of(self, name: str) -> Run:
+        """Return a run by its name."""
+        if name not in self.project.runs:
+            stop(f"{name}: no run of this name; there is {', '.join(self.project.runs)}")
+        return self.project.runs[name]
+
+    def home(self, stage: str, run: str) -> str:
+        """Return the run under whose name the results of a stage lie."""
+        return self.project.homes[stage, self.run_of(run).name]
+
+    def part_of(self, run: str, part: str) -> list[str]:
+        """Return the names of the videos of a part in a run; `flow.train` is a part of the flow network."""
+        return runs.part_of(self.run_of(run).split, part)
+
+    def learned_from(self, run: str) -> list[str]:
+        """Return the videos that networks and thresholds are fitted on; none where they come from a bundle."""
+        parts = ("train", "validate", "flow.train", "flow.validate")
+        return [] if self.bundle else sorted({name for part in parts for name in self.part_of(run, part)})
+
+    def keep_splits(self) -> None:
+        """Write the split of each run, which the next invocation reads, so that videos keep their part."""
+        for run in [] if self.bundle else self.project.runs.values():
+            seed, split = run.settings["seed"], run.split
+            write_split(f"results/splits/{run.name}.json", split.remembered, run=run.name, seed=seed, flow=split.flow)
+
+    # --- inputs ------------------------------------------------------------------------------------------------
+
+    def at_home(self, stage: str, pattern: str) -> Callable[[Wildcards], str]:
+        """An input function: the file that `pattern` names, at the home of the stage that makes it."""
+        return lambda wildcards: pattern.format(
+            **{**dict(wildcards.items()), "run": self.home(stage, wildcards.run)},
+        )
+
+    def part_files(self, part: str, pattern: str, stage: str = "ingest") -> Callable[[Wildcards], list[str]]:
+        """An input function: the file that `pattern` names for each video of a part, at the home of its stage."""
+        return lambda wildcards: expand(
+            pattern, video=self.part_of(wildcards.run, part), run=self.home(stage, wildcards.run)
+        )
+
+    def stored_frames(self, part: str) -> Callable[[Wildcards], Any]:
+        """An input function: the frame stores of a part. Ancient: video.json beside them shows when they change."""
+        return lambda wildcards: ancient(
+            expand(
+                "results/ingest/{video}/{file}",
+                video=self.part_of(wildcards.run, part),
+                file=["frames.mjpeg", "frames.npy"],
+            )
+        )
+
+    def weights_input(self, section: str) -> Callable[[Wildcards], list[str]]:
+        """An input function: the file of weights that a section of the config starts from, if it names one."""
+
+        def find(wildcards: Wildcards) -> list[str]:
+            weights = self.run_of(wildcards.run).settings[section]["weights"]
+            return [weights] if is_weights_file(weights) else []
+
+        return find
+
+    def trained_models(self, run: str) -> list[tuple[str, str]]:
+        """Return (name, weights file) of each network that features are extracted with."""
+        streams = self.run_of(run).settings["streams"]
+        names = ["flow"] if "motion" in streams["enabled"] else []
+        names += [name for name in ("spatial", "motion") if name in streams["enabled"]]
+        if self.bundle:  # apart from what was trained here, so that no training is lost while a bundle is in use
+            return [(name, f"results/models/{name}.safetensors") for name in names]
+        if streams["joint_epochs"]:
+            return [(name, f"results/streams/{self.home('joint', run)}/joint/{name}.safetensors") for name in names]
+        return [(name, f"results/{self._folder(name, run)}/weights.safetensors") for name in names]
+
+    def sequence_model(self, run: str) -> str:
+        """Return the weights of the sequence model."""
+        if self.bundle:
+            return "results/models/sequence.safetensors"
+        return f"results/{self._folder('sequence', run)}/weights.safetensors"
+
+    def learning_curves(self, run: str) -> list[tuple[str, str]]:
+        """Return (title, figure) of the learning curves of each training; a bundle has none."""
+        if self.bundle:
+            return []
+        settings = self.run_of(run).settings
+        used = [stage for stage in TITLES if runs.STAGES[stage].is_used(settings)]
+        return [(TITLES[stage], f"results/{self._folder(stage, run)}/curves.svg") for stage in used]
+
+    def evaluation_of(self, run: str) -> list[str]:
+        """Return the files of the evaluation of a run; none where no video tests."""
+        files = evaluation_files.FILES if self.part_of(run, "test") else []
+        return expand("results/evaluation/{run}/{file}", run=self.home("evaluation", run), file=files)
+
+    def ethograms_of(self, run: str, pattern: str) -> list[str]:
+        """Return a file of the ethograms of a run for each video; `pattern` has a wildcard `video`."""
+        return expand(
+            "results/ethograms/{run}/" + pattern, run=self.home("ethogram", run), video=list(self.project.videos)
+        )
+
+    def _folder(self, training: str, run: str) -> str:
+        """Return the folder of a training below results/."""
+        home = self.home(training, run)
+        return f"streams/{home}/{training}" if training in IN_STREAMS else f"{training}/{home}"
+
+    # --- params ------------------------------------------------------------------------------------------------
+
+    def _code_of(self, script: str) -> str:
+        """A param: the digest of a script and the modules it imports, so that an edit of them reruns the rule."""
+        return code_digest(self.scripts / f"{script}.py")
+
+    def settings_of(self, stage: StageName, section: str) -> Callable[[Wildcards], Any]:
+        """A param: a section of the settings, or one value such as the seed, as far as a stage depends on it."""
+
+        def find(wildcards: Wildcards) -> Any:
+            return self._settings(stage, wildcards)[section]
+
+        return find
+
+    def setting(self, section: str, *keys: str) -> Callable[[Wildcards], Any]:
+        """A param: one value of a section of the settings; of several keys a dictionary."""
+
+        def find(wildcards: Wildcards) -> Any:
+            values = self.run_of(wildcards.run).settings[section]
+            return values[keys[0]] if len(keys) == 1 else {key: values[key] for key in values if key in keys}
+
+        return find
+
+    def stream_settings(self, wildcards: Wildcards) -> dict[str, Any]:
+        """A param: the settings of the training of a stream; how flow is computed matters only to the motion stream."""
+        taken = self._settings(wildcards.stream, wildcards)
+        return taken["streams"] | taken.get("flow", {})
+
+    def trained_on(self, *parts: str) -> Callable[[Wildcards], dict[str, list[str]]]:
+        """A param: the videos of some parts. Snakemake does not see a video move from one part to another."""
+        return lambda wildcards: {part.removeprefix("flow."): self.part_of(wildcards.run, part) for part in parts}
+
+    def checkpoint_of(self, stage: StageName, script: str) -> Callable[[Wildcards], str]:
+        """A param: where a job keeps its state. No output, so that it survives a kill; named by settings and code."""
+
+        def find(wildcards: Wildcards) -> str:
+            settings = self.run_of(wildcards.run).settings
+            general = [settings[key] for key in ("behaviors", "exclusive")] + [settings["streams"]["enabled"]]
+            digest = short_digest(self.code_of(script), self._settings(stage, wildcards), *general)
+            return f"results/.checkpoints/{_name(stage, wildcards)}-{'+'.join(wildcards)}-{digest}"
+
+        return find
+
+    def report_rows(self, wildcards: Wildcards) -> list[dict[str, str]]:
+        """A param: the part, subject and group of each video."""
+        split = self.run_of(wildcards.run).split
+        part_of = {name: part for part, names in split.parts.items() for name in names}
+        return [{"video": name, "part": part_of.get(name, ""), **self.subjects[name]} for name in self.project.videos]
+
+    def _settings(self, stage: StageName, wildcards: Wildcards) -> dict[str, Any]:
+        return runs.stage_settings(_name(stage, wildcards), self.run_of(wildcards.run).settings)
+
+
+def curves_title(wildcards: Wildcards) -> str:
+    """A param: the title of a figure of learning curves."""
+    return next(title for stage, title in TITLES.items() if stage in wildcards.trained.split("/")[::2])
+
+
+def stream_of(wildcards: Wildcards) -> str:
+    """Return the stage that the training of a stream belongs to."""
+    return wildcards.stream
+
+
+def _name(stage: StageName, wildcards: Wildcards) -> str:
+    return stage(wildcards) if callable(stage) else stage

@@ -1,0 +1,117 @@
+"""Rules find inputs and settings in the run of a job, and inputs at the home of the stage that makes them."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from snakemake.iocontainers import Wildcards
+
+from ethomake.project.load import Project
+from ethomake.project.runs import Run, Split
+from ethomake.project.settings import resolve_settings
+from ethomake.project.videos import Video
+from ethomake.snakemake.dataflow import DataFlow, curves_title, stream_of
+
+SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
+PARTS = {"train": ["a", "b"], "validate": ["c"], "test": ["d"]}
+
+
+def job(**values):
+    return Wildcards(fromdict=values)
+
+
+def data_of(bundle=None, **sections):
+    """The data flow of a project of the run `main` and a run `other` that differs in some sections of the settings."""
+    videos = {name: Video(name, f"{name}.mp4", f"{name}.csv", subject=name.upper()) for name in "abcd"}
+    split = Split(PARTS, {"train": ["a", "b", "x"], "validate": ["c"]}, PARTS)
+    base = {"behaviors": ["groom"], "example": "none"}
+    runs = {
+        "main": Run("main", split, resolve_settings(base)),
+        "other": Run("other", split, resolve_settings(base | sections)),
+    }
+    return DataFlow(Project(videos, runs, ()), bundle, SCRIPTS)
+
+
+def test_an_input_lies_at_the_home_of_its_stage():
+    data = data_of(sequence={"epochs": 3})
+    features = data.at_home("features", "results/features/{run}/{video}.json")
+    assert features(job(run="other", video="a")) == "results/features/main/a.json"
+    probabilities = data.part_files("train", "results/sequence/{run}/probabilities/{video}.npy", "sequence")
+    assert probabilities(job(run="other")) == [f"results/sequence/other/probabilities/{name}.npy" for name in "ab"]
+
+
+def test_a_run_uses_the_networks_of_another_until_they_differ():
+    assert data_of(sequence={"epochs": 3}).trained_models("other") == data_of().trained_models("main")
+    models = dict(data_of(flow={"epochs": 3}).trained_models("other"))
+    assert models == {
+        "flow": "results/flow/other/weights.safetensors",
+        "spatial": "results/streams/main/spatial/weights.safetensors",
+        "motion": "results/streams/other/motion/weights.safetensors",
+    }
+    joint = dict(data_of(streams={"joint_epochs": 1}).trained_models("other"))
+    assert joint["flow"] == "results/streams/other/joint/flow.safetensors"
+
+
+def test_learning_curves_are_those_of_the_trainings_that_a_run_uses():
+    curves = data_of(streams={"enabled": ["spatial"]}).learning_curves("other")
+    assert curves == [
+        ("Spatial stream", "results/streams/main/spatial/curves.svg"),
+        ("Sequence model", "results/sequence/other/curves.svg"),
+    ]
+    assert curves_title(job(trained="streams/flow/joint")) == "Both streams together"
+    assert curves_title(job(trained="flow/motion")) == "Flow network"
+
+
+def test_with_a_bundle_nothing_was_learned_here():
+    data = data_of(bundle=SimpleNamespace())
+    assert data.learning_curves("main") == []
+    assert data.learned_from("main") == []
+    assert data.sequence_model("main") == "results/models/sequence.safetensors"
+    assert dict(data.trained_models("main"))["flow"] == "results/models/flow.safetensors"
+
+
+def test_settings_are_those_of_the_run_as_far_as_the_stage_depends_on_them():
+    data = data_of(flow={"reuse": False}, seed=7)
+    assert data.settings_of("flow", "seed")(job(run="other")) == 7
+    assert "reuse" not in data.settings_of("flow", "flow")(job(run="other"))
+    assert data.stream_settings(job(run="other", stream="motion"))["reuse"] is False
+    assert "reuse" not in data.stream_settings(job(run="other", stream="spatial"))
+    assert data.setting("flow", "reuse")(job(run="main")) is True
+    assert data.setting("ethogram", "thresholds", "colors")(job(run="main")) == {"thresholds": {}, "colors": {}}
+
+
+def test_a_checkpoint_is_named_by_what_its_job_depends_on():
+    data = data_of(sequence={"epochs": 3})
+    flow, sequence = data.checkpoint_of("flow", "train_flow"), data.checkpoint_of("sequence", "train_sequence")
+    assert flow(job(run="other")).rpartition("-")[2] == flow(job(run="main")).rpartition("-")[2]
+    assert sequence(job(run="other")).rpartition("-")[2] != sequence(job(run="main")).rpartition("-")[2]
+    stream = data.checkpoint_of(stream_of, "train_stream")
+    paths = {stream(job(run="main", stream=name)) for name in ("spatial", "motion")}
+    assert len(paths) == 2
+
+
+def test_flow_videos_are_a_part_of_their_own():
+    data = data_of()
+    assert data.trained_on("flow.train", "flow.validate")(job(run="main")) == {
+        "train": ["a", "b", "x"],
+        "validate": ["c"],
+    }
+    assert data.learned_from("main") == ["a", "b", "c", "x"]
+
+
+def test_rows_of_the_report_name_part_and_subject():
+    assert data_of().report_rows(job(run="main"))[3] == {"video": "d", "part": "test", "subject": "D", "group": ""}
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda data: data.run_of("nobody"), "nobody: no run of this name; there is main, other"),
+        (lambda data: data.video_of(job(video="z")), "z: no video of this name in the video table"),
+    ],
+)
+def test_unknown_names_end_with_one_line(call, message, capsys):
+    with pytest.raises(SystemExit) as end:
+        call(data_of())
+    assert end.value.code == 2
+    assert capsys.readouterr().err == f"error: {message}\n"
