@@ -164,7 +164,7 @@ def check_rows(
         scored = tuple(dict.fromkeys(_split_names(row["scored"]))) if "scored" in row else None
         video = Video(**{**row, "crop": crop, "scored": scored})
         if (first := names.setdefault(video.video.lower(), line)) != line:
-            errors.append(f"{where}: the name is that of {name_of[first]}, too; names must differ by more than case")
+            errors.append(f"{where}: the name is used in {name_of[first]} already; names must differ by more than case")
         if (first := sources.setdefault((os.path.realpath(video.path), crop), line)) != line:
             errors.append(f"{where}: the same video file and crop as {name_of[first]}; remove one")
         known, first = subjects.setdefault(_plain_subject(video.subject), (video.subject, line))

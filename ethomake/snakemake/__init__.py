@@ -1,7 +1,7 @@
-"""All that concerns Snakemake: the only package of the library that imports it.
+"""The only package of the library that imports Snakemake.
 
-What the rules in workflow/ need beyond data flow: packs, resources, explanations, clusters, and a few parts of
-Snakemake that are replaced (`ethomake.snakemake.replace` checks that they are what they are taken for).
+It has what the rules in workflow/ need beyond data flow: packs, resources, explanations, clusters, and replacements for
+a few parts of Snakemake (`ethomake.snakemake.replace` checks that these parts are as expected).
 """
 
 import snakemake.api  # noqa: F401  before its other modules, which import each other in a circle
@@ -16,7 +16,7 @@ from ethomake.snakemake.stop import stop
 
 
 def begin(workflow: Workflow) -> None:
-    """Get ready for a run, before any rule is known: in the process that plans, and starts or submits the jobs."""
+    """Prepare a run, before any rule is defined: in the process that plans, and starts or submits the jobs."""
     try:
         find_producers_at_once()
         record_ends()
@@ -28,7 +28,7 @@ def begin(workflow: Workflow) -> None:
 
 
 def begin_on_node() -> None:
-    """Get ready for one job on a node of a cluster, where another Snakemake has submitted it."""
+    """Prepare one job on a node of a cluster, which another Snakemake has submitted."""
     try:
         record_ends(on_node=True)
     except InputError as error:

@@ -74,7 +74,7 @@ class DataFlow:
         return self.project.runs[name]
 
     def home(self, stage: str, run: str) -> str:
-        """Return the run under whose name the results of a stage lie."""
+        """Return the run whose folder has the results of a stage (see docs/runs.md)."""
         return self.project.homes[stage, self.run_of(run).name]
 
     def part_of(self, run: str, part: str) -> list[str]:
@@ -151,7 +151,7 @@ class DataFlow:
         return [(TITLES[stage], f"results/{self._folder(stage, run)}/curves.svg") for stage in used]
 
     def evaluation_of(self, run: str) -> list[str]:
-        """Return the files of the evaluation of a run; none where no video tests."""
+        """Return the files of the evaluation of a run; none if it has no test videos."""
         files = evaluation_files.FILES if self.part_of(run, "test") else []
         return [f"results/evaluation/{self.home('evaluation', run)}/{file}" for file in files]
 

@@ -1,4 +1,4 @@
-"""How Snakemake writes down, when a job has ended, what its results were made from."""
+"""How Snakemake records, when a job has ended, what its results were made from."""
 
 import os
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from snakemake.persistence import PersistenceBase
 from ethomake.snakemake.replace import replace
 
 State = tuple[str, int, int, int]
-"""A file as it is: path, inode, time of its last change, size."""
+"""The state of a file: path, inode, time of its last change, size."""
 
 
 def record_ends(on_node: bool = False) -> None:
@@ -18,22 +18,22 @@ def record_ends(on_node: bool = False) -> None:
 
     It would read all inputs of a job, weights and frames, again for each output. And it leaves the records of a
     cluster's jobs to the process that submits them, which may be gone when they end: their results would count as
-    complete, but nothing would be known of their settings, and no later change of them would count.
+    complete, but with unknown settings, and no later change of these would be noticed.
 
     Args:
         on_node: this process runs a job that another Snakemake has submitted.
 
     Raises:
-        InputError: if this version of Snakemake records the end of jobs otherwise.
+        InputError: if this version of Snakemake records the end of jobs differently.
     """
     replace(PersistenceBase, "finished", ("self", "job"), lambda finish: recording(finish, on_node))
 
 
 def recording(finish: Callable, on_node: bool) -> Callable:
-    """A method that does what `finish` does, but so.
+    """Return a method like `finish`, but with the changes that `record_ends` describes.
 
-    Snakemake's cache of checksums is off while jobs run, since files change then. It is on for the moment in which
-    this one ends, with what is known of inputs that are as they were.
+    Snakemake's cache of checksums is off while jobs run, since files change then. It is switched on while the end of a
+    job is recorded, with the known checksums of inputs that have not changed.
     """
     known: dict[State, str] = {}
 
@@ -59,7 +59,7 @@ def recording(finish: Callable, on_node: bool) -> Callable:
 
 
 def state_of(path: str | Path) -> State | None:
-    """What tells one state of a file from another; None of one that is not on this disk."""
+    """Return the state of a file; None if it is not on this disk."""
     try:
         status = os.stat(path)
     except OSError:

@@ -181,7 +181,7 @@ def test_mistakes_of_a_glob_name_files_and_not_lines(tmp_path, monkeypatch):
     Path("a.mp4").mkdir()  # a folder is no video
     for name in ("b 1.mp4", "b_1.mp4"):
         Path(name).write_text("")
-    with pytest.raises(InputError, match=r"file b_1\.mp4 \(b_1\): the name is that of file b 1\.mp4, too"):
+    with pytest.raises(InputError, match=r"file b_1\.mp4 \(b_1\): the name is used in file b 1\.mp4 already"):
         load_project({**BASE, "videos": "*.mp4"})
     Path("b 1.mp4").unlink()
     with pytest.raises(InputError, match=r"put <name>_labels\.csv beside the video"):
