@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from ethomake.flow import stacks
+from ethomake.flow.metadata import FlowMetadata
 from ethomake.flow.stacks import MARGIN, FlowGenerator, frame_stacks, pair_flows, read_blocks, stack_pairs
 from ethomake.ingest.frames import FrameStore
 from ethomake.training.inference import Batches
@@ -23,7 +24,7 @@ class Differences(torch.nn.Module):
 
 
 def generator(network=None):
-    device, plain = torch.device("cpu"), {"channel_mean": [0.0] * 3, "channel_std": [1.0] * 3}
+    device, plain = torch.device("cpu"), FlowMetadata("tiny_motion_net", 0, 11, [32, 32], [0.0] * 3, [1.0] * 3)
     return FlowGenerator(network or Differences(), plain, device, torch.float32, "", Batches(device, 4, 0))
 
 

@@ -6,6 +6,7 @@ from torch import nn
 from torchvision import models
 
 from ethomake.errors import InputError
+from ethomake.project.runs import Run, Split
 from ethomake.project.schemas import load_schema
 from ethomake.project.settings import resolve_settings
 from ethomake.registry import NetworkCost
@@ -114,11 +115,11 @@ def test_a_further_backbone_is_made_and_loaded(toy, tmp_path):
 
 
 def test_a_further_backbone_has_estimates(toy):
-    parts = {"main": {"train": ["a"], "validate": ["b"], "test": []}}
+    parts = {"train": ["a"], "validate": ["b"], "test": []}
 
     def of(name, rule, stream):
-        settings = settings_with(name)
-        x = Experiment(settings, lambda video: 5000, lambda video: 40.0, ["a", "b"], parts, parts)
+        main = Run("main", Split(parts, parts, parts), settings_with(name))
+        x = Experiment({"main": main}, lambda video: 5000, lambda video: 40.0, ["a", "b"])
         return need(x, rule, [{"video": "a", "stream": stream}])
 
     for kind in KINDS:  # a thousand million parameters, with gradient and Adam

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from ethomake.flow.metadata import FlowMetadata
 from ethomake.flow.networks import build_flow_network
 from ethomake.flow.stacks import FlowGenerator, frame_stacks, read_blocks, window_flows
 from ethomake.ingest.frames import FrameStore
@@ -36,8 +37,8 @@ def generator(tmp_path):
     torch.manual_seed(0)
     network = build_flow_network("tiny_motion_net")
     torch.nn.init.normal_(network.predict2.weight, std=0.2)
-    facts = {"network": "tiny_motion_net", "frames": 11, "channel_mean": [0.3] * 3, "channel_std": [0.2] * 3}
-    save_weights(tmp_path / "flow", network, facts)
+    metadata = FlowMetadata("tiny_motion_net", 0, 11, [32, 32], [0.3] * 3, [0.2] * 3)
+    save_weights(tmp_path / "flow", network, metadata)
     made = FlowGenerator.load(tmp_path / "flow", torch.device("cpu"), torch.float32)
     made.batches.size = 2
     return made

@@ -196,7 +196,7 @@ def the_code_of_a_script(project):
 
 
 def comments_and_docstrings(project):
-    project.edit("ethomake/files.py", '"""Files that', '"""All files that')
+    project.edit("ethomake/files.py", '"""Atomic writing', '"""Careful writing')
     project.edit("ethomake/flow/networks.py", "\ndef ", "\n# now for a function\ndef ")
     project.edit("workflow/scripts/train_flow.py", "with job", "# and now\nwith job")
 
