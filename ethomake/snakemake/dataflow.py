@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from snakemake.io import ancient, expand
-from snakemake.iocontainers import Wildcards
 
 from ethomake.bundle.read import Bundle
 from ethomake.evaluation import files as evaluation_files
@@ -23,6 +22,9 @@ from ethomake.project.splits import write_split
 from ethomake.project.videos import Video
 from ethomake.provenance.code import code_digest
 from ethomake.snakemake.stop import stop
+
+Wildcards = Any
+"""The wildcards of a job, `snakemake.iocontainers.Wildcards`: their values are attributes unknown to type checkers."""
 
 StageName = str | Callable[[Wildcards], str]
 """The name of a stage, or a function of the wildcards that returns it."""
@@ -98,7 +100,7 @@ class DataFlow:
             **{**dict(wildcards.items()), "run": self.home(stage, wildcards.run)},
         )
 
-    def part_files(self, part: str, pattern: str, stage: str = "ingest") -> Callable[[Wildcards], list[str]]:
+    def part_files(self, part: str, pattern: str, stage: str = "ingest") -> Callable[[Wildcards], Any]:
         """An input function: the file that `pattern` names for each video of a part, at the home of its stage."""
         return lambda wildcards: expand(
             pattern, video=self.part_of(wildcards.run, part), run=self.home(stage, wildcards.run)
@@ -151,13 +153,12 @@ class DataFlow:
     def evaluation_of(self, run: str) -> list[str]:
         """Return the files of the evaluation of a run; none if it has no test videos."""
         files = evaluation_files.FILES if self.part_of(run, "test") else []
-        return expand("results/evaluation/{run}/{file}", run=self.home("evaluation", run), file=files)
+        return [f"results/evaluation/{self.home('evaluation', run)}/{file}" for file in files]
 
     def ethograms_of(self, run: str, pattern: str) -> list[str]:
         """Return a file of the ethograms of a run for each video; `pattern` has a wildcard `video`."""
-        return expand(
-            "results/ethograms/{run}/" + pattern, run=self.home("ethogram", run), video=list(self.project.videos)
-        )
+        folder = f"results/ethograms/{self.home('ethogram', run)}"
+        return [f"{folder}/{pattern.format(video=name)}" for name in self.project.videos]
 
     def _folder(self, training: str, run: str) -> str:
         """Return the folder of a training below results/."""

@@ -7,6 +7,7 @@ of the wildcard restricts the first rule to videos in no pack, so that no file h
 linearly with the number of files, so thousands of videos are no problem.
 """
 
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -85,12 +86,22 @@ def alone(packs: Iterable[Sequence[str]]) -> str:
 
 
 def _any_of(names: Sequence[str]) -> str:
-    """Return a regular expression for sorted names, as a prefix tree, which is fast to match."""
-    branches = []
-    for first in dict.fromkeys(name[:1] for name in names):
-        rest = [name[1:] for name in names if name[:1] == first]
-        branches.append(first if rest == [""] else f"{first}{_any_of(rest)}")
-    return branches[0] if len(branches) == 1 else f"(?:{'|'.join(sorted(branches, key=len, reverse=True))})"
+    """Return a regular expression for any of some names, as a tree of their prefixes with equal ends merged.
+
+    It is part of the pattern of every file, so it has to be short.
+    """
+    by_rest: dict[str, list[str]] = {}
+    for first in sorted({name[0] for name in names if name}):
+        rest = _any_of([name[1:] for name in names if name.startswith(first)])
+        by_rest.setdefault(rest, []).append(first)
+    branches = [f"{_one_of(firsts)}{rest}" for rest, firsts in by_rest.items()]
+    if "" in names:
+        return f"(?:{'|'.join(branches)})?" if branches else ""
+    return branches[0] if len(branches) == 1 else f"(?:{'|'.join(branches)})"
+
+
+def _one_of(characters: Sequence[str]) -> str:
+    return characters[0] if len(characters) == 1 else f"[{''.join(map(re.escape, characters))}]"
 
 
 def packed_rules(workflow: Workflow) -> list[Rule]:

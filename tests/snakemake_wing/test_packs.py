@@ -29,7 +29,7 @@ def test_a_video_is_alone_or_in_a_pack(packs):
 def test_thousands_of_videos_are_no_trouble():
     names = [f"mouse{number}" for number in range(3000)]
     pattern = alone([names])
-    assert len(pattern) < 20_000
+    assert len(pattern) < 200
     assert not any(re.fullmatch(pattern, name) for name in names)
     assert re.fullmatch(pattern, "mouse3000")
 
