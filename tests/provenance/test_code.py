@@ -74,7 +74,7 @@ def test_a_comment_a_docstring_and_layout_change_nothing(library):
     before = digests(library)
     path = library / "ethomake" / "files.py"
     edit(path, '"""Read a JSON file.', '"""Read a file of JSON, whatever it holds.')
-    edit(path, '"""Files that appear', '"""Things that appear')
+    edit(path, '"""Atomic writing', '"""Writing')
     edit(path, "import hashlib\n", "# a comment\nimport hashlib\n\n\n")
     edit(path, "    remove(part)\n", "    remove(\n        part\n    )\n")
     edit(library / "scripts" / "train_flow.py", "with job", "# here it begins\nwith job")
