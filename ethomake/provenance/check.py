@@ -1,4 +1,4 @@
-"""Whether results are still as they were made: every output against the digest in its record."""
+"""Check that results are unchanged: compare every output with the digest in its record."""
 
 import logging
 import shlex
@@ -20,7 +20,7 @@ MEGABYTE = 2**20
 
 @dataclass(frozen=True)
 class Damage:
-    """A job whose outputs are no longer what it made."""
+    """A job whose outputs are damaged or missing."""
 
     path: Path  # of its record
     record: dict[str, Any]
@@ -28,10 +28,10 @@ class Damage:
 
 
 def check_results(records: Path = RECORDS) -> None:
-    """Compare all results with their records; remove what is damaged, with all else that the same job made.
+    """Compare all results with their records; remove damaged ones, with all other outputs of the same job.
 
     Raises:
-        InputError: if something is damaged; it says how to make it anew.
+        InputError: if a result is damaged; it says how to restore it.
     """
     found = read_records(records)
     damages = list(_find_damage(found))
@@ -44,7 +44,7 @@ def check_results(records: Path = RECORDS) -> None:
             remove(path)
     commands = [f"./run snakemake {' '.join(map(shlex.quote, wave))}" for wave in _waves(found, damages)]
     raise InputError(
-        f"{len(damages)} of {len(found)} jobs' results are damaged and were removed; make them anew with: "
+        f"{len(damages)} of {len(found)} jobs' results are damaged and were removed; restore them with: "
         + " && ".join(commands)
     )
 
@@ -63,7 +63,7 @@ def _find_damage(found: dict[Path, dict[str, Any]]) -> Iterator[Damage]:
 
 
 def _damage_of(path: Path, wanted: str) -> str | None:
-    """What is wrong with an output, in words; the bytes themselves are read, whatever manifests say."""
+    """Return what is wrong with an output, in words; the bytes themselves are read, whatever the manifest says."""
     try:
         if wanted.startswith("content-"):
             if digest(path) != wanted:
@@ -74,22 +74,21 @@ def _damage_of(path: Path, wanted: str) -> str | None:
     except FileNotFoundError:
         return f"{path}: is gone"
     except InputError as error:
-        return str(error).rpartition(";")[0] or str(error)  # without the mend: that is done here
+        return str(error).rpartition(";")[0] or str(error)  # without how to fix it: that is done here
     return None if now == wanted else f"{path}: was changed after it was made"
 
 
 def _waves(found: dict[Path, dict[str, Any]], damages: list[Damage]) -> list[list[str]]:
-    """An output of each damaged job, those first that others are made from.
+    """Return an output of each damaged job, those first that others are made from.
 
-    Each wave is a run of its own: within one run Snakemake would also make anew what lies between two of them and is
-    not damaged.
+    Each wave is a separate call: within one call Snakemake would also recompute undamaged results between two of them.
     """
     maker = {name: path for path, record in found.items() for name in record["outputs"]}
     damaged = {damage.path for damage in damages}
     depths: dict[Path, int] = {}
 
     def depth(path: Path) -> int:
-        """How many damaged jobs, this one included, one after the other lead to a job."""
+        """Return the number of damaged jobs on the longest path to a job, including itself."""
         if path not in depths:
             sources = {maker[name] for name in found[path]["inputs"] if name in maker} - {path}
             depths[path] = max(map(depth, sources), default=0) + (path in damaged)
@@ -102,6 +101,6 @@ def _waves(found: dict[Path, dict[str, Any]], damages: list[Damage]) -> list[lis
 
 
 def _megabytes(path: Path) -> int:
-    """The size of a file or folder in whole megabytes, at least one, for the progress bar."""
+    """Return the size of a file or folder in whole megabytes, at least one, for the progress bar."""
     files = path.rglob("*") if path.is_dir() else [path]
     return 1 + sum(each.stat().st_size for each in files if each.is_file()) // MEGABYTE

@@ -1,8 +1,8 @@
-"""Which code a script depends on, worked out from the imports; comments, docstrings, layout and messages do not count.
+"""Which code a script depends on, found by its imports; comments, docstrings, layout and messages do not count.
 
-Three things that a module holds do not change what it computes, and are left out: text that only people read (inside
-`raise`, in log messages, in what is built for these alone), what a job does around its work (`HARNESS`), and what a
-network costs (`ESTIMATE`). Else a corrected sentence or a better estimate would train every network again.
+Three parts of a module do not change what it computes, and are left out: text that only people read (inside `raise`,
+in log messages, in variables used only for these), the harness of a job (`HARNESS`), and the cost of networks
+(`ESTIMATE`). Else a corrected sentence or a better estimate would train every network again.
 """
 
 import ast
@@ -18,17 +18,17 @@ LIBRARY = Path(__file__).resolve().parents[1]  # the package ethomake
 HARNESS = ("job", "messages", "failures", "errors", "processes", "provenance")
 
 ESTIMATE = "NetworkCost"
-"""The class whose instances tell only schedulers something, see `ethomake.registry`."""
+"""The class whose instances matter only to schedulers, see `ethomake.registry`."""
 
 PAGES = (".j2", ".css")
-"""Endings of what pages are made from: it counts as code of the modules that read it from their package."""
+"""Suffixes of templates and stylesheets: they count as code of the modules that read them from their package."""
 
 LEVELS = ("debug", "info", "warning", "error", "critical", "exception", "log")
 """The methods of a logger."""
 
 
 def code_digest(script: str | Path) -> str:
-    """Sixteen hexadecimal digits for the code of a script and of all modules of ours that it imports.
+    """Return sixteen hexadecimal digits for the code of a script and of all our modules that it imports.
 
     They change when any of it would run differently, and only then: a comment, a docstring, a blank line, or another
     wording of an error or of a log message changes nothing.
@@ -37,7 +37,7 @@ def code_digest(script: str | Path) -> str:
 
 
 def module_digests(script: str | Path) -> dict[str, str]:
-    """The digest of each file that a script depends on, itself first; by path from the folder above the library.
+    """Return the digest of each file that a script depends on, itself first; by path from the folder above the library.
 
     Imports count wherever they stand, in functions, too; so do the packages around an imported module, and the
     templates and stylesheets in the folder of a module that reads such files (by importlib.resources). Not those of
@@ -63,7 +63,7 @@ def _is_harness(path: Path) -> bool:
 
 @cache
 def _read(path: Path) -> tuple[str, tuple[Path, ...]]:
-    """Digest of a file's code, and the files of ours that it imports or reads."""
+    """Return the digest of a file's code, and our files that it imports or reads."""
     if path.suffix in PAGES:
         return _short(path.read_text(encoding="utf-8")), ()
     tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -99,10 +99,10 @@ def _files(name: str) -> Iterator[Path]:
 
 
 def _wording(tree: ast.Module) -> set[int]:
-    """The texts of a module that only people read, as ids of their nodes.
+    """Return the texts of a module that only people read, as ids of their nodes.
 
-    These are the texts inside of `raise` and of calls of a logger, and those in what is made for these alone: in the
-    value of a variable, in a private constant or function (`_name`) of the module that nothing else uses.
+    These are the texts inside of `raise` and of calls of a logger, and those used only for these: in the value of a
+    variable, in a private constant or function (`_name`) of the module that nothing else uses.
     """
     nodes = list(ast.walk(tree))
     told = [node for node in nodes if isinstance(node, ast.Raise) or _is_log_call(node)]

@@ -1,4 +1,4 @@
-"""Why a job runs, in words for somebody who knows videos and labels but not Snakemake."""
+"""Why a job runs, in words for users who know videos and labels but not Snakemake."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from typing import Any
 from ethomake.project.runs import STAGES
 from ethomake.provenance.record import NOT_PARAMETERS, plain
 
-# What lies where: a pattern of paths and what it is; a group is the name of a video.
+# Patterns of paths and the names of these files for users; a group is the name of a video.
 PLACES = [pattern for stage in STAGES.values() for pattern in stage.results.items()]
 PLACES += [
     (r"results/example/.+", "the videos of the example"),
@@ -24,18 +24,18 @@ ABSENT = object()
 
 @dataclass(frozen=True)
 class Findings:
-    """What Snakemake found out about a job.
+    """Snakemake's findings about a job.
 
     Attributes:
-        forced: the user asked for it.
-        interrupted: it was begun and did not end.
-        missing: outputs that are not there.
-        changed: inputs that have another content than when the outputs were made.
-        remade: inputs that another job makes anew in this run.
-        other_inputs: its inputs are other files than they were.
-        parameters: its parameters, which include the digest of its code, are not what they were.
+        forced: the user requested it.
+        interrupted: it was started and did not end.
+        missing: outputs that do not exist.
+        changed: inputs whose content differs from that when the outputs were made.
+        remade: inputs that another job makes again in this run.
+        other_inputs: its inputs are other files than before.
+        parameters: its parameters, which include the digest of its code, have changed.
         program: its script is newer than its outputs.
-        environment: its conda environment is not what it was.
+        environment: its conda environment has changed.
     """
 
     forced: bool = False
@@ -56,14 +56,14 @@ def explain(
     parameters: Mapping[str, Any],
     modules: Callable[[], Mapping[str, str]],
 ) -> str | None:
-    """Why a job runs; None where there is nothing to add to what Snakemake says.
+    """Return why a job runs; None if there is nothing to add to Snakemake's message.
 
     Args:
-        findings: what Snakemake found out.
-        before: the record of the job, when it last ended well (ethomake.provenance.record).
+        findings: Snakemake's findings.
+        before: the record of the job's last success (ethomake.provenance.record).
         inputs: its inputs now.
         parameters: its parameters now.
-        modules: gives the digests of its code now, by file.
+        modules: returns the digests of its code now, by file.
     """
     if findings.interrupted:
         return "it was interrupted"
@@ -84,12 +84,12 @@ def explain(
     if findings.other_inputs:
         reasons += _input_changes(before["inputs"], inputs) if before else ["it uses other files than before"]
     if findings.remade:
-        reasons.append(f"it uses what is made anew: {_name_all(findings.remade)}")
+        reasons.append(f"its inputs are recomputed: {_name_all(findings.remade)}")
     return "; ".join(dict.fromkeys(reasons)) or None
 
 
 def as_one(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The records of jobs with the same script as if they were that of one job: what `explain` needs of them."""
+    """Merge the records of jobs with the same script into one, as far as `explain` needs them."""
     return {
         "inputs": {path: digest for record in records for path, digest in record["inputs"].items()},
         "parameters": parameters_as_one([record["parameters"] for record in records]),
@@ -98,7 +98,7 @@ def as_one(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def parameters_as_one(parameters: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The parameters of several jobs as those of one; where they differ, the jobs' values by number."""
+    """Merge the parameters of several jobs into those of one; values that differ become dictionaries by job number."""
     return {
         name: value
         if all(each.get(name, ABSENT) == value for each in parameters)
@@ -108,7 +108,7 @@ def parameters_as_one(parameters: Sequence[Mapping[str, Any]]) -> dict[str, Any]
 
 
 def name_of(path: str) -> tuple[str, str | None]:
-    """What a file is, in words, and the video it belongs to, if it is one of many."""
+    """Return the name of a file for users, and the video it belongs to, if any."""
     for pattern, what in PLACES:
         if match := re.fullmatch(pattern, path):
             return what, (match[1] if match.groups() else None)
@@ -116,7 +116,7 @@ def name_of(path: str) -> tuple[str, str | None]:
 
 
 def _name_all(paths: Sequence[str]) -> str:
-    """Files in words, those of one kind together: "the labels of a and b, the thresholds"."""
+    """Return the names of files, grouped by kind: "the labels of a and b, the thresholds"."""
     kinds: dict[str, set[str]] = {}
     for what, video in sorted(map(name_of, paths), key=str):
         kinds.setdefault(what, set()).update([video] if video else [])
@@ -125,7 +125,7 @@ def _name_all(paths: Sequence[str]) -> str:
 
 
 def _enumerate(names: Sequence[str], what: str) -> str:
-    """`a`, `a and b`, `a, b and c`; where there are many, the first and how many more, or just how many videos."""
+    """Return `a`, `a and b`, `a, b and c`; of many, the first and how many more, or just the number of videos."""
     if len(names) > MANY:
         if what == "videos":
             return f"{len(names)} videos"
@@ -134,7 +134,7 @@ def _enumerate(names: Sequence[str], what: str) -> str:
 
 
 def _source_change(path: str) -> str:
-    """That an input has another content; the user's own files are named."""
+    """Return that the content of an input has changed; the user's own files are named."""
     what, video = name_of(path)
     if what != path:
         return f"{what}{f' of {video}' if video else ''} have changed"
@@ -150,7 +150,7 @@ def _is_weights(path: str) -> bool:
 
 
 def _input_changes(before: Mapping[str, str], now: Sequence[str]) -> Iterator[str]:
-    """Which videos, or other files, came or went."""
+    """Yield which videos, or other files, were added or removed."""
     for come, names in ((True, set(now) - set(before)), (False, set(before) - set(now))):
         videos = {video for _, video in map(name_of, names) if video is not None}
         others = sorted(name for name in names if name_of(name)[1] is None)
@@ -165,7 +165,7 @@ def _input_changes(before: Mapping[str, str], now: Sequence[str]) -> Iterator[st
 
 
 def _parameter_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
-    """A sentence for each setting that is another than it was."""
+    """Yield a sentence for each setting that has changed."""
     known = {name: value for name, value in now.items() if name not in NOT_PARAMETERS}
     yield from dict.fromkeys(_differences(dict(before), plain(known), ()))
 
@@ -198,7 +198,7 @@ def _difference(before: Any, now: Any, names: tuple[str, ...]) -> Iterator[str]:
 
 
 def _show(value: Any) -> str | None:
-    """A value as config.yaml has it; None where it is too long to be read."""
+    """Return a value as in config.yaml; None if it is too long to be shown."""
     if isinstance(value, str):
         text = value
     elif isinstance(value, list) and all(isinstance(each, str) for each in value):

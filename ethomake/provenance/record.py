@@ -1,8 +1,8 @@
-"""The record of a job: what its outputs were made from. One JSON file a job, in results/provenance/.
+"""The record of a job: what its outputs were made from. One JSON file per job, in results/provenance/.
 
-A record lies at the path of the job's log: logs/flow/main.log belongs to results/provenance/flow/main.json. It is
-removed when the job begins and written when it has ended well, so that it never speaks for other outputs than those
-it was written for. The same work leaves the same bytes: no dates, no names of machines, no paths of this one.
+A record has the path of the job's log: results/provenance/flow/main.json belongs to logs/flow/main.log. It is removed
+when the job begins and written when it succeeds, so that it never describes other outputs than those it was written
+for. The same work leaves the same bytes: no dates, no names of machines, no absolute paths of this machine.
 """
 
 import ast
@@ -54,7 +54,7 @@ class Named(Protocol):
 
 
 class Job(Protocol):
-    """What a script is told about its job; the `snakemake` of a workflow script is one."""
+    """The job of a script, in the form of the `snakemake` object of a workflow script."""
 
     rule: str
     log: Sequence[str]
@@ -67,7 +67,7 @@ class Job(Protocol):
 
 @dataclass(frozen=True)
 class Begun:
-    """What has to be known before the work begins: inputs and code may change while it goes on."""
+    """Digests taken before the work begins, since inputs and code may change while the job runs."""
 
     job: Job
     path: Path
@@ -78,13 +78,13 @@ class Begun:
 
 
 def record_path(log: str | Path) -> Path:
-    """Where the record of the job with this log lies."""
+    """Return the path of the record of the job with this log."""
     path = Path(log).as_posix().removeprefix(_storage_of(log))
     return RECORDS / Path(path.removeprefix("logs/")).with_suffix(".json")
 
 
 def _storage_of(log: str | Path) -> str:
-    """What stands before `logs/` in the path of a log: the folder of local copies, if files are in a storage."""
+    """Return the path prefix of the local copies of a storage, or "" without one."""
     before, logs, _ = Path(log).as_posix().rpartition("/logs/")
     return f"{before}/" if logs else ""
 
@@ -93,7 +93,7 @@ def begin_record(job: Job, script: str | Path) -> Begun | None:
     """Remove the record of an earlier run, and take the digests of inputs and code; None for a job without outputs.
 
     Raises:
-        InputError: if an input is not there.
+        InputError: if an input does not exist.
     """
     path = record_path(job.log[0])
     remove(path)
@@ -110,14 +110,14 @@ def begin_record(job: Job, script: str | Path) -> Begun | None:
 
 
 def write_record(begun: Begun, facts: Mapping[str, Any]) -> None:
-    """Write the record of a job that has ended well.
+    """Write the record of a job that succeeded.
 
     Args:
         begun: from `begin_record`.
-        facts: what else is known, such as the device; stands in the record under its own names.
+        facts: further entries of the record, such as the device.
 
     Raises:
-        InputError: if an input vanished or changed while the job ran: nobody knows then what it was made from.
+        InputError: if an input vanished or changed while the job ran: its outputs are then of unknown origin.
     """
     for name, stamp in begun.stamps.items():
         try:
@@ -147,7 +147,7 @@ def write_record(begun: Begun, facts: Mapping[str, Any]) -> None:
 
 
 def read_records(folder: Path = RECORDS) -> dict[Path, dict[str, Any]]:
-    """All records of a project, by their path, in its order.
+    """Read all records of a project, by path, sorted.
 
     Raises:
         InputError: if one is not readable.
@@ -193,12 +193,12 @@ def _digest_of_file(path: Path, time: int, size: int) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A parameter as a record has it: what JSON does not know, as what it knows."""
+    """Return a parameter as it is in a record: converted to types of JSON."""
     return json.loads(json.dumps(value, default=_known_to_json))
 
 
 def versions() -> dict[str, str]:
-    """The versions of Python, ethomake, and of those packages that matter to results and were imported."""
+    """Return the versions of Python, ethomake, and of those packages that matter to results and were imported."""
     found = {"python": platform.python_version(), "ethomake": ethomake.__version__}
     for module, package in PACKAGES.items():
         if module in sys.modules:
@@ -237,7 +237,7 @@ def _kept_digest(manifest: Path, key: str) -> str | None:
 
 
 def _stamp(path: str | Path) -> tuple[int, int]:
-    """Time and size by which a change of a file or folder is noticed without reading it."""
+    """Return time and size, by which a change of a file or folder is noticed without reading it."""
     status = os.stat(path)
     return status.st_mtime_ns, status.st_size
 

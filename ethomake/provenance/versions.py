@@ -1,4 +1,4 @@
-"""Whether results were made with other versions of the packages that their bytes depend on."""
+"""Find results that were made with other versions of the packages on which their bytes depend."""
 
 import importlib.metadata
 from collections.abc import Container
@@ -6,14 +6,14 @@ from pathlib import Path
 
 from ethomake.provenance.record import RECORDS, read_records
 
-# Decoders may give other pixels in each version of the first two, networks compute a little differently in the others.
+# Versions of the first two may decode other pixels, those of the others may round differently.
 WATCHED = ("imageio-ffmpeg", "simplejpeg", "torch", "torchvision")
 
 
 def version_notes(folder: str | Path = RECORDS, rules: Container[str] | None = None) -> list[str]:
-    """A note for each watched package that is of another version now than when results were made.
+    """Return a note for each watched package whose version differs from that with which results were made.
 
-    Such results are as right as before, so nothing is made anew unless it is asked for; the notes say how.
+    Such results are still valid, so nothing is recomputed unless the user requests it; the notes say how.
 
     Args:
         folder: of the records.
@@ -36,6 +36,6 @@ def version_notes(folder: str | Path = RECORDS, rules: Container[str] | None = N
             names = " ".join(sorted({each["rule"] for each in others}))
             notes.append(
                 f"{package} is {now} now; {results} result{'s were' if results > 1 else ' was'} made with {was} and "
-                f"{'are' if results > 1 else 'is'} kept; to make them anew: ./run snakemake --forcerun {names}"
+                f"{'are' if results > 1 else 'is'} kept; to recompute them: ./run snakemake --forcerun {names}"
             )
     return notes

@@ -33,7 +33,7 @@ def test_a_flipped_byte_is_told_and_all_that_the_job_made_is_removed(capsys):
         check_results()
     assert "results/ingest/a/frames.npy: was changed after it was made" in capsys.readouterr().err
     assert str(error.value).startswith("1 of 3 jobs' results are damaged and were removed; ")
-    assert str(error.value).endswith("make them anew with: ./run snakemake results/ingest/a/frames.npy")
+    assert str(error.value).endswith("restore them with: ./run snakemake results/ingest/a/frames.npy")
     assert not Path("results/ingest/a/video.json").exists()
     assert records() == ["draw", "train"]
     assert Path("results/weights.safetensors").exists()
@@ -51,7 +51,7 @@ def test_what_others_are_made_from_comes_first_and_in_a_run_of_its_own():
     flip("results/ingest/a/video.json")
     with pytest.raises(InputError) as error:
         check_results()
-    first, second = str(error.value).split("make them anew with: ")[1].split(" && ")
+    first, second = str(error.value).split("restore them with: ")[1].split(" && ")
     assert first == "./run snakemake results/ingest/a/frames.npy"
     assert second == "./run snakemake results/figure.svg"
 

@@ -91,11 +91,11 @@ def test_other_files_of_the_same_videos():
 
 def test_what_is_made_anew_is_told_by_kind():
     motion = "results/streams/main/motion/weights.safetensors"
-    assert why(record(), remade=[motion]) == "it uses what is made anew: the weights of the motion stream"
+    assert why(record(), remade=[motion]) == "its inputs are recomputed: the weights of the motion stream"
     many = [f"results/ethograms/main/bouts/{video}.csv" for video in "abcdef"] + [
         "results/ethograms/main/thresholds.json"
     ]
-    assert why(record(), remade=many) == "it uses what is made anew: the bouts of 6 videos and the thresholds"
+    assert why(record(), remade=many) == "its inputs are recomputed: the bouts of 6 videos and the thresholds"
     kinds = [
         "ethograms/main/summary.csv",
         "ethograms/main/transitions.svg",

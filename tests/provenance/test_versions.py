@@ -42,9 +42,9 @@ def test_one_note_a_package_tells_what_was_what_is_and_what_to_do(write_records)
         ("ingest_video", 1, {"imageio-ffmpeg": "0.7.0"}),
     )
     assert version_notes(folder) == [
-        "imageio-ffmpeg is 0.8.1 now; 1 result was made with 0.7.0 and is kept; to make them anew: "
+        "imageio-ffmpeg is 0.8.1 now; 1 result was made with 0.7.0 and is kept; to recompute them: "
         "./run snakemake --forcerun ingest_video",
-        "torch is 2.15.0 now; 4 results were made with 2.13.1 or 2.14.0 and are kept; to make them anew: "
+        "torch is 2.15.0 now; 4 results were made with 2.13.1 or 2.14.0 and are kept; to recompute them: "
         "./run snakemake --forcerun extract_features train_flow",
     ]
 

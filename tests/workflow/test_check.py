@@ -36,7 +36,7 @@ def test_a_flipped_byte_and_a_missing_chunk_are_found_and_made_anew(run_snakemak
     assert "results/ingest/sim_02/frames.mjpeg: was changed after it was made" in found.output
     assert "rows 0 to 59 of motion are missing or have changed" in found.output
     assert "Traceback" not in found.output
-    command = re.search(r"error: .*make them anew with: (.*)", found.output)[1]
+    command = re.search(r"error: .*restore them with: (.*)", found.output)[1]
     for run in command.split(" && "):
         outcome = run_snakemake(project, *shlex.split(run)[2:], "--cores", "2", config=tiny)
         assert outcome.status == 0, outcome.output[-3000:]

@@ -8,7 +8,7 @@ def test_a_dry_run_says_in_words_why_each_job_runs(run_snakemake, finished, tiny
     reasons = [line.removeprefix("Reason: ") for line in outcome.output.splitlines() if line.startswith("Reason: ")]
     assert len(reasons) == outcome.jobs["total"]
     assert "the setting hidden is 32, was 128" in reasons
-    assert "it uses what is made anew: the weights of the sequence model" in reasons
+    assert "its inputs are recomputed: the weights of the sequence model" in reasons
     assert "it is what you asked for" in reasons
     assert not any(file in reason for reason in reasons for file in ("results/", ".csv"))
     assert "--rerun-triggers" not in outcome.output, "no advice how to keep what is outdated"
