@@ -7,10 +7,10 @@ calls it when it plans the job.
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from snakemake.io import ancient, expand
-from snakemake.iocontainers import Wildcards
+from snakemake import io, iocontainers
+from snakemake.io import ancient
 
 from ethomake.bundle.read import Bundle
 from ethomake.evaluation import files as evaluation_files
@@ -23,6 +23,21 @@ from ethomake.project.splits import write_split
 from ethomake.project.videos import Video
 from ethomake.provenance.code import code_digest
 from ethomake.snakemake.stop import stop
+
+
+class Wildcards(iocontainers.Wildcards):
+    """The wildcards that our rules have, for type checkers; a job has some of them, in a list of Snakemake's."""
+
+    run: str
+    stream: str
+    trained: str
+    video: str
+
+
+def expand(pattern: str, **values: Any) -> list[str]:
+    """Return the pattern with each combination of the values of all its wildcards."""
+    return cast("list[str]", io.expand(pattern, **values))
+
 
 StageName = str | Callable[[Wildcards], str]
 """The name of a stage, or a function of the wildcards that returns it."""
