@@ -32,7 +32,7 @@ report: "workflow/report/workflow.rst"
 
 
 # A project is a folder: its own config.yaml if it has one, else the one beside this file.
-# What is given on the command line stands above config.yaml and the overlay of an example.
+# The command line takes precedence over an example's config, and that over config.yaml.
 ROOT = Path(workflow.basedir)
 
 
@@ -56,7 +56,7 @@ include: "workflow/rules/ingest.smk"
 include: "workflow/rules/labels.smk"
 
 
-# With a bundle nothing is trained: its weights and thresholds take the places of those that would be made here.
+# With a bundle nothing is trained: its weights and thresholds replace those that would be made here.
 if not BUNDLE:
 
     include: "workflow/rules/training.smk"
@@ -91,7 +91,7 @@ rule all:
         [f"results/report/{home('report', run)}.html" for run in RUNS],
         [path for run in RUNS for path in ethograms_of(run, "figures/{video}.png")],
     message:
-        "All is there: open results/report/main.html"
+        "All results are complete: open results/report/main.html"
 
 
 rule frames:

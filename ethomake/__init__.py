@@ -1,3 +1,3 @@
-"""ethomake: raw videos of animals in, ethograms out."""
+"""ethomake: from raw videos of animals to ethograms."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""What all figures share: colors, type, axes, and files whose bytes depend on the content alone."""
+"""Common parts of all figures: colors, fonts, axes, and files whose bytes depend on the content alone."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
@@ -26,10 +26,10 @@ BACKGROUND = "#9aa0a6"
 
 STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib: the same figure on every machine
+    "font.sans-serif": ["DejaVu Sans"],  # shipped with matplotlib: the same figure on every machine
     "font.size": 9,
     "text.color": INK,
-    "text.parse_math": False,  # a $ in the name of a behavior is a $
+    "text.parse_math": False,  # a $ in the name of a behavior is shown as a $
     "axes.labelcolor": INK,
     "axes.edgecolor": MUTED,
     "axes.linewidth": 0.8,
@@ -49,20 +49,20 @@ STYLE: dict[Any, Any] = {
 
 @contextmanager
 def style():
-    """Draw and save in the style of ethomake; leaves matplotlib's settings as they were."""
+    """Draw and save in the style of ethomake; restore matplotlib's settings at the end."""
     with matplotlib.rc_context(STYLE):
         yield
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """A figure of its own, in inches; no global state of pyplot."""
+    """Return a new figure, its size in inches, without pyplot's global state."""
     figure = Figure(figsize=(width, height), facecolor="white", layout=ConstrainedLayoutEngine(w_pad=0.07, h_pad=0.07))
     FigureCanvasAgg(figure)
     return figure
 
 
 def save_figure(figure: Figure, png: str | Path, svg: str | Path, *, dpi: int = 150) -> None:
-    """Save as PNG and SVG without date or version, each whole or not at all."""
+    """Save as PNG and SVG without date or version, each atomically."""
     with write_whole(png) as part:
         figure.savefig(part, format="png", dpi=dpi, metadata={"Software": None})
     with write_whole(svg) as part:
@@ -70,13 +70,13 @@ def save_figure(figure: Figure, png: str | Path, svg: str | Path, *, dpi: int = 
 
 
 def pick_colors(behaviors: Sequence[str], colors: Mapping[str, str] | None = None) -> list[str]:
-    """The color of each behavior: as configured, otherwise the next of the palette."""
+    """Return the color of each behavior: the configured one, otherwise the next of the palette."""
     colors = colors or {}
     return [colors.get(name, PALETTE[k % len(PALETTE)]) for k, name in enumerate(behaviors)]
 
 
 def strip(axes: Axes, *, keep: Sequence[str] = ("left", "bottom")) -> None:
-    """Remove the frame's sides but those in `keep`."""
+    """Hide the sides of the axes except those in `keep`."""
     for side, spine in axes.spines.items():
         spine.set_visible(side in keep)
 
@@ -85,7 +85,7 @@ STEPS_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 6
 
 
 def time_ticks(start_s: float, stop_s: float, most: int = 13) -> tuple[np.ndarray, list[str], str]:
-    """Round positions between two times, their labels, and the name of the unit."""
+    """Return round tick positions between two times in seconds, their labels, and the label of the axis."""
     span = stop_s - start_s
     step = next((step for step in STEPS_S if span / step <= most), span / most or 1.0)
     ticks = np.arange(np.ceil(start_s / step - 1e-9), np.floor(stop_s / step + 1e-9) + 1) * step
@@ -98,14 +98,14 @@ def time_ticks(start_s: float, stop_s: float, most: int = 13) -> tuple[np.ndarra
 
 
 def shorten(name: str, most: int = 24) -> str:
-    """A name that fits beside an axis."""
+    """Return a name shortened to at most `most` characters, to fit beside an axis."""
     return name if len(name) <= most else name[: most - 1] + "…"
 
 
 def draw_matrix(
     axes: Axes, values: np.ndarray, texts: Sequence[Sequence[str]], names: Sequence[str], top: float = 1.0
 ) -> None:
-    """Draw a square matrix of shares 0..`top` (NaN: nothing to show) as shades of blue with a text in each cell."""
+    """Draw a square matrix of shares from 0 to `top` (NaN: empty cell) as shades of blue with a text in each cell."""
     cells = np.ma.masked_invalid(values)
     shades = matplotlib.colormaps["Blues"].with_extremes(bad="#f3f4f6")
     axes.imshow(cells, cmap=shades, vmin=0, vmax=top, aspect="equal")

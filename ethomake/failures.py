@@ -1,8 +1,8 @@
-"""Why jobs fail: a status for each kind of failure, and the record of it that a job leaves for whoever started it.
+"""Why jobs fail: an exit status for each kind of failure, and a record of the failure beside the job's log.
 
-A job ends with one of these exit statuses. Schedulers hide that of a job behind one of their own (SLURM tells that of
-the Snakemake that ran it), so the job also leaves a small file beside its log. Retries and explanations read that,
-never the words of a message.
+A job ends with one of these exit statuses. Schedulers replace the status of a job by another (SLURM reports that of
+the Snakemake process which ran it), so the job also writes a small file beside its log. Retries and explanations read
+that file, never the text of a message.
 """
 
 import errno
@@ -15,25 +15,25 @@ from pathlib import Path
 from ethomake.errors import InputError, TransientError
 from ethomake.files import read_json, remove, write_json
 
-DEFECT = 1  # of ethomake: what Python ends with after a traceback
-MISTAKE = 2  # of the user: the same in every try
-TRANSIENT = os.EX_TEMPFAIL  # 75: what may be over at the next try: too little memory or disk, a file seen too late
+DEFECT = 1  # a bug in ethomake: the exit status of Python after a traceback
+MISTAKE = 2  # an error of the user: every retry fails, too
+TRANSIENT = os.EX_TEMPFAIL  # 75: a retry may succeed: too little memory or disk, a file that appears late
 STOPPED = 130  # Ctrl-C
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
-# What libraries say that lose the error number on its way out of C++ or Rust.
+# Messages of libraries that lose the error number on its way out of C++ or Rust.
 NO_SPACE_WORDS = ("No space left", "StorageFull", "quota exceeded", "PytorchStreamWriter failed")
 NO_MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory", "ALLOC_FAILED")
-LITTLE = 2**20  # bytes; with less on the disk, an error that tells nothing else is taken to come from that
+LITTLE = 2**20  # bytes; with less free disk space, an error of unknown cause is attributed to the full disk
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a job has failed.
+    """Why a job failed.
 
     Attributes:
-        status: its exit status, one of those above.
-        message: one line: what happened and how to mend it; of a defect, what Python says of it.
+        status: its exit status, one of the constants above.
+        message: one line: what happened and how to fix it; for a bug, the exception's type and message.
     """
 
     status: int
@@ -41,12 +41,12 @@ class Failure:
 
 
 def failure_of(error: Exception, results: str | Path = "results", batch: int | None = None) -> Failure:
-    """What an exception means for the user.
+    """Return the status and message that an exception means for the user.
 
     Args:
-        error: what was raised.
+        error: the exception.
         results: the folder that the job writes to.
-        batch: the batch size of the job's settings, where there is one.
+        batch: the batch size in the job's settings, if it has one.
     """
     if isinstance(error, InputError):
         return Failure(TRANSIENT if isinstance(error, TransientError) else MISTAKE, str(error))
@@ -56,7 +56,7 @@ def failure_of(error: Exception, results: str | Path = "results", batch: int | N
 
 
 def _of_the_machine(error: Exception, results: str | Path, batch: int | None) -> str | None:
-    """What the machine lacks, in one line; None where it lacks nothing that is known."""
+    """Return in one line what the machine lacks (memory, disk space, a file, access), or None if nothing is known."""
     if _is_about_memory(error):
         where = "the GPU's memory" if _is_about_gpu(error) else "the memory of this machine"
         smaller = f"make `batch` smaller (it is {batch})" if batch else "let fewer jobs run at once (--cores)"
@@ -74,22 +74,22 @@ def _of_the_machine(error: Exception, results: str | Path, batch: int | None) ->
 
 
 def failure_path(log: str | Path) -> Path:
-    """Where a job tells why it has failed: beside its log."""
+    """Return the path of a job's failure record, beside its log."""
     return Path(log).with_suffix(".failed.json")
 
 
 def write_failure(log: str | Path, failure: Failure) -> None:
-    """Tell why the job of a log has failed."""
+    """Write the failure record of the job with this log."""
     write_json(failure_path(log), asdict(failure))
 
 
 def forget_failure(log: str | Path) -> None:
-    """Remove what an earlier try of the job of a log has told."""
+    """Remove the failure record that an earlier try of the job with this log left."""
     remove(failure_path(log))
 
 
 def read_failure(log: str | Path) -> Failure | None:
-    """Why the job of a log has failed; None where it told nothing: it was killed, or never began."""
+    """Return why the job with this log failed, or None if it left no record: it was killed, or never started."""
     try:
         told = read_json(failure_path(log))
         return Failure(int(told["status"]), str(told["message"]))
@@ -98,7 +98,7 @@ def read_failure(log: str | Path) -> Failure | None:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An exception, and those which it was raised from or after."""
+    """Yield an exception and the exceptions that caused it or preceded it."""
     while error is not None:
         yield error
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
@@ -122,7 +122,7 @@ def _is_about_gpu(error: Exception) -> bool:
 
 
 def _free(folder: str | Path) -> int:
-    """Bytes that are free on the disk of a folder, which need not exist yet."""
+    """Return the free bytes on the disk of a folder, which need not exist yet."""
     folder = Path(folder).absolute()
     while not folder.exists():
         folder = folder.parent

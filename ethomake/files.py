@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and the digests by which they are known."""
+"""Atomic writing of files and directories, and digests of their content."""
 
 import hashlib
 import json
@@ -16,10 +16,10 @@ from ethomake.errors import InputError
 
 @contextmanager
 def write_whole(path: str | Path) -> Iterator[Path]:
-    """Yield a path beside `path` to write to; rename it to `path` at the end, or remove it after an error.
+    """Yield a temporary path beside `path` to write to; rename it to `path` at the end, or remove it after an error.
 
-    The name keeps the suffix of `path`, so that libraries which look at the suffix (matplotlib, ffmpeg) do the
-    right thing. Works for a file and for a directory.
+    The name keeps the suffix of `path`, since libraries (matplotlib, ffmpeg) choose the format by it. Works for a
+    file and for a directory.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -27,7 +27,7 @@ def write_whole(path: str | Path) -> Iterator[Path]:
     remove(part)
     try:
         yield part
-        if path.is_dir() and part.is_dir():  # os.replace cannot replace a directory that has something in it
+        if path.is_dir() and part.is_dir():  # os.replace cannot replace a directory that is not empty
             remove(path)
         os.replace(part, path)
     except BaseException:
@@ -36,7 +36,7 @@ def write_whole(path: str | Path) -> Iterator[Path]:
 
 
 def remove(path: str | Path) -> None:
-    """Remove a file or a directory tree; do nothing where there is none."""
+    """Remove a file or a directory tree; do nothing if it does not exist."""
     path = Path(path)
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
@@ -45,13 +45,13 @@ def remove(path: str | Path) -> None:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write `text` as UTF-8 with Unix line ends, whole or not at all."""
+    """Write `text` atomically, as UTF-8 with Unix line ends."""
     with write_whole(path) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
 
 
 def write_json(path: str | Path, content: Any) -> None:
-    """Write `content` as readable JSON, whole or not at all; NaN is refused, since it is not JSON."""
+    """Write `content` atomically as indented JSON; NaN raises ValueError, since it is not valid JSON."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
@@ -59,7 +59,7 @@ def read_json(path: str | Path) -> Any:
     """Read a JSON file.
 
     Raises:
-        InputError: if there is no such file or it is not JSON.
+        InputError: if the file does not exist or is not valid JSON.
     """
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
@@ -70,16 +70,16 @@ def read_json(path: str | Path) -> Any:
 
 
 def write_npy(path: str | Path, array: np.ndarray) -> None:
-    """Write an array in NumPy's own format, whole or not at all."""
+    """Write an array atomically in NumPy's .npy format."""
     with write_whole(path) as part, part.open("wb") as file:
         np.save(file, array, allow_pickle=False)
 
 
 def read_npy(path: str | Path) -> np.ndarray:
-    """Read an array that `write_npy` has written.
+    """Read an array written by `write_npy`.
 
     Raises:
-        InputError: if there is no such file or it is damaged.
+        InputError: if the file does not exist or is damaged.
     """
     try:
         return np.load(path, allow_pickle=False)
@@ -91,13 +91,13 @@ def read_npy(path: str | Path) -> np.ndarray:
 
 
 def file_digest(path: str | Path) -> str:
-    """SHA-256 of a file's bytes, as `sha256:<hex>`."""
+    """Return the SHA-256 of a file's bytes, as `sha256:<hex>`."""
     with Path(path).open("rb") as file:
         return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def content_digest(parts: Iterable[bytes | memoryview | np.ndarray | str]) -> str:
-    """SHA-256 over several pieces of content, as `sha256:<hex>`; arrays count with their type and shape."""
+    """Return the SHA-256 over several pieces of content, as `sha256:<hex>`; arrays include their dtype and shape."""
     digest = hashlib.sha256()
     for part in parts:
         if isinstance(part, np.ndarray):
@@ -108,20 +108,20 @@ def content_digest(parts: Iterable[bytes | memoryview | np.ndarray | str]) -> st
 
 
 def short_digest(*values: Any) -> str:
-    """Sixteen hexadecimal digits that stand for plain values, whatever the order of keys; for names of files."""
+    """Return a digest of plain values, independent of the order of keys, as 16 hexadecimal digits for file names."""
     text = json.dumps(values, sort_keys=True, default=str)
     return content_digest([text]).removeprefix("sha256:")[:16]
 
 
 def scratch_folder(tmpdir: str | Path, owner: str | Path) -> Path | None:
-    """A folder on the scratch disk of this computer for large files of one job; it is not made here.
+    """Return a folder on the scratch disk of this machine for large files of one job, without creating it.
 
     Args:
-        tmpdir: where Snakemake says that temporary files belong (its resource `tmpdir`).
-        owner: a path that no other job of the project has.
+        tmpdir: folder for temporary files, from Snakemake's resource `tmpdir`.
+        owner: a path that belongs to this job only.
 
     Returns:
-        None where `tmpdir` is just /tmp, which may be small or lie in memory.
+        None if `tmpdir` is just /tmp, which may be small or lie in memory.
     """
     if Path(tmpdir).resolve() in {Path(common).resolve() for common in ("/tmp", "/var/tmp", "/usr/tmp")}:
         return None

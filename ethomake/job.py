@@ -1,4 +1,4 @@
-"""What every job of the workflow does around its work: its log, its record, its progress, its one-line errors."""
+"""The context every workflow job runs in: its log, its provenance record and its one-line errors."""
 
 import logging
 import os
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 class _Tee:
-    """A text stream that writes to the terminal and to the log, and goes on without one that fails."""
+    """A text stream that writes to several streams, the terminal and the log, and drops any that fails."""
 
     def __init__(self, *streams: TextIO):
         self.streams = list(streams)
@@ -28,12 +28,12 @@ class _Tee:
             try:
                 stream.write(text)
                 stream.flush()
-            except OSError:  # a full disk, a closed terminal: no reason to hide what the job has to say
+            except OSError:  # a full disk, a closed terminal: keep writing to the others
                 self.streams.remove(stream)
         return len(text)
 
     def flush(self) -> None:
-        """Nothing waits: `write` flushes."""
+        """Do nothing: `write` has flushed already."""
 
     def isatty(self) -> bool:
         return False
@@ -43,16 +43,16 @@ class _Tee:
 def job(snakemake: Job, script: str | Path | None = None) -> Iterator[None]:
     """Run the body of a workflow script: everything it prints goes to the terminal and to the job's log.
 
-    When it has ended well, the job's record is written (ethomake.provenance.record). Numerical libraries that are
-    imported inside use the job's threads. What a user can mend becomes one line and an exit status that says whether it
-    may pass, Ctrl-C one line and status 130; any other exception is a defect and keeps its traceback, in the log as
-    well. All leave a record (`ethomake.failures`). Where the environment variable ETHOMAKE_RUN names the host and the
-    process id of the Snakemake that runs the workflow, the job ends when that process is gone. On a SLURM cluster the
-    log begins with the number of the job.
+    On success, the job's provenance record is written (ethomake.provenance.record). Numerical libraries imported
+    inside use the job's number of threads. An error that the user can fix becomes one line and an exit status that
+    says whether it may be transient, Ctrl-C becomes one line and status 130; any other exception is a bug and keeps
+    its traceback, in the log as well. Every failure is recorded (`ethomake.failures`). If the environment variable
+    ETHOMAKE_RUN names the host and process ID of the Snakemake process that runs the workflow, the job ends when that
+    process is gone. On a SLURM cluster the log begins with the job number.
 
     Args:
-        snakemake: the job, as Snakemake tells it.
-        script: its script; by default the one that runs.
+        snakemake: the `snakemake` object that Snakemake passes to the script.
+        script: path of the script; by default the one that runs.
     """
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[variable] = str(snakemake.threads)
@@ -71,7 +71,7 @@ def job(snakemake: Job, script: str | Path | None = None) -> Iterator[None]:
 
 @contextmanager
 def _logged(path: Path) -> Iterator[None]:
-    """Write what is printed to a log, too."""
+    """Copy stdout and stderr to a log."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         log = path.open("w", encoding="utf-8", buffering=1)
@@ -95,7 +95,7 @@ def _logged(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _in_one_line(snakemake: Job) -> Iterator[None]:
-    """Tell what the user can mend in one line, and end with a status that says what kind of failure it is."""
+    """Report errors that the user can fix in one line, and exit with the status of that kind of failure."""
     log = snakemake.log[0]
     with suppress(OSError):
         forget_failure(log)
@@ -121,12 +121,12 @@ def _end(log: str, failure: Failure) -> NoReturn:
 
 
 def _keep(log: str, failure: Failure) -> None:
-    with suppress(OSError):  # a full disk: the exit status tells it, too
+    with suppress(OSError):  # a full disk: the exit status says the same
         write_failure(log, failure)
 
 
 def slurm_job(environment: Mapping[str, str] = os.environ) -> str:
-    """Which SLURM job this process belongs to, on which computer and with which GPUs; nothing outside of SLURM."""
+    """Return a line with the SLURM job number, node and GPUs of this process, or "" outside of SLURM."""
     number = environment.get("SLURM_JOB_ID")
     if not number:
         return ""

@@ -1,7 +1,7 @@
-"""What running code tells people: log messages by the standard `logging`, progress, and facts for a job's record.
+"""Log messages through the standard `logging`, progress lines, and values for the record of a job.
 
-Modules log with `logging.getLogger(__name__)`, so that all messages pass the logger `ethomake`. Jobs of the workflow
-show them (ethomake.job); in a notebook `show()` does.
+Modules log with `logging.getLogger(__name__)`, so that all messages pass through the logger `ethomake`.
+Workflow jobs show them (ethomake.job); in a notebook, call `show()`.
 """
 
 import logging
@@ -18,20 +18,20 @@ NOTE = 25
 logging.addLevelName(NOTE, "NOTE")
 
 logger = logging.getLogger(__name__)
-_remembered: dict[str, Any] = {}  # what the running job has found out for its record
+_remembered: dict[str, Any] = {}  # values for the record of the running job
 
 
 class OneLine(logging.Formatter):
-    """A message as it is; from NOTE on, after its level in small letters ("warning: ...")."""
+    """Formats a message unchanged; from level NOTE on, prefixed with the level in lower case ("warning: ...")."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line for a record."""
+        """Return the line of a log record."""
         text = super().format(record)
         return text if record.levelno < NOTE else f"{record.levelname.lower()}: {text}"
 
 
 class _Stderr(logging.StreamHandler):
-    """Writes to what is `sys.stderr` at the time, which a job, a notebook or a test may have replaced."""
+    """Writes to the current `sys.stderr`, which a job, a notebook or a test may have replaced."""
 
     def __init__(self) -> None:
         super().__init__(sys.stderr)
@@ -43,7 +43,7 @@ class _Stderr(logging.StreamHandler):
 
 
 def show(level: int = logging.INFO) -> None:
-    """Let the messages of ethomake appear on stderr, one line each; a second call only changes the level."""
+    """Show the log messages of ethomake on stderr, one line each; a second call only changes the level."""
     ours = logging.getLogger("ethomake")
     ours.setLevel(level)
     ours.propagate = False
@@ -52,17 +52,17 @@ def show(level: int = logging.INFO) -> None:
 
 
 def remember(name: str, value: Any) -> None:
-    """Put a fact, such as the device, into the record of the running job."""
+    """Store a value, such as the device, for the record of the running job."""
     _remembered[name] = value
 
 
 def remembered() -> dict[str, Any]:
-    """Return what the running job has put into its record so far."""
+    """Return the values stored so far for the record of the running job."""
     return dict(_remembered)
 
 
 def forget() -> None:
-    """Begin a new record."""
+    """Clear the stored values, for a new job."""
     _remembered.clear()
 
 
@@ -74,10 +74,10 @@ def duration(seconds: float) -> str:
 
 
 class Progress:
-    """A progress bar made of lines: several jobs can share a terminal, and a log stays readable.
+    """Progress as separate lines: several jobs can share a terminal, and a log stays readable.
 
-    Used as a context manager; `advance(n)` counts. What will take over half a minute says so early (`estimate`). A
-    line appears at most every `every` seconds, and at the end.
+    Used as a context manager; `advance(n)` counts. With `estimate`, work expected to take over 30 s logs its expected
+    duration early. A line appears at most every `every` seconds, and at the end.
     """
 
     def __init__(self, total: int, label: str, unit: str, every: float = 5.0, estimate: bool = True):
@@ -94,7 +94,7 @@ class Progress:
             self._show()
 
     def advance(self, n: int = 1, note: str = "") -> None:
-        """Count `n` more units; `note` (a loss, say) stands at the end of the line."""
+        """Count `n` more units; `note` (for example a loss) is added at the end of the line."""
         self.count += n
         elapsed = time.monotonic() - self.started
         if self.estimate and elapsed > 1:
@@ -121,7 +121,7 @@ class Progress:
 
 
 def track(items: Iterable, total: int, label: str, unit: str) -> Iterator:
-    """Iterate over `items` with a progress bar."""
+    """Yield `items` while logging progress."""
     with Progress(total, label, unit) as progress:
         for item in items:
             yield item

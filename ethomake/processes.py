@@ -1,4 +1,4 @@
-"""Processes of this machine: which of them run, and one that ends with another."""
+"""Processes of this machine: check whether one runs, and end this one together with another."""
 
 import os
 import platform
@@ -10,9 +10,10 @@ from pathlib import Path
 
 @contextmanager
 def bound_to(run: str) -> Iterator[None]:
-    """End this process within two seconds when the one that `run` names, "<host> <process id>", is gone.
+    """End this process within two seconds once the process named by `run`, "<host> <process ID>", is gone.
 
-    A job that outlived its Snakemake, or a process that outlived its job, would write into the results of the next one.
+    A job that outlived its Snakemake process, or a process that outlived its job, would write into the results of the
+    next run. A process on another host is ignored.
     """
     host, _, process = run.rpartition(" ")
     done = threading.Event()
@@ -28,11 +29,11 @@ def _watch(process: int, done: threading.Event) -> None:
     while is_running(process):
         if done.wait(1):
             return
-    os._exit(1)  # no clean-up: whoever could hear of it is gone, and the next run removes what is half-written
+    os._exit(1)  # no clean-up: the parent is gone, and the next run removes partial files
 
 
 def is_running(process: int) -> bool:
-    """Whether a process of this machine runs; one that has ended and waits for its parent to notice does not."""
+    """Return whether a process of this machine is running; a zombie is not."""
     if Path("/proc/self/stat").exists():
         try:
             status = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
@@ -43,6 +44,6 @@ def is_running(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # of another user
+    except PermissionError:  # it runs, but belongs to another user
         return True
     return True

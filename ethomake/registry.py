@@ -1,8 +1,8 @@
-"""What the records of networks have in common; those of a stage are in its `registry`. Nothing here imports torch.
+"""Base classes of the network records; those of a stage are in its `registry`. Nothing here imports torch.
 
-The records of flow, streams and sequence say by which name a network is known in config.yaml, what it is called in the
-report, which function or class makes it, and what it costs. All that depends on the choice of networks reads them:
-the checks of config.yaml, the stages, the estimates of memory and time, the report and the bundle's card.
+The records of flow, streams and sequence state a network's name in config.yaml, its title in the report, the function
+or class that makes it, and its costs. Everything that depends on the choice of networks reads them: the checks of
+config.yaml, the stages, the estimates of memory and time, the report and the bundle's card.
 """
 
 from collections.abc import Callable, Iterable
@@ -13,15 +13,15 @@ from typing import Any, TypeVar
 
 @dataclass(frozen=True)
 class NetworkCost:
-    """What a network needs where frames are 224x224 (a motion stream sees flow of half that side), in float32.
+    """Costs of a network for frames of 224x224 pixels (flow for the motion stream has half that side), in float32.
 
-    Only estimates of memory and time are made from it, no results: what is written inside of
-    `NetworkCost(...)` is no part of the digest of a stage's code, so that a better estimate retrains nothing.
+    They are used for estimates of memory and time only, not for results: the arguments of `NetworkCost(...)` are
+    not part of the digest of a stage's code, so that a better estimate retrains nothing.
 
     Attributes:
-        parameters: millions.
-        gflop: per sample, forward.
-        held: MB per sample while it is learned: what the backward pass needs.
+        parameters: millions of parameters.
+        gflop: GFLOP of a forward pass per sample.
+        held: MB per sample in training: what the backward pass needs.
         passing: MB per sample without a backward pass.
     """
 
@@ -36,9 +36,9 @@ class Network:
     """A network that config.yaml can choose.
 
     Attributes:
-        name: in config.yaml and in the metadata of saved weights, where it must stay what it was.
-        title: in the report and in the card of a bundle.
-        maker: what makes it, as "package.module:function"; a class will do.
+        name: name in config.yaml and in the metadata of saved weights; must not change once weights are saved.
+        title: name in the report and in the card of a bundle.
+        maker: function or class that makes it, as "package.module:name".
     """
 
     name: str
@@ -46,7 +46,7 @@ class Network:
     maker: str
 
     def make(self, *arguments: Any) -> Any:
-        """Import the maker, and torch with it, and call it with `arguments`; these are a matter of the stage."""
+        """Import the maker, and torch with it, and call it with `arguments`, which depend on the stage."""
         module, _, function = self.maker.partition(":")
         maker: Callable[..., Any] = getattr(import_module(module), function)
         return maker(*arguments)
@@ -56,7 +56,7 @@ AnyNetwork = TypeVar("AnyNetwork", bound=Network)
 
 
 def by_name(networks: Iterable[AnyNetwork]) -> dict[str, AnyNetwork]:
-    """Records by the name in config.yaml, in the order in which users are shown them.
+    """Return records by their name in config.yaml, in the order in which they are shown to users.
 
     Raises:
         ValueError: if two have the same name.

@@ -1,4 +1,4 @@
-"""Numbers, counts and tables as people read them: in the report, the model card and the table of costs."""
+"""Numbers, counts and tables formatted for readers: in the report, the model card and the table of costs."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ def percent(share: float | None) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """Return `noun`, with an s unless there is one."""
+    """Return `noun`, with an s unless `count` is 1."""
     return noun if count == 1 else noun + "s"
 
 
@@ -29,7 +29,7 @@ def rate(lowest: float, highest: float) -> str:
 
 
 def length(seconds: float) -> str:
-    """Return how long a recording is: "4.25 s", "3 min 20 s" or "2 h 5 min"."""
+    """Return the length of a recording: "4.25 s", "3 min 20 s" or "2 h 5 min"."""
     if seconds < 60:
         return f"{seconds:.3g} s"
     if seconds < 3600:
@@ -44,8 +44,8 @@ def markdown_table(
 
     Args:
         heads: titles of the columns.
-        rows: cells, as many as `heads`; text that users chose must have passed `escape_markdown`.
-        words: how many columns, from the left, are text; the others are numbers, aligned right.
+        rows: one list of cells per row, as many as `heads`; apply `escape_markdown` to text chosen by users first.
+        words: the number of text columns, from the left; the others are numbers, aligned right.
         aligned: pad the cells, for a terminal.
     """
     lines = [heads, *rows]
@@ -59,5 +59,5 @@ def markdown_table(
 
 
 def escape_markdown(text: str) -> str:
-    """Return a text such that Markdown shows it as it is, in a table, too."""
+    """Return a text with the characters special to Markdown escaped, also for table cells."""
     return "".join(f"\\{letter}" if letter in r"\`*_{}[]<>#|~" else letter for letter in text)

@@ -1,8 +1,8 @@
-"""The folder in which Snakemake runs: what is kept there, who works in it, and whether it can be written to.
+"""The working directory of Snakemake: its metadata, its lock, and whether results can be written.
 
-Snakemake remembers in `.snakemake` how each result was made, and locks the folder while it works. Two things of
-that are changed here. The memory lies within `results/`, so that whoever copies the results copies it, too. And a
-lock whose owner was killed is taken away, so that after a crash or a power cut the same command just goes on.
+Snakemake stores in `.snakemake` how each result was made, and locks the directory while it runs. Two things are
+changed here. The metadata is kept within `results/`, so that it is copied along with the results. And a lock whose
+owner was killed is removed, so that after a crash or a power cut the same command resumes the work.
 """
 
 import json
@@ -21,17 +21,17 @@ from ethomake.files import remove, write_json
 
 LIBRARY = Path(__file__).resolve().parents[1]  # where `ethomake` is imported from
 RESULTS = Path("results")
-RECORDS = RESULTS / ".snakemake" / "metadata"  # what Snakemake remembers of each result
-LINK = Path(".snakemake/metadata")  # where it looks for that
+RECORDS = RESULTS / ".snakemake" / "metadata"  # Snakemake's metadata of each result
+LINK = Path(".snakemake/metadata")  # where Snakemake expects it
 LOCKS = Path(".snakemake/locks")
 OWNER = Path(".snakemake/owner.json")
 
 
 def check_results() -> None:
-    """Look whether results can be written.
+    """Check that results can be written.
 
     Raises:
-        InputError: if something else is called `results`, or its folder cannot be written to.
+        InputError: if `results` is not a folder, or cannot be written to.
     """
     if RESULTS.is_symlink() and not RESULTS.exists():
         target = os.readlink(RESULTS)
@@ -45,22 +45,22 @@ def check_results() -> None:
 
 
 def keep_records() -> None:
-    """Let Snakemake keep its records within `results/`."""
+    """Make Snakemake keep its metadata within `results/`."""
     RECORDS.mkdir(parents=True, exist_ok=True)
     _link_records()
 
 
 def find_records() -> None:
-    """Let Snakemake read the records within `results/`, if there are any; for a dry run, which makes none."""
+    """Make Snakemake read the metadata within `results/`, if there is any; for a dry run, which writes none."""
     if RECORDS.is_dir():
-        with suppress(OSError):  # a folder that may only be read
+        with suppress(OSError):  # a read-only folder
             _link_records()
 
 
 def _link_records() -> None:
     if LINK.is_symlink():
         return
-    # without this folder Snakemake takes the records for those of an old version
+    # without this folder Snakemake takes the metadata for that of an old version
     LINK.with_name("incomplete").mkdir(parents=True, exist_ok=True)
     if LINK.is_dir():
         shutil.copytree(LINK, RECORDS, dirs_exist_ok=True)
@@ -69,7 +69,7 @@ def _link_records() -> None:
 
 
 def free_stale_lock() -> bool:
-    """Take away the lock of a Snakemake that was killed on this machine; tell whether there was one."""
+    """Remove the lock of a Snakemake process that was killed on this machine; return whether there was one."""
     if not is_locked() or not OWNER.is_file() or _alive(_read_owner()) is not False:
         return False
     remove(LOCKS)
@@ -77,42 +77,42 @@ def free_stale_lock() -> bool:
 
 
 def is_locked() -> bool:
-    """Whether another Snakemake works here, or has been killed on another machine."""
+    """Return whether the directory is locked: another Snakemake process runs here, or was killed on another machine."""
     return any(LOCKS.glob("*"))
 
 
 def bind_jobs() -> None:
-    """Let the jobs that this process starts end when it is gone (see `ethomake.job.job`).
+    """Make the jobs that this process starts end when it is gone (see `ethomake.job.job`).
 
-    On a cluster each job is started by a Snakemake of its own, beside it on the node, to which it is bound: jobs go
-    on when the Snakemake that submitted them is gone (see `ethomake.scheduling.slurm`), and end with their allocation.
+    On a cluster each job is bound to the Snakemake process that starts it on the node: jobs continue when the Snakemake
+    process that submitted them is gone (see `ethomake.scheduling.slurm`), and end with their allocation.
     """
     os.environ["ETHOMAKE_RUN"] = f"{platform.node()} {os.getpid()}"
 
 
 def share_library() -> None:
-    """Let the jobs import this library from where it lies, in environments that do not have it installed."""
+    """Put this library on PYTHONPATH, so that jobs can import it in environments where it is not installed."""
     paths = [str(LIBRARY), os.environ.get("PYTHONPATH", "")]
     os.environ["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
 
 
 def take_over() -> None:
-    """Write down that this process works here, unless one is known that still does."""
+    """Record this process as the owner of the directory, unless the recorded owner is still running."""
     if _alive(_read_owner()) is not True:
         process = psutil.Process()
         write_json(OWNER, {"host": platform.node(), "pid": process.pid, "started": process.create_time()})
 
 
 def discard(checkpoints: Iterable[str | Path]) -> None:
-    """Remove the checkpoints of jobs whose results are safe, what lies beside them under their names, and orphans.
+    """Remove the checkpoints of jobs whose results are written, files beside them with their names, and orphans.
 
-    Orphans are what the same jobs left under other settings: `flow-main-<another digest>`. The checkpoints of
+    Orphans are checkpoints of the same jobs with other settings: `flow-main-<another digest>`. The checkpoints of
     other jobs, which may be running, stay.
     """
     jobs: dict[Path, set[str]] = {}
     for checkpoint in map(Path, checkpoints):
         jobs.setdefault(checkpoint.parent, set()).add(checkpoint.name.rpartition("-")[0])
-    own = re.compile(r"\.?(.+)-[0-9a-f]{16}(\.[a-z]+)?")  # half-written ones begin with a dot and end in .part
+    own = re.compile(r"\.?(.+)-[0-9a-f]{16}(\.[a-z]+)?")  # partial ones begin with a dot and end in .part
     for folder, names in jobs.items():
         for path in folder.glob("*"):
             if (match := own.fullmatch(path.name)) and match[1] in names:
@@ -128,12 +128,12 @@ def _read_owner() -> dict:
 
 
 def _alive(owner: dict) -> bool | None:
-    """Whether a process still runs; None where that cannot be told from this machine."""
+    """Return whether a process is still running; None if that cannot be determined from this machine."""
     if owner.get("host") != platform.node():
         return None
     try:
         process = psutil.Process(owner["pid"])
-        # another process may have its number by now; clocks that are set move the time a little
+        # the process ID may have been reused; the start time may shift a little when the clock is set
         return abs(process.create_time() - owner["started"]) < 5 and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False

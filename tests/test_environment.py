@@ -1,4 +1,4 @@
-"""The conda files, the lock, what is installed and what the scripts import agree."""
+"""The conda files, the lock file, the installed packages and the imports of the scripts agree."""
 
 import ast
 import re
@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[1]
 ENVIRONMENTS = sorted((ROOT / "envs").glob("*.yaml"))
 NAMES = {"pytorch": "torch", "matplotlib-base": "matplotlib"}  # conda's name -> the package index's
-MODULES = {"imageio-ffmpeg": "imageio_ffmpeg", "pyyaml": "yaml"}  # package -> what is imported, where it differs
+MODULES = {"imageio-ffmpeg": "imageio_ffmpeg", "pyyaml": "yaml"}  # package -> module, if the name differs
 WITHOUT_PIN = {"pip"}
 
 
@@ -27,7 +27,7 @@ def packages():
 
 
 def locked(name, python):
-    """The version of a package in uv.lock for a version of Python."""
+    """Return the version of a package in uv.lock for a version of Python."""
     found = [
         package["version"]
         for package in packages()
@@ -71,7 +71,7 @@ def test_every_rule_names_an_environment_that_exists():
 
 
 def imports(path, everywhere=False):
-    """The modules that a file imports when it is itself imported; with `everywhere` inside of blocks, too."""
+    """Return the modules that a file imports when it is imported; with `everywhere`, also within blocks."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree) if everywhere else tree.body:
         if isinstance(node, ast.Import):
@@ -81,7 +81,7 @@ def imports(path, everywhere=False):
 
 
 def foreign_modules(script):
-    """The top-level modules, neither ours nor Python's, that a script needs through all modules of ours."""
+    """Return the third-party modules that a script needs, directly or through modules of ethomake."""
     waiting, seen = list(imports(script, everywhere=True)), set()
     while waiting:
         names = waiting.pop().split(".")
@@ -118,7 +118,7 @@ def test_torch_and_torchvision_of_the_lock_fit_together():
         assert version("torchvision") == locked("torchvision", python)
         assert needs.specifier.contains(locked("torch", python))
     import torch
-    import torchvision  # an unfit pair fails here: its operators are not found
+    import torchvision  # incompatible versions fail here: operators are not found
 
     assert torchvision.ops.nms(torch.tensor([[0.0, 0, 1, 1]]), torch.tensor([1.0]), 0.5).tolist() == [0]
 
@@ -127,7 +127,7 @@ def test_what_is_installed_is_what_is_locked():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     for text in project["dependencies"]:
-        name = canonicalize_name(Requirement(text).name)  # uv.lock has it in this form: ruamel-yaml
+        name = canonicalize_name(Requirement(text).name)  # as in uv.lock: ruamel-yaml
         try:
             assert version(name) == locked(name, python), name
         except PackageNotFoundError:

@@ -18,7 +18,7 @@ from ethomake.failures import (
 
 
 def words_of(error, *given, **options):
-    """What is told of something that may pass."""
+    """Return the message for a transient failure."""
     failure = failure_of(error, *given, **options)
     assert failure.status == TRANSIENT
     return failure.message
@@ -102,6 +102,6 @@ def test_the_record_of_a_failure_lies_beside_the_log(tmp_path):
     assert failure_path(log) == tmp_path / "logs" / "a.failed.json"
     assert read_failure(log) == Failure(MISTAKE, "videos.csv: \u201cone\u201d line")
     failure_path(log).write_text('{"status": ')
-    assert read_failure(log) is None, "what is damaged tells nothing"
+    assert read_failure(log) is None, "a damaged record counts as none"
     forget_failure(log)
     assert not failure_path(log).exists()

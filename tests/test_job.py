@@ -16,7 +16,7 @@ logger = logging.getLogger("ethomake.tests")
 
 @pytest.fixture
 def task(tmp_path, monkeypatch):
-    """A job as Snakemake describes it, in a folder of its own: `task(params={...})`."""
+    """A job as Snakemake describes it, in a temporary folder: `task(params={...})`."""
     monkeypatch.chdir(tmp_path)
 
     def make(**changes):

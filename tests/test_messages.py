@@ -10,7 +10,7 @@ logger = logging.getLogger("ethomake.tests")
 
 @pytest.fixture
 def clock(monkeypatch):
-    """A clock that a test moves by hand."""
+    """A clock that a test advances manually."""
 
     class Clock:
         now = 0.0

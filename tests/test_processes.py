@@ -30,12 +30,12 @@ def test_a_job_does_not_outlive_the_snakemake_that_started_it(tmp_path):
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path, env=environment) as starter:
         assert starter.stdout.readline() == "works\n"
         starter.kill()
-        assert starter.stdout.read() == ""  # to the end, which comes when the job has ended
+        assert starter.stdout.read() == ""  # to the end of the stream, when the job has ended
 
 
 def test_only_processes_that_run_count_as_running():
     ended = subprocess.Popen([sys.executable, "-c", ""])
-    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and nobody has noticed yet
+    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)  # it has ended, but its parent has not collected it yet
     if Path("/proc/self/stat").exists():
         assert not is_running(ended.pid)
     ended.wait()

@@ -1,4 +1,4 @@
-"""What is written about the project in several files agrees."""
+"""Facts about the project that are stated in several files agree."""
 
 import re
 import tomllib
@@ -33,7 +33,7 @@ Loose.add_multi_constructor("", lambda loader, suffix, node: None)
 
 
 def pages(entry):
-    """The paths in a part of the navigation of mkdocs.yml."""
+    """Return the paths in a part of the navigation of mkdocs.yml."""
     if isinstance(entry, str):
         return [entry]
     return [path for each in (entry.values() if isinstance(entry, dict) else entry) for path in pages(each)]

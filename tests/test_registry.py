@@ -1,4 +1,4 @@
-"""The records of all networks, and the lists elsewhere that have to agree with them."""
+"""The records of all networks agree with the lists of them elsewhere."""
 
 import subprocess
 import sys
@@ -28,7 +28,7 @@ def test_records_are_read_without_torch():
 
 @pytest.mark.parametrize("stage", REGISTRIES)
 def test_the_schema_has_the_networks_of_the_records(stage):
-    """Where this fails, give `network` of that section in config.schema.yaml the names in the order of the records."""
+    """If this fails, set `network` of that section in config.schema.yaml to the names in the order of the records."""
     offered = load_schema("config")["properties"][stage]["properties"]["network"]["enum"]
     assert [name for name in offered if name != "auto"] == list(REGISTRIES[stage])
 
@@ -57,7 +57,7 @@ def test_each_network_has_a_name_and_a_title_of_its_own():
 
 @pytest.mark.parametrize("stage", REGISTRIES)
 def test_what_makes_a_network_counts_as_code_of_its_stage(stage):
-    """Makers are named by text, which the digest of a stage's code does not follow: an import has to lead to them."""
+    """Makers are named by strings, which the digest of a stage's code does not follow: an import must lead to them."""
     files = module_digests(ROOT / "workflow" / "scripts" / f"{SCRIPTS[stage]}.py")
     for record in REGISTRIES[stage].values():
         assert record.maker.split(":")[0].replace(".", "/") + ".py" in files
@@ -70,7 +70,7 @@ def test_flow_networks_have_the_millions_of_parameters_that_estimates_count(name
 
 
 def test_estimates_alone_read_what_networks_cost():
-    """Else a cost would have to count as code: `NetworkCost` is left out of digests."""
+    """Otherwise a cost would have to count as code: `NetworkCost` is excluded from digests."""
     for path in (ROOT / "ethomake").rglob("*.py"):
         if "scheduling" not in path.parts and path.name != "registry.py":
             text = path.read_text(encoding="utf-8")

@@ -26,7 +26,7 @@ def lock(owner=None):
 
 
 def gone():
-    """What the owner file says of a process that has ended."""
+    """Return the content of the owner file for a process that has ended."""
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     started = psutil.Process(process.pid).create_time()
     process.communicate(b"\n")
@@ -41,7 +41,7 @@ def test_records_lie_with_the_results_and_travel_with_them(tmp_path):
     (tmp_path / "clone").mkdir()
     os.chdir(tmp_path / "clone")
     (tmp_path / "elsewhere").rename("results")
-    workplace.find_records()  # a dry run is the first that happens there
+    workplace.find_records()  # a dry run comes first there
     assert Path(".snakemake/metadata/one").read_text() == "what Snakemake knows"
     assert Path(".snakemake/incomplete").is_dir()
 

@@ -14,7 +14,7 @@ SECTION = "API"  # of the navigation in mkdocs.yml
 
 
 def find_packages() -> dict[str, str]:
-    """The first paragraph of the docstring of each package, by its dotted name; the library itself comes first."""
+    """Return the first paragraph of the docstring of each package by its dotted name, the library itself first."""
     found = {}
     for path in sorted(LIBRARY.rglob("__init__.py"), key=lambda path: path.parent.parts):
         name = ".".join(path.parent.relative_to(LIBRARY.parent).parts)
@@ -24,18 +24,18 @@ def find_packages() -> dict[str, str]:
 
 
 def page_of(package: str) -> str:
-    """The path of a package's page below docs/."""
+    """Return the path of a package's page below docs/."""
     return f"api/{package}.md"
 
 
 def on_config(config: MkDocsConfig) -> None:
-    """Put the pages into the navigation, after the index that is written by hand."""
+    """Put the pages into the navigation, after the handwritten index."""
     section = next(entry for entry in config.nav if SECTION in entry)
     section[SECTION] = ["api/index.md", *({name.removeprefix("ethomake."): page_of(name)} for name in find_packages())]
 
 
 def modules_of(package: str) -> list[str]:
-    """The dotted names of the modules of a package, without those of packages inside it."""
+    """Return the dotted names of the modules of a package, without those of packages inside it."""
     return [f"{package}.{path.stem}" for path in sorted(LIBRARY.parent.joinpath(*package.split(".")).glob("[!_]*.py"))]
 
 

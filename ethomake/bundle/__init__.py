@@ -1,1 +1,1 @@
-"""A trained project as one folder, which another project applies to its videos without any training."""
+"""Bundles: a trained project as one folder, which another project applies to its videos without training."""

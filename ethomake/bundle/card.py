@@ -1,4 +1,4 @@
-"""The model card of a bundle: what it is, how well it does and where not to trust it, for whoever is given it."""
+"""The model card of a bundle: what it predicts, its scores and its limits, for people who receive the bundle."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,13 +21,13 @@ FEW = 1000  # frames with a behavior; the paper's curves are steep up to some th
 def describe(
     content: Mapping[str, Any], rules: Sequence[Rule], metrics: Mapping[str, Any] | None, figures: Sequence[str]
 ) -> str:
-    """The card in Markdown.
+    """Return the model card in Markdown.
 
     Args:
         content: bundle.json.
-        rules: how each behavior is decided.
+        rules: decision rule of each behavior.
         metrics: metrics.json of the test videos; None if there were none.
-        figures: paths of figures within the bundle.
+        figures: paths of figures relative to the bundle.
     """
     sections = [
         ("What it predicts", _predicts(content)),
@@ -36,7 +36,7 @@ def describe(
         ("How good it is", _scores(metrics, content["behaviors"], figures)),
         ("Thresholds", _thresholds(content["behaviors"], rules)),
         ("Limits", _limits(content, metrics)),
-        ("License", "License of these weights: *(to be filled in by whoever passes this folder on)*"),
+        ("License", "License of these weights: *(to be filled in before sharing this folder)*"),
         ("Citation", f"The method is that of {PAPER} (https://doi.org/10.7554/eLife.63377)."),
     ]
     title = f"# Behaviors in videos: {', '.join(map(escape, content['behaviors']))}\n\n"
@@ -47,22 +47,22 @@ def describe(
 
 
 def _predicts(content: Mapping[str, Any]) -> str:
-    how = "exactly one, or background, at a time" if content["exclusive"] else "several may be on at once"
+    how = "exactly one, or background, at a time" if content["exclusive"] else "several may be present at once"
     height, width = content["image_size"]
     shape = "padded to keep the aspect ratio" if content["keep_aspect"] else "stretched"
     rows = [[escape(ROLES[name]), network_title(network)] for name, network in content["networks"].items()]
     return (
-        f"For every frame of a video, the probability of each behavior and whether it is on; {how}.\n"
-        f"It sees frames of {width} x {height} pixels (width x height, {shape}).\n\n"
+        f"For every frame of a video, the probability of each behavior and whether it is present; {how}.\n"
+        f"It takes frames of {width} x {height} pixels (width x height, {shape}).\n\n"
         + markdown_table(["sees", "network"], rows, words=2)
     )
 
 
 def _use() -> str:
     return (
-        "In a folder of your own, with ethomake (`docs/bundle.md` there tells more):\n\n"
+        "In a folder of your own, with ethomake (see its `docs/bundle.md`):\n\n"
         "1. `config.yaml`: the two lines `example: none` and `models: path/to/this/folder`\n"
-        "2. `videos.csv`: a line `video,path`, then a name and a path a video\n"
+        "2. `videos.csv`: a line `video,path`, then one line per video with its name and path\n"
         "3. `path/to/ethomake/run snakemake`, then open `results/report/main.html`"
     )
 
@@ -122,7 +122,7 @@ def _thresholds(behaviors: Sequence[str], rules: Sequence[Rule]) -> str:
         for name, rule in zip(behaviors, rules, strict=True)
     ]
     how = "The most probable behavior, or background, is taken." if rules[0].threshold is None else ""
-    text = "Probabilities from the threshold on count as on; shorter gaps are closed, then shorter bouts removed."
+    text = "Probabilities from the threshold on count as present; shorter gaps are closed, then shorter bouts removed."
     return f"{how or text}\n\n" + markdown_table(
         ["behavior", "threshold", "shortest bout (s)", "shortest gap (s)"], rows
     )
@@ -131,10 +131,10 @@ def _thresholds(behaviors: Sequence[str], rules: Sequence[Rule]) -> str:
 def _limits(content: Mapping[str, Any], metrics: Mapping[str, Any] | None) -> str:
     frames = rate(*content["frames_per_second"])
     limits = [
-        "It knows animals, cameras and light like those it was trained on. On others, score a few videos and compare "
-        "before you rely on it; thresholds suffer first.",
-        f"It learned at {frames} frames per second. At another rate movements look slower or faster to it.",
-        "It says nothing of behaviors that are not named above, and takes them for one of these or for none.",
+        "It works for animals, cameras and light like those it was trained on. For others, score a few videos and "
+        "compare before you rely on it; thresholds are the first to be off.",
+        f"It was trained at {frames} frames per second. At another rate movements appear slower or faster to it.",
+        "Behaviors that are not named above are not predicted, but taken for one of these or for none.",
     ]
     train = content["trained_on"]["train"]["behaviors"]
     if few := [name for name in content["behaviors"] if train[name]["positive_frames"] < FEW]:

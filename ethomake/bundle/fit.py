@@ -1,32 +1,32 @@
-"""The settings of a project that applies a bundle: the bundle's where they belong to its networks, else its own."""
+"""Settings of a project that applies a bundle: the bundle's for all that its networks need, else the project's."""
 
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-# Another value would need other networks, or would show these networks what they have never seen.
+# Another value would need other networks, or would give these networks input unlike what they were trained on.
 FITTED = {
     "ingest": ("image_size", "keep_aspect"),
     "flow": ("network", "reuse"),
     "streams": ("enabled", "network", "fusion"),
     "sequence": ("network", "filters", "filter_length", "layers", "channels", "hidden"),
 }
-# What a project may have in its own way, and what it gets from the bundle where it says nothing.
+# Settings that a project may choose itself; those it leaves out come from the bundle.
 OWN = {
     "ethogram": ("thresholds", "minimum_bout_s", "minimum_gap_s", "colors"),
     "flow": ("precision",),
     "streams": ("precision",),
 }
-TRAINED = ("augmentation", "flow", "streams", "sequence")  # schedules and all: what the methods of the report tell of
+TRAINED = ("augmentation", "flow", "streams", "sequence")  # complete, with schedules, for the methods of the report
 
 
 def adopt(given: Mapping[str, Any], trained: Mapping[str, Any]) -> dict[str, Any]:
-    """A project's config with all that a bundle decides.
+    """Return a project's config with all settings that a bundle determines.
 
     Args:
-        given: the config, only what it says itself.
-        trained: the complete settings of the bundle, which fit (see `misfits`).
+        given: the project's config, without defaults.
+        trained: the complete settings of the bundle, which must fit (see `misfits`).
     """
     config = dict(given) | {key: trained[key] for key in ("behaviors", "exclusive", "preset", *TRAINED)}
     config["ingest"] = dict(given.get("ingest", {})) | {key: trained["ingest"][key] for key in FITTED["ingest"]}
@@ -40,10 +40,10 @@ def adopt(given: Mapping[str, Any], trained: Mapping[str, Any]) -> dict[str, Any
 def misfits(
     given: Mapping[str, Any], trained: Mapping[str, Any], presets: Mapping[str, Mapping[str, Mapping[str, Any]]]
 ) -> Iterator[tuple[str, Any, Any]]:
-    """(key, value in the config, value in the bundle) of each setting that does not fit a bundle.
+    """Yield (key, value in the config, value in the bundle) of each setting that does not fit a bundle.
 
-    What the config does not say, or leaves to be chosen (`network: auto`, no behaviors), fits. Settings of trainings
-    are no matter here.
+    Settings that the config omits, or leaves to be chosen (`network: auto`, no behaviors), fit. Training settings
+    are not compared.
     """
     if given.get("behaviors") and given["behaviors"] != trained["behaviors"]:
         yield "behaviors", given["behaviors"], trained["behaviors"]
@@ -63,12 +63,12 @@ def misfits(
 
 
 def _plain(value: Any) -> Any:
-    """A value such that equal ones compare equal: streams are enabled in any order."""
+    """Return a value normalized for comparison: lists of names are sorted, since streams are enabled in any order."""
     return sorted(value) if isinstance(value, list) and all(isinstance(each, str) for each in value) else value
 
 
 def describe_misfits(found: list[tuple[str, Any, Any]], folder: str | Path) -> str:
-    """One line for what does not fit: the first with both values, the others by name."""
+    """Return one line on the settings that do not fit: the first with both values, the others by name."""
     key, value, right = found[0]
     names = list(dict.fromkeys(name for name, _, _ in found))
     shown = f"{key} = {_show(value)}, but the bundle {folder} has {_show(right)}"

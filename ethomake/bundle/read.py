@@ -1,4 +1,4 @@
-"""Read a bundle: what it says of itself, and whether it is whole. Runs while the DAG is built, so nothing heavy."""
+"""Read a bundle's metadata and check that it is complete. Runs while the DAG is built, so it has to be fast."""
 
 import json
 import os
@@ -14,7 +14,7 @@ import yaml
 from ethomake.errors import InputError
 from ethomake.files import file_digest
 
-FORMAT = 1  # counts up when a program that knows the old form would misread the new one
+FORMAT = 1  # incremented when a program that knows the old format would misread the new one
 MANIFEST = "bundle.json"
 SETTINGS = "config.yaml"
 THRESHOLDS = "thresholds.json"
@@ -23,12 +23,12 @@ MEND = "copy the bundle anew, or make it again with `snakemake bundle`"
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle that is there and whole, as far as can be told without reading its weights.
+    """A complete bundle, as far as can be checked without reading its weights.
 
     Attributes:
-        folder: where it lies, as the user wrote it.
-        content: bundle.json.
-        settings: config.yaml, with which it was trained; not checked here.
+        folder: its path as the user wrote it.
+        content: content of bundle.json.
+        settings: config.yaml used to train it; not checked here.
     """
 
     folder: Path
@@ -37,29 +37,29 @@ class Bundle:
 
     @property
     def networks(self) -> list[str]:
-        """Its networks, in the order in which a video passes through them."""
+        """Return the names of its networks, in the order in which a video passes through them."""
         return network_names(self.content["streams"])
 
     @property
     def files(self) -> dict[str, str]:
-        """Paths of the files that a project needs, by what they are."""
+        """Return the paths of the files that a project needs: each network, `thresholds`, `settings`, `manifest`."""
         names = {name: f"{name}.safetensors" for name in self.networks}
         names |= {"thresholds": THRESHOLDS, "settings": SETTINGS, "manifest": MANIFEST}
         return {what: str(self.folder / name) for what, name in names.items()}
 
 
 def network_names(streams: list[str]) -> list[str]:
-    """The networks that streams need: with motion, one for the optic flow; and always the sequence model."""
+    """Return the networks that streams need: with motion, one for the optic flow; always the sequence model."""
     return [*(["flow"] if "motion" in streams else []), *streams, "sequence"]
 
 
 def read_bundle(folder: str | Path) -> Bundle:
-    """Read bundle.json and config.yaml, and look whether all files are there in their full length.
+    """Read bundle.json and config.yaml, and check that all files exist with their recorded sizes.
 
     Digests of the weights are not compared here, since that takes as long as reading them; see `take_models`.
 
     Raises:
-        InputError: if the folder is no bundle, is of a newer format, or lacks something.
+        InputError: if the folder is not a bundle, has a newer format, or lacks a file.
     """
     folder = Path(folder)
     where = str(folder)
@@ -68,7 +68,7 @@ def read_bundle(folder: str | Path) -> Bundle:
     if not os.path.exists(folder):
         raise InputError(f"{where}: no such folder in {Path.cwd()}; give the path of a bundle, or none")
     if not os.path.isdir(folder):
-        raise InputError(f"{where}: is a file; give the folder that `snakemake bundle` made, results/bundle say")
+        raise InputError(f"{where}: is a file; give the folder that `snakemake bundle` made, such as results/bundle")
     content = _read_manifest(folder, where)
     bundle = Bundle(folder, content, {})
     for path in bundle.files.values():
@@ -102,13 +102,13 @@ def _validator() -> jsonschema.Draft202012Validator:
 
 
 def _check_file(path: Path, recorded: dict[str, dict[str, Any]]) -> None:
-    """Look whether a file of a bundle is recorded, there, and as long as it was."""
+    """Check that a file of a bundle is recorded, exists, and has its recorded size."""
     if path.name == MANIFEST:
         return
     if path.name not in recorded:
-        raise InputError(f"{path.parent / MANIFEST}: says nothing of {path.name}, which its networks need; {MEND}")
+        raise InputError(f"{path.parent / MANIFEST}: has no entry for {path.name}, which its networks need; {MEND}")
     if not path.is_file():
-        raise InputError(f"{path}: is missing in the bundle; {MEND}")
+        raise InputError(f"{path}: missing in the bundle; {MEND}")
     found, expected = path.stat().st_size, recorded[path.name]["bytes"]
     if found != expected:
         raise InputError(f"{path}: has {found:,} bytes, but had {expected:,} when the bundle was made; {MEND}")
@@ -130,8 +130,8 @@ def check_digest(path: str | Path, recorded: dict[str, dict[str, Any]]) -> None:
     """Compare a file of a bundle with the digest in its bundle.json.
 
     Raises:
-        InputError: if it is another.
+        InputError: if they differ.
     """
     path = Path(path)
     if file_digest(path) != recorded[path.name]["digest"]:
-        raise InputError(f"{path}: damaged or changed since the bundle was made (its digest is another); {MEND}")
+        raise InputError(f"{path}: damaged or changed since the bundle was made (its digest differs); {MEND}")

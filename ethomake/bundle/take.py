@@ -1,4 +1,4 @@
-"""Take the networks and thresholds of a bundle into a project."""
+"""Copy the networks and thresholds of a bundle into a project."""
 
 import logging
 import shutil
@@ -26,11 +26,11 @@ METADATA: dict[str, type[WeightsMetadata]] = {
 
 
 def take_models(folder: str | Path, outputs: Mapping[str, str | Path]) -> None:
-    """Copy a bundle's files into a project, once all are found to be what they were and to fit each other.
+    """Copy a bundle's files into a project, after checking that all are unchanged and fit each other.
 
     Args:
-        folder: the bundle.
-        outputs: where to put each network, `thresholds` and `manifest` (bundle.json).
+        folder: folder of the bundle.
+        outputs: path to write for each network, `thresholds` and `manifest` (bundle.json).
 
     Raises:
         InputError: if a digest differs, or a network does not load or does not fit the others.
@@ -47,10 +47,10 @@ def take_models(folder: str | Path, outputs: Mapping[str, str | Path]) -> None:
 
 
 def check_networks(bundle: Bundle) -> None:
-    """Load each network strictly (names and shapes of all tensors) and compare what they say with bundle.json.
+    """Load each network strictly (names and shapes of all tensors) and compare its metadata with bundle.json.
 
     Raises:
-        InputError: for the first that does not fit.
+        InputError: for the first network that does not fit.
     """
     for name in bundle.networks:
         path = bundle.files[name]
@@ -71,7 +71,7 @@ def check_networks(bundle: Bundle) -> None:
 
 
 def _expected(name: str, bundle: Bundle) -> dict[str, Any]:
-    """What a network has to say of itself."""
+    """Return the metadata that a network of this bundle must have."""
     content = bundle.content
     if name == "flow":
         return {"image_size": bundle.settings["ingest"]["image_size"], "network": bundle.settings["flow"]["network"]}

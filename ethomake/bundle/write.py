@@ -18,8 +18,8 @@ from ethomake.training.weights import read_header
 
 logger = logging.getLogger(__name__)
 
-CARD = "README.md"  # has no digest in bundle.json: it is for people to add to
-LEFT_OUT = ("example", "videos", "models", "simulated")  # settings that say where videos are, not how to learn
+CARD = "README.md"  # has no digest in bundle.json, so that people can edit it
+LEFT_OUT = ("example", "videos", "models", "simulated")  # settings that say where videos are, not how to train
 
 Labelled = tuple[str | Path, str | Path]  # video.json, label table
 
@@ -34,22 +34,22 @@ def make_bundle(
     flow_videos: Sequence[str | Path],
     settings: Mapping[str, Any],
 ) -> None:
-    """Write a bundle; bundle.json, with the digests of all that a project needs, comes last.
+    """Write a bundle; bundle.json, with the digests of all files that a project needs, comes last.
 
-    The same inputs give the same bytes. No file says where a video was.
+    Identical inputs give identical bytes. No file contains the path of a video.
 
     Args:
-        folder: to write to.
-        weights: the weights file of each network.
+        folder: folder to write to.
+        weights: weights file of each network.
         thresholds: thresholds.json.
-        evaluation: metrics.json and whatever else shall lie beside it; empty if nothing was evaluated.
-        learned: (video.json, label table) of the videos that `train` and `validate`.
-        flow_videos: video.json of the videos of the flow network, labelled or not.
+        evaluation: metrics.json and other files to put beside it; empty if nothing was evaluated.
+        learned: (video.json, label table) of the videos of the parts `train` and `validate`.
+        flow_videos: video.json of the videos that the flow network was trained on, labelled or not.
         settings: the complete settings.
     """
     folder = Path(folder)
     settings = {key: value for key, value in settings.items() if key not in LEFT_OUT}
-    for section in ("flow", "streams"):  # a file's name tells enough
+    for section in ("flow", "streams"):  # only the file name, not its folder
         settings[section] = settings[section] | {"weights": Path(settings[section]["weights"]).name}
     streams = settings["streams"]["enabled"]
     write_text(folder / SETTINGS, yaml.safe_dump(settings, sort_keys=False, allow_unicode=True, width=100))
@@ -80,7 +80,7 @@ def make_bundle(
 
 
 def _describe_models(folder: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What the networks are and what they need to see."""
+    """Return the part of bundle.json that describes the networks and their input."""
     streams = settings["streams"]["enabled"]
     headers = {name: read_header(folder / f"{name}.safetensors") for name in network_names(streams)}
     return {
@@ -105,7 +105,7 @@ def _describe_models(folder: Path, settings: Mapping[str, Any]) -> dict[str, Any
 
 
 def _count(pairs: Sequence[Labelled], behaviors: Sequence[str]) -> dict[str, Any]:
-    """How much there was to learn from: videos, frames, and by behavior the scored frames and those with it."""
+    """Count the labelled data: videos, frames, and per behavior the scored and the positive frames."""
     tables = [read_labels(path).values for _, path in pairs]
     return {
         "videos": len(pairs),
@@ -121,13 +121,13 @@ def _count(pairs: Sequence[Labelled], behaviors: Sequence[str]) -> dict[str, Any
 
 
 def _rates(manifests: Sequence[str | Path]) -> list[float]:
-    """The lowest and the highest frame rate."""
+    """Return the lowest and the highest frame rate."""
     rates = [read_json(path)["fps"] for path in manifests]
     return [min(rates), max(rates)]
 
 
 def _digests(manifests: Sequence[str | Path]) -> list[str]:
-    """By which a video is known again that something was fitted on."""
+    """Return the sorted frame digests of videos, by which a bundle recognizes the videos it was trained on."""
     return sorted({read_json(path)["frames_digest"] for path in manifests})
 
 

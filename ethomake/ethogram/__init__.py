@@ -1,1 +1,1 @@
-"""Decisions, bouts, figures and statistics out of probabilities."""
+"""Decisions, bouts, figures and statistics from probabilities."""

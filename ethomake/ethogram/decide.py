@@ -29,7 +29,7 @@ class Rule:
 def read_rules(
     thresholds: str | Path, *, behaviors: Sequence[str], exclusive: bool, settings: Mapping[str, Any]
 ) -> list[Rule]:
-    """The rule of each behavior: what was fitted, replaced by what the settings say.
+    """Return the decision rule of each behavior: the fitted values, overridden by the settings.
 
     Args:
         thresholds: thresholds.json.
@@ -38,7 +38,7 @@ def read_rules(
         settings: `thresholds`, `minimum_bout_s`, `minimum_gap_s` of the section `ethogram`; all optional.
 
     Raises:
-        InputError: if thresholds.json is of another configuration.
+        InputError: if thresholds.json was fitted for another configuration.
     """
     content = read_json(thresholds)
     if list(content["behaviors"]) != list(behaviors) or content["exclusive"] != exclusive:
@@ -60,17 +60,17 @@ def _choose(setting: Any, name: str, fitted: float) -> float:
 
 
 def decide(probabilities: np.ndarray, rules: Sequence[Rule], edges: np.ndarray, exclusive: bool) -> np.ndarray:
-    """Decide which behaviors are on in each frame, and remove gaps and bouts that are too short.
+    """Decide which behaviors are present in each frame, and remove gaps and bouts that are too short.
 
-    A behavior is on where its probability reaches its threshold; of exclusive behaviors the most probable one is on,
-    or none where the background (what the probabilities lack to 1) is more probable than each. Then gaps between
-    bouts, and after that bouts, that are shorter than the minimum are removed. Exclusive behaviors close a gap only
-    over background, and once more after short bouts went, since these may have been what split a longer one.
+    A behavior is present where its probability reaches its threshold; of exclusive behaviors the most probable one is
+    present, or none where the background (1 minus the sum of the probabilities) is more probable than each. Then gaps
+    between bouts, and after that bouts, that are shorter than the minimum are removed. Exclusive behaviors close a gap
+    only over background, and again after short bouts were removed, since these may have split a longer one.
 
     Args:
         probabilities: (T, K).
-        rules: of each behavior.
-        edges: (T + 1,) seconds at which frames begin and end.
+        rules: decision rule of each behavior.
+        edges: (T + 1,) times in seconds at which frames begin and end.
         exclusive: at most one behavior at a time.
 
     Returns:
@@ -120,26 +120,26 @@ def decide_behaviors(
     exclusive: bool,
     settings: Mapping[str, Any],
 ) -> None:
-    """Turn the probabilities of one video into its predictions and bouts.
+    """Convert the probabilities of one video to its predictions and bouts.
 
     Args:
         probabilities: float32 .npy (T, K).
         thresholds: thresholds.json.
         manifest: video.json.
-        predictions: CSV to write, a row a frame.
-        bouts: CSV to write, a row a bout in order of start; None writes none.
-        video: name, for the bouts.
+        predictions: CSV to write, one row per frame.
+        bouts: CSV to write, one row per bout in order of start; None: write none.
+        video: name of the video, for the bouts.
         subject: name of the animal, for the bouts.
         behaviors: names, in the order of the columns.
         exclusive: at most one behavior at a time.
         settings: see `read_rules`.
 
     Raises:
-        InputError: if the files do not fit each other.
+        InputError: if the files do not match.
     """
     rules = read_rules(thresholds, behaviors=behaviors, exclusive=exclusive, settings=settings)
     facts = read_json(manifest)
-    # Decide from what the file will say, so that whoever applies a threshold to the file finds the same frames.
+    # Decide from the values as rounded in the file, so that applying a threshold to the file gives the same frames.
     values = np.round(read_npy(probabilities).astype(np.float64), 6)
     if values.shape != (facts["frames"], len(behaviors)):
         raise InputError(
@@ -161,7 +161,7 @@ def list_bouts(
     subject: str,
     behaviors: Sequence[str],
 ) -> list[Bout]:
-    """The bouts of a video, in order of start, then of behavior; arguments as in `decide`."""
+    """Return the bouts of a video, in order of start, then of behavior; arguments as in `decide`."""
     found = [
         Bout(
             *(video, subject, name),
@@ -172,4 +172,4 @@ def list_bouts(
         for k, name in enumerate(behaviors)
         for start, stop in find_bouts(decisions[:, k] == 1)
     ]
-    return sorted(found, key=lambda bout: bout.start_frame)  # stable: the order of behaviors stays
+    return sorted(found, key=lambda bout: bout.start_frame)  # stable: keeps the order of behaviors

@@ -53,22 +53,22 @@ def draw_ethogram(
     settings: Mapping[str, Any],
     labels: str | Path | None = None,
 ) -> None:
-    """Draw what the model (and, where there are labels, a human) saw in a video, and the probabilities.
+    """Draw the ethogram of the model (and of a human, if there are labels) and the probabilities of a video.
 
     Args:
         predictions: predictions CSV.
         thresholds: thresholds.json.
         manifest: video.json.
         png: figure to write.
-        svg: the same.
-        video: name, for the title.
+        svg: the same figure as SVG.
+        video: name of the video, for the title.
         behaviors: names, in order.
         exclusive: at most one behavior at a time; there are no thresholds to show.
         settings: `thresholds` and `colors` by behavior; both optional.
         labels: label table of the video, if it has one.
 
     Raises:
-        InputError: if the files do not fit each other.
+        InputError: if the files do not match.
     """
     rules = read_rules(thresholds, behaviors=behaviors, exclusive=exclusive, settings=settings)
     facts = read_json(manifest)
@@ -156,7 +156,7 @@ def _draw_bouts(axes: Axes, on: np.ndarray, edges: np.ndarray, y: float, height:
 
 
 def _unscored_spans(unscored: np.ndarray, edges: np.ndarray) -> list[tuple[float, float]]:
-    """Where nothing was scored, start and length; of many such places the parts of the axis that are mostly so."""
+    """Return start and length of unscored spans; if there are many, the parts of the axis that are mostly unscored."""
     places = find_bouts(unscored)
     if len(places) >= MANY_BOUTS:
         places = find_bouts(share_of_time(unscored, edges, COLUMNS) > 0.5)
@@ -165,7 +165,7 @@ def _unscored_spans(unscored: np.ndarray, edges: np.ndarray) -> list[tuple[float
 
 
 def share_of_time(on: np.ndarray, edges: np.ndarray, columns: int) -> np.ndarray:
-    """Share of the time on, in each of `columns` equal parts of the time from `edges[0]` to `edges[-1]`: (columns,)."""
+    """Return the share of time present in `columns` equal parts of `edges[0]` to `edges[-1]`: (columns,)."""
     parts = np.linspace(edges[0], edges[-1], columns + 1)
     spent = np.append(0, np.cumsum(on * np.diff(edges)))
     return np.clip(np.diff(np.interp(parts, edges, spent)) / np.diff(parts), 0, 1)
@@ -211,10 +211,10 @@ def _draw_traces(
 def envelope(
     values: np.ndarray, edges: np.ndarray, columns: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Lowest, mean and highest of `values` (T, K) in `columns` runs of frames, so that no peak is lost.
+    """Return minimum, mean and maximum of `values` (T, K) in `columns` runs of frames, so that no peak is lost.
 
     Returns:
-        times (n,), low, mean and high (n, K); the same array thrice where frames are few enough to show each.
+        times (n,), low, mean and high (n, K); the same array three times if there are few enough frames to show each.
     """
     frames = len(values)
     middles = (edges[:-1] + edges[1:]) / 2
@@ -227,7 +227,7 @@ def envelope(
 
 
 def _explain(axes: Axes, human: np.ndarray | None, facts: Mapping[str, Any]) -> None:
-    """A key for what is hatched."""
+    """Add a legend for the hatched areas."""
     keys = []
     if human is not None and (human < 0).any():
         keys.append(Patch(facecolor=UNSCORED, edgecolor="#c3c8cf", hatch="/////", linewidth=0, label="not scored"))

@@ -1,4 +1,4 @@
-"""What each video's ethogram comes to: time spent, bouts, durations, latencies."""
+"""Summary of each video's ethogram: time spent, bouts, durations, latencies."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -31,9 +31,9 @@ def summarize(
     behaviors: Sequence[str],
     table: Mapping[str, Mapping[str, str]],
 ) -> None:
-    """Write summary.csv: a row for each video and behavior.
+    """Write summary.csv: one row per video and behavior.
 
-    Durations and latency are empty where there is no bout. Latency counts from the first frame.
+    Durations and latency are empty if there is no bout. Latency counts from the first frame.
 
     Args:
         videos: (bouts.csv, video.json) of each video.
@@ -54,7 +54,7 @@ def summarize(
 
 
 def summarize_behavior(bouts: Sequence[Bout], start_s: float, stop_s: float) -> list[float | int | None]:
-    """The columns from `time_share` on, for the bouts of one behavior in a video from `start_s` to `stop_s`."""
+    """Return the columns from `time_share` on, for the bouts of a behavior in a video from `start_s` to `stop_s`."""
     lengths = np.array([bout.duration_s for bout in bouts])
     span, total = stop_s - start_s, float(lengths.sum())
     return [

@@ -1,4 +1,4 @@
-"""The CSV files of this stage: predictions (a row a frame) and bouts (a row a bout)."""
+"""The CSV files of this stage: predictions (one row per frame) and bouts (one row per bout)."""
 
 import csv
 import io
@@ -12,7 +12,7 @@ import numpy as np
 from ethomake.errors import InputError
 from ethomake.files import write_text, write_whole
 
-ROWS = 16384  # of a predictions file that are text or Python's numbers at a time
+ROWS = 16384  # rows of a predictions file held as text or Python numbers at a time
 
 BOUT_COLUMNS = (
     "video",
@@ -29,7 +29,7 @@ BOUT_COLUMNS = (
 
 @dataclass(frozen=True)
 class Predictions:
-    """What the model says of one video.
+    """The predictions of the model for one video.
 
     Attributes:
         times: float64 (T,), seconds.
@@ -68,17 +68,17 @@ def write_table(path: str | Path, columns: Sequence[str], rows: Iterable[Sequenc
 
 
 def cell(value: object) -> object:
-    """A value as it stands in a CSV file."""
+    """Return a value as written to a CSV file."""
     if value is None:
         return ""
     return f"{value:.6g}" if isinstance(value, float | np.floating) else value
 
 
 def read_table(path: str | Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    """Read a CSV file that this stage wrote, as one dictionary a row.
+    """Read a CSV file that this stage wrote, as one dictionary per row.
 
     Raises:
-        InputError: if there is no such file or a column is missing.
+        InputError: if the file does not exist or a column is missing.
     """
     try:
         with Path(path).open(encoding="utf-8", newline="") as file:
@@ -92,12 +92,12 @@ def read_table(path: str | Path, columns: Sequence[str]) -> list[dict[str, str]]
 
 
 def prediction_columns(behaviors: Sequence[str]) -> list[str]:
-    """The header of a predictions file."""
+    """Return the header of a predictions file."""
     return ["frame", "time_s", *(f"probability_{name}" for name in behaviors), *behaviors, "background"]
 
 
 def write_predictions(path: str | Path, behaviors: Sequence[str], predictions: Predictions) -> None:
-    """Write frame, time, probabilities (6 decimals), decisions and background (no behavior on) of each frame."""
+    """Write frame, time, probabilities (6 decimals), decisions and background (no behavior present) per frame."""
     header = io.StringIO()
     csv.writer(header, lineterminator="\n").writerow(prediction_columns(behaviors))
     background = ~np.asarray(predictions.decisions.any(axis=1))
@@ -121,7 +121,7 @@ def read_predictions(path: str | Path, behaviors: Sequence[str]) -> Predictions:
     """Read a predictions file.
 
     Raises:
-        InputError: if it is missing or its columns are not those of `behaviors`.
+        InputError: if the file does not exist or its columns are not those of `behaviors`.
     """
     try:
         with Path(path).open(encoding="utf-8", newline="") as file:
@@ -142,7 +142,7 @@ def read_predictions(path: str | Path, behaviors: Sequence[str]) -> Predictions:
 
 
 def write_bouts(path: str | Path, bouts: Sequence[Bout]) -> None:
-    """Write bouts, one a row; seconds and probabilities with 6 decimals."""
+    """Write one row per bout; seconds and probabilities with 6 decimals."""
     rows = (
         (
             *(bout.video, bout.subject, bout.behavior, bout.start_frame, bout.stop_frame),
@@ -157,7 +157,7 @@ def read_bouts(path: str | Path) -> list[Bout]:
     """Read a bouts file.
 
     Raises:
-        InputError: if it is missing or is not a bouts file.
+        InputError: if the file does not exist or is not a bouts file.
     """
     return [
         Bout(

@@ -33,7 +33,7 @@ Z_75, Z_99 = 0.6745, 2.3263
 
 @dataclass(frozen=True)
 class FittedThreshold:
-    """A threshold, the plateau of equally good ones in whose middle it lies, and its F1 on validation."""
+    """A threshold, the plateau of equally good ones around it, and its F1 on the validation videos."""
 
     threshold: float
     plateau: tuple[float, float]
@@ -43,22 +43,22 @@ class FittedThreshold:
 def fit_threshold(probabilities: np.ndarray, labels: np.ndarray) -> FittedThreshold | None:
     """Find the threshold of one behavior that gives the best F1, on a grid of 200.
 
-    F1 as a function of the threshold is a staircase: many values are equally good. The one that carries over to
-    other videos best is the one farthest from both ends of its step, so the middle of the widest run of thresholds
-    whose F1 lies within `TOLERANCE` of the best is returned, not the first of them.
+    F1 as a function of the threshold is a step function: many values are equally good. The one that generalizes best
+    to other videos is the one farthest from both ends of its step, so the middle of the widest run of thresholds whose
+    F1 lies within `TOLERANCE` of the best is returned, not the first of them.
 
     Args:
         probabilities: (N,), frames of all validation videos.
-        labels: (N,), 1, 0 or -1; frames with -1 do not count.
+        labels: (N,), 1, 0 or -1; frames with -1 are ignored.
 
     Returns:
-        The threshold; None where no frame is labelled 1.
+        The threshold; None if no frame is labelled 1.
     """
     scored = labels >= 0
     probabilities, positive = probabilities[scored], labels[scored] == 1
     if not positive.any():
         return None
-    # How many frames, and positive ones, lie at or above each threshold: one histogram instead of 200 passes.
+    # Count frames, and positive frames, at or above each threshold: one histogram instead of 200 passes.
     step = np.searchsorted(GRID, probabilities, side="right")
     predicted = _count_above(step)
     hits = _count_above(step[positive])
@@ -73,15 +73,15 @@ def fit_threshold(probabilities: np.ndarray, labels: np.ndarray) -> FittedThresh
 
 
 def _count_above(step: np.ndarray) -> np.ndarray:
-    """How many entries of `step` exceed each grid position: int (200,)."""
+    """Return how many entries of `step` exceed each grid position: int (200,)."""
     counts = np.bincount(step, minlength=len(GRID) + 1)
     return counts[::-1].cumsum()[::-1][1:]
 
 
 def whole_lengths(labels: np.ndarray, edges: np.ndarray, value: int) -> np.ndarray:
-    """Lengths in seconds of the runs of `value` (1: bouts, 0: gaps) whose both ends were seen.
+    """Return the lengths in seconds of the runs of `value` (1: bouts, 0: gaps) of which both ends were observed.
 
-    A bout that touches the video's ends or frames that were not scored was cut off, so its length is unknown. A gap
+    A bout that touches the video's ends or frames that were not scored is truncated, so its length is unknown. A gap
     lies between two bouts of the same behavior.
 
     Args:
@@ -96,12 +96,12 @@ def whole_lengths(labels: np.ndarray, edges: np.ndarray, value: int) -> np.ndarr
 
 
 def shortest(lengths: np.ndarray) -> float:
-    """The length in seconds below which a bout (or a gap) is taken for noise: the 1st percentile of the labelled.
+    """Return the length in seconds below which a bout (or gap) counts as noise: the 1st percentile of those labelled.
 
-    With fewer than 100 lengths, the smallest one that was seen lies above the 1st percentile, and as a minimum it would
-    erase true bouts elsewhere. Then a lower tolerance limit is used where it is smaller: the length that, were lengths
-    distributed log-normally, 99 % of all bouts exceed with 75 % confidence (formula of Natrella, Experimental
-    Statistics, 1963, section 2-4). With fewer than 5 lengths nothing is cleaned (0).
+    With fewer than 100 lengths, the smallest observed one lies above the 1st percentile, and as a minimum it would
+    remove true bouts in other videos. Then a lower tolerance limit is used if it is smaller: the length that, for
+    log-normally distributed lengths, 99 % of all bouts exceed with 75 % confidence (formula of Natrella, Experimental
+    Statistics, 1963, section 2-4). With fewer than 5 lengths nothing is removed (0).
     """
     n = len(lengths)
     if n < FEW:
@@ -125,8 +125,8 @@ def fit_thresholds(
 ) -> None:
     """Fit threshold, minimum bout and minimum gap of each behavior on the validation videos.
 
-    Where validation has no positive frame of a behavior, its threshold is 0.5 and a note says so. For exclusive
-    behaviors there are no thresholds (the most probable one wins): they are null.
+    If the validation videos have no positive frame of a behavior, its threshold is 0.5 and a note says so. For
+    exclusive behaviors there are no thresholds (the most probable one wins): they are null.
 
     Args:
         validate: (probabilities.npy float32 (T, K), labels.csv, video.json) of each validation video.
@@ -135,7 +135,7 @@ def fit_thresholds(
         exclusive: at most one behavior at a time.
 
     Raises:
-        InputError: if the files do not fit each other.
+        InputError: if the files do not match.
     """
     videos = [_read_video(*files, behaviors) for files in validate]
     if not videos:
@@ -197,8 +197,8 @@ def _fit_behavior(name: str, k: int, videos: list, exclusive: bool) -> dict:
         "positive_frames": int((pooled == 1).sum()),
         "minimum_bout_s": round(minimum_bout, 6),
         "bouts": len(bouts),
-        # Gaps of a rare behavior can be minutes long. Closing one must not invent more of the behavior than its
-        # shortest bout holds, or a few false frames grow into a long bout.
+        # Gaps of a rare behavior can be minutes long. Closing one must not add more of the behavior than its shortest
+        # bout, or a few false frames grow into a long bout.
         "minimum_gap_s": round(min(shortest(gaps), minimum_bout), 6),
         "gaps": len(gaps),
         "notes": notes,

@@ -1,4 +1,4 @@
-"""Which behavior follows which."""
+"""Transitions between behaviors."""
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby, pairwise
@@ -16,13 +16,13 @@ COLUMNS = ("group", "from", "to", "count", "probability")
 def transition_counts(bouts: Sequence[Bout], behaviors: Sequence[str]) -> np.ndarray:
     """Count transitions between the bouts of one video.
 
-    Defined by onsets, so that it holds for behaviors that overlap as for exclusive ones: the bouts of the video in
-    the order in which they begin are one sequence, and each step of it is one transition, whether or not the earlier
-    bout is over by then. A behavior that stops and begins again with nothing begun between follows itself. Where
-    several begin in the same frame, they share the step equally, so counts need not be whole. Background is no state.
+    Transitions are defined by onsets, so that this works for overlapping and for exclusive behaviors: the bouts of the
+    video in order of their onsets are one sequence, and each step of it is one transition, whether or not the earlier
+    bout has ended. A behavior that stops and begins again, with no other onset in between, follows itself. If several
+    begin in the same frame, they share the step equally, so counts need not be integers. Background is not a state.
 
     Args:
-        bouts: of one video, in any order.
+        bouts: bouts of one video, in any order.
         behaviors: names, in order.
 
     Returns:
@@ -38,7 +38,7 @@ def transition_counts(bouts: Sequence[Bout], behaviors: Sequence[str]) -> np.nda
 
 
 def transition_shares(counts: np.ndarray) -> np.ndarray:
-    """Rows of `counts` divided by their sums; NaN where a behavior is never followed."""
+    """Return the rows of `counts` divided by their sums; NaN where a behavior is never followed."""
     totals = counts.sum(axis=1, keepdims=True)
     return np.divide(counts, totals, out=np.full_like(counts, np.nan), where=totals > 0)
 
@@ -59,7 +59,7 @@ def count_transitions(
         output: CSV: group ("all": every video), from, to, count, probability (empty where a behavior is never
             followed).
         png: figure of all videos.
-        svg: the same.
+        svg: the same figure as SVG.
         behaviors: names, in order.
         table: subject and group of each video.
     """

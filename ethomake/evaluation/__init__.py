@@ -1,1 +1,1 @@
-"""Scores of the test videos, beside those expected by chance, and their figures."""
+"""Scores of the test videos, compared with those expected by chance, and their figures."""

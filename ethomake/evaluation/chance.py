@@ -1,4 +1,4 @@
-"""What agreement would come about by chance."""
+"""The agreement expected by chance."""
 
 from collections.abc import Sequence
 
@@ -15,16 +15,16 @@ APART = 20
 
 
 def shifted_metrics(videos: Sequence[ScoredVideo], shifts: int, seed: int) -> dict[str, np.ndarray]:
-    """Metrics of predictions against labels that were moved in time: float64 (shifts, K) each.
+    """Return metrics of predictions against labels shifted in time: float64 (shifts, K) each.
 
-    Each shift moves the labels of every video by its own random number of frames; what leaves at the end comes back
-    in at the start, unscored frames with it. This keeps how long and how often behaviors are on, in the labels and in
-    the predictions, and breaks only what ties one to the other.
+    Each shift is circular and moves the labels of every video, unscored frames included, by its own random number of
+    frames. This keeps how long and how often behaviors occur, in the labels and in the predictions, and breaks only
+    the relation between the two.
 
     Args:
-        videos: of the test part.
-        shifts: how many.
-        seed: of the random numbers.
+        videos: the test videos.
+        shifts: number of shifts.
+        seed: seed of the random numbers.
     """
     behaviors = videos[0].labels.shape[1]
     decisions = np.concatenate([video.decisions for video in videos])
@@ -46,7 +46,7 @@ def _shift(labels: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 
 def summarize_shifts(values: np.ndarray) -> dict[str, float]:
-    """Mean and 95th percentile of the defined ones among `values` (shifts,); NaN where there are none."""
+    """Return mean and 95th percentile of the finite ones among `values` (shifts,); NaN if there are none."""
     values = values[np.isfinite(values)]
     if not values.size:
         return {"mean": float("nan"), "p95": float("nan")}

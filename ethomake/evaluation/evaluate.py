@@ -1,4 +1,4 @@
-"""The evaluation of the test videos, on which nothing was fitted."""
+"""Evaluation on the test videos, on which nothing was fitted."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -45,13 +45,13 @@ POINTS = 1000
 
 
 def _check_unseen(test: Sequence[str | Path], learned: Sequence[str | Path]) -> None:
-    """Refuse a test video that is a copy of one that something was fitted on."""
+    """Raise InputError if a test video is a copy of a video that something was fitted on."""
     seen = {facts["frames_digest"]: facts["video"] for facts in map(read_json, learned)}
     for facts in map(read_json, test):
         if twin := seen.get(facts.get("frames_digest")):
             raise InputError(
-                f"{facts['video']} tests, but its frames are those of {twin}, which trains or validates, "
-                "so a score on it would say nothing; remove one of the two, or give both one part (and train anew)"
+                f"{facts['video']} is a test video, but its frames are those of {twin}, which trains or validates, so "
+                "a score on it would say nothing; remove one of the two, or give both one part (and train again)"
             )
 
 
@@ -66,28 +66,29 @@ def evaluate(
 ) -> None:
     """Compare predictions with labels on the test videos and write `TABLES` of ethomake.evaluation.files.
 
-    Overall numbers are over the behaviors without background: `macro` is the mean of the behaviors' numbers, `micro`
-    pools every scored cell. Undefined numbers are null in JSON and empty in CSV. Without test videos all are.
+    Overall metrics are over the behaviors without background: `macro` is the mean of the behaviors' metrics, `micro`
+    pools all scored cells. Undefined metrics are null in JSON and empty in CSV. Without test videos all are.
 
-    - metrics.json: everything, with chance and provenance.
+    - metrics.json: all metrics, with chance and provenance.
     - metrics.csv: one row per behavior, then background, macro and micro.
     - per_video.csv: the same rows for each video, without chance.
-    - precision_recall.csv: precision and recall of each behavior at falling thresholds; none without a positive.
-    - calibration.csv: how often a behavior was labelled, in ten bins of its probability.
+    - precision_recall.csv: precision and recall of each behavior at decreasing thresholds; none if it has no positive
+      frame.
+    - calibration.csv: share of frames labelled with a behavior, in ten bins of its probability.
     - confusion.csv: matrix of the behaviors scored in any test video, human in rows, model in columns; see
       `confusion_matrix`.
     - bout_statistics.csv: time share, number and mean duration of bouts, human and model, of each video.
 
     Args:
         test: predictions CSV, labels CSV and video.json of each test video.
-        folder: to write the tables to.
+        folder: folder to write the tables to.
         behaviors: names, in order.
-        chance_shifts: how many circular shifts of the labels chance is taken from.
-        seed: of the shifts.
-        learned: video.json of the videos that networks and thresholds have seen.
+        chance_shifts: number of circular shifts of the labels for the chance level.
+        seed: seed of the shifts.
+        learned: video.json of the videos that networks were trained or thresholds were fitted on.
 
     Raises:
-        InputError: if a test video shows the very frames of one of `learned`: a score would say nothing.
+        InputError: if a test video has the same frames as one of `learned`: its score would be meaningless.
     """
     folder = Path(folder)
     _check_unseen([files[2] for files in test], learned)
@@ -135,7 +136,7 @@ def evaluate(
 
 
 def _pool(videos: Sequence[ScoredVideo], behaviors: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Labels, decisions and probabilities of all frames of all videos."""
+    """Return labels, decisions and probabilities of all frames of all videos."""
     nothing = np.zeros((0, behaviors))
     return (
         np.concatenate([nothing.astype(np.int8), *(video.labels for video in videos)]),
@@ -185,7 +186,7 @@ def _curves(labels: np.ndarray, probabilities: np.ndarray, behaviors: Sequence[s
 
 
 def thin(values: np.ndarray, most: int = POINTS) -> np.ndarray:
-    """Positions of at most about `most` of `values` (N,), from 0 to 1 and rising: at even steps of each and of N."""
+    """Return positions of about `most` of the increasing `values` (N,) in 0 to 1: evenly spaced in value and in N."""
     if len(values) <= most:
         return np.arange(len(values))
     even = np.linspace(0, len(values) - 1, most // 2).astype(int)
@@ -215,10 +216,10 @@ def _evaluate_chance(videos: Sequence[ScoredVideo], behaviors: Sequence[str], sh
 
 
 def bout_statistics(videos: Sequence[ScoredVideo], behaviors: Sequence[str]) -> list[list[Any]]:
-    """Time share, number and mean duration of bouts, human and model: the rows of bout_statistics.csv.
+    """Return the rows of bout_statistics.csv: time share, number and mean duration of bouts, human and model.
 
-    Only scored frames count, for the model too: what it says where no human looked is left out. A behavior that was
-    not scored at all in a video has no row there.
+    Only scored frames count, for the model, too: its predictions on unscored frames are ignored. A behavior that was
+    not scored in a video has no row for it.
     """
     rows = []
     for video in videos:
@@ -240,7 +241,7 @@ def _bout_numbers(on: np.ndarray, edges: np.ndarray, seconds: float) -> tuple[fl
 
 
 def _null(content: Any) -> Any:
-    """`content` with None for NaN, and numbers rounded to what they can mean."""
+    """Return `content` with None for NaN, and floats rounded to 6 decimals."""
     if isinstance(content, dict):
         return {key: _null(value) for key, value in content.items()}
     if isinstance(content, list):

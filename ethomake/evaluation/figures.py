@@ -34,7 +34,7 @@ def draw_evaluation(
         tables: folder with what `evaluate` wrote.
         folder: where the figures go.
         behaviors: names, in order.
-        colors: of behaviors, "#rrggbb"; others take the palette's.
+        colors: colors of behaviors, "#rrggbb"; others take the next of the palette.
     """
     tables, chosen = Path(tables), pick_colors(behaviors, colors)
     numbers = read_json(tables / "metrics.json")
@@ -65,7 +65,7 @@ def _draw_nothing() -> Figure:
 
 
 def _draw_scores(numbers: Mapping, behaviors: Sequence[str], colors: Sequence[str]) -> Figure:
-    """F1 and average precision of each behavior as bars, with the range that chance reaches."""
+    """Draw F1 and average precision of each behavior as bars, with the chance range."""
     names = [*behaviors, "macro"] if len(behaviors) > 1 else list(behaviors)
     figure = new_figure(9, 0.34 * len(names) + 1.2)
     panels = figure.subplots(1, 2, sharey=True)
@@ -101,7 +101,7 @@ def _draw_scores(numbers: Mapping, behaviors: Sequence[str], colors: Sequence[st
 
 
 def _grid(count: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    """A figure with `count` panels, at most five in a row; unused places stay empty."""
+    """Return a figure with `count` panels, at most five per row; unused places stay empty."""
     columns = min(count, 4 if count <= 8 else 5)
     rows = -(-count // columns)
     figure = new_figure(width * columns + 0.3, height * rows + 0.3)
@@ -128,7 +128,7 @@ def _unit_square(axes: Axes, title: str, *, left: bool, bottom: bool, x: str, y:
 
 
 def _columns(rows: Sequence[Mapping[str, str]], behavior: str, *names: str) -> list[np.ndarray]:
-    """The numbers of a behavior's rows, a column a name; rows with an empty cell are left out."""
+    """Return the numbers of a behavior's rows, one column per name; rows with an empty cell are left out."""
     own = [[row[name] for name in names] for row in rows if row["behavior"] == behavior]
     return list(np.array([cells for cells in own if all(cells)], float).reshape(-1, len(names)).T)
 
@@ -136,7 +136,7 @@ def _columns(rows: Sequence[Mapping[str, str]], behavior: str, *names: str) -> l
 def _draw_curves(
     rows: Sequence[Mapping[str, str]], numbers: Mapping, behaviors: Sequence[str], colors: Sequence[str]
 ) -> Figure:
-    """Precision against recall at every threshold; a dot where the decisions lie."""
+    """Draw precision against recall at every threshold, with a dot at the decisions."""
     figure, panels = _grid(len(behaviors), 2.3, 2.4)
     outer = _edges_of_grid(panels)
     for k, (axes, name, color) in enumerate(zip(panels, behaviors, colors, strict=True)):
@@ -173,7 +173,7 @@ def _plain() -> dict:
 
 
 def _edges_of_grid(panels: Sequence[Axes]) -> list[tuple[bool, bool]]:
-    """For each panel: is it the first of its row, is no panel below it."""
+    """Return for each panel whether it is the first of its row, and whether there is no panel below it."""
     grid = panels[0].get_gridspec()
     assert grid is not None, "panels stand in a grid"
     columns = grid.ncols
@@ -181,7 +181,7 @@ def _edges_of_grid(panels: Sequence[Axes]) -> list[tuple[bool, bool]]:
 
 
 def _draw_calibration(rows: Sequence[Mapping[str, str]], behaviors: Sequence[str], colors: Sequence[str]) -> Figure:
-    """How often a behavior is really on where the model gives it a certain probability."""
+    """Draw how often a behavior is labelled, by the probability that the model gives it."""
     figure, panels = _grid(len(behaviors), 2.3, 2.4)
     outer = _edges_of_grid(panels)
     for k, (axes, name, color) in enumerate(zip(panels, behaviors, colors, strict=True)):
@@ -214,7 +214,7 @@ def _draw_confusion(counts: np.ndarray, names: Sequence[str]) -> Figure:
 
 
 def _draw_bouts(rows: Sequence[Mapping[str, str]], behaviors: Sequence[str], colors: Sequence[str]) -> Figure:
-    """Human against model, a dot a video and behavior."""
+    """Draw human against model, one dot per video and behavior."""
     many = len(behaviors) > 8
     figure = new_figure(10, 3.7 + 0.2 * -(-len(behaviors) // 5) if many else 3.1)
     panels = figure.subplots(1, 3)

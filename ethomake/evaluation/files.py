@@ -1,4 +1,4 @@
-"""The files of an evaluation, all in one folder; the one list that whoever makes or reads them goes by."""
+"""The files of an evaluation, all in one folder: the single list for all code that writes or reads them."""
 
 TABLES = (
     *("metrics.json", "metrics.csv", "per_video.csv", "precision_recall.csv", "calibration.csv", "confusion.csv"),

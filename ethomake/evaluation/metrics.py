@@ -1,8 +1,8 @@
-"""How well predictions agree with labels, frame by frame.
+"""Metrics of the agreement of predictions with labels, frame by frame.
 
-All functions take frames as rows and behaviors as columns, mask frames that were not scored (-1) behavior by behavior,
-and give NaN where a number is not defined: everything that needs a positive label where there is none, precision
-where nothing was predicted.
+All functions take frames as rows and behaviors as columns, mask frames that were not scored (-1) per behavior, and
+return NaN for undefined metrics: those that need a positive label if there is none, and precision if nothing was
+predicted.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ METRICS = ("precision", "recall", "f1", "average_precision", "auroc", "accuracy"
 
 @dataclass(frozen=True)
 class Counts:
-    """Frames of each behavior by what the human and the model say: int64 (K,) each."""
+    """Number of frames per behavior, by label of the human and decision of the model: int64 (K,) each."""
 
     true_positive: np.ndarray
     false_positive: np.ndarray
@@ -39,15 +39,15 @@ def count_frames(labels: np.ndarray, decisions: np.ndarray) -> Counts:
 
 
 def divide(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
-    """`top / bottom`, NaN where `bottom` is 0."""
+    """Return `top / bottom`, NaN where `bottom` is 0."""
     top, bottom = np.asarray(top, float), np.asarray(bottom, float)
     return np.divide(top, bottom, out=np.full(np.broadcast(top, bottom).shape, np.nan), where=bottom != 0)
 
 
 def decision_metrics(counts: Counts) -> dict[str, np.ndarray]:
-    """Precision, recall, F1, accuracy and Cohen's kappa from counts: float64 (K,) each.
+    """Return precision, recall, F1, accuracy and Cohen's kappa from counts: float64 (K,) each.
 
-    Kappa is not defined where human and model both always say the same one thing.
+    Kappa is not defined if human and model both use only one and the same value.
     """
     tp, fp, fn, tn = counts.true_positive, counts.false_positive, counts.false_negative, counts.true_negative
     positive, said, total = tp + fn, tp + fp, (tp + fp + fn + tn).astype(float)
@@ -64,7 +64,7 @@ def decision_metrics(counts: Counts) -> dict[str, np.ndarray]:
 
 @dataclass(frozen=True)
 class Ranking:
-    """The frames of one behavior in order of falling probability; equal probabilities form one step.
+    """The frames of one behavior in order of decreasing probability; equal probabilities form one step.
 
     Attributes:
         order: (N,) positions of the frames.
@@ -79,14 +79,14 @@ class Ranking:
 
 def rank(probabilities: np.ndarray) -> Ranking:
     """Rank the frames of one behavior, (N,)."""
-    order = np.argsort(-probabilities)  # in any order within a step: only whole steps are counted
+    order = np.argsort(-probabilities)  # the order within a step is irrelevant: only whole steps are counted
     ordered = probabilities[order]
     steps = np.append(np.flatnonzero(np.diff(ordered)), len(ordered) - 1) if len(ordered) else np.zeros(0, int)
     return Ranking(order, steps, ordered[steps])
 
 
 def ranked_counts(ranking: Ranking, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Positive and negative frames at or above each step: float64 (S,) each; `labels` (N,) may hold -1."""
+    """Return counts of positive and negative frames up to each step: float64 (S,) each; `labels` (N,) may hold -1."""
     ordered = labels[ranking.order]
     return (
         np.cumsum(ordered == 1, dtype=float)[ranking.steps],
@@ -95,7 +95,7 @@ def ranked_counts(ranking: Ranking, labels: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def average_precision(ranking: Ranking, labels: np.ndarray) -> float:
-    """Mean precision over the positives in order of probability (the area under the precision-recall steps).
+    """Return the mean precision over the positives in order of probability (area under the precision-recall steps).
 
     Source: the definition of Zhu (2004), sum over steps of (recall gained x precision), without interpolation.
     """
@@ -108,7 +108,7 @@ def average_precision(ranking: Ranking, labels: np.ndarray) -> float:
 
 
 def auroc(ranking: Ranking, labels: np.ndarray) -> float:
-    """Area under the ROC curve: how often a positive frame ranks above a negative one, ties counting half."""
+    """Return the area under the ROC curve: how often a positive frame ranks above a negative one, ties count half."""
     hits, misses = ranked_counts(ranking, labels)
     if not hits.size or hits[-1] == 0 or misses[-1] == 0:
         return float("nan")
@@ -117,9 +117,9 @@ def auroc(ranking: Ranking, labels: np.ndarray) -> float:
 
 
 def precision_recall_curve(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Thresholds from the highest to the lowest, recall and precision at each: float64 (S,) each; (N,) arguments.
+    """Return decreasing thresholds, and recall and precision at each: float64 (S,) each; arguments are (N,).
 
-    Nothing where no scored frame is positive.
+    All are empty if no scored frame is positive.
     """
     scored = labels >= 0
     ranking = rank(probabilities[scored])
@@ -130,7 +130,7 @@ def precision_recall_curve(probabilities: np.ndarray, labels: np.ndarray) -> tup
 
 
 def calibration(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Ten equal bins of probability: mean probability, share labelled 1 (NaN if empty), frames; (10,) each."""
+    """Return mean probability, share labelled 1 (NaN if empty) and frames of ten bins of probability: (10,) each."""
     scored = labels >= 0
     probabilities, positive = probabilities[scored], labels[scored] == 1
     place = np.minimum((probabilities * BINS).astype(int), BINS - 1)
@@ -142,7 +142,7 @@ def calibration(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarr
 def behavior_metrics(
     labels: np.ndarray, decisions: np.ndarray, probabilities: np.ndarray | None
 ) -> dict[str, np.ndarray]:
-    """All of `METRICS` for each behavior: float64 (K,) each.
+    """Return all of `METRICS` for each behavior: float64 (K,) each.
 
     Args:
         labels: (T, K), 1, 0 or -1.
@@ -162,7 +162,7 @@ def behavior_metrics(
 
 
 def macro_metrics(metrics: dict[str, np.ndarray]) -> dict[str, float]:
-    """The mean over the behaviors for which a metric is defined; NaN where it is for none."""
+    """Return the mean of each metric over the behaviors for which it is defined; NaN if it is defined for none."""
     return {
         name: float(values[np.isfinite(values)].mean()) if np.isfinite(values).any() else float("nan")
         for name, values in metrics.items()
@@ -170,7 +170,7 @@ def macro_metrics(metrics: dict[str, np.ndarray]) -> dict[str, float]:
 
 
 def micro_metrics(labels: np.ndarray, decisions: np.ndarray, probabilities: np.ndarray | None) -> dict[str, float]:
-    """The metrics of all behaviors pooled: every scored cell of the table counts once; arguments as above."""
+    """Return the metrics of all behaviors pooled: every scored cell counts once; arguments as in `behavior_metrics`."""
     pooled = behavior_metrics(
         labels.reshape(-1, 1),
         decisions.reshape(-1, 1),
@@ -180,11 +180,11 @@ def micro_metrics(labels: np.ndarray, decisions: np.ndarray, probabilities: np.n
 
 
 def confusion_matrix(labels: np.ndarray, decisions: np.ndarray) -> np.ndarray:
-    """What the model says while the human says something, over the behaviors and background.
+    """Return the confusion matrix of human and model, over the behaviors and background.
 
-    For behaviors that exclude each other this is the usual confusion matrix. Where several can be on at once, each
-    behavior that the human has on in a frame (or background) gives one count to its row: to the same column if the
-    model has it on too; otherwise in equal shares to those behaviors that only the model has on; and if there are
+    For behaviors that exclude each other this is the usual confusion matrix. If several can be present at once, each
+    behavior that the human labelled in a frame (or background) gives one count to its row: to the same column if the
+    model predicts it, too; otherwise in equal shares to the behaviors that only the model predicts; and if there are
     none, to background. A row therefore sums to the human's frames, and its diagonal share is the recall. Only frames
     that are scored for all behaviors count.
 

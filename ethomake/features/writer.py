@@ -1,4 +1,4 @@
-"""A feature store while it is made: it grows chunk by chunk, and goes on growing after a kill."""
+"""Write a feature store chunk by chunk, so that a killed job can resume."""
 
 import os
 import shutil
@@ -15,16 +15,16 @@ class FeatureWriter:
     """Appends rows to all arrays of a store; every complete chunk is kept.
 
     Args:
-        folder: where the store grows, with a record of what is complete beside it. It outlives a kill; whoever
-            needs it no longer removes it.
+        folder: folder in which the store grows, beside a record of what is complete. It is kept after a kill; the
+            caller removes it.
         frames: as for `create_features`.
         widths: as for `create_features`.
-        identity: stands for all that the rows are made of; rows of another identity are not continued.
+        identity: digest of all inputs of the rows; a store with another identity is not resumed.
 
     Attributes:
-        rows: number of rows that are complete.
+        rows: number of complete rows.
         chunks: for each array the digests of its complete chunks.
-        layout: digest of the metadata.
+        layout: digest of the store's metadata.
     """
 
     def __init__(self, folder: str | Path, frames: int, widths: dict[str, tuple[int, str]], identity: str):
@@ -45,7 +45,7 @@ class FeatureWriter:
         self.rows = min(frames, len(self.chunks[first]) * self._step)
 
     def append(self, values: dict[str, np.ndarray]) -> None:
-        """Add the next rows of every array, (n, width); what is added must end where a chunk ends."""
+        """Add the next rows of every array, (n, width); rows must not extend across the end of a chunk."""
         for name, rows in values.items():
             self._waiting[name].append(rows.astype(self.widths[name][1]))
         stop = self.rows + sum(len(rows) for rows in next(iter(self._waiting.values())))
@@ -60,12 +60,12 @@ class FeatureWriter:
         write_json(self._record, {"identity": self.identity, "layout": self.layout, "chunks": self.chunks})
 
     def publish(self, store: str | Path) -> None:
-        """Put the complete store in its place; it stays here, too, which takes no space where links can be made."""
+        """Put the complete store in its final place; the folder keeps it, too, without using space if links work."""
         with write_whole(store) as part:
             shutil.copytree(self._store, part, copy_function=_link)
 
     def _read_record(self) -> dict[str, list[str]] | None:
-        """What a killed job has left: the digests of complete chunks; None if it does not fit or is damaged."""
+        """Return the digests of the complete chunks that a killed job left; None if they do not fit or are damaged."""
         if not self._record.exists():
             return None
         record = read_json(self._record)
@@ -80,5 +80,5 @@ class FeatureWriter:
 def _link(source: str, target: str) -> None:
     try:
         os.link(source, target)
-    except OSError:  # another disk, or one that knows no links
+    except OSError:  # another disk, or one without hard links
         shutil.copyfile(source, target)

@@ -1,4 +1,4 @@
-"""How badly flow explains the change from frame to frame; needs no labels (DeepEthogram, eLife 2021;10:e63377)."""
+"""Unsupervised loss of optic flow: how badly it explains changes of frames (DeepEthogram, eLife 2021;10:e63377)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,31 +14,31 @@ DEFAULTS: dict[str, Any] = {
     "smoothness_exponent": 0.3,
     "smoothness": (0.01, 0.02, 0.04),
 }
-EPSILON = 1e-3  # below this, differences count as none
+EPSILON = 1e-3  # smaller differences count as none
 WINDOW, SIGMA = 11, 1.5  # of SSIM, in pixels
 C1, C2 = 0.01**2, 0.03**2  # SSIM's constants for values from 0 to 1
 
 
 def flow_loss(frames: Tensor, flows: Sequence[Tensor], settings: Mapping[str, Any] = DEFAULTS) -> Tensor:
-    """The photometric and smoothness losses, summed over scales.
+    """Return the photometric and smoothness losses, summed over scales.
 
     At each scale: Charbonnier and 1 - SSIM between frame t and frame t + 1 warped back by the flow, plus the weighted
     Charbonnier of the flow's forward differences; each a mean over pixels.
 
     Args:
         frames: (B, T, 3, H, W), values from 0 to 1 (SSIM depends on the range).
-        flows: the finest first, each (B, 2 * (T - 1), h, w) in its own pixels.
+        flows: flows from the finest to the coarsest, each (B, 2 * (T - 1), h, w) in pixels of its own resolution.
         settings: `charbonnier_exponent`, `smoothness_exponent`, and `smoothness`, a weight for each of the flows;
-            other keys are ignored and defaults stand in for those that are missing.
+            other keys are ignored, missing ones take their defaults.
 
     Returns:
-        A scalar; never 0, as Charbonnier of nothing is `EPSILON ** (2 * exponent)`.
+        A scalar; never 0, as the Charbonnier of 0 is `EPSILON ** (2 * exponent)`.
     """
     settings = {**DEFAULTS, **settings}
     weights = settings["smoothness"]
     if len(weights) != len(flows):
         raise ValueError(f"{len(weights)} smoothness weights for {len(flows)} flows")
-    # Charbonnier's roots and SSIM's differences of squares need more digits than bfloat16 has.
+    # The roots of Charbonnier and the differences of squares of SSIM need more digits than bfloat16 has.
     with torch.autocast(frames.device.type, enabled=False):
         images = frames
         total = frames.new_zeros(())
@@ -49,7 +49,7 @@ def flow_loss(frames: Tensor, flows: Sequence[Tensor], settings: Mapping[str, An
 
 
 def scale_loss(images: Tensor, flow: Tensor, weight: float, settings: Mapping[str, Any]) -> Tensor:
-    """The loss at one scale: images (B, T, C, h, w), flow (B, 2 * (T - 1), h, w)."""
+    """Return the loss at one scale: images (B, T, C, h, w), flow (B, 2 * (T - 1), h, w)."""
     pairs = flow.unflatten(1, (-1, 2)).flatten(0, 1)
     now, following = images[:, :-1].flatten(0, 1), images[:, 1:].flatten(0, 1)
     warped = warp(following, pairs)
@@ -58,7 +58,7 @@ def scale_loss(images: Tensor, flow: Tensor, weight: float, settings: Mapping[st
 
 
 def shrink(images: Tensor, size: Sequence[int]) -> Tensor:
-    """Area average of (B, T, C, H, W) down to a (height, width)."""
+    """Reduce images (B, T, C, H, W) to `size`, (height, width), by area averages."""
     if images.shape[-2:] == torch.Size(size):
         return images
     height, width = images.shape[-2] // size[0], images.shape[-1] // size[1]
@@ -71,21 +71,21 @@ def shrink(images: Tensor, size: Sequence[int]) -> Tensor:
 
 
 def charbonnier(difference: Tensor, exponent: float) -> Tensor:
-    """(x ** 2 + epsilon ** 2) ** exponent: like |x| ** (2 * exponent), but smooth at 0."""
+    """Return (x ** 2 + epsilon ** 2) ** exponent: like |x| ** (2 * exponent), but smooth at 0."""
     return (difference**2 + EPSILON**2) ** exponent
 
 
 def roughness(flow: Tensor, exponent: float) -> Tensor:
-    """Mean Charbonnier of forward differences of (N, 2, h, w) along x and y; 0 along a side of one pixel."""
+    """Return the mean Charbonnier of forward differences of (N, 2, h, w) along x and y; 0 along a side of one pixel."""
     steps = [flow.diff(dim=axis) for axis in (-1, -2) if flow.shape[axis] > 1]
     return sum((charbonnier(step, exponent).mean() for step in steps), flow.new_zeros(()))
 
 
 def ssim(first: Tensor, second: Tensor) -> Tensor:
-    """Structural similarity (Wang et al., 2004) of images (N, C, H, W) with values from 0 to 1, at each pixel.
+    """Return the structural similarity (Wang et al., 2004) of images (N, C, H, W), values 0 to 1, at each pixel.
 
-    Windows are 11x11 Gaussians of sigma 1.5. At the border the part inside the image counts, with weights that
-    again sum to 1, so that images smaller than the window have an SSIM too.
+    Windows are 11x11 Gaussians of sigma 1.5. At the border only the part inside the image counts, with weights
+    rescaled to sum to 1, so that images smaller than the window have an SSIM, too.
     """
     down = blur_matrix(first.shape[-2], first)
     across = blur_matrix(first.shape[-1], first).T
@@ -102,9 +102,9 @@ def ssim(first: Tensor, second: Tensor) -> Tensor:
 
 
 def blur_matrix(size: int, like: Tensor) -> Tensor:
-    """The Gaussian window along one side as a matrix (size, size) whose rows sum to 1.
+    """Return the Gaussian window along one side as a matrix (size, size) whose rows sum to 1.
 
-    Two matrix products are faster on CPUs than depthwise convolutions, and take care of borders.
+    Two matrix products are faster on CPUs than depthwise convolutions, and handle borders.
     """
     places = torch.arange(size, device=like.device, dtype=like.dtype)
     distance = places[:, None] - places

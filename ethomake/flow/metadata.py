@@ -1,4 +1,4 @@
-"""What a weights file says of its flow network."""
+"""The metadata in the weights file of a flow network."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -14,9 +14,9 @@ class FlowMetadata(WeightsMetadata[nn.Module]):
     """The metadata of a flow network.
 
     Attributes:
-        frames: of a window.
+        frames: number of frames in a window.
         image_size: height and width of the images it was trained on.
-        channel_mean, channel_std: with which images are normalized; for red, green and blue.
+        channel_mean, channel_std: statistics that normalize images; for red, green and blue.
     """
 
     kinds: ClassVar[tuple[str, ...]] = ("flow",)

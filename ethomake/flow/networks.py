@@ -1,6 +1,6 @@
 """Networks that compute optic flow from a window of frames.
 
-All of them take normalized frames (B, frames, 3, H, W) and give three flows (B, 2 * (frames - 1), h, w), at 1/2, 1/4
+All of them take normalized frames (B, frames, 3, H, W) and return three flows (B, 2 * (frames - 1), h, w), at 1/2, 1/4
 and 1/8 of the frames' height and width, in that order. Channels are dx0, dy0, dx1, dy1, ... in pixels of the flow's
 own resolution; flow i points from frame i to frame i + 1. Height and width must be multiples of the network's
 `multiple_of`. Their records are in `ethomake.flow.registry`. Layer shapes: DeepEthogram (eLife 2021;10:e63377).
@@ -14,33 +14,33 @@ from torch import Tensor, nn
 from ethomake.errors import InputError
 from ethomake.flow.registry import FLOW_NETWORKS
 
-SLOPE = 0.1  # of every LeakyReLU
+SLOPE = 0.1  # negative slope of every LeakyReLU
 
 Upsampling = TypeVar("Upsampling", nn.ConvTranspose2d, nn.ConvTranspose3d)
 
 
 def conv(inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Sequential:
-    """2D convolution, BatchNorm, LeakyReLU."""
+    """Return 2D convolution, BatchNorm, LeakyReLU."""
     return nn.Sequential(*merge(inputs, outputs, size, stride), nn.LeakyReLU(SLOPE, inplace=True))
 
 
 def merge(inputs: int, outputs: int, size: int = 3, stride: int = 1) -> nn.Sequential:
-    """The same without the activation: mixes skip, decoder and flow channels before a prediction."""
+    """Return 2D convolution and BatchNorm, which mix skip, decoder and flow channels before a prediction."""
     return nn.Sequential(nn.Conv2d(inputs, outputs, size, stride, (size - 1) // 2), nn.BatchNorm2d(outputs))
 
 
 def grow(inputs: int, outputs: int) -> nn.Sequential:
-    """Doubles height and width of features."""
+    """Return layers that double height and width of features."""
     return nn.Sequential(nn.ConvTranspose2d(inputs, outputs, 4, 2, 1), nn.LeakyReLU(SLOPE, inplace=True))
 
 
 def predict(inputs: int, outputs: int) -> nn.Conv2d:
-    """Flow from features."""
+    """Return the convolution that predicts flow from features."""
     return nn.Conv2d(inputs, outputs, 3, 1, 1, bias=False)
 
 
 def double(flow: Upsampling) -> Upsampling:
-    """Start a learned 4x4 stride 2 flow upsampling as bilinear interpolation that doubles the values.
+    """Initialize a learned 4x4 flow upsampling of stride 2 as bilinear interpolation that doubles the values.
 
     A displacement of one pixel is one of two pixels at twice the resolution.
     """
@@ -58,19 +58,19 @@ def double(flow: Upsampling) -> Upsampling:
 
 
 def grow_flow(channels: int) -> nn.ConvTranspose2d:
-    """Doubles height, width and values of flow; learned from there."""
+    """Return a learned upsampling of flow that initially doubles height, width and values."""
     return double(nn.ConvTranspose2d(channels, channels, 4, 2, 1))
 
 
 def start(network: nn.Module) -> None:
-    """He initialization; predictions start near no motion, which is right almost everywhere in a video of an animal."""
+    """Apply He initialization; predictions start near no motion, which is right for most pixels of animal videos."""
     for name, module in network.named_modules():
         if isinstance(module, (nn.Conv2d, nn.Conv3d)) or (
             isinstance(module, (nn.ConvTranspose2d, nn.ConvTranspose3d)) and "grow_flow" not in name
         ):
             nn.init.kaiming_normal_(module.weight, a=SLOPE)
             if isinstance(module, (nn.ConvTranspose2d, nn.ConvTranspose3d)):
-                # An output pixel sees a quarter of the taps, of `in_channels` channels.
+                # An output pixel depends on a quarter of the taps, of `in_channels` channels.
                 taps = module.weight[0, 0].numel() // 4
                 nn.init.normal_(module.weight, std=(2 / (1 + SLOPE**2) / (module.in_channels * taps)) ** 0.5)
             if module.bias is not None:
@@ -128,7 +128,7 @@ class MotionNet(nn.Module):
         self.predict_top = predict(1024, flow)
         below = 1024
         self.grow, self.grow_flow, self.merge, self.predict = (nn.ModuleList() for _ in range(4))
-        # Features are decoded from the concatenation itself; its merged form only serves the prediction.
+        # Features are decoded from the concatenation itself; its merged form is used for the prediction only.
         for skip, grown, merged in [(512, 512, 512), (512, 256, 256), (256, 128, 128), (128, 64, 64)]:
             together = skip + grown + flow
             self.grow.append(grow(below, grown))
@@ -156,7 +156,7 @@ class MotionNet(nn.Module):
 
 
 def conv3d(inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Sequential:
-    """3D convolution that keeps the number of steps, BatchNorm, LeakyReLU."""
+    """Return 3D convolution that keeps the number of time steps, BatchNorm, LeakyReLU."""
     return nn.Sequential(
         nn.Conv3d(inputs, outputs, size, (1, stride, stride), (size - 1) // 2),
         nn.BatchNorm3d(outputs),
@@ -165,17 +165,17 @@ def conv3d(inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Sequenti
 
 
 def between(channels: int) -> nn.Conv3d:
-    """From features of n frames to features of the n - 1 steps between them."""
+    """Return the convolution from features of n frames to features of the n - 1 steps between them."""
     return nn.Conv3d(channels, channels, (2, 3, 3), padding=(0, 1, 1), bias=False)
 
 
 def merge3d(inputs: int, outputs: int) -> nn.Sequential:
-    """3D counterpart of `merge`."""
+    """Return the 3D counterpart of `merge`."""
     return nn.Sequential(nn.Conv3d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm3d(outputs))
 
 
 def grow3d(inputs: int, outputs: int) -> nn.Sequential:
-    """3D counterpart of `grow`; steps stay apart."""
+    """Return the 3D counterpart of `grow`, which does not mix time steps."""
     return nn.Sequential(
         nn.ConvTranspose3d(inputs, outputs, (1, 4, 4), (1, 2, 2), (0, 1, 1), bias=False),
         nn.LeakyReLU(SLOPE, inplace=True),
@@ -183,20 +183,20 @@ def grow3d(inputs: int, outputs: int) -> nn.Sequential:
 
 
 def predict3d(inputs: int) -> nn.Conv3d:
-    """Flow (2 channels a step) from features."""
+    """Return the convolution that predicts flow (2 channels per time step) from features."""
     return nn.Conv3d(inputs, 2, 3, padding=1)
 
 
 def grow_flow3d() -> nn.ConvTranspose3d:
-    """3D counterpart of `grow_flow`."""
+    """Return the 3D counterpart of `grow_flow`."""
     return double(nn.ConvTranspose3d(2, 2, (3, 4, 4), (1, 2, 2), (1, 1, 1)))
 
 
 class TinyMotionNet3D(nn.Module):
     """TinyMotionNet with time as a third dimension and a quarter of the channels; 437,738 parameters.
 
-    Encoder widths and kernels are the paper's. How the decoder is arranged is not published: this is an
-    arrangement after the 2D network's that has exactly the published number of parameters.
+    Encoder widths and kernels are the paper's. The decoder's arrangement is not published: this one follows the 2D
+    network and has exactly the published number of parameters.
     """
 
     multiple_of = 8
@@ -230,14 +230,14 @@ class TinyMotionNet3D(nn.Module):
 
 
 def build_flow_network(name: str, frames: int = 11) -> nn.Module:
-    """A new flow network by its name.
+    """Return a new flow network.
 
     Args:
         name: a key of `FLOW_NETWORKS`.
-        frames: frames in a window.
+        frames: number of frames in a window.
 
     Raises:
-        InputError: no network has that name.
+        InputError: if no network has that name.
     """
     if name not in FLOW_NETWORKS:
         raise InputError(f"no flow network is called {name!r}; choose one of {', '.join(FLOW_NETWORKS)}")

@@ -1,8 +1,8 @@
-"""The flow networks: one record for each, which all else reads. Imports no torch.
+"""The flow networks: one record each, the only place that lists them. Imports no torch.
 
 To add one, write a class in `ethomake/flow/networks.py` (or in a module that it imports) with `multiple_of` and the
-input and output described there, made from the number of frames in a window, and a record below. The tests then name
-the two lists that users read and that must show the new name: `flow.network` in config.schema.yaml, and the section
+input and output described there, whose constructor takes the number of frames in a window, and a record below. Tests
+then fail until the two lists that users read show the new name: `flow.network` in config.schema.yaml, and the section
 `flow` of config.yaml.
 """
 
@@ -13,12 +13,12 @@ from ethomake.registry import Network, NetworkCost, by_name
 
 @dataclass(frozen=True, kw_only=True)
 class FlowNetwork(Network):
-    """A flow network, and what a window of 11 frames costs."""
+    """A flow network, with the cost of a window of 11 frames."""
 
     cost: NetworkCost
 
 
-# How costs were measured, and how far they hold, is told in ethomake/scheduling/resources.py.
+# ethomake/scheduling/resources.py describes how costs were measured, and their limits.
 FLOW_NETWORKS = by_name(
     [
         FlowNetwork(

@@ -1,4 +1,4 @@
-"""The stack of ten flows that belongs to each frame of a video, computed block by block with a trained network.
+"""The stack of ten flows of each frame of a video, computed block by block with a trained network.
 
 The stack of frame t holds the flows of the pairs t-5..t+4 (pair p is the flow from frame p to frame p + 1). The
 paper takes all ten from the window around t, so every pair's flow is computed ten times, a little differently each
@@ -21,22 +21,22 @@ from ethomake.training.device import sent
 from ethomake.training.frames import normalize, normalize_frames
 from ethomake.training.inference import Batches, for_inference
 
-FRAMES = 11  # of a window
+FRAMES = 11  # frames in a window
 FLOWS = FRAMES - 1
 MARGIN = FLOWS  # frames read on each side of a block, so that its windows are complete
-BLOCK = 640  # frames of a block, a multiple of FLOWS
-ON_CPU = 4  # windows a forward pass on the processor: more only spill its caches
-ON_GPU = 128  # windows a forward pass on a GPU, if its memory has room for them
+BLOCK = 640  # frames in a block, a multiple of FLOWS
+ON_CPU = 4  # windows per forward pass on a CPU: more do not fit its caches
+ON_GPU = 128  # windows per forward pass on a GPU, if its memory has room for them
 
 
 @dataclass(frozen=True)
 class FlowGenerator:
-    """A trained flow network, frozen, with all that its input and output need.
+    """A trained flow network, frozen, with all that is needed to run it.
 
     Attributes:
-        metadata: what is saved with its weights.
-        digest: of the weights file.
-        batches: how many windows it takes at once.
+        metadata: the metadata of its weights file.
+        digest: digest of the weights file.
+        batches: its batch size in windows.
     """
 
     network: nn.Module
@@ -55,7 +55,7 @@ class FlowGenerator:
 
     @torch.no_grad()
     def __call__(self, clips: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
-        """The flows of windows of 11 frames, at half the image size.
+        """Return the flows of windows of 11 frames, at half the image size.
 
         Args:
             clips: values 0..1, (N, 11, 3, H, W).
@@ -72,10 +72,10 @@ class FlowGenerator:
 class Block:
     """The frames start..stop of a video with MARGIN frames before and MARGIN + 1 after.
 
-    Windows that lie end to end share the frame at their border: the last one needs one frame past its ten.
+    Windows that lie end to end share the frame at their border: the last one needs an eleventh frame after its ten.
 
     Attributes:
-        frames: uint8 (stop - start + 2 * MARGIN + 1, 3, H, W); outside the video the first or last frame, repeated.
+        frames: uint8 (stop - start + 2 * MARGIN + 1, 3, H, W); outside the video the first or last frame is repeated.
         inside: bool (stop - start + 2 * MARGIN + 1,).
     """
 
@@ -86,13 +86,13 @@ class Block:
 
 
 def read_blocks(store: FrameStore, first: int = 0, device: torch.device | str = "cpu") -> Iterator[Block]:
-    """Read a video to its end, every frame (but for the margins) once.
+    """Yield the blocks of a video to its end; every frame (except for margins) is read once.
 
     Args:
-        first: the frame to begin with, where a block begins: a multiple of BLOCK.
-        device: where frames are decoded, if it can.
+        first: the frame to begin with, the start of a block: a multiple of BLOCK.
+        device: device that decodes frames, if it can.
     """
-    threads = torch.get_num_threads() if torch.device(device).type == "cuda" else 1  # else networks have them all
+    threads = torch.get_num_threads() if torch.device(device).type == "cuda" else 1  # on a CPU networks use them all
     for start in range(first, len(store), BLOCK):
         stop = min(start + BLOCK, len(store))
         wanted = np.arange(start - MARGIN, stop + MARGIN + 1)
@@ -103,14 +103,14 @@ def read_blocks(store: FrameStore, first: int = 0, device: torch.device | str = 
 def window_flows(
     generator: FlowGenerator, frames: torch.Tensor, inside: torch.Tensor, rows: torch.Tensor
 ) -> Iterator[torch.Tensor]:
-    """The flows of windows out of some frames in batches, float16 (n, 20, H/2, W/2) on the generator's device.
+    """Yield the flows of windows of frames in batches, float16 (n, 20, H/2, W/2) on the generator's device.
 
-    Each frame is normalized once a batch, not once for each window that it is in.
+    Each frame is normalized once per batch, not once per window that contains it.
 
     Args:
         frames: uint8 (T, 3, H, W).
         inside: whether each frame lies inside its video, bool (T,).
-        rows: the frames of each window, in an order such that windows of a batch have frames close together, (N, 11).
+        rows: the frames of each window, (N, 11), ordered such that the frames of a batch of windows lie close together.
     """
     mean, std = generator.metadata.channel_mean, generator.metadata.channel_std
 
@@ -127,10 +127,10 @@ def window_flows(
 
 
 def pair_flows(generator: FlowGenerator, block: Block) -> torch.Tensor:
-    """The flow of each pair around a block, each computed once, in windows that lie end to end.
+    """Return the flow of each pair around a block, computed once each, in windows that lie end to end.
 
     Returns:
-        float16 (n + 9, 2, H/2, W/2) on the generator's device, n the frames of the block; the first is that of
+        float16 (n + 9, 2, H/2, W/2) on the generator's device, for n frames in the block; the first is that of
         pair start - 5, the last that of pair stop + 3.
     """
     n = block.stop - block.start
@@ -142,7 +142,7 @@ def pair_flows(generator: FlowGenerator, block: Block) -> torch.Tensor:
 
 
 def frame_stacks(generator: FlowGenerator, block: Block, reuse: bool, batch: int) -> Iterator[torch.Tensor]:
-    """The stacks of ten flows of the frames of a block, float16 (up to `batch`, 20, H/2, W/2), one after another."""
+    """Yield the stacks of ten flows of the frames of a block in batches, float16 (up to `batch`, 20, H/2, W/2)."""
     rows = range(block.stop - block.start)
     pairs = pair_flows(generator, block) if reuse else None
     for start in range(0, len(rows), batch):
@@ -156,11 +156,11 @@ def frame_stacks(generator: FlowGenerator, block: Block, reuse: bool, batch: int
 
 
 def _window_rows(firsts: range) -> torch.Tensor:
-    """The frames of windows that begin with given ones, (N, 11)."""
+    """Return the frames of windows that begin with the frames `firsts`, (N, 11)."""
     return torch.tensor(firsts)[:, None] + torch.arange(FRAMES)
 
 
 def stack_pairs(pairs: torch.Tensor, first: Sequence[int] | np.ndarray) -> torch.Tensor:
-    """Gather stacks out of a track of pairs: rows first..first+9 of `pairs` (P, 2, h, w), as (N, 20, h, w)."""
+    """Gather stacks from the flows of pairs: rows first..first+9 of `pairs` (P, 2, h, w), as (N, 20, h, w)."""
     rows = torch.as_tensor(np.asarray(first)[:, None] + np.arange(FLOWS))
     return pairs[sent(rows, pairs.device)].flatten(1, 2)

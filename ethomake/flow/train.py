@@ -31,7 +31,7 @@ def train_flow(plan: TrainingPlan, weights: str | Path, history: str | Path) -> 
 
     Args:
         plan: `train` and `validate` are the `video.json` of the videos, for which no labels are needed; `settings`
-            the section `flow:` of the config.
+            is the section `flow:` of the config.
         weights: the weights file to write.
         history: the learning history to write.
 
@@ -51,7 +51,7 @@ def train_flow(plan: TrainingPlan, weights: str | Path, history: str | Path) -> 
         pretrained = frozenset(name for name, _ in model.named_parameters())
     pool = FramePool(plan.train)
     mean, std = pool.mean.tolist(), pool.std.tolist()
-    if before:  # a network goes on seeing frames in the form it was trained on
+    if before:  # a pretrained network needs frames normalized as in its training
         mean, std = before.channel_mean, before.channel_std
     places = _all_places(pool)
     network = parallel.replicate(model)
@@ -106,7 +106,7 @@ def train_flow(plan: TrainingPlan, weights: str | Path, history: str | Path) -> 
 
 
 def _all_places(pool: FramePool) -> np.ndarray:
-    """(video, frame) of every frame whose window lies inside its video; of every frame, where videos are shorter."""
+    """Return (video, frame) of all frames whose window lies inside its video; if there are none, of all frames."""
     margin = FRAMES // 2
     places = [
         (video, frame) for video, length in enumerate(pool.lengths) for frame in range(margin, length - margin)
@@ -120,7 +120,7 @@ def _as_floats(windows: tuple[torch.Tensor, torch.Tensor]) -> tuple[torch.Tensor
 
 
 def _validation_clips(manifests: Sequence[str | Path], batch: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """Windows spread evenly over the validation videos, uint8, in batches."""
+    """Return windows spread evenly over the validation videos, uint8, in batches."""
     if not manifests:
         return []
     pool = FramePool(manifests, budget=0)

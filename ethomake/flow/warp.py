@@ -6,10 +6,10 @@ from torch.nn import functional as F
 
 
 def warp(image: Tensor, flow: Tensor) -> Tensor:
-    """What each pixel of an image looks like where its flow points: `out[y, x] = image[y + dy, x + dx]`.
+    """Sample an image at the positions that the flow points to: `out[y, x] = image[y + dy, x + dx]`.
 
-    Frame t + 1, warped by the flow from t to t + 1, matches frame t. Values between pixels are bilinear; beyond the
-    border the border's values go on.
+    Frame t + 1, warped by the flow from t to t + 1, matches frame t. Values between pixels are interpolated
+    bilinearly; positions outside the image take the values of its border.
 
     Args:
         image: (B, C, H, W).

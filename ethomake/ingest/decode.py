@@ -1,8 +1,8 @@
-"""Every frame of a video, exactly once, in order; and what to do with files that are damaged.
+"""Decode every frame of a video exactly once, in order, and find the damaged frames of damaged files.
 
-ffmpeg repairs and drops frames of damaged files without a word and shifts what follows. So an intact file must pass
-a decode that stops at the first error and give one frame a packet; else `diagnose` finds out which frames are good.
-Most codecs have no checksums: junk inside of a packet that still decodes is not noticed by anybody, but moves nothing.
+ffmpeg silently repairs and drops frames of damaged files, which shifts all later frames. So an intact file must pass
+a decode that stops at the first error and give one frame per packet; otherwise `diagnose` finds out which frames are
+good. Most codecs have no checksums: corrupt bytes within a packet that still decodes go unnoticed, but shift nothing.
 """
 
 import fcntl
@@ -24,28 +24,28 @@ from ethomake.ingest.frames import Planes
 from ethomake.ingest.probe import Source, in_turns, input_arguments, log_lines
 from ethomake.ingest.times import UNKNOWN
 
-# Within a grey level of exact arithmetic, and the same bytes on every thread count (ffmpeg's default is neither).
+# Within one grey level of exact arithmetic, and identical for every number of threads (ffmpeg's default is neither).
 _SCALING = "flags=bilinear+accurate_rnd+full_chroma_int+full_chroma_inp:sws_dither=none"
-_JPEG = "out_color_matrix=bt601:out_range=full"  # the colors that every JPEG has
+_JPEG = "out_color_matrix=bt601:out_range=full"  # the color space of JPEG
 _EXPLODE = ("-err_detect", "crccheck+explode")
-_LIGHT_PIXELS, _LIGHT_BYTES = 320 * 240, 4096  # of a frame; measured with two threads: 8 to 11 % less time with one
-_PIPE = 1 << 20  # bytes: frames that ffmpeg can be ahead of us; the most that Linux gives to everybody
+_LIGHT_PIXELS, _LIGHT_BYTES = 320 * 240, 4096  # of a frame; with 2 threads given, one took 8 to 11 % less time
+_PIPE = 1 << 20  # bytes of the pipe: how far ffmpeg can run ahead; Linux's default limit for unprivileged users
 
 
 class Damage(Exception):  # noqa: N818
-    """A file is damaged; the message says what shows it."""
+    """A file is damaged; the message names the evidence."""
 
 
 @dataclass(frozen=True)
 class View:
-    """Which part of the picture is kept, and how large."""
+    """The part of the picture to keep, and its size in the image."""
 
     crop: tuple[int, int, int, int] | None  # x, y, w, h
     size: tuple[int, int]  # height, width
 
     @property
     def filters(self) -> str:
-        """The same for ffmpeg: crop, scale; what a JPEG stores, whatever came in (alpha is dropped)."""
+        """Return the filters for ffmpeg: crop, scale, convert to what a JPEG stores (alpha is dropped)."""
         steps = [f"scale={self.size[1]}:{self.size[0]}:{_SCALING}:{_JPEG}", "format=yuvj420p"]
         if self.crop:
             left, top, width, height = self.crop
@@ -54,10 +54,10 @@ class View:
 
 
 def content_box(size: tuple[int, int], image_size: tuple[int, int], keep_aspect: bool) -> tuple[int, int, int, int]:
-    """Where a picture of `size` lies in an image of `image_size` (both height, width): x, y, w, h.
+    """Return the box x, y, w, h of a picture of `size` in an image of `image_size` (both height, width).
 
-    With `keep_aspect` it is as large as fits, in the middle; else it fills the image. All four are even, since colors
-    have half the resolution.
+    With `keep_aspect` it is as large as fits, and centered; otherwise it fills the image. All four are even, since
+    colors have half the resolution.
     """
     height, width = image_size
     if not keep_aspect:
@@ -68,9 +68,9 @@ def content_box(size: tuple[int, int], image_size: tuple[int, int], keep_aspect:
 
 
 class FrameStream:
-    """Iterate over the decoded frames of a source, as planes; each is valid until the next.
+    """Iterable over the decoded frames of a source, as planes; each is valid only until the next.
 
-    `ticks` (int64, in the source's time base) is there when the iteration is done. A strict stream stops at the first
+    `ticks` (int64, in the source's time base) is set when the iteration has ended. A strict stream stops at the first
     error and raises `Damage` unless every packet gave one frame.
     """
 
@@ -100,7 +100,7 @@ class FrameStream:
                         yield frame
                     failed = process.wait() != 0
                 finally:
-                    process.kill()  # where the reader gave up
+                    process.kill()  # if the reader stopped early
                 if self.strict:
                     self._check(count, failed, log)
             self.ticks = _read_stamps(stamps, self.source.time_base)
@@ -117,21 +117,21 @@ class FrameStream:
         if failed or broken:
             raise Damage(broken or error or "decoding failed")
         if count != self.source.packets:
-            raise Damage(f"{count} frames came out of {self.source.packets} packets")
+            raise Damage(f"{self.source.packets} packets gave {count} frames")
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Which frames of a damaged file are good."""
+    """The good frames of a damaged file: T frames that it should have, D that a lenient decode gives."""
 
-    decoded: int  # frames that came out whole
-    ticks: np.ndarray  # int64 (T,), one for every frame that the file should have, in order
-    index: np.ndarray  # int64 (D,): the place in `ticks` of every frame that a lenient decode gives
+    decoded: int  # number of frames decoded intact
+    ticks: np.ndarray  # int64 (T,), presentation time of every frame that the file should have, in order
+    index: np.ndarray  # int64 (D,): position in `ticks` of every frame that a lenient decode gives
     good: np.ndarray  # bool (T,)
 
     @property
     def damaged(self) -> list[list[int]]:
-        """Ranges of frames that are not good: [start, stop), as in video.json."""
+        """Return the ranges [start, stop) of frames that are not good, as in video.json."""
         edges = np.flatnonzero(np.diff(np.concatenate(([0], (~self.good).astype(np.int8), [0]))))
         return edges.reshape(-1, 2).tolist()
 
@@ -139,16 +139,16 @@ class Diagnosis:
 def diagnose(source: Source, damage: str) -> Diagnosis:
     """Decode a damaged file and find out which of its frames are good and where they belong.
 
-    A frame is bad where its packet is incomplete, gave no frame or a frame that the decoder calls corrupt; and so are
-    all frames that were decoded after it up to the next keyframe, since they may lean on it. Frames whose packets are
-    lost leave a gap in the time stamps, which is filled where the rate is constant. `damage` is what shows the damage.
+    A frame is bad if its packet is incomplete, gave no frame or a frame that the decoder calls corrupt; and so are
+    all frames decoded after it up to the next keyframe, since they may depend on it. Frames whose packets are lost
+    leave a gap in the time stamps, which is filled if the rate is constant. `damage` describes the damage.
 
     Raises:
-        InputError: if nothing tells which frame is which (no time stamps; packets lost at a variable rate).
+        InputError: if the frames cannot be identified (no time stamps; packets lost at a variable rate).
     """
     ticks, suspects = _decode_leniently(source)
     shown = np.flatnonzero(source.shown)
-    order = shown[np.argsort(source.ticks[shown], kind="stable")]  # packets in the order in which they are shown
+    order = shown[np.argsort(source.ticks[shown], kind="stable")]  # packets in presentation order
     unplaceable = f"{source.path}: damaged ({damage}) and cannot be marked, since "
     if (source.ticks[shown] == UNKNOWN).any() or (ticks == UNKNOWN).any():
         raise InputError(unplaceable + "its packets carry no time stamps; re-encode it")
@@ -164,20 +164,20 @@ def diagnose(source: Source, damage: str) -> Diagnosis:
 
     bad = source.corrupt.copy()
     expected, counts = np.unique(stamps, return_counts=True)
-    came = np.bincount(np.searchsorted(expected, ticks), minlength=len(expected))  # as often, of those expected
+    came = np.bincount(np.searchsorted(expected, ticks), minlength=len(expected))  # decoded frames per expected stamp
     suspect = np.isin(expected, suspects)
     bad[order[np.isin(stamps, expected[(came != counts) | suspect])]] = True
     decoded = int(np.minimum(came, counts)[~suspect].sum())
 
     if source.packets_lost and source.counted:
-        raise InputError(unplaceable + "nothing tells where the lost frames were; re-encode it")
-    # How far the order of the file differs from that of showing: of the last frames, some may lack ones before them.
+        raise InputError(unplaceable + "the positions of the lost frames are unknown; re-encode it")
+    # The largest difference between file order and presentation order: among the last so many frames there may be gaps.
     reach = np.abs(np.argsort(np.argsort(order)) - np.arange(len(order))).max()
     lost = np.zeros(len(stamps), dtype=np.int64)  # frames lost before each
     if source.damage and (gaps := _lost_before(stamps)) is not None:
         lost = gaps
         if not source.packets_lost:
-            lost[: max(0, len(lost) - reach - 1)] = 0  # only the end is missing: earlier gaps were recorded so
+            lost[: max(0, len(lost) - reach - 1)] = 0  # only the end is missing: earlier gaps are part of the recording
         for position in np.flatnonzero(lost):
             bad[order[position:].min()] = True  # the first packet in the file that comes after the gap
     elif source.packets_lost:
@@ -186,18 +186,18 @@ def diagnose(source: Source, damage: str) -> Diagnosis:
         bad[order[len(order) - reach :]] = True
     bad = _spread(bad, source.key, source.ticks)
 
-    place = np.arange(len(stamps)) + np.cumsum(lost)  # of every packet among all frames, lost ones counted
+    place = np.arange(len(stamps)) + np.cumsum(lost)  # position of every packet among all frames, including lost ones
     everything = np.arange(place[-1] + 1)
     good = np.zeros(len(everything), dtype=bool)
     good[place] = ~bad[order]
     first = np.searchsorted(stamps, ticks)
-    repeat = np.arange(len(ticks)) - np.searchsorted(ticks, ticks)  # equal stamps: one after another
+    repeat = np.arange(len(ticks)) - np.searchsorted(ticks, ticks)  # equal stamps: consecutive positions
     index = place[np.minimum(first + repeat, len(stamps) - 1)]
     return Diagnosis(decoded, np.rint(np.interp(everything, place, stamps)).astype(np.int64), index, good)
 
 
 def marked_frames(source: Source, view: View, diagnosis: Diagnosis) -> Iterator[Planes | None]:
-    """All frames of a damaged file in their places, None where a frame is not good."""
+    """Yield all frames of a damaged file at their positions, None for a frame that is not good."""
     stream = FrameStream(source, view, strict=False)
     frames, index = iter(stream), iter(diagnosis.index)
     frame, at = next(frames, None), next(index, None)
@@ -205,40 +205,40 @@ def marked_frames(source: Source, view: View, diagnosis: Diagnosis) -> Iterator[
         while at is not None and at < position:
             frame, at = next(frames, None), next(index, None)
         yield frame if good and at == position else None
-    for _ in frames:  # to the end, where the stream counts
+    for _ in frames:  # to the end, where the stream sets its ticks
         pass
     if len(stream.ticks) != len(diagnosis.index):
         raise RuntimeError(f"{source.path.name}: decoded twice, {len(diagnosis.index)} and {len(stream.ticks)} frames")
 
 
 def _decode_command(source: Source, stamps: Path, *, strict: bool, threads: int) -> list[str]:
-    # A lenient decode is single-threaded: what a decoder makes of damaged data can depend on its threads. A strict one
-    # has twice as many as processors, since at any time some wait for frames that theirs lean on; but one is enough
-    # where scaling and encoding, which go on beside it, take longer than it does.
+    # A lenient decode is single-threaded: the output for damaged data can depend on the number of threads. A strict one
+    # uses two threads per processor, since some always wait for reference frames; but one is enough for small frames,
+    # for which scaling and encoding, which run in parallel, take longer than decoding.
     several = 2 * threads if threads > 1 and not _light(source) else 1
     options = ["-xerror", *_EXPLODE, "-threads", str(several)] if strict else [*_EXPLODE, "-threads", "1"]
     return [
         *input_arguments(source.path, *options),
         *("-fps_mode", "passthrough", "-enc_time_base", "demux"),
-        *("-filter_threads", "1", "-threads", "1"),  # some versions of ffmpeg take the latter for the filters, too
+        *("-filter_threads", "1", "-threads", "1"),  # some versions of ffmpeg use the latter for the filters, too
         *("-stats_enc_pre", str(stamps), "-stats_enc_pre_fmt", "{pts} {tb}"),
     ]
 
 
 def _light(source: Source) -> bool:
-    """Whether frames take little to decode: small, and of few bytes each."""
+    """Return whether frames are cheap to decode: small, and of few bytes each."""
     frame_bytes = source.path.stat().st_size / max(1, source.packets)
     return source.height * source.width <= _LIGHT_PIXELS and frame_bytes <= _LIGHT_BYTES
 
 
 def _widen(pipe: IO[bytes]) -> None:
-    """Let a pipe hold several frames, so that ffmpeg need not wait while one of them is encoded; Linux only."""
-    with suppress(OSError, AttributeError):  # a user may have only so many bytes in pipes: then it stays as it is
+    """Enlarge the buffer of a pipe to several frames, so that ffmpeg need not wait for the encoder; Linux only."""
+    with suppress(OSError, AttributeError):  # over the user's limit for pipes: keep the default size
         fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE)
 
 
 def _read_full(pipe, buffer: bytearray) -> bool:
-    """Fill the buffer; False at the end (ffmpeg writes whole frames)."""
+    """Fill the buffer and return True; return False at the end (ffmpeg writes whole frames)."""
     view = memoryview(buffer)
     filled = 0
     while filled < len(buffer):
@@ -250,7 +250,7 @@ def _read_full(pipe, buffer: bytearray) -> bool:
 
 
 def _read_stamps(path: Path, time_base: Fraction) -> np.ndarray:
-    """Presentation times of the frames that came out, int64, in ticks of `time_base`."""
+    """Return the presentation times of the decoded frames, int64, in ticks of `time_base`."""
     ticks, known, ratio = array("q"), "", Fraction(1)
     with path.open() if path.exists() else nullcontext(()) as lines:
         for line in lines:
@@ -266,7 +266,7 @@ def _read_stamps(path: Path, time_base: Fraction) -> np.ndarray:
 
 
 def _decode_leniently(source: Source) -> tuple[np.ndarray, list[int]]:
-    """Times of all frames that a lenient decode gives, and of those among them that the decoder calls corrupt."""
+    """Return the times of all frames that a lenient decode gives, and of those that the decoder calls corrupt."""
     with tempfile.TemporaryDirectory(prefix="ethomake-") as scratch:
         stamps = Path(scratch) / "stamps.txt"
         command = _decode_command(source, stamps, strict=False, threads=1)
@@ -285,7 +285,7 @@ def _decode_leniently(source: Source) -> tuple[np.ndarray, list[int]]:
 
 
 def _lost_before(stamps: np.ndarray) -> np.ndarray | None:
-    """How many frames are missing before each, int64 (P,): gaps in a constant rate; None if the rate varies."""
+    """Return the number of frames missing before each, int64 (P,): gaps in a constant rate; None if the rate varies."""
     lost = np.zeros(len(stamps), dtype=np.int64)
     steps = np.diff(stamps)
     if len(steps) == 0:
@@ -300,8 +300,9 @@ def _lost_before(stamps: np.ndarray) -> np.ndarray | None:
 
 
 def _spread(bad: np.ndarray, key: np.ndarray, ticks: np.ndarray) -> np.ndarray:
-    """Mark what may lean on a bad packet: everything in the file up to the next keyframe, and past it what is shown
-    before it.
+    """Mark all packets that may depend on a bad one.
+
+    These are all up to the next keyframe in the file, and those after that keyframe that are shown before it.
     """
     keys = np.append(np.flatnonzero(key), len(key))
     marked = bad.copy()

@@ -1,8 +1,8 @@
-"""The frame store: all frames of a video as JPEGs, one after another, and where each begins.
+"""The frame store: all frames of a video as concatenated JPEGs, and their offsets.
 
-`frames.mjpeg` is a plain MJPEG stream (players and browsers show it) of the pictures without the black around them,
-`frames.npy` the int64 (T+1,) byte offsets, `video.json` the manifest. Any frame is read and decoded by itself, the same
-bits as in a sequential pass. Chosen by measurement: benchmarks/frame_store.py.
+`frames.mjpeg` is a plain MJPEG stream (players and browsers show it) of the pictures without the black borders,
+`frames.npy` the int64 (T+1,) byte offsets, `video.json` the manifest. Each frame is read and decoded on its own, with
+the same result as in a sequential pass. Chosen by measurement: benchmarks/frame_store.py.
 """
 
 import hashlib
@@ -22,11 +22,11 @@ from ethomake.errors import InputError
 from ethomake.files import file_digest, read_json
 
 if TYPE_CHECKING:
-    import torch  # whoever reads frames needs it; who writes them starts in a tenth of the time without
+    import torch  # only reading needs it; without this import, writing starts in a tenth of the time
 
 FRAMES, INDEX, MANIFEST = "frames.mjpeg", "frames.npy", "video.json"
-ROWS = 256  # of squares of 8 bits; the sum of so many is below 2**24: exact in float32
-LOOKED_AT = 256  # frames, at least, that a video's statistics are of; all, where it has no more
+ROWS = 256  # the sum of the squares of so many 8-bit values is below 2**24: exact in float32
+LOOKED_AT = 256  # minimum number of frames for a video's statistics; all, if it has no more
 
 
 class Planes(NamedTuple):
@@ -43,12 +43,12 @@ class Planes(NamedTuple):
 
     @property
     def colorless(self) -> bool:
-        """Whether there is only brightness, as infrared cameras film."""
+        """Return whether the frame has no color, as with infrared cameras."""
         return self.blue.tobytes() == self.red.tobytes() == b"\x80" * self.blue.size
 
     @classmethod
     def of(cls, values: np.ndarray, size: tuple[int, int]) -> "Planes":
-        """Views of values that lie one plane after another, (H * W * 3 / 2,); `size` is height, width."""
+        """Return views of concatenated planes, (H * W * 3 / 2,); `size` is height, width."""
         height, width = size
         pixels, colors = height * width, height * width // 4
         luma, blue, red = np.split(values, [pixels, pixels + colors])
@@ -57,7 +57,7 @@ class Planes(NamedTuple):
 
     @classmethod
     def black(cls, size: tuple[int, int]) -> "Planes":
-        """A black frame; `size` is height, width."""
+        """Return a black frame; `size` is height, width."""
         height, width = size
         values = np.zeros(height * width * 3 // 2, np.uint8)
         values[height * width :] = 128
@@ -67,10 +67,10 @@ class Planes(NamedTuple):
 class FrameStore:
     """Exact random access to the frames of an ingested video.
 
-    Cheap to make and to pickle: a worker process opens the file for itself when it first reads.
+    Cheap to create and to pickle: a worker process opens the file itself when it first reads.
 
     Args:
-        manifest_path: the video.json that ingest wrote; the other two files lie beside it.
+        manifest_path: the video.json written by ingest; the other two files are beside it.
 
     Raises:
         InputError: if a file is missing or the three do not belong together.
@@ -102,7 +102,7 @@ class FrameStore:
         return self.manifest["frames"]
 
     def jpeg(self, index: int) -> bytes:
-        """The JPEG bytes of frame `index`: the picture alone, as large as the content box.
+        """Return the JPEG bytes of frame `index`: the picture alone, as large as the content box.
 
         Raises:
             IndexError: if there is no such frame (negative indices do not count from the end).
@@ -115,16 +115,16 @@ class FrameStore:
         device: "torch.device | str" = "cpu",
         threads: int = 1,
     ) -> "torch.Tensor":
-        """The frames `indices`, in the order given, repeats allowed: torch.uint8 (n, 3, H, W), RGB, black around.
+        """Return the frames `indices` in this order, repeats allowed: torch.uint8 (n, 3, H, W), RGB, black borders.
 
         Args:
-            device: a CUDA device decodes frames without color by itself, within two grey levels or so of the CPU,
-                where torchvision was built for that; all others come from the CPU and lie there.
-            threads: of the CPU.
+            device: a CUDA device decodes frames without color itself, within about two grey levels of the CPU, if
+                torchvision supports it; all other frames are decoded on the CPU and returned there.
+            threads: number of CPU threads.
 
         Raises:
             IndexError: if there is no such frame.
-            InputError: if a frame is cut short or no JPEG any more.
+            InputError: if a frame is truncated or no longer a JPEG.
         """
         import torch
 
@@ -143,12 +143,12 @@ class FrameStore:
                 else:
                     picture[:] = simplejpeg.decode_jpeg(jpegs[place])
             except ValueError as error:
-                reason = f"frame {int(indices[place])} is no JPEG any more ({error})"
+                reason = f"frame {int(indices[place])} is not a valid JPEG ({error})"
                 raise InputError(f"{self._frames}: {reason}; delete the folder and run ingest again") from None
 
         with ThreadPoolExecutor(threads) if threads > 1 else nullcontext() as pool:
             deque((pool.map if pool else map)(decode, range(len(jpegs))), maxlen=0)
-        return torch.from_numpy(frames).permute(0, 3, 1, 2).contiguous()  # as all that computes with them is fastest
+        return torch.from_numpy(frames).permute(0, 3, 1, 2).contiguous()  # the fastest layout for later steps
 
     def verify(self) -> None:
         """Compare the whole frame file with its digest.
@@ -180,15 +180,15 @@ class FrameStore:
 
 
 class FrameWriter:
-    """Appends frames to a frame file and keeps count: offsets, digest, channel statistics.
+    """Appends frames to a frame file and tracks offsets, digest and channel statistics.
 
-    The statistics are of frames as they will be read: of `LOOKED_AT` or up to twice as many, evenly spread, where there
-    are so many.
+    The statistics come from frames as they will be read: from `LOOKED_AT` to twice as many, evenly spread, or from all
+    if there are fewer.
 
     Args:
         file: opened for writing bytes.
-        quality: of the JPEGs, 1 to 100.
-        total: how many frames there will be.
+        quality: quality of the JPEGs, 1 to 100.
+        total: expected number of frames.
     """
 
     def __init__(self, file: BinaryIO, quality: int, total: int):
@@ -197,7 +197,7 @@ class FrameWriter:
         self._good = 0
         self._offsets = array("q", [0])
         self._digest = hashlib.sha256()
-        self._sum = np.zeros((1, 3))  # of each column; float64, in which whole numbers are exact up to 2**53
+        self._sum = np.zeros((1, 3))  # per column; float64 holds integers exactly up to 2**53
         self._squares = np.zeros((1, 3))
         self._pixels = 0
         self._last: bytes | None = None
@@ -211,7 +211,7 @@ class FrameWriter:
         self._good += 1
 
     def _look_at(self, picture: np.ndarray) -> None:
-        # Exact, so that the order in which they are added does not matter; in int64 it would take thirty times as long.
+        # Exact, so that the order of summation does not matter; int64 would take thirty times as long.
         for row in range(0, len(picture), ROWS):
             values = picture[row : row + ROWS].astype(np.float32)
             self._sum = self._sum + values.sum(axis=0)
@@ -219,7 +219,7 @@ class FrameWriter:
         self._pixels += picture.shape[0] * picture.shape[1]
 
     def fill(self, size: tuple[int, int]) -> None:
-        """Put the previous good frame in the place of a damaged one; where there is none, black of `size` (h, w)."""
+        """Repeat the previous good frame in place of a damaged one; if there is none, black of `size` (h, w)."""
         if self._last is None:
             self._last = _encode(Planes.black(size), self.quality)
         self._write(self._last)
@@ -232,16 +232,16 @@ class FrameWriter:
 
     @property
     def offsets(self) -> np.ndarray:
-        """Where each frame begins, and the end: int64 (T+1,)."""
+        """Return the offset of each frame, and the end of the last: int64 (T+1,)."""
         return np.array(self._offsets, dtype=np.int64)
 
     @property
     def digest(self) -> str:
-        """SHA-256 of what was written."""
+        """Return the SHA-256 of the bytes written."""
         return "sha256:" + self._digest.hexdigest()
 
     def statistics(self) -> tuple[list[float], list[float]]:
-        """Mean and standard deviation of each channel, of values 0 to 1; zeros and ones where there was no frame."""
+        """Return mean and standard deviation per channel, of values 0 to 1; zeros and ones if there was no frame."""
         if not self._pixels:
             return [0.0] * 3, [1.0] * 3
         mean = self._sum.sum(axis=0) / self._pixels
@@ -252,12 +252,12 @@ class FrameWriter:
 def _decode_on_gpu(
     jpegs: "list[bytearray]", device: "torch.device | str", border: tuple[int, int, int, int]
 ) -> "torch.Tensor | None":
-    """Images of pictures without color, as `read` gives them; None where the device can't, or where one has color.
+    """Decode pictures without color as `read` does; return None if the device cannot, or if one has color.
 
-    `border` is the black to the left, right, above and below.
+    `border` is the width of the black borders: left, right, top, bottom.
 
-    NVIDIA's decoder repeats colors where that of the CPU smooths them: at edges they differ by dozens of grey levels,
-    and networks would not see what they were trained on.
+    Frames with color are left to the CPU: NVIDIA's decoder replicates chroma where the CPU's interpolates it. At edges
+    they differ by dozens of grey levels, and networks would not see what they were trained on.
     """
     import torch
 
@@ -267,17 +267,17 @@ def _decode_on_gpu(
         from torchvision.io import ImageReadMode, decode_jpeg
 
         data = [torch.frombuffer(jpeg, dtype=torch.uint8) for jpeg in jpegs]
-        # It writes on a stream of its own that waits for no other, and may be given memory that work still to be done
-        # here reads (seen by others: github.com/pytorch/vision/issues/9606). So that is done first.
+        # It writes on its own CUDA stream, which waits for no other, and may be given memory that pending work on this
+        # stream still reads (see github.com/pytorch/vision/issues/9606). So finish that work first.
         torch.cuda.current_stream(device).synchronize()
         pictures = torch.stack(list(decode_jpeg(data, mode=ImageReadMode.GRAY, device=device)))
         return torch.nn.functional.pad(pictures, border).expand(-1, 3, -1, -1).contiguous()
-    except (ImportError, RuntimeError, ValueError):  # not built for it; no memory; no JPEG, which the CPU will tell
+    except (ImportError, RuntimeError, ValueError):  # not supported; no memory; no JPEG, which the CPU will report
         return None
 
 
 def _encode(frame: Planes, quality: int) -> bytes:
-    if frame.colorless:  # decoded it is the same, and takes less time and a tenth less room
+    if frame.colorless:  # decodes to the same frame, faster, and takes 10 % less space
         return simplejpeg.encode_jpeg(frame.luma[..., None], quality, colorspace="GRAY", colorsubsampling="GRAY")
     return simplejpeg.encode_jpeg_yuv_planes(*frame, quality=quality)
 

@@ -1,4 +1,4 @@
-"""Ingest of a video: decode it once, exactly, and leave the frame store and the manifest."""
+"""Ingest of a video: decode it once, exactly, and write the frame store and the manifest."""
 
 import json
 import logging
@@ -15,7 +15,7 @@ from ethomake.messages import Progress
 
 logger = logging.getLogger(__name__)
 
-_BUFFER = 1 << 20  # bytes that are written at once
+_BUFFER = 1 << 20  # bytes of the write buffer
 
 
 def ingest_video(
@@ -35,28 +35,29 @@ def ingest_video(
     """Decode every frame of a video, crop and scale it, and write the frame store; the manifest last.
 
     Args:
-        source: anything that the bundled ffmpeg reads.
+        source: a video file that the bundled ffmpeg can read.
         frames: the frame file to write, `.../frames.mjpeg`.
         index: its offsets, `frames.npy` beside it.
         manifest: `video.json` beside it.
         video: the name of the video.
-        crop: x, y, w, h in pixels of the picture as it is shown (rotated as the file asks for); None: all of it.
+        crop: x, y, w, h in pixels of the picture as displayed (after the rotation in the file); None: all of it.
         image_size: height and width of the stored images, multiples of 32.
-        keep_aspect: fit the picture into the image and pad with black; else stretch it. Pixels count as square.
+        keep_aspect: fit the picture into the image and pad with black; else stretch it. Pixels are taken as square.
         jpeg_quality: 1 to 100.
-        damaged: "refuse" damaged files, or "mark": keep every good frame at its true place, show the previous good
-            one (black, before the first) in place of the others and list them in the manifest.
-        threads: of the decoder; they change nothing in the result.
+        damaged: "refuse" damaged files, or "mark": keep every good frame at its true position, repeat the previous
+            good one (black, before the first) in place of the others and list them in the manifest.
+        threads: number of decoder threads; does not change the result.
 
     Raises:
-        InputError: if the file cannot be read, is damaged and not to be marked, or an argument does not fit it.
+        InputError: if the file cannot be read, is damaged and `damaged` is "refuse" or it cannot be marked, or if an
+            argument does not fit it.
     """
     source, manifest = Path(source), Path(manifest)
     names = {Path(frames).name: FRAMES, Path(index).name: INDEX, manifest.name: MANIFEST}
     folders = {Path(path).parent for path in (frames, index, manifest)}
     if any(is_ != must for is_, must in names.items()) or len(names) < 3 or len(folders) != 1:
         raise ValueError(f"a frame store is {FRAMES}, {INDEX} and {MANIFEST} in one folder")
-    remove(manifest)  # it must not outlive the frames it speaks of
+    remove(manifest)  # it must not outlive the frames it describes
 
     origin = probe(source)
     box = _check_crop(crop, origin, video)
@@ -109,7 +110,7 @@ def ingest_video(
         "frames_digest": writer.digest,
         "jpeg_quality": jpeg_quality,
     }
-    # One line a key: the time stamps of an hour at a variable rate would fill as many lines as there are frames.
+    # One line per key: the time stamps of an hour at a variable rate would fill as many lines as there are frames.
     lines = [f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in facts.items()]
     write_text(manifest, "{\n" + ",\n".join(lines) + "\n}\n")
 
@@ -117,7 +118,7 @@ def ingest_video(
 def _write_frames(
     images: Iterable[Planes | None], total: int, path: str | Path, view: View, video: str, quality: int
 ) -> FrameWriter:
-    """Write the frame file, whole or not at all; None stands for a frame that is not good."""
+    """Write the frame file atomically; None stands for a frame that is not good."""
     progress = Progress(total, f"ingest {video}", "frame")
     with write_whole(path) as part, part.open("wb", _BUFFER) as file, progress:
         writer = FrameWriter(file, quality, total)

@@ -1,7 +1,7 @@
-"""What a video file is: codec, size, and its packets with their exact time stamps.
+"""Probe a video file: codec, size, and its packets with their exact time stamps.
 
-Nothing is taken from a header that can be counted. The packet table comes from ffmpeg without decoding anything
-(`-c copy -f framecrc`, 27 microseconds a packet).
+Whatever can be counted is not taken from a header. The packet table comes from ffmpeg without decoding anything
+(`-c copy -f framecrc`, 27 microseconds per packet).
 """
 
 import os
@@ -24,7 +24,7 @@ import numpy as np
 from ethomake.errors import InputError
 from ethomake.ingest.times import UNKNOWN
 
-# What demuxers say when a file ends early, and when they had to skip bytes: packets may be lost there.
+# Messages of demuxers when a file ends early, and when they had to skip bytes: packets may be lost there.
 _TAIL = re.compile(r"File ended prematurely|partial file|[Tt]runcated")
 _SKIPPED = re.compile(
     r"invalid as first byte|exceeds containing master|[Rr]esync|Invalid EBML|exceeds max length|invalid length"
@@ -34,37 +34,37 @@ _KEY, _CORRUPT, _DISCARD = 1, 2, 4  # AV_PKT_FLAG_*
 
 @dataclass(frozen=True)
 class Source:
-    """A video file and its packet table; the arrays are in the order of the file, one entry a packet."""
+    """A video file and its packet table; the arrays are in file order, one entry per packet."""
 
     path: Path
     codec: str
     pixel_format: str
-    height: int  # after the rotation that the file asks for
+    height: int  # after the rotation stored in the file
     width: int
-    nominal_rate: float  # frames a second by the header; only for files that have no usable time stamps
-    time_base: Fraction  # seconds a tick
+    nominal_rate: float  # frames per second from the header; only for files without usable time stamps
+    time_base: Fraction  # seconds per tick
     ticks: np.ndarray  # int64 presentation times, UNKNOWN where the file has none
-    key: np.ndarray  # bool: decoding can start here
+    key: np.ndarray  # bool: keyframe, decoding can start here
     corrupt: np.ndarray  # bool: the demuxer knows that bytes are missing
     shown: np.ndarray  # bool: False where an edit list hides the frame
     counted: bool  # the file stores no time stamps; ffmpeg counts packets instead (AVI)
-    tail_lost: str  # what shows that the end of the file is missing, or ""
-    packets_lost: str  # what shows that packets are missing elsewhere, or ""
+    tail_lost: str  # evidence that the end of the file is missing, or ""
+    packets_lost: str  # evidence that packets are missing elsewhere, or ""
 
     @property
     def packets(self) -> int:
-        """How many frames the file should give."""
+        """Return the number of frames that the file should give."""
         return int(self.shown.sum())
 
     @property
     def damage(self) -> str:
-        """What is known to be wrong before anything is decoded, or ""."""
+        """Return the damage known before anything is decoded, or ""."""
         return self.packets_lost or self.tail_lost
 
 
 def input_arguments(path: Path, *options: str) -> list[str]:
-    """Start of an ffmpeg command that reads `path` and nothing else, with time stamps as they are in the file."""
-    # `file:` keeps ffmpeg from reading a pattern, a list or a protocol into the name.
+    """Return the start of an ffmpeg command that reads only `path`, with the time stamps unchanged."""
+    # `file:` keeps ffmpeg from interpreting the name as a pattern, a list or a protocol.
     return [
         *(imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-nostats", "-hide_banner"),
         *("-loglevel", "repeat+level+info", *options, "-copyts", "-i", f"file:{path}", "-map", "0:V:0"),
@@ -72,10 +72,10 @@ def input_arguments(path: Path, *options: str) -> list[str]:
 
 
 def probe(path: str | Path) -> Source:
-    """Find out what a video file is.
+    """Read codec, size and packet table of a video file.
 
     Raises:
-        InputError: if there is no such file, it is empty, or ffmpeg finds no video that it can decode in it.
+        InputError: if the file does not exist, is empty, or has no video that ffmpeg can decode.
     """
     path = Path(path)
     if not os.path.isfile(path):
@@ -84,7 +84,7 @@ def probe(path: str | Path) -> Source:
         raise InputError(f"{path}: the video file is empty (0 bytes); copy it again")
     copy = ("-c", "copy", "-copyinkf", "-copypriorss", "1", "-f", "framecrc", "-")
     one = ("-frames:v", "1", "-c:v", "rawvideo", "-f", "framecrc", "-")
-    with (  # side by side
+    with (  # in parallel
         in_turns(),
         _ffmpeg([*input_arguments(path, "-threads", "1"), *one]) as first_frame,
         _ffmpeg([*input_arguments(path), *copy]) as (table, log),
@@ -132,7 +132,7 @@ def probe(path: str | Path) -> Source:
 
 @contextmanager
 def in_turns() -> Iterator[None]:
-    """Let ffmpeg and whoever takes its frames not interrupt each other at every line or frame; Linux only."""
+    """Run under SCHED_BATCH, so that ffmpeg and its reader preempt each other less often; Linux only."""
     usual = hasattr(os, "SCHED_BATCH") and os.sched_getscheduler(0) == os.SCHED_OTHER
     with suppress(OSError):
         if usual:
@@ -147,9 +147,9 @@ def in_turns() -> Iterator[None]:
 
 @contextmanager
 def _ffmpeg(command: list[str]) -> Iterator[tuple[Iterable[str], BinaryIO]]:
-    """Run a command; gives the lines of its output as they come and, complete after the last of them, its log.
+    """Run a command; yield an iterator over the lines of its output and its log, complete after the last line.
 
-    Neither is ever in memory as a whole: both can have a line for every packet.
+    Neither is held in memory as a whole: both can have one line per packet.
     """
     with tempfile.TemporaryFile() as log, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log) as process:
 
@@ -162,18 +162,18 @@ def _ffmpeg(command: list[str]) -> Iterator[tuple[Iterable[str], BinaryIO]]:
         try:
             yield table(), log
         finally:
-            process.kill()  # where the reader gave up
+            process.kill()  # if the reader stopped early
 
 
 def log_lines(log: BinaryIO) -> Iterator[str]:
-    """The lines of a log from its beginning."""
+    """Yield the lines of a log from its beginning."""
     log.seek(0)
     for line in log:
         yield line.decode("utf-8", "replace").rstrip("\n")
 
 
 def _packets(table: Iterable[str]) -> tuple[Fraction, np.ndarray, np.ndarray, np.ndarray]:
-    """Time base, decoding times, presentation times and flags of the packets in a table of framecrc."""
+    """Return time base, decoding times, presentation times and flags of the packets in a framecrc table."""
     time_base = Fraction(0)
     dts, pts, flags = array("q"), array("q"), array("i")
     for line in table:
@@ -186,7 +186,7 @@ def _packets(table: Iterable[str]) -> tuple[Fraction, np.ndarray, np.ndarray, np
 
 
 def _packet(line: str) -> tuple[int, int, int]:
-    """Decoding time, presentation time and flags of one line of framecrc; a keyframe's flags are left out there."""
+    """Return decoding time, presentation time and flags of a framecrc line, which omits the flags of a keyframe."""
     _, dts, pts, rest = line.split(",", 3)
     _, marked, flags = rest.partition("F=0x")
     return _tick(dts), _tick(pts), int(flags.split(",", 1)[0], 16) if marked else _KEY
@@ -197,12 +197,12 @@ def _tick(field: str) -> int:
 
 
 def _bare(line: str) -> str:
-    """A line of ffmpeg's log without the brackets (names, addresses, level) in front."""
+    """Return a line of ffmpeg's log without the brackets (names, addresses, level) in front."""
     return re.sub(r"^(\[[^\]]*\]\s*)+", "", line).strip().rstrip(".")
 
 
 def _complaint(pattern: re.Pattern, log: Iterable[str]) -> str:
-    """The first warning or error in a log in which the pattern is found, or ""."""
+    """Return the first warning or error in a log that matches the pattern, or ""."""
     lines = (line for line in log if "[error]" in line or "[warning]" in line)
     return next((_bare(line) for line in lines if pattern.search(line)), "")
 
@@ -219,12 +219,12 @@ def _why_unreadable(log: Iterable[str]) -> str:
 
 
 def _is_picture(log: Iterable[str]) -> bool:
-    """Whether ffmpeg reads the file as a PNG, a JPEG or another picture; these readers are image2, png_pipe, ..."""
+    """Return whether ffmpeg reads the file as a PNG, a JPEG or another picture (by image2, png_pipe, ...)."""
     return any(re.search(r"Input #0, (image2|\w+_pipe),", line) for line in log)
 
 
 def _describe(log: Iterable[str]) -> tuple[str, str, float]:
-    """Codec, pixel format and nominal frames a second, from what ffmpeg tells about the stream it copies."""
+    """Return codec, pixel format and nominal frames per second, from ffmpeg's log of the stream that it copies."""
     output = dropwhile(lambda line: "Output #0" not in line, log)
     text = next(match.group(1) for line in output if (match := re.search(r"Video: (.*)", line)))
     fields = [field.strip() for field in re.sub(r"\([^()]*\)", "", re.sub(r"\([^()]*\)", "", text)).split(",")]
@@ -234,7 +234,7 @@ def _describe(log: Iterable[str]) -> tuple[str, str, float]:
 
 
 def _displayed_size(path: Path, table: Iterable[str], log: BinaryIO) -> tuple[int, int]:
-    """Height and width of the first frame that can be decoded, turned as the file asks for; from what ffmpeg tells."""
+    """Return height and width of the first frame that can be decoded, rotated as the file says."""
     sizes = [size.groups() for line in table if (size := re.match(r"#dimensions 0: (\d+)x(\d+)", line))]
     if not sizes:
         error = next((_bare(line) for line in log_lines(log) if "[error]" in line), "no reason given")
@@ -244,9 +244,9 @@ def _displayed_size(path: Path, table: Iterable[str], log: BinaryIO) -> tuple[in
 
 
 def _avi_header(path: Path) -> tuple[int | None, bool]:
-    """How many frames an AVI file's header promises (0: it does not say; None: no AVI), and whether it is cut short.
+    """Return the number of frames in an AVI file's header (0: not given; None: no AVI), and whether it is truncated.
 
-    AVI has no time stamps: a lost frame shifts all that follow, and only this number shows it.
+    AVI has no time stamps: a lost frame shifts all later ones, and only this number reveals it.
     """
     with path.open("rb") as file:
         head = file.read(1 << 16)

@@ -1,20 +1,20 @@
-"""Time stamps: exact, in ticks of the file's own clock, kept as runs of equal steps."""
+"""Time stamps: exact, in ticks of the file's time base, stored as runs of equal steps."""
 
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-UNKNOWN = np.iinfo(np.int64).min  # how ffmpeg writes "no time stamp"
+UNKNOWN = np.iinfo(np.int64).min  # ffmpeg's value for "no time stamp"
 
 
 def fill_unknown(ticks: np.ndarray, step: float) -> np.ndarray:
-    """Give frames without a time stamp one, from their neighbors.
+    """Interpolate the time stamps of frames that have none.
 
-    Some files (MPEG-4 with B-frames in AVI, MPEG program streams) date only some of their frames.
+    Some files (MPEG-4 with B-frames in AVI, MPEG program streams) have time stamps for only some of their frames.
 
     Args:
-        ticks: int64 (T,) in the order of the frames, `UNKNOWN` where there is none.
+        ticks: int64 (T,) in the order of the frames, `UNKNOWN` where there is no time stamp.
         step: ticks between frames, used before the first and after the last known one.
     """
     known = np.flatnonzero(ticks != UNKNOWN)
@@ -31,7 +31,7 @@ def fill_unknown(ticks: np.ndarray, step: float) -> np.ndarray:
 
 
 def encode_steps(ticks: np.ndarray) -> list[list[int]]:
-    """Differences of `ticks`, int64 (T,), as runs: [[step, count], ...]."""
+    """Return the differences of `ticks`, int64 (T,), as runs: [[step, count], ...]."""
     steps = np.diff(ticks)
     if len(steps) == 0:
         return []
@@ -41,7 +41,7 @@ def encode_steps(ticks: np.ndarray) -> list[list[int]]:
 
 
 def frame_ticks(manifest: dict[str, Any]) -> np.ndarray:
-    """Presentation time of every frame in ticks of the file's time base, int64 (T,); from video.json's content."""
+    """Return the presentation time of every frame in ticks of the time base, int64 (T,), from video.json's content."""
     stamps = manifest["timestamps"]
     runs = np.array(stamps["steps"], dtype=np.int64).reshape(-1, 2)
     steps = np.repeat(runs[:, 0], runs[:, 1])
@@ -49,9 +49,9 @@ def frame_ticks(manifest: dict[str, Any]) -> np.ndarray:
 
 
 def frame_times(manifest: dict[str, Any]) -> np.ndarray:
-    """Seconds from the first frame to every frame, float64 (T,); `manifest` is the content of video.json.
+    """Return the seconds from the first frame to every frame, float64 (T,); `manifest` is the content of video.json.
 
-    The first frame is at 0, whatever the file calls it (`timestamps.first` keeps that).
+    The first frame is at 0, whatever its time stamp in the file (`timestamps.first` keeps that).
     """
     numerator, denominator = manifest["timestamps"]["time_base"]
     ticks = frame_ticks(manifest)
@@ -59,8 +59,10 @@ def frame_times(manifest: dict[str, Any]) -> np.ndarray:
 
 
 def frame_rate(ticks: np.ndarray, time_base: Fraction, nominal: float) -> float:
-    """Frames a second: `nominal`, what the header says, where it explains every time stamp or there is no other
-    way to tell; else the mean over the whole video.
+    """Return the frames per second.
+
+    This is `nominal`, from the header, if it explains every time stamp or if there are no usable ones; else the mean
+    over the whole video.
     """
     span = float(int(ticks[-1] - ticks[0]) * time_base)
     ideal = np.arange(len(ticks)) / (nominal * float(time_base))
@@ -70,7 +72,7 @@ def frame_rate(ticks: np.ndarray, time_base: Fraction, nominal: float) -> float:
 
 
 def is_constant(ticks: np.ndarray) -> bool:
-    """Whether the frames are equally far apart, as well as whole ticks can say it."""
+    """Return whether the frames are equally spaced, up to the rounding to whole ticks."""
     if len(ticks) < 3:
         return True
     ideal = np.linspace(0.0, float(ticks[-1] - ticks[0]), len(ticks))
@@ -78,9 +80,9 @@ def is_constant(ticks: np.ndarray) -> bool:
 
 
 def frame_edges(manifest: dict) -> np.ndarray:
-    """Seconds at which each frame begins, and the end of the last: float64 (T + 1,).
+    """Return the time in seconds at which each frame begins, and the end of the last: float64 (T + 1,).
 
-    The last frame is taken to last as long as a frame does on average.
+    The last frame is assumed to last as long as an average frame.
     """
     times = frame_times(manifest)
     last = 1 / manifest["fps"] if manifest["fps"] > 0 else 0.0

@@ -1,1 +1,1 @@
-"""Label tables and bouts, the formats they come in and their check against the video."""
+"""Label tables and bouts, the formats of label files and their check against the video."""

@@ -1,4 +1,4 @@
-"""Check a label file against its video and bring it into our own form."""
+"""Check a label file against its video and convert it to ethomake's format."""
 
 import logging
 from collections.abc import Sequence
@@ -25,21 +25,20 @@ def check_labels(
     exclusive: bool = False,
     models: str | Path | None = None,
 ) -> None:
-    """Read labels of any known format, check them against the video, write them in our own form.
+    """Read labels of any known format, check them against the video, and write them in ethomake's format.
 
     Args:
         source: the user's label file.
         manifest: video.json of the video, whose `frames` were counted by decoding it.
-        output: the label file in our own form: the columns are `behaviors`, a row a frame of the video.
+        output: the label file to write in ethomake's format: the columns are `behaviors`, one row per video frame.
         behaviors: all behaviors of the project, in order.
         scored: the behaviors that were scored in this video (None or empty: all); the others become -1.
-        exclusive: whether two behaviors can never be on at once.
-        models: bundle.json of the bundle that is to be tested on these labels.
+        exclusive: whether at most one behavior can be present at a time.
+        models: bundle.json of the bundle to be tested on these labels.
 
     Raises:
         InputError: if the file is wrong, lacks a scored behavior, has more or fewer rows than the video has
-            frames, or has two behaviors on at once though they exclude each other; or if the bundle was trained on
-            this video.
+            frames, or has two exclusive behaviors in one frame; or if the bundle was trained on this video.
     """
     video = read_json(manifest)
     if models and video["frames_digest"] in read_json(models)["seen"]:
@@ -63,10 +62,10 @@ def check_labels(
     if exclusive and len(twice):
         names = " and ".join(np.array(table.behaviors)[values[twice[0]] == 1])
         raise InputError(
-            f"{source}, frame {twice[0]}: {names} are on at once ({len(twice)} such frames) though they exclude "
+            f"{source}, frame {twice[0]}: {names} are present at once ({len(twice)} such frames) though they exclude "
             "each other; correct the labels, or set exclusive: false"
         )
-    for start, stop in video["damaged"]:  # nobody can have seen what happens on these frames
+    for start, stop in video["damaged"]:  # damaged frames show nothing that could be scored
         values[start:stop] = -1
     write_labels(output, table)
 
@@ -74,19 +73,19 @@ def check_labels(
 def choose_behaviors(
     table: LabelTable, source: str | Path, *, behaviors: Sequence[str], scored: Sequence[str] | None = None
 ) -> LabelTable:
-    """The columns `behaviors` of a table, in that order; -1 where a behavior is not in `scored`.
+    """Return the columns `behaviors` of a table, in that order; -1 where a behavior is not in `scored`.
 
-    Columns that are none of `behaviors` are left out, and said so.
+    Columns that are none of `behaviors` are left out, with a note in the log.
 
     Raises:
-        InputError: if `scored` has an unknown behavior or the table lacks a scored one; `source` is named.
+        InputError: if `scored` has an unknown behavior or the table lacks a scored one; its message names `source`.
     """
     scored = list(scored or behaviors)
     for name in scored:
         if name not in behaviors:
             raise InputError(
-                f"{source}: scored for '{name}', which is none of the behaviors ({', '.join(behaviors)}); correct that "
-                "name among those that were scored"
+                f"{source}: scored for '{name}', which is not one of the behaviors ({', '.join(behaviors)}); correct "
+                "that name in the list of scored behaviors"
             )
     unknown = [name for name in (*table.behaviors, *table.others) if name not in behaviors]
     for name in scored:
@@ -97,10 +96,10 @@ def choose_behaviors(
             hint = f"rename one of the unknown columns ({', '.join(other)})" if other else "add the column"
             raise InputError(
                 f"{source}, line 1: there is no column '{name}', one of the behaviors; {hint}, or leave "
-                f"'{name}' out of those that were scored if it was not scored in this video"
+                f"'{name}' out of the list of scored behaviors if it was not scored in this video"
             )
     if unknown:
-        logger.log(NOTE, f"{source}: left out the columns that are none of the behaviors: {', '.join(unknown)}")
+        logger.log(NOTE, f"{source}: left out the columns that are not among the behaviors: {', '.join(unknown)}")
     values = np.full((len(table.values), len(behaviors)), -1, np.int8)
     for column, name in enumerate(behaviors):
         if name in scored:

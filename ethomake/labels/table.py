@@ -1,4 +1,4 @@
-"""A label table: for every frame and behavior 1 (on), 0 (off) or -1 (not scored), and the file it lives in."""
+"""Label tables and their files: for every frame and behavior 1 (present), 0 (absent) or -1 (not scored)."""
 
 import csv
 import io
@@ -25,10 +25,10 @@ class LabelTable:
 
     Attributes:
         behaviors: names, in column order; K of them.
-        values: int8 (T, K), a row a frame; 1 on, 0 off, -1 not scored.
-        others: columns of the file that hold something else (times, notes), with the error that they are where
-            somebody takes them for a behavior.
-        note: what the owner of the file should know, or "".
+        values: int8 (T, K), one row per frame; 1 present, 0 absent, -1 not scored.
+        others: columns of the file that hold something else (times, notes), with the error to raise if one is
+            used as a behavior.
+        note: a note on the file for the user, or "".
     """
 
     behaviors: tuple[str, ...]
@@ -39,7 +39,7 @@ class LabelTable:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A delimited text file taken apart: cells are stripped text, `lines` their 1-based lines in the file."""
+    """A parsed delimited text file: cells are stripped text, `lines` the 1-based line of each row in the file."""
 
     path: Path
     header: list[str]
@@ -47,28 +47,28 @@ class Sheet:
     lines: list[int]
 
     def error(self, row: int, problem: str) -> InputError:
-        """An error that names the file and the line on which row number `row` (from 0) of the data stands."""
+        """Return an error that names the file and the line of data row `row` (counted from 0)."""
         return InputError(f"{self.path}, line {self.lines[row]}: {problem}")
 
 
 def background(values: np.ndarray) -> np.ndarray:
-    """Derive "no behavior on" from labels (T, K): int8 (T,), 1, 0, or -1 where that cannot be known.
+    """Derive "no behavior present" from labels (T, K): int8 (T,), 1, 0, or -1 where it is unknown.
 
-    A frame on which some behavior is on is not background, whatever else was not scored.
+    A frame in which some behavior is present is not background, even if other behaviors were not scored.
     """
     on, unknown = (values == 1).any(axis=1), (values == -1).any(axis=1)
     return np.where(on, 0, np.where(unknown, -1, 1)).astype(np.int8)
 
 
 def read_labels(path: str | Path, behaviors: Sequence[str] | None = None) -> LabelTable:
-    """Read our own form: header `frame,<behavior>,...`, one row per frame, values 1, 0 or -1.
+    """Read ethomake's format: header `frame,<behavior>,...`, one row per frame, values 1, 0 or -1.
 
     Args:
-        path: of the file.
-        behaviors: what its columns have to be, in this order; None: whatever they are.
+        path: the label file.
+        behaviors: the columns it must have, in this order; None: any.
 
     Raises:
-        InputError: if the file is not of that form, or has other behaviors.
+        InputError: if the file does not have that format, or has other behaviors.
     """
     sheet = read_sheet(path)
     if sheet.header[0] != "frame":
@@ -81,20 +81,20 @@ def read_labels(path: str | Path, behaviors: Sequence[str] | None = None) -> Lab
 
 
 def write_labels(path: str | Path, table: LabelTable) -> None:
-    """Write our own form, whole or not at all."""
+    """Write ethomake's format, atomically."""
     lines = [",".join(("frame", *table.behaviors))]
     lines += [f"{frame},{','.join(map(str, row))}" for frame, row in enumerate(table.values.tolist())]
     write_text(path, "\n".join(lines) + "\n")
 
 
 def read_sheet(path: str | Path) -> Sheet:
-    """Read a delimited text file whatever its line ends, byte-order mark and separator (comma, semicolon, tab).
+    """Read a delimited text file with any line ends and separator (comma, semicolon, tab), with or without BOM.
 
-    Empty lines at the end, nameless empty columns at the right and `sep=;` in the first line, as spreadsheets leave
-    them, are dropped.
+    Artifacts of spreadsheets are dropped: empty lines at the end, unnamed empty columns at the right and `sep=;` in
+    the first line.
 
     Raises:
-        InputError: if there is no such file, it is not text, it is empty, or its rows differ in length.
+        InputError: if the file does not exist, is not text, is empty, or its rows differ in length.
     """
     path = Path(path)
     text = _read_text(path)
@@ -142,7 +142,7 @@ def read_sheet(path: str | Path) -> Sheet:
 
 
 def read_columns(sheet: Sheet, *, first: int, index: bool) -> LabelTable:
-    """Take the behaviors out of a sheet: the columns from `first` on, without `background`.
+    """Extract the behaviors from a sheet: the columns from `first` on, without `background`.
 
     Args:
         sheet: the file.
@@ -150,15 +150,15 @@ def read_columns(sheet: Sheet, *, first: int, index: bool) -> LabelTable:
         index: whether column 0 counts the frames 0, 1, 2, ...; if so it is checked.
 
     Raises:
-        InputError: for names that are missing or double, frames that are missing, double or out of order, columns
-            none of which has 1, 0 and -1 alone, and a background that contradicts the behaviors.
+        InputError: if names are missing or duplicate, if frames are missing, duplicate or out of order, if no column
+            holds only 1, 0 and -1, or if the background contradicts the behaviors.
     """
     names = [BACKGROUND if name.lower() == BACKGROUND else name for name in sheet.header[first:]]
     for number, name in enumerate(names):
         if not name:
             raise InputError(f"{sheet.path}, line 1: column {number + first + 1} has no name; name its behavior")
         if name in names[:number]:
-            raise InputError(f"{sheet.path}, line 1: column '{name}' stands twice; delete or rename one of them")
+            raise InputError(f"{sheet.path}, line 1: duplicate column '{name}'; delete or rename one of them")
     if index:
         _check_index(sheet)
     values = np.empty((len(sheet.rows), len(names)), np.int8)
@@ -166,7 +166,7 @@ def read_columns(sheet: Sheet, *, first: int, index: bool) -> LabelTable:
     for number, row in enumerate(sheet.rows):
         try:
             values[number] = [_CELLS[cell] for cell in row[first:]]
-        except KeyError:  # an unusual spelling (1.00), or no label: look at each cell
+        except KeyError:  # an unusual spelling (1.00), or not a label: check each cell
             for column, (name, cell) in enumerate(zip(names, row[first:], strict=True)):
                 if name not in others:
                     try:
@@ -176,7 +176,7 @@ def read_columns(sheet: Sheet, *, first: int, index: bool) -> LabelTable:
                     except InputError as error:
                         others[name] = error
     if BACKGROUND in others or len(others) == len(names) > 0:
-        raise others.get(BACKGROUND) or list(others.values())[-1]  # the one that was taken for labels longest
+        raise others.get(BACKGROUND) or list(others.values())[-1]  # the column whose first invalid cell comes last
     kept = [column for column, name in enumerate(names) if name not in others]
     names, values, note = [names[column] for column in kept], values[:, kept], ""
     if BACKGROUND in names:
@@ -188,15 +188,15 @@ def read_columns(sheet: Sheet, *, first: int, index: bool) -> LabelTable:
 
 
 def is_separator_line(line: str) -> bool:
-    """Whether a line tells Excel what separates: `sep=;`."""
+    """Return whether a line declares the separator for Excel: `sep=;`."""
     return re.fullmatch(r'"?sep=.?"?[,;\t]*', line.strip(), re.IGNORECASE) is not None
 
 
 def decode_text(content: bytes, path: str | Path, what: str) -> str:
-    """The text of a table, without byte-order mark.
+    """Return the text of a table, without byte-order mark.
 
     Raises:
-        InputError: if it is no text in UTF-8; it says what it is instead, as far as that can be told. `what` is saved.
+        InputError: if it is not text in UTF-8; the message says what it is, if known, and to save `what` as CSV.
     """
     if content.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):  # zip, as .xlsx and .ods are; .xls
         raise InputError(
@@ -231,7 +231,7 @@ def _read_cell(sheet: Sheet, row: int, name: str, cell: str) -> int:
         value = None
     if value not in (1, 0, -1):
         shown = f"'{cell}'" if cell else "nothing"
-        raise sheet.error(row, f"column '{name}' holds {shown}; write 1 (on), 0 (off) or -1 (not scored)")
+        raise sheet.error(row, f"column '{name}' holds {shown}; write 1 (present), 0 (absent) or -1 (not scored)")
     return int(value)
 
 
@@ -251,10 +251,10 @@ def _check_index(sheet: Sheet) -> None:
 
 
 def _check_background(sheet: Sheet, given: np.ndarray, values: np.ndarray, complete: bool) -> str:
-    """Background is derived, but a contradiction shows that a file is damaged: better said than guessed.
+    """Check the background column: it is derived anyway, but a contradiction shows that the file is damaged.
 
-    What DeepEthogram leaves when it removes a behavior, 0 everywhere, is worth a note, which is given back.
-    `complete` tells whether `values` has all the other columns of the file.
+    Return a note for rows that DeepEthogram leaves when it removes a behavior (0 everywhere), else "". `complete`
+    says whether `values` has all the other columns of the file.
     """
     both = (given == 1) & (values == 1).any(axis=1)
     none = (values == 0).all(axis=1) & (values.shape[1] > 0) & complete

@@ -1,8 +1,8 @@
-"""The file config.yaml: which one counts, whether it can be read, and how a program changes values in it.
+"""The file config.yaml: which one is used, reading it, and changing values in it.
 
-Snakemake reads it with PyYAML, which follows YAML 1.1 (`yes` is true, `010` is 8, `1e-4` is text); so what is checked
-here is what PyYAML reads. Where keys and values stand in the file, which PyYAML does not keep, ruamel.yaml tells, by
-the same version of YAML: it finds duplicate keys, and lets a value be changed with all else left as it is.
+Snakemake reads it with PyYAML, which follows YAML 1.1 (`yes` is true, `010` is 8, `1e-4` is text); so what PyYAML reads
+is checked here. PyYAML does not keep the positions of keys and values; ruamel.yaml does, with the same version of YAML,
+so that duplicate keys are found, and a value can be changed without changing anything else.
 """
 
 import json
@@ -23,14 +23,14 @@ from ethomake.project.settings import check_schema
 
 
 def find_config_file(root: str | Path, given: Iterable[str | Path] = ()) -> str:
-    """The config file of the folder in which Snakemake runs, or else that of the workflow in `root`; checked.
+    """Return the config file of the folder in which Snakemake runs, or else that of the workflow in `root`; check it.
 
     Args:
         root: the folder of the Snakefile.
         given: config files of the command line; they are checked too.
 
     Raises:
-        InputError: if one cannot be read or defines a key twice, or if the folder has one of almost the right name.
+        InputError: if one cannot be read or defines a key twice, or if the folder has one with a slightly wrong name.
     """
     if "{" in str(Path.cwd()) or "}" in str(Path.cwd()):  # Snakemake would read them as wildcards
         raise InputError(f"{Path.cwd()}: rename this folder: no {{ and }} can be in its path")
@@ -48,10 +48,10 @@ def find_config_file(root: str | Path, given: Iterable[str | Path] = ()) -> str:
 
 
 def read_config(path: str | Path) -> dict[str, Any]:
-    """Read a config file as Snakemake will; its keys and values are for `resolve_settings` to check.
+    """Read a config file as Snakemake does; `resolve_settings` checks its keys and values.
 
     Raises:
-        InputError: if it is not YAML or JSON with keys, each of them once; with the line.
+        InputError: if it is not YAML or JSON with unique keys; with the line.
     """
     text = _read_text(path)
     try:
@@ -84,10 +84,10 @@ def read_config(path: str | Path) -> dict[str, Any]:
 
 
 def write_config(path: str | Path, changes: Mapping[str, Any]) -> None:
-    """Change values in a config file; every other character of it, comments above all, stays as it is.
+    """Change values in a config file; all other text, such as comments, stays unchanged.
 
     Args:
-        path: the file, which must be there; it changes as a whole or not at all.
+        path: the file, which must exist; it changes as a whole or not at all.
         changes: new values by key, those of a section by key below it: `{"seed": 1, "flow": {"epochs": 5}}`. Keys and
             sections that the file lacks are added. A value that is a list or a mapping is replaced as a whole.
 
@@ -110,7 +110,7 @@ def write_config(path: str | Path, changes: Mapping[str, Any]) -> None:
 
 
 def _flatten(changes: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """((key,) or (section, key), value) of each change."""
+    """Yield ((key,) or (section, key), value) of each change."""
     for key, value in changes.items():
         inner = load_schema("config")["properties"].get(key, {})
         if "properties" in inner and isinstance(value, Mapping):
@@ -120,7 +120,7 @@ def _flatten(changes: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]
 
 
 def _replace(text: str, keys: tuple[str, ...], value: Any) -> str:
-    """The text of a config with another value at `keys`."""
+    """Return the text of a config with another value at `keys`."""
     parent, indent = _compose(text), 0
     for depth, key in enumerate(keys):
         pair = next((pair for pair in parent.value if pair[0].value == key), None)
@@ -132,7 +132,7 @@ def _replace(text: str, keys: tuple[str, ...], value: Any) -> str:
             parent, indent = found, found.value[0][0].start_mark.column if found.value else 2
             continue
         after, end = name.end_mark.index, _end(text, name, found)
-        if depth + 1 < len(keys):  # a section with nothing in it
+        if depth + 1 < len(keys):  # an empty section
             return f"{text[:after]}:\n{_render(keys[depth + 1 :], value, 2)}{text[end:]}"
         start = end if _is_blank(found) else found.start_mark.index
         gap = text[after:start] if text[after:start].strip() != ":" else ": "  # or there is a comment between the two
@@ -141,7 +141,7 @@ def _replace(text: str, keys: tuple[str, ...], value: Any) -> str:
 
 
 def _insert(text: str, parent: MappingNode, line: str) -> str:
-    """The text with a further line at the end of a mapping, before the comments that follow it."""
+    """Return the text with a further line at the end of a mapping, before the comments that follow it."""
     if parent.flow_style:
         place = parent.end_mark.index - 1
         return text[:place] + (", " if parent.value else "") + line.strip() + text[place:]
@@ -150,7 +150,7 @@ def _insert(text: str, parent: MappingNode, line: str) -> str:
 
 
 def _end(text: str, key: Node, value: Node) -> int:
-    """Where a value ends: a block with its last value, before the comments and blank lines that follow."""
+    """Return the end of a value: that of a block is its last value, before comments and blank lines that follow."""
     if isinstance(value, MappingNode) and value.value and not value.flow_style:
         return _end(text, *value.value[-1])
     if isinstance(value, SequenceNode) and value.value and not value.flow_style:
@@ -162,32 +162,32 @@ def _end(text: str, key: Node, value: Node) -> int:
 
 
 def _is_blank(value: Node) -> bool:
-    """Whether nothing stands behind the colon, which YAML takes for null."""
+    """Return whether nothing follows the colon, which is null in YAML."""
     return isinstance(value, ScalarNode) and value.start_mark.index == value.end_mark.index
 
 
 def _render(keys: tuple[str, ...], value: Any, indent: int) -> str:
-    """Lines that set a value at `keys`: one, or that of a section and below it one."""
+    """Return the line that sets a value at `keys`, preceded by that of its section if there is one."""
     if len(keys) == 2:
         return f"{' ' * indent}{keys[0]}:\n{_render(keys[1:], value, indent + 2)}"
     return f"{' ' * indent}{keys[0]}: {_plain(value)}"
 
 
 def _plain(value: Any) -> str:
-    """A value on one line, such that PyYAML reads the same."""
+    """Return a value on one line, such that PyYAML reads the same."""
     dumped = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=float("inf"), sort_keys=False)
     return dumped.removesuffix("\n").removesuffix("\n...")
 
 
 def _compose(text: str) -> Any:
-    """The nodes of a YAML text, which know their places."""
+    """Return the nodes of a YAML text, with their positions."""
     reader = ruamel.yaml.YAML()
     reader.version = (1, 1)
     return reader.compose(text)
 
 
 def _find_duplicates(node: Any, section: str = "") -> Iterator[tuple[str, int, int]]:
-    """(key with its section, line, line of its first definition) of keys that a mapping has twice, at any depth."""
+    """Yield (key with its section, line, line of its first definition) of duplicate keys, at any depth."""
     if isinstance(node, SequenceNode):
         for item in node.value:
             yield from _find_duplicates(item, section)

@@ -1,4 +1,4 @@
-"""A project: its videos and its runs."""
+"""Load a project: its videos and its runs."""
 
 import glob
 import re
@@ -24,7 +24,7 @@ class Project:
     Attributes:
         videos: by name, in the table's order.
         runs: by name, `main` first.
-        notes: what the user should know, a line each.
+        notes: notes for the user, one line each.
     """
 
     videos: dict[str, Video]
@@ -33,12 +33,12 @@ class Project:
 
     @property
     def main(self) -> Run:
-        """Everyday work."""
+        """The run that config.yaml describes."""
         return self.runs[MAIN]
 
     @cached_property
     def homes(self) -> dict[tuple[str, str], str]:
-        """For each stage and run, the run under whose name the results lie."""
+        """For each stage and run, the run whose folder has the results."""
         return find_homes(self.runs)
 
 
@@ -71,10 +71,10 @@ def load_project(
     """Check a config and its video table.
 
     Args:
-        config: what config.yaml, an example's overlay and the command line say together.
+        config: config.yaml, merged with an example's config and the command line.
         table: video table to read instead of the one named in `config` (an example's); its files may be missing.
-        rows: rows of a table that is drawn rather than read (the simulated example); its files may be missing.
-        splits: the folder of earlier splits, a file for each run; videos that these name keep their part.
+        rows: rows of a generated table (the simulated example); its files may be missing.
+        splits: the folder of earlier splits, one file per run; videos in these keep their part.
 
     Raises:
         InputError: for the first mistake that is found, with the number of the others.
@@ -94,9 +94,7 @@ def load_project(
     previous = read_split(Path(splits, f"{MAIN}.json"))
     if settings["models"] != "none":
         if changes:
-            raise InputError(
-                "config: runs: with models nothing is trained, so there is nothing to run otherwise; remove them"
-            )
+            raise InputError("config: runs: with models nothing is trained, so runs cannot differ; remove them")
         parts, notes = assign_without_training(videos, previous)
         split = Split(parts, {"train": [], "validate": []}, {})
         return Project(names, {MAIN: Run(MAIN, split, settings)}, tuple(notes))
@@ -109,7 +107,7 @@ def load_project(
 
 
 def _deal(videos: list[Video], settings: Mapping[str, Any], previous: Mapping[str, Any]) -> tuple[Split, list[str]]:
-    """A split of some videos, as settings and an earlier one say, and notes for the user."""
+    """Return a split of some videos by the settings and an earlier split, and notes for the user."""
     parts, notes = assign_videos(videos, settings, previous)
     names = {video.video: video for video in videos}
     flow = choose_flow_videos(settings["flow"]["videos"], names, parts, previous.get("flow", {}))
@@ -123,12 +121,12 @@ def _deal(videos: list[Video], settings: Mapping[str, Any], previous: Mapping[st
 def _load_run(
     name: str, config: Mapping[str, Any], changes: Mapping[str, Any], videos: list[Video], main: Run, earlier: Path
 ) -> tuple[Run, list[str]]:
-    """A run beside `main`, and notes for the user.
+    """Return a run beside `main`, and notes for the user.
 
-    Its split is that of `main` unless it names the videos of each part (`parts`) or says how they are dealt (`split`).
+    Its split is that of `main` unless it lists the videos of each part (`parts`) or has its own shares (`split`).
     """
     if name == MAIN or not re.fullmatch("[A-Za-z0-9_-]+", str(name)):
-        raise InputError(f"config: runs.{name}: not a name for a run; use letters, digits, _ and -, but not main")
+        raise InputError(f"config: runs.{name}: not a valid name; use letters, digits, _ and -, but not main")
     chosen = changes.get("parts")
     own = {key: value for key, value in changes.items() if key != "parts"}
     try:
@@ -157,7 +155,7 @@ def _load_run(
 
 
 def _choose(name: str, parts: Mapping[str, list[str]], videos: list[Video]) -> list[Video]:
-    """The labelled videos that a run names, each with the part that it names them for."""
+    """Return the labelled videos that a run lists, each with the part for which it is listed."""
     labelled = {video.video: video for video in videos if video.labels}
     chosen: dict[str, Video] = {}
     for part in PARTS:
@@ -166,7 +164,7 @@ def _choose(name: str, parts: Mapping[str, list[str]], videos: list[Video]) -> l
             if video not in labelled:
                 raise InputError(f"{key}: no labelled video of this name{suggest(video, labelled)}")
             if video in chosen:
-                raise InputError(f"{key}: it is among {chosen[video].part} already; a video has one part")
+                raise InputError(f"{key}: it is in {chosen[video].part} already; a video has one part")
             chosen[video] = replace(labelled[video], part=part)
     for part in ("train", "validate"):
         if not parts.get(part):

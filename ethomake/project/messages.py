@@ -1,4 +1,4 @@
-"""The wording of what is wrong: key, value, reason, and what may have been meant."""
+"""The wording of errors in config and video table: key, value, reason, and a suggestion."""
 
 import difflib
 import json
@@ -15,7 +15,7 @@ _KINDS |= {"array": "a list, as in [a, b]", "object": "a section of keys"}
 
 
 def explain_error(error: jsonschema.ValidationError) -> str:
-    """One clause for one error of the config: key, value, reason."""
+    """Return one clause for one error of the config: key, value, reason."""
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path).lstrip(".")
     if error.validator == "additionalProperties":
         known, instance = _schema_of(error).get("properties", {}), cast("dict[Any, Any]", error.instance)
@@ -29,7 +29,7 @@ def explain_error(error: jsonschema.ValidationError) -> str:
 
 
 def describe_violation(error: jsonschema.ValidationError) -> str:
-    """Why a value cannot be, in words."""
+    """Return why a value is not allowed, in words."""
     limit, schema = cast("Any", error.validator_value), _schema_of(error)
     hint = f" ({schema['expected']})" if "expected" in schema else ""
     match error.validator:
@@ -74,7 +74,7 @@ def _schema_of(error: jsonschema.ValidationError) -> Mapping[str, Any]:
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """What may have been meant by an unknown name; "" where nothing is much like it."""
+    """Return a suggestion for an unknown name; "" if no known name is similar."""
     close = difflib.get_close_matches(name, list(known), n=1) or [
         each for each in known if _alike(each) == _alike(name)
     ]
@@ -82,12 +82,12 @@ def suggest(name: str, known: Iterable[str]) -> str:
 
 
 def _alike(name: str) -> str:
-    """What two names have in common that differ in case, or in how their accents are encoded."""
+    """Return a form that is equal for names that differ only in case, or in the encoding of their accents."""
     return unicodedata.normalize("NFC", name).casefold()
 
 
 def _suggest_key(name: str, known: Mapping[str, Any]) -> str:
-    """A key much like it beside it, or the sections that have a key of this name."""
+    """Return a suggestion: a similar key of the same section, or the sections that have a key of this name."""
     if suggestion := suggest(name, known):
         return suggestion
     sections = load_schema("config")["properties"]
@@ -96,7 +96,7 @@ def _suggest_key(name: str, known: Mapping[str, Any]) -> str:
 
 
 def show(value: Any) -> str:
-    """A value on one line, cut short where it is long."""
+    """Return a value on one line, truncated if it is long."""
     try:
         text = json.dumps(value, ensure_ascii=False)
         if not text.isprintable():
@@ -107,5 +107,5 @@ def show(value: Any) -> str:
 
 
 def count_others(number: int, what: str) -> str:
-    """How many more mistakes of the kind there are, to be added to the first; "" for none."""
+    """Return how many more mistakes of the kind there are, to be added to the first; "" for none."""
     return f" (and {number} more {what}{'s' if number > 1 else ''} with errors)" if number > 0 else ""

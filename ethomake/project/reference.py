@@ -1,6 +1,6 @@
-"""config.yaml as it is shipped and docs/config.md, made from the schemas.
+"""The shipped config.yaml and docs/config.md, made from the schemas.
 
-python -m ethomake.project.reference          tells whether both are as the schemas say
+python -m ethomake.project.reference          checks that both agree with the schemas
 python -m ethomake.project.reference --write  writes them
 """
 
@@ -17,13 +17,13 @@ from ethomake.project.schemas import load_schema, resolve_reference
 
 WIDTH = 118  # of a line of config.yaml, for comments that have lines of their own
 LONGEST = 120  # of a line of config.yaml with a comment behind the value
-SHIPPED = {"example": "flies"}  # where config.yaml, which runs the example as it stands, differs from the defaults
+SHIPPED = {"example": "flies"}  # where the shipped config.yaml, which runs the example, differs from the defaults
 KINDS = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false"}
 ROOT = Path(__file__).resolve().parents[2]  # of the checkout
 
 
 def render_config() -> str:
-    """config.yaml: every key with its default, and what the schema says of it as a comment."""
+    """Return config.yaml: every key with its default, and its description in the schema as a comment."""
     schema = load_schema("config")
     lines = [_comment(line) for line in schema["description"].splitlines()]
     for key, inner in schema["properties"].items():
@@ -43,7 +43,7 @@ def render_config() -> str:
 
 
 def render_reference() -> str:
-    """docs/config.md: a table of the keys of each section, and one of the columns of the video table."""
+    """Return docs/config.md: a table of the keys of each section, and one of the columns of the video table."""
     schema, columns = load_schema("config"), load_schema("videos")
     sections = {key: inner for key, inner in schema["properties"].items() if "properties" in inner}
     plain = {key: inner for key, inner in schema["properties"].items() if key not in sections}
@@ -52,8 +52,8 @@ def render_reference() -> str:
         "",
         "# The config and the video table",
         "",
-        "All keys of `config.yaml`. A key that is missing has its default; an unknown key, a value out of range or a",
-        "combination that cannot be is refused before any job runs.",
+        "All keys of `config.yaml`. A key that is missing has its default; an unknown key, a value out of range or an",
+        "impossible combination is an error before any job runs.",
         "",
         "## The project",
         "",
@@ -64,7 +64,7 @@ def render_reference() -> str:
         lines += ["", *textwrap.wrap(inner["description"], WIDTH)] if "description" in inner else []
         lines += ["", *_key_table(inner["properties"], f"{key}.")]
     lines += ["", "## The video table", "", *textwrap.wrap(columns["description"], WIDTH), ""]
-    lines += ["| column | unit | needed | what it says |", "| --- | --- | --- | --- |"]
+    lines += ["| column | unit | needed | meaning |", "| --- | --- | --- | --- |"]
     for name, inner in columns["properties"].items():
         needed = "yes" if name in columns["required"] else ""
         lines.append(f"| `{name}` | {inner.get('unit', '')} | {needed} | {_cell(_sentence(inner['description']))} |")
@@ -72,7 +72,7 @@ def render_reference() -> str:
 
 
 def targets() -> dict[Path, str]:
-    """What each of the two files has to be."""
+    """Return the text of each of the two files."""
     return {ROOT / "config.yaml": render_config(), ROOT / "docs" / "config.md": render_reference()}
 
 
@@ -80,7 +80,7 @@ def targets() -> dict[Path, str]:
 
 
 def _describe_above(schema: dict[str, Any]) -> list[str]:
-    """The comment lines above a key of the first level."""
+    """Return the comment lines above a top-level key."""
     lines = _block(schema["description"])
     named = {str(value): meaning for value, meaning in schema.get("choices", {}).items()}
     if "columns" in schema:
@@ -95,7 +95,7 @@ def _describe_above(schema: dict[str, Any]) -> list[str]:
 
 
 def _describe_inline(key: str, schema: dict[str, Any]) -> Iterator[str]:
-    """A key of a section with its comment, which stands above it where the line would become too long."""
+    """Yield a key of a section with its comment, which is above it if the line would become too long."""
     schema = resolve_reference(schema)
     line, text = f"  {key}: {_yaml(schema['default'])}", _with_notes(schema)
     if len(line) + len(text) + 3 <= LONGEST:
@@ -106,7 +106,7 @@ def _describe_inline(key: str, schema: dict[str, Any]) -> Iterator[str]:
 
 
 def _with_notes(schema: dict[str, Any]) -> str:
-    """The description with unit and limits, and what each named value means."""
+    """Return the description with unit and limits, and the meaning of each named value."""
     text = schema["description"]
     notes = [schema["unit"]] if "unit" in schema else []
     notes += [_range(schema)] if _is_bounded(schema) else []
@@ -119,7 +119,7 @@ def _with_notes(schema: dict[str, Any]) -> str:
 
 
 def _is_bounded(schema: dict[str, Any]) -> bool:
-    """Whether limits are worth a comment: everybody knows that there are no fewer than 0 epochs."""
+    """Return whether limits are worth a comment: it is obvious that there are no fewer than 0 epochs."""
     own = schema.get("items", schema)
     return any(key in own for key in ("maximum", "exclusiveMaximum", "multipleOf"))
 
@@ -133,7 +133,7 @@ def _comment(line: str) -> str:
 
 
 def _yaml(value: Any) -> str:
-    """A default on one line; floats with a point, as YAML 1.1 wants them."""
+    """Return a default on one line; floats with a decimal point, as YAML 1.1 requires."""
     text = yaml.safe_dump(value, default_flow_style=True, width=1000).removesuffix("\n").removesuffix("\n...")
     return (
         text if not isinstance(value, float) or abs(value) >= 1e-3 or not value else f"{value:.1e}".replace("e-0", "e-")
@@ -144,7 +144,7 @@ def _yaml(value: Any) -> str:
 
 
 def _key_table(properties: dict[str, Any], prefix: str = "") -> Iterator[str]:
-    yield "| key | value | unit | default | what it says |"
+    yield "| key | value | unit | default | meaning |"
     yield "| --- | --- | --- | --- | --- |"
     for key, schema in properties.items():
         schema = resolve_reference(schema)
@@ -153,7 +153,7 @@ def _key_table(properties: dict[str, Any], prefix: str = "") -> Iterator[str]:
 
 
 def _kind(schema: dict[str, Any]) -> str:
-    """The type of a value and its limits, in words."""
+    """Return the type of a value and its limits, in words."""
     schema = resolve_reference(schema)
     if "enum" in schema:
         return ", ".join(f"`{value}`" for value in schema["enum"])
@@ -175,7 +175,7 @@ def _kind(schema: dict[str, Any]) -> str:
 
 
 def _range(schema: dict[str, Any]) -> str:
-    """The limits of a number, or of the numbers in a list; "" where there are none."""
+    """Return the limits of a number, or of the numbers in a list; "" if there are none."""
     schema = resolve_reference(schema.get("items", schema))
     low, above = schema.get("minimum"), schema.get("exclusiveMinimum")
     high, below = schema.get("maximum"), schema.get("exclusiveMaximum")
@@ -193,7 +193,7 @@ def _range(schema: dict[str, Any]) -> str:
 
 
 def _explained(schema: dict[str, Any]) -> str:
-    """The description as a sentence, and what each named value means."""
+    """Return the description as a sentence, and the meaning of each named value."""
     text = _sentence(schema["description"])
     meanings = [f"`{value}`: {meaning}" for value, meaning in schema.get("choices", {}).items() if meaning]
     return "<br>".join([text, *meanings])
@@ -208,13 +208,13 @@ def _cell(text: str) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Compare or write; 1 where a file is not as it has to be."""
+    """Compare the files with the schemas, or write them; return 1 if one differs, else 0."""
     status = 0
     for path, text in targets().items():
         if "--write" in arguments:
             write_text(path, text)
         elif not path.is_file() or path.read_text(encoding="utf-8") != text:
-            print(f"{path}: not as the schemas say; run python -m ethomake.project.reference --write", file=sys.stderr)
+            print(f"{path}: not up to date; run python -m ethomake.project.reference --write", file=sys.stderr)
             status = 1
     return status
 

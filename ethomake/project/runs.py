@@ -1,11 +1,11 @@
-"""Runs: with which videos and which settings a result is made, and under whose name it lies.
+"""Runs: with which videos and which settings a result is made, and in whose folder it is.
 
-A run is a split and settings. `main` is everyday work; a fold of a cross-validation, a point of a search or a part of a
-learning curve are runs, too. Results lie under the name of a run, and runs share what does not differ: each stage of
-a run is looked up at the run that is its *home*, the first one with the same split and settings as far as that stage
-and those above it depend on them. `STAGES` says what that is, and is the one list of stages and of their rules.
+A run is a split and settings. `main` is what config.yaml says; a fold of a cross-validation, a point of a search or a
+subset for a learning curve are runs, too. Results are in folders with the name of a run, and runs share what does not
+differ: a stage of a run is looked up at its *home*, the first run with the same split and settings as far as that stage
+and the stages upstream depend on them. `STAGES` says what that is, and is the only list of stages and of their rules.
 
-Nothing here knows files or Snakemake.
+Nothing here depends on files or Snakemake.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,19 +18,20 @@ from ethomake.files import short_digest
 MAIN = "main"
 
 VIDEO, LABELLED, ONCE = "video", "labelled video", "run"
-"""How often a rule of a stage runs: for every video, for every labelled video, or once in a run."""
+"""How often a rule of a stage runs: for every video, for every labelled video, or once per run."""
 
 Settings = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Split:
-    """Which videos learn, validate and test.
+    """The videos for training, validation and test.
 
     Attributes:
         parts: train, validate, test: sorted names of labelled videos.
         flow: train, validate: the videos of the flow network, labelled or not.
-        remembered: parts as they are kept, with videos of an earlier split that are gone; empty: nothing is trained.
+        remembered: parts as written to the file of the split, with videos of an earlier split that are gone; empty if
+            nothing is trained.
     """
 
     parts: Mapping[str, list[str]]
@@ -40,7 +41,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Run:
-    """A split and complete settings, by name."""
+    """A name, a split and complete settings."""
 
     name: str
     split: Split
@@ -65,15 +66,15 @@ def _trains_jointly(settings: Settings) -> bool:
 
 @dataclass(frozen=True)
 class Stage:
-    """What the results of a stage depend on, beside the videos and their labels.
+    """What the results of a stage depend on, in addition to the videos and their labels.
 
     Attributes:
         upstream: the stages whose results it uses.
-        settings: sections and keys (`flow`, `flow.reuse`); `-flow.videos` takes a key out of its section again.
+        settings: sections and keys (`flow`, `flow.reuse`); `-flow.videos` removes a key from its section again.
         parts: parts of the split: `train`, or `flow.train` for those of the flow network.
         rules: its rules in the workflow, and how often each runs.
-        results: patterns of the paths of its results, and what these are called; a group is the name of a video.
-        is_used: whether runs with these settings have it.
+        results: patterns of the paths of its results -> their name for users; a group is the name of a video.
+        is_used: returns whether runs with these settings have the stage.
     """
 
     upstream: tuple[str, ...] = ()
@@ -89,13 +90,13 @@ STREAM = ("streams", "-streams.enabled", "-streams.joint_epochs", "-streams.fusi
 JOINT = ("streams", "-streams.enabled", "-streams.network", "-streams.weights", "-streams.epochs")
 LEARNING = ("train", "validate")
 CURVES = {
-    r"results/{}/history\.csv": "the course of a training",
+    r"results/{}/history\.csv": "the training history",
     r"results/{}/curves\.(?:png|svg)": "the learning curves",
 }
 
 
 def _trained(folder: str, weights: str, what: str) -> dict[str, str]:
-    """The results of a training in a folder, as `Stage.results` has them."""
+    """Return the results of a training in a folder, in the form of `Stage.results`."""
     return {rf"results/{folder}/{weights}\.safetensors": what} | {
         pattern.replace("{}", folder): words for pattern, words in CURVES.items()
     }
@@ -195,14 +196,14 @@ STAGES: dict[str, Stage] = {
         results={r"results/report/[^/]+\.html": "the report"},
     ),
 }
-"""All stages, each below those that it uses; a stage's rules stand in workflow/rules, its code in a package."""
+"""All stages, each after those that it uses; a stage's rules are in workflow/rules, its code in a package."""
 
 SHARED = ("example", "videos", "models", "behaviors", "exclusive", "ingest", "simulated", "runs")
-"""What all runs of a project have in common: frames and labels, which lie in `results/` without the name of a run."""
+"""Keys that all runs of a project share: those of frames and labels, which do not belong to a run."""
 
 
 def stage_settings(stage: str, settings: Settings) -> dict[str, Any]:
-    """The settings that a stage itself depends on, in the form of the config: `{"flow": {"network": ...}, "seed": 0}`.
+    """Return the settings that a stage itself depends on, as in the config: `{"flow": {"network": ...}, "seed": 0}`.
 
     Raises:
         KeyError: if there is no such stage.
@@ -221,14 +222,14 @@ def stage_settings(stage: str, settings: Settings) -> dict[str, Any]:
 
 
 def part_of(split: Split, part: str) -> list[str]:
-    """The videos of a part: `train`, or `flow.train` for those of the flow network."""
+    """Return the videos of a part: `train`, or `flow.train` for those of the flow network."""
     return list(split.flow[part.removeprefix("flow.")] if part.startswith("flow.") else split.parts[part])
 
 
 def fingerprint(stage: str, run: Run) -> str:
-    """What stands for all that a stage of a run depends on beside videos and labels, itself and by the stages above it.
+    """Return a digest of everything that a stage of a run and its upstream stages depend on, except videos and labels.
 
-    Two runs with the same one have the same results. A stage that a run does not use adds nothing.
+    Two runs with the same fingerprint have the same results. A stage that a run does not use adds nothing.
     """
     if not STAGES[stage].is_used(run.settings):
         return ""
@@ -241,7 +242,7 @@ def fingerprint(stage: str, run: Run) -> str:
 
 
 def find_homes(runs: Mapping[str, Run]) -> dict[tuple[str, str], str]:
-    """For each stage and run, the run under whose name the results lie: the first with the same fingerprint."""
+    """Return, for each stage and run, the run whose folder has the results: the first with the same fingerprint."""
     homes: dict[tuple[str, str], str] = {}
     for stage in STAGES:
         first: dict[str, str] = {}
@@ -251,20 +252,20 @@ def find_homes(runs: Mapping[str, Run]) -> dict[tuple[str, str], str]:
 
 
 def stages_made(run: Run, homes: Mapping[tuple[str, str], str]) -> list[str]:
-    """The stages whose results are made under the name of a run: those that it uses, and that are not another's."""
+    """Return the stages whose results are made for a run: those that it uses, and whose home it is."""
     return [stage for stage in STAGES if STAGES[stage].is_used(run.settings) and homes[stage, run.name] == run.name]
 
 
 def changed_config(config: Settings, name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The config of a run: that of the project, with what the run has otherwise, section by section.
+    """Return the config of a run: that of the project with the changes of the run, merged section by section.
 
     Args:
-        config: what config.yaml says.
+        config: the content of config.yaml.
         name: of the run.
-        changes: what stands below the name in `runs`, but for `parts`.
+        changes: what `runs` has for this name, without `parts`.
 
     Raises:
-        InputError: if the run changes what all runs share.
+        InputError: if the run changes a key that all runs share.
     """
     changed = {key: value for key, value in config.items() if key != "runs"}
     for key, value in changes.items():

@@ -15,7 +15,7 @@ from ethomake.project.messages import count_others, explain_error, show, suggest
 from ethomake.project.schemas import load_schema, resolve_reference, validator
 from ethomake.streams.registry import reject_weights
 
-# What `auto` means. DeepEthogram's fast, medium and slow (eLife 2021;10:e63377) compute each frame's own ten flows;
+# The values of `auto`. DeepEthogram's fast, medium and slow (eLife 2021;10:e63377) compute ten flows for each frame;
 # swift is fast with each flow computed once.
 PRESETS = {
     "swift": {"flow": {"network": "tiny_motion_net", "reuse": True}, "streams": {"network": "resnet18"}},
@@ -23,7 +23,7 @@ PRESETS = {
     "medium": {"flow": {"network": "motion_net", "reuse": False}, "streams": {"network": "resnet50"}},
     "slow": {"flow": {"network": "tiny_motion_net_3d", "reuse": False}, "streams": {"network": "resnet3d_34"}},
 }
-# Columns and rows of our tables; a behavior of such a name could not be told from them.
+# Columns and rows of our tables; a behavior of such a name could not be distinguished from them.
 RESERVED_NAMES = ("background", "frame", "time_s", "human", "macro", "micro")
 
 
@@ -31,7 +31,7 @@ def resolve_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     """Check `config` against its schema, fill in the defaults and resolve the preset.
 
     Raises:
-        InputError: for unknown keys, wrong types, values out of range and combinations that cannot be.
+        InputError: for unknown keys, wrong types, values out of range and impossible combinations.
     """
     config = check_schema(config)
     if config.get("models", "none") != "none":
@@ -46,7 +46,7 @@ def resolve_settings(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_schema(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Check each key of a config by itself; return what it says, with numbers as the schema means them.
+    """Check each key of a config by itself; return the config with numbers converted to the types of the schema.
 
     Raises:
         InputError: for unknown keys, wrong types and values out of range; the first, with the number of the others.
@@ -59,10 +59,10 @@ def check_schema(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _adopt_bundle(config: dict[str, Any]) -> dict[str, Any]:
-    """A config with all that its bundle decides.
+    """Return a config with everything that its bundle determines.
 
     Raises:
-        InputError: if the bundle is damaged, or the config asks for what it is not.
+        InputError: if the bundle is damaged, or the config contradicts it.
     """
     try:
         bundle = read_bundle(config["models"])
@@ -79,10 +79,10 @@ def _adopt_bundle(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _coerce(value: Any, schema: dict[str, Any]) -> Any:
-    """Read numbers as the schema means them, so that equal settings are equal parameters of a job.
+    """Convert numbers to the types of the schema, so that equal settings are equal parameters of a job.
 
-    YAML 1.1 reads `1e-4` as text, people write 1 for 1.0, a section with nothing below it is null, and inside of
-    `--config 'flow={reuse: true}'` Snakemake takes everything for text.
+    YAML 1.1 reads `1e-4` as text, people write 1 for 1.0, an empty section is null, and inside of
+    `--config 'flow={reuse: true}'` Snakemake reads everything as text.
     """
     schema = resolve_reference(schema)
     kind = schema.get("type")
@@ -100,7 +100,7 @@ def _coerce(value: Any, schema: dict[str, Any]) -> Any:
         try:
             number = float(value)
             if not math.isfinite(number):
-                return str(value)  # nothing to compute with; as text it is refused
+                return str(value)  # infinity or NaN; as text it is refused
             return int(number) if kind == "integer" and number == int(number) else number
         except (ValueError, OverflowError):
             return value
@@ -112,7 +112,7 @@ def _coerce(value: Any, schema: dict[str, Any]) -> Any:
 
 
 def _fill(value: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-    """A copy of `value` in the schema's order, with defaults where it says nothing."""
+    """Return a copy of `value` in the schema's order, with defaults for missing keys."""
     filled = {}
     for key, inner in schema["properties"].items():
         inner = resolve_reference(inner)
@@ -122,7 +122,7 @@ def _fill(value: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_together(settings: dict[str, Any]) -> None:
-    """Refuse what is right key by key but cannot be together."""
+    """Refuse impossible combinations of values that are right by themselves."""
 
     def refuse(key: str, value: Any, reason: str) -> None:
         raise InputError(f"config: {key} = {show(value)}: {reason}")
@@ -132,9 +132,9 @@ def _check_together(settings: dict[str, Any]) -> None:
         refuse("behaviors", behaviors, "name at least one behavior, as in [groom, rear]")
     for name in behaviors:
         if not name.isprintable():
-            refuse("behaviors", name, "has a character that cannot be printed; type the name anew")
+            refuse("behaviors", name, "has a character that cannot be printed; type the name again")
         if name.lower() in RESERVED_NAMES or name.startswith("probability_"):
-            reason = "it is derived wherever no behavior is on" if name.lower() == "background" else "our tables use it"
+            reason = "it means that no behavior is present" if name.lower() == "background" else "our tables use it"
             refuse("behaviors", name, f"not a name for a behavior ({reason}); leave it out")
     split = settings["split"]
     total = sum(split[part] for part in PARTS)
@@ -164,7 +164,7 @@ def _check_together(settings: dict[str, Any]) -> None:
         value = settings["ethogram"][key]
         for name in value if isinstance(value, dict) else ():
             if name not in behaviors and not (key == "colors" and name == "background"):
-                quote = "" if isinstance(name, str) else f"; YAML takes {name} for no text: put it in quotes"
+                quote = "" if isinstance(name, str) else f"; YAML does not read {name} as text: put it in quotes"
                 refuse(f"ethogram.{key}.{name}", value[name], f"unknown behavior{quote or suggest(name, behaviors)}")
     if settings["exclusive"] and settings["ethogram"]["thresholds"]:
         reason = "with exclusive: true the most probable behavior is chosen; leave thresholds out"
@@ -172,12 +172,12 @@ def _check_together(settings: dict[str, Any]) -> None:
 
 
 def is_weights_file(weights: str) -> bool:
-    """Tell whether `weights` names a file (rather than `none` or weights of torchvision)."""
+    """Return whether `weights` names a file (rather than `none` or weights of torchvision)."""
     return "/" in weights or Path(weights).suffix in (".pth", ".pt", ".safetensors")
 
 
 def _check_weights(settings: dict[str, Any]) -> None:
-    """Refuse weights that cannot be found or cannot fit."""
+    """Refuse weights that do not exist or do not fit the network."""
     for section in ("flow", "streams"):
         weights = settings[section]["weights"]
         if weights == "none":

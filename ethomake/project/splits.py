@@ -1,4 +1,4 @@
-"""Which labelled videos train, validate and test, and which the flow network learns from."""
+"""Splits: which labelled videos train, validate and test, and which the flow network learns from."""
 
 import glob
 from collections.abc import Mapping, Sequence
@@ -15,10 +15,10 @@ from ethomake.project.videos import Video
 
 
 def read_split(path: str | Path) -> dict[str, Any]:
-    """An earlier split as `write_split` left it; empty where there is none.
+    """Read an earlier split as `write_split` wrote it; return an empty one if there is none.
 
     Raises:
-        InputError: if the file is no split.
+        InputError: if the file is not a split.
     """
     content = read_json(path) if Path(path).is_file() else {}
     flow = content.get("flow", {}) if isinstance(content, dict) else None
@@ -49,7 +49,7 @@ def assign_videos(
 ) -> tuple[dict[str, list[str]], list[str]]:
     """Give every labelled video a part; those of the `previous` split keep theirs.
 
-    Label files are read only where a split has to be made, since this runs again in each job of a cluster.
+    Label files are read only if a split has to be made, since this runs again in each job of a cluster.
 
     Returns:
         Sorted names for each of train, validate and test; and notes for the user.
@@ -96,10 +96,10 @@ def assign_videos(
 
 
 def assign_without_training(videos: list[Video], previous: Mapping[str, Any]) -> tuple[dict[str, list[str]], list[str]]:
-    """Give every labelled video a part where the models come from a bundle: it tests, since nothing is fitted on it.
+    """Give every labelled video a part if the models come from a bundle: test, since nothing is fitted on it.
 
-    But for those that the table, or a split that was made here earlier, calls train or validate: the bundle may
-    have been trained on them, and a score on these would say nothing.
+    The exceptions are videos with the part train or validate in the table, or in an earlier split of this project: the
+    bundle may have been trained on them, and scores on these would be meaningless.
 
     Returns:
         Sorted names for each of train, validate and test; and notes for the user.
@@ -107,7 +107,7 @@ def assign_without_training(videos: list[Video], previous: Mapping[str, Any]) ->
     earlier = {name: part for part in PARTS for name in previous.get(part, ())}
     part_of = {video.video: video.part or earlier.get(video.video, "test") for video in videos if video.labels}
     parts = {part: sorted(name for name in part_of if part_of[name] == part) for part in PARTS}
-    notes = [] if parts["test"] else ["no test video: what the bundle's models say of these videos is not evaluated"]
+    notes = [] if parts["test"] else ["no test video: the predictions of the bundle's models are not evaluated"]
     if apart := [*parts["train"], *parts["validate"]]:
         shown = ", ".join(apart[:3]) + (f" and {len(apart) - 3} more" if apart[3:] else "")
         reason = "their part is train or validate; write test there if the bundle was not made from them"
@@ -121,17 +121,17 @@ def choose_flow_videos(
     parts: Mapping[str, list[str]],
     previous: Mapping[str, list[str]],
 ) -> dict[str, list[str]]:
-    """The videos on which the flow network trains and validates; it needs no labels.
+    """Return the videos on which the flow network trains and validates; it needs no labels.
 
     Args:
-        wanted: the key flow.videos: `keep` those of the previous split as long as they are there and do not test,
+        wanted: the key flow.videos: `keep` those of the previous split as long as they exist and are not test videos,
             `training` to follow the training videos, or names.
         videos: all videos by name.
-        parts: who trains, validates and tests with labels.
-        previous: who trained and validated the flow network; may be empty.
+        parts: the labelled videos of train, validate and test.
+        previous: the earlier training and validation videos of the flow network; may be empty.
 
     Raises:
-        InputError: if a name is no video of the table, or tests.
+        InputError: if a name is not in the video table, or is a test video.
     """
     if wanted == "training":
         return {part: parts[part] for part in ("train", "validate")}
@@ -154,7 +154,7 @@ def choose_flow_videos(
 
 
 def count_positives(labels: str | Path, scored: Sequence[str] = ()) -> dict[str, int]:
-    """The number of frames on which each behavior is on, from a label file of any known format.
+    """Count the frames in which each behavior is present, in a label file of any known format.
 
     Raises:
         InputError: if the file is wrong, or a column of `scored` holds something other than labels.
@@ -169,10 +169,10 @@ def count_positives(labels: str | Path, scored: Sequence[str] = ()) -> dict[str,
 def check_split(
     parts: Mapping[str, Sequence[str]], positives: Mapping[str, Mapping[str, int]], behaviors: Sequence[str]
 ) -> list[str]:
-    """Look whether a split can be trained and evaluated on; return warnings, one line each.
+    """Check that a split allows training and evaluation; return warnings, one line each.
 
     Raises:
-        InputError: if no video trains or validates, or a behavior is on in no frame of the training videos.
+        InputError: if there is no training or validation video, or a behavior is absent from all training videos.
     """
     for name, what in (("train", "training"), ("validate", "validation")):
         if not parts[name]:
@@ -186,11 +186,11 @@ def check_split(
         frames = {name: sum(positives.get(video, {}).get(behavior, 0) for video in parts[name]) for name in PARTS}
         if not frames["train"]:
             raise InputError(
-                f"behavior '{behavior}' is on in no frame of the {len(parts['train'])} training videos: label videos "
-                "that show it, move one to train (column part of the video table), or take it out of behaviors in "
-                "config.yaml"
+                f"behavior '{behavior}' is absent from all frames of the {len(parts['train'])} training videos: "
+                "label videos that show it, move one to train (column part of the video table), or take it out of "
+                "behaviors in config.yaml"
             )
         for name, lost in (("validate", "its threshold is a guess"), ("test", "it is not evaluated")):
             if parts[name] and not frames[name]:
-                warnings.append(f"behavior '{behavior}' is on in no frame of the {name} videos: {lost}")
+                warnings.append(f"behavior '{behavior}' is absent from all frames of the {name} videos: {lost}")
     return warnings

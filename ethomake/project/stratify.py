@@ -1,4 +1,4 @@
-"""How labelled videos are dealt out, such that each part shows each behavior where that is possible."""
+"""Stratification: labelled videos are assigned such that each part shows each behavior if that is possible."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,7 +7,7 @@ import numpy as np
 from ethomake.errors import InputError
 from ethomake.project import PARTS
 
-_WEIGHTS = np.array([9, 3, 1])  # what it costs that a part never shows a behavior; worst in training
+_WEIGHTS = np.array([9, 3, 1])  # cost of a part that never shows a behavior; highest for training
 
 
 def assign_parts(
@@ -21,15 +21,15 @@ def assign_parts(
 ) -> dict[str, list[str]]:
     """Give each labelled video a part.
 
-    A part that stands in the table stays. A video of an earlier split keeps its part, so that adding a video
-    moves none. The others are dealt out at random so that the parts get their fractions of the videos and,
-    where there are enough, each part has videos with each behavior. All videos of a subject stay together.
+    A part given in the table is kept. A video of an earlier split keeps its part, so that adding a video
+    moves none. The others are assigned at random so that the parts get their fractions of the videos and,
+    if there are enough, each part has videos with each behavior. All videos of a subject stay together.
 
     Args:
         videos: rows of the video table (keys video, labels, part, subject); those without labels are left out.
-        positives: for each video the number of frames on which each behavior is on.
+        positives: for each video the number of frames in which each behavior is present.
         fractions: the shares of train, validate and test; they need not add up to 1.
-        by: `subject` keeps the videos of a subject together (a video without one stands alone), `video` does not.
+        by: `subject` keeps the videos of a subject together (one without a subject is a unit of its own), `video` not.
         seed: the same videos and seed give the same split, whatever the order of the table.
         previous: an earlier split, {"train": [...], "validate": [...], "test": [...]}.
 
@@ -37,8 +37,8 @@ def assign_parts(
         Sorted video names for each of train, validate and test.
 
     Raises:
-        InputError: for an unknown part, fractions that cannot be shares, or a subject whose videos the table
-            puts into two parts though `by` is `subject`.
+        InputError: for an unknown part, fractions that are not valid shares, or a subject whose videos have two parts
+            in the table though `by` is `subject`.
     """
     shares = _shares(fractions)
     rows = sorted((row for row in videos if row.get("labels")), key=lambda row: row["video"])
@@ -66,7 +66,7 @@ def _shares(fractions: Mapping[str, float]) -> np.ndarray:
 
 
 def _units(rows: list[Mapping[str, str]], by: str) -> list[list[Mapping[str, str]]]:
-    """The videos that must stay together, in a fixed order."""
+    """Return the groups of videos that must stay together, in a fixed order."""
     units: dict[tuple[str, str], list[Mapping[str, str]]] = {}
     for row in rows:
         subject = row.get("subject") or ""
@@ -87,7 +87,7 @@ def _units(rows: list[Mapping[str, str]], by: str) -> list[list[Mapping[str, str
 
 
 def _known_part(unit: list[Mapping[str, str]], earlier: list[set[str]]) -> int:
-    """The number of the part that the table, or else an earlier split, gives a unit; -1 where neither does."""
+    """Return the number of the part that the table, or else an earlier split, gives a unit; -1 if neither does."""
     for row in unit:
         if row.get("part"):
             return PARTS.index(row["part"])
@@ -98,12 +98,12 @@ def _known_part(unit: list[Mapping[str, str]], earlier: list[set[str]]) -> int:
 
 
 def _deal_best(part: np.ndarray, size: np.ndarray, has: np.ndarray, shares: np.ndarray, seed: int) -> np.ndarray:
-    """Deal the units that have no part (-1) yet; try again while a behavior is missing somewhere.
+    """Assign the units that have no part (-1) yet; try again while a behavior is missing in a part.
 
-    Chance matters where videos are few, and there many deals are cheap.
+    Chance matters if there are few videos, and then many attempts are cheap.
     """
     weights = np.where(shares > 0, _WEIGHTS, 0)
-    enough = has.sum(axis=0)[None] > np.arange(3)[:, None]  # no deal can show two videos in three parts
+    enough = has.sum(axis=0)[None] > np.arange(3)[:, None]  # two videos cannot be in three parts
     least = int((~enough & (has.sum(axis=0) > 0)).sum(axis=1) @ np.sort(weights)[::-1])
     random = np.random.default_rng([seed, 1])
     best, lowest = part, None
@@ -121,17 +121,17 @@ def _deal_best(part: np.ndarray, size: np.ndarray, has: np.ndarray, shares: np.n
 
 
 def _count(part: np.ndarray, has: np.ndarray) -> np.ndarray:
-    """How many units of each part show each behavior: (3, K)."""
+    """Count the units of each part that show each behavior: (3, K)."""
     return np.array([has[part == number].sum(axis=0) for number in range(3)], int).reshape(3, has.shape[1])
 
 
 def _cost(count: np.ndarray, has: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """What it costs that parts lack behaviors, for counts (..., 3, K)."""
+    """Return the cost of behaviors that parts lack, for counts (..., 3, K)."""
     return ((count == 0) & (has.sum(axis=0) > 0)).sum(axis=-1) @ weights
 
 
 def _deal(part: np.ndarray, free: np.ndarray, size: np.ndarray, has: np.ndarray, shares: np.ndarray) -> None:
-    """Deal the units `free` out, rarest behavior first, each to the part that wants it most.
+    """Assign the units `free`, rarest behavior first, each to the part that needs it most.
 
     After Sechidis et al. 2011, "On the stratification of multi-label data", with one change: a part that
     has no unit with the behavior yet comes first, so that few units still reach every part.
@@ -162,7 +162,7 @@ def _deal(part: np.ndarray, free: np.ndarray, size: np.ndarray, has: np.ndarray,
 
 
 def _goals(videos: int, shares: np.ndarray) -> np.ndarray:
-    """How many videos each part gets: rounded shares that add up, at least one where there are enough."""
+    """Return how many videos each part gets: rounded shares that add up, at least one if there are enough."""
     exact = videos * shares
     goal = np.floor(exact)
     for number in np.argsort(-(exact - goal), kind="stable")[: videos - int(goal.sum())]:

@@ -19,10 +19,10 @@ from ethomake.project.schemas import load_schema, validator
 class Video:
     """One row of the video table."""
 
-    video: str  # the name by which results are found
+    video: str  # the name, used in the paths of results
     path: str
-    labels: str = ""  # the label file as the user has it; "" where there is none
-    part: str = ""  # train, validate, test; "" where it is not fixed
+    labels: str = ""  # the user's label file; "" if there is none
+    part: str = ""  # train, validate, test; "" if it is not given
     subject: str = ""
     group: str = ""
     crop: tuple[int, int, int, int] | None = None  # x, y, width, height in pixels of the source
@@ -49,7 +49,7 @@ def read_table(path: str | Path) -> list[tuple[int, dict[str, str]]]:
     lines = _split_cells(decode_text(content, path, "the video table"), path)
     if not lines:
         raise InputError(
-            f"{path} line 1: the file is empty, so column video is missing; add a header and a row a video"
+            f"{path} line 1: the file is empty, so column video is missing; add a header and one row per video"
         )
     first, header = lines[0]
     known = load_schema("videos")["properties"]
@@ -58,7 +58,7 @@ def read_table(path: str | Path) -> list[tuple[int, dict[str, str]]]:
             hint = suggest(name, known) or f"; columns are {', '.join(known)}, with commas between"
             raise InputError(f"{path} line {first}: unknown column {show(name)}{hint}")
         if header.count(name) > 1:
-            raise InputError(f"{path} line {first}: column {name} stands there twice; remove one")
+            raise InputError(f"{path} line {first}: duplicate column {name}; remove one")
     for name in load_schema("videos")["required"]:
         if name not in header:
             raise InputError(f"{path} line {first}: column {name} is missing; columns are {', '.join(known)}")
@@ -74,9 +74,9 @@ def read_table(path: str | Path) -> list[tuple[int, dict[str, str]]]:
 
 
 def _split_cells(text: str, path: Path) -> list[tuple[int, list[str]]]:
-    """(line number, stripped cells) of the lines of a video table; blank lines and comments (#) are left out.
+    """Return (line number, stripped cells) of the lines of a video table, without blank lines and comments (#).
 
-    The first line tells what separates: comma, or semicolon or tab, as spreadsheets write them in some countries.
+    The separator is found in the first line: comma, or semicolon or tab, as spreadsheets write them in some countries.
     Empty cells at the right, below nameless columns, are dropped; so is the `sep=;` with which some files begin.
     """
     numbered = [
@@ -91,10 +91,10 @@ def _split_cells(text: str, path: Path) -> list[tuple[int, list[str]]]:
         try:
             cells = next(csv.reader([line], delimiter=separator, skipinitialspace=separator != "\t", strict=True))
         except csv.Error as error:
-            reason = f"a quote is opened and not closed, or stands inside of a cell ({error}); correct the quotes"
+            reason = f"a quote is opened and not closed, or is inside of a cell ({error}); correct the quotes"
             raise InputError(f"{path} line {number}: {reason}") from None
         cells = [cell.strip() for cell in cells]
-        # A comment that a spreadsheet has put in quotes; or the path of a video, where paths come first.
+        # A comment that a spreadsheet has put in quotes; but it may be the path of a video, if that column comes first.
         if cells[0].startswith("#") and (not any(cells[1:]) or not lines or lines[0][1][0] == "video"):
             continue
         width = len(lines[0][1]) if lines else 1
@@ -105,10 +105,10 @@ def _split_cells(text: str, path: Path) -> list[tuple[int, list[str]]]:
 
 
 def find_videos(pattern: str) -> list[tuple[int, dict[str, str]]]:
-    """Rows for the files that a glob finds, by path; `<stem>_labels.csv` beside a video are its labels.
+    """Return rows for the files that a glob matches, sorted by path; `<stem>_labels.csv` beside a video are its labels.
 
-    The name of a video is its file name without suffix, with `_` for what a name may not hold; where most letters are
-    lost so, as in other scripts, some digits follow by which names stay apart.
+    The name of a video is its file name without suffix, with `_` for characters that are not allowed; if most letters
+    are lost by this, as in non-Latin scripts, some digits of a digest keep names unique.
     """
     rows = []
     files = sorted(path for path in glob.glob(pattern, recursive=True) if not Path(path).is_dir())
@@ -145,7 +145,7 @@ def check_rows(
         rows: (line number, cells) of each video.
         table: the table's name, for messages.
         behaviors: the project's behaviors.
-        must_exist: whether video and label files have to be there already.
+        must_exist: whether video and label files have to exist already.
         found: whether `table` is a glob, whose rows are files and not lines.
     """
     if not rows:
@@ -164,7 +164,7 @@ def check_rows(
         scored = tuple(dict.fromkeys(_split_names(row["scored"]))) if "scored" in row else None
         video = Video(**{**row, "crop": crop, "scored": scored})
         if (first := names.setdefault(video.video.lower(), line)) != line:
-            errors.append(f"{where}: the name stands in {name_of[first]} already; names must differ by more than case")
+            errors.append(f"{where}: the name is used in {name_of[first]} already; names must differ by more than case")
         if (first := sources.setdefault((os.path.realpath(video.path), crop), line)) != line:
             errors.append(f"{where}: the same video file and crop as {name_of[first]}; remove one")
         known, first = subjects.setdefault(_plain_subject(video.subject), (video.subject, line))
@@ -178,12 +178,12 @@ def check_rows(
 
 
 def _plain_subject(name: str) -> str:
-    """What spellings of one subject have in common: Mouse 1, mouse1."""
+    """Return a form that is equal for all spellings of one subject: Mouse 1, mouse1."""
     return re.sub(r"(?<=[^\W\d]) (?=\d)", "", " ".join(name.split())).casefold()
 
 
 def _row_error(row: dict[str, str], behaviors: list[str], must_exist: bool) -> str:
-    """What is wrong with one row; "" where nothing is."""
+    """Return what is wrong with one row; "" if nothing is."""
     for error in sorted(validator("videos").iter_errors(row), key=lambda error: list(map(str, error.path))):
         if error.validator == "required":
             missing = next(name for name in error.validator_value if name not in row)
@@ -199,8 +199,8 @@ def _row_error(row: dict[str, str], behaviors: list[str], must_exist: bool) -> s
         return f"scored = {show(row['scored'])}: names no behavior; leave it empty for all"
     if "part" in row and "labels" not in row:
         return f"part = {row['part']}, but the video has no labels; name its label file or leave part empty"
-    if re.search(r"(.+)\1{19}$", row["video"]):  # Snakemake takes such a name for a wildcard gone wrong
-        return f"video = {show(row['video'])}: the same again and again; give it a shorter name"
+    if re.search(r"(.+)\1{19}$", row["video"]):  # Snakemake takes such a name for an endless recursion of wildcards
+        return f"video = {show(row['video'])}: repeats the same characters too often; give it a shorter name"
     for key, what in (("path", "video"), ("labels", "label")):
         if "{" in row.get(key, "") or "}" in row.get(key, ""):  # Snakemake would read them as wildcards
             return f"{key} = {show(row[key])}: rename the {what} file or its folder: no {{ and }} can be in a path"
@@ -210,7 +210,7 @@ def _row_error(row: dict[str, str], behaviors: list[str], must_exist: bool) -> s
 
 
 def _file_error(path: str, what: str) -> str:
-    """Why a file of the user's cannot be taken; "" where it can."""
+    """Return why a user's file cannot be used; "" if it can."""
     if not os.path.isfile(path):
         where = "" if Path(path).is_absolute() else f" in {Path.cwd()}"
         hint = "; write out what ~ and $ stand for" if path[0] in "~$" else ""
@@ -218,7 +218,7 @@ def _file_error(path: str, what: str) -> str:
         return f"no such {what} file{where}{hint}"
     places = [os.path.abspath] if os.path.islink("results") else [os.path.abspath, os.path.realpath]
     if any(Path(place("results")) in Path(place(path)).parents for place in places):
-        return "lies in results/, where files are made anew and removed; copy it to a folder of your own"
+        return "is in results/, where files are replaced and removed; copy it to a folder of your own"
     return ""
 
 

@@ -1,1 +1,1 @@
-"""The report: one page about all videos, their ethograms, the evaluation and how everything was made."""
+"""The report: one page with all videos, their ethograms, the evaluation, methods and provenance."""

@@ -22,14 +22,14 @@ def describe_methods(
     frames: int,
     bundle: bool = False,
 ) -> list[str]:
-    """Paragraphs that say what was done; what the settings do not hold is left out.
+    """Return the paragraphs of the methods section; steps without settings are left out.
 
     Args:
         settings: the resolved config.
         exclusive: at most one behavior at a time.
         parts: names of the videos of each part: train, validate, test.
-        frames: of all videos together.
-        bundle: whether all was trained and fitted elsewhere, on other videos.
+        frames: number of frames of all videos together.
+        bundle: whether all models were taken from a bundle, trained and fitted on other videos.
     """
     paragraphs = [
         _input(settings.get("ingest", {}), frames),
@@ -45,7 +45,7 @@ def describe_methods(
 
 
 def network_title(name: str) -> str:
-    """What a network is called in text: its title, or its name where no record has that."""
+    """Return the title of a network, or its name if it is not registered."""
     networks = {**FLOW_NETWORKS, **STREAM_NETWORKS, **SEQUENCE_NETWORKS}
     return networks[name].title if name in networks else str(name)
 

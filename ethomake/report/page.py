@@ -1,4 +1,4 @@
-"""What pages are made of: tables, embedded pictures, and templates that escape every value they are given."""
+"""Building blocks of HTML pages: tables, embedded pictures, and templates that escape every value."""
 
 import base64
 from collections.abc import Iterable, Sequence
@@ -20,7 +20,7 @@ class Column:
     """A column of a table.
 
     Attributes:
-        title: its head.
+        title: its heading.
         kind: "text", "number" (aligned right) or "code".
     """
 
@@ -33,8 +33,8 @@ class Row:
     """A row of a table.
 
     Attributes:
-        cells: one text per column, empty where there is nothing to say.
-        total: whether it sums up other rows.
+        cells: one text per column, may be empty.
+        total: whether it summarizes other rows.
         color: "#rrggbb" of a dot before the first cell.
     """
 
@@ -45,7 +45,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """A table; `wide` where its heads must stand upright to fit."""
+    """A table; `wide` if its headings must be vertical to fit."""
 
     columns: Sequence[Column]
     rows: Sequence[Row]
@@ -63,7 +63,7 @@ def numbers(*titles: str) -> list[Column]:
 
 
 def make_table(columns: Sequence[Column], rows: Iterable[Row | Sequence[str]]) -> Table:
-    """Make a table of rows, or of their cells; columns without any content are left out."""
+    """Return a table of rows, or of lists of cells; empty columns are left out."""
     rows = [row if isinstance(row, Row) else Row(row) for row in rows]
     keep = [k for k in range(len(columns)) if any(row.cells[k] for row in rows)]
     return Table(
@@ -76,7 +76,7 @@ def make_table(columns: Sequence[Column], rows: Iterable[Row | Sequence[str]]) -
 def embed(path: str | Path) -> str:
     """Return a picture (SVG or PNG) as a data URL, so that a page needs no other file.
 
-    An SVG can't run scripts or load anything as the source of an <img>, nor do its ids meet those of others.
+    As the source of an <img>, an SVG cannot run scripts or load files, and its ids cannot clash with those of others.
     """
     path = Path(path)
     kind = "svg+xml" if path.suffix == ".svg" else path.suffix.removeprefix(".")
@@ -84,11 +84,11 @@ def embed(path: str | Path) -> str:
 
 
 def render(template: str, **values: Any) -> str:
-    """Fill a template of this package.
+    """Return a template of this package filled with values.
 
     Args:
-        template: its path below this folder.
-        values: what it shows. A name that it uses and that is not given is an error, not an empty place.
+        template: its path relative to this folder.
+        values: the variables of the template; a missing one raises an error instead of rendering as empty.
     """
     environment = Environment(
         loader=FunctionLoader(lambda name: files("ethomake.report").joinpath(name).read_text(encoding="utf-8")),

@@ -1,4 +1,4 @@
-"""The report: one page that holds everything, to be read, printed and handed on."""
+"""The report: one self-contained page, to read, print and share."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,21 +27,21 @@ def write_report(
     settings: Mapping[str, Any],
     bundle: str | Path | None = None,
 ) -> None:
-    """Write one self-contained HTML page: no network, no scripts, no date; all that users named is escaped.
+    """Write one self-contained HTML page: no network, no scripts, no date; all names chosen by users are escaped.
 
     Args:
-        output: the page.
-        videos: of each video `video`, `part` (train, validate, test or ""), `subject`, `group`, `manifest` (path of
+        output: the HTML file to write.
+        videos: for each video `video`, `part` (train, validate, test or ""), `subject`, `group`, `manifest` (path of
             video.json) and `ethogram` (path of its figure, SVG or PNG).
         behaviors: names, in order.
         exclusive: at most one behavior at a time.
         summary: summary.csv.
-        transitions: figure of the transitions.
+        transitions: path of the transitions figure.
         thresholds: thresholds.json.
-        evaluation: folder with what `evaluate` and `draw_evaluation` wrote; None if nothing was evaluated.
+        evaluation: folder with the output of `evaluate` and `draw_evaluation`; None if nothing was evaluated.
         curves: title and figure of each trained stage.
         weights: weights files by name; their digests go into the provenance.
-        settings: the config with networks resolved; what it lacks is left out of the methods.
+        settings: the config with networks resolved; steps without settings are left out of the methods.
         bundle: bundle.json of the bundle that the models were taken from; None if they were trained here.
     """
     results = Results(
@@ -75,7 +75,7 @@ def write_report(
 
 
 def _cards(metrics: Mapping[str, Any], behaviors: Sequence[str]) -> list[dict[str, str]]:
-    """The numbers at the top of the page: each with what it is, and what to compare it with."""
+    """Return the cards at the top of the page: a value, its label, and a smaller line to compare it with."""
     macro, chance = metrics["macro"], metrics["chance"].get("macro", {})
     mean = "mean " if len(behaviors) > 1 else ""
     cards = []
@@ -90,7 +90,7 @@ def _cards(metrics: Mapping[str, Any], behaviors: Sequence[str]) -> list[dict[st
 
 
 def _warnings(results: Results) -> list[str]:
-    """What a reader should know before believing a number."""
+    """Return caveats that a reader should know before relying on the numbers."""
     notes = []
     if metrics := results.metrics:
         if len(metrics["videos"]) == 1:

@@ -1,4 +1,4 @@
-"""What the report is about: the results of the stages before it, read from their files."""
+"""The content of the report: the results of earlier stages, read from their files."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,15 +18,15 @@ MOST_BYTES = 24_000_000
 
 @dataclass(frozen=True)
 class Video:
-    """A video of the page.
+    """A video in the report.
 
     Attributes:
-        name: as in the video table.
+        name: name in the video table.
         part: "test", "validate", "train" or "".
-        subject, group: of the video table; may be empty.
-        manifest: what video.json says.
-        seconds: how long it is.
-        ethogram: its figure as a data URL; None where the page is full.
+        subject, group: from the video table; may be empty.
+        manifest: content of video.json.
+        seconds: its duration.
+        ethogram: its figure as a data URL; None if the page has reached its size limit.
     """
 
     name: str
@@ -40,10 +40,10 @@ class Video:
 
 @dataclass(frozen=True)
 class Results:
-    """All results that the page is made from; None or empty where there are none.
+    """All results shown in the report; None or empty if missing.
 
     Attributes:
-        videos: all, those of the test part first.
+        videos: all videos, test videos first.
         behaviors: names, in order.
         exclusive: at most one behavior at a time.
         settings: the config with networks resolved.
@@ -51,7 +51,7 @@ class Results:
         evaluation: folder of the evaluation's tables and figures.
         fitted: thresholds.json.
         thresholds, summary, transitions, bundle: paths of these files.
-        curves: title and figure of each training.
+        curves: title and figure of each trained stage.
         weights: weights files by name.
     """
 
@@ -71,11 +71,11 @@ class Results:
 
     @property
     def frames(self) -> int:
-        """Number of frames of all videos together."""
+        """Return the number of frames of all videos together."""
         return sum(video.manifest["frames"] for video in self.videos)
 
     def names(self, part: str) -> list[str]:
-        """Names of the videos of a part."""
+        """Return the names of the videos of a part."""
         return [video.name for video in self.videos if video.part == part]
 
 
@@ -87,7 +87,7 @@ def read_videos(rows: Sequence[Mapping[str, Any]]) -> list[Video]:
             SVG or PNG) of each video.
     """
     videos, used = [], 0
-    for row in sorted(rows, key=lambda row: list(PARTS).index(row.get("part", ""))):  # stable: table order stays
+    for row in sorted(rows, key=lambda row: list(PARTS).index(row.get("part", ""))):  # stable: keeps table order
         size = Path(row["ethogram"]).stat().st_size
         fits = used + size <= MOST_BYTES
         used += size if fits else 0
@@ -108,6 +108,6 @@ def read_videos(rows: Sequence[Mapping[str, Any]]) -> list[Video]:
 
 
 def read_metrics(evaluation: str | Path | None) -> Mapping[str, Any] | None:
-    """Read metrics.json of an evaluation; None where no video was tested."""
+    """Read metrics.json of an evaluation; None if there was no test video."""
     metrics = read_json(Path(evaluation) / "metrics.json") if evaluation else None
     return metrics if metrics and metrics["videos"] else None

@@ -1,4 +1,4 @@
-"""The sections of the report: what each shows, as plain values for its template in templates/sections."""
+"""The sections of the report, each as plain values for its template in templates/sections."""
 
 import platform
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,12 +32,12 @@ PACKAGES = ("torch", "torchvision", "numpy", "matplotlib", "snakemake", "zarr", 
 
 @dataclass(frozen=True)
 class Section:
-    """A section of the page.
+    """A section of the report.
 
     Attributes:
-        name: of its template and of its anchor.
+        name: name of its template and of its anchor.
         title: its heading.
-        values: what the template shows.
+        values: variables of the template.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Section:
 
 
 def make_sections(results: Results) -> Iterable[Section]:
-    """Yield the sections that there is something to say in, in the order of the page."""
+    """Yield the sections that have content, in the order of the page."""
     if results.metrics:
         yield _test_videos(results)
         yield _agreement(results, results.metrics)
@@ -75,7 +75,7 @@ def _test_videos(results: Results) -> Section:
 
 
 def _other_ethograms(results: Results) -> Iterable[Section]:
-    """The videos that are not among the test videos above, and the names of those that the page has no room for."""
+    """Yield the section of all other videos, with the names of those that exceed the size limit of the page."""
     others = [video for video in results.videos if not (results.metrics and video.part == "test")]
     shown = [_ethogram(video) for video in others if video.ethogram]
     hidden = [video.name for video in results.videos if not video.ethogram]
@@ -180,7 +180,7 @@ def _time_spent(results: Results) -> Section:
 
 
 def _totals(rows: Sequence[Mapping[str, str]]) -> list[str]:
-    """Bouts, time, mean share and mean length of the bouts of a behavior in all videos."""
+    """Return number of bouts, time, mean share of time and mean bout length of a behavior over all videos."""
     bouts = sum(int(row["bouts"]) for row in rows)
     seconds = sum(_float(row["total_s"]) or 0.0 for row in rows)
     shares = [share for row in rows if (share := _float(row["time_share"])) is not None]

@@ -1,1 +1,1 @@
-"""What schedulers are told of jobs: what each needs, what all cost, which share a process, what SLURM has of them."""
+"""Resource estimates, cost table, packs of short videos, and SLURM's queue."""

@@ -1,9 +1,9 @@
 """What an experiment costs, from raw videos to the report, by the estimates of `ethomake.scheduling.resources`.
 
-    ./run snakemake costs                                         the project of this folder
-    ./run python -m ethomake.scheduling.costs --videos 20 --splits 5 --help  one that is still to come
+    ./run snakemake costs                                                    the project of this folder
+    ./run python -m ethomake.scheduling.costs --videos 20 --splits 5 --help  a planned one
 
-Neither computes anything else; what is there already counts, too.
+Neither computes anything else; results that exist already are included.
 """
 
 import argparse
@@ -18,22 +18,22 @@ from ethomake.text import markdown_table
 
 HEADS = ("job", "number", "memory, MB", "limit, min", "GPU-hours", "core-hours")
 ON_GPU = {"train_flow": 8, "train_stream": 8, "train_joint": 8, "extract_features": 8, "train_sequence": 4}  # cores
-RATE, FRAME = 30, 0.008  # frames a second, and MB a frame, of videos that are still to come
+RATE, FRAME = 30, 0.008  # frames per second, and MB per frame, of planned videos
 SHARES = {"train": 0.6, "validate": 0.2, "test": 0.2}
 
 Job = tuple[str, Sequence[Mapping[str, str]]]
-"""A rule, and the wildcards of what a job of it does: one item, or one for each video of a pack."""
+"""A rule, and the wildcards of a job of it: one item, or one for each video of a pack."""
 
 
 @dataclass(frozen=True)
 class Price:
-    """What all jobs of a rule cost together.
+    """The cost of all jobs of a rule together.
 
     Attributes:
-        jobs: how many.
-        memory, minutes: what the largest asks for.
-        gpu_hours: how long GPUs are held.
-        core_hours: how long cores are held, those beside the GPUs, too.
+        jobs: their number.
+        memory, minutes: the request of the largest.
+        gpu_hours: how long GPUs are occupied.
+        core_hours: how long cores are occupied, including those beside the GPUs.
     """
 
     rule: str
@@ -45,7 +45,7 @@ class Price:
 
 
 def jobs_of(x: Experiment, packs: Sequence[Sequence[str]] = ()) -> Iterator[Job]:
-    """All jobs of an experiment, each with what it does.
+    """Yield all jobs of an experiment.
 
     Args:
         packs: videos that share jobs.
@@ -68,13 +68,13 @@ def jobs_of(x: Experiment, packs: Sequence[Sequence[str]] = ()) -> Iterator[Job]
 
 
 def price(x: Experiment, jobs: Sequence[Job], threads: Callable[[str], int], gpus: Callable[[str], int]) -> list[Price]:
-    """What each rule costs, in the order in which they come.
+    """Return the cost of each rule, in the order of their first jobs.
 
     Args:
         x: the experiment.
         jobs: rule and wildcards of each job.
-        threads: gives the threads of a rule, by its name.
-        gpus: gives the GPUs of a rule, by its name.
+        threads: returns the threads of a rule, by its name.
+        gpus: returns the GPUs of a rule, by its name.
     """
     rows = []
     for rule in dict.fromkeys(rule for rule, _ in jobs):
@@ -88,7 +88,7 @@ def price(x: Experiment, jobs: Sequence[Job], threads: Callable[[str], int], gpu
 
 
 def table(rows: Sequence[Price]) -> str:
-    """The rows in Markdown, and their sum."""
+    """Return the rows and their sum as a Markdown table."""
     cells = [
         (row.rule, f"{row.jobs}", f"{row.memory:,}", f"{row.minutes:,}", _hours(row.gpu_hours), _hours(row.core_hours))
         for row in rows
@@ -103,7 +103,7 @@ def _hours(hours: float) -> str:
 
 
 def plan(videos: int, minutes: float, rate: float, splits: int, settings: dict[str, Any]) -> Experiment:
-    """An experiment that is still to come: labelled videos of the same length, dealt out anew for each split."""
+    """Return a planned experiment: labelled videos of the same length, with other parts in each split."""
     names = [f"video{number}" for number in range(videos)]
     train, validate = (round(videos * SHARES[part]) for part in ("train", "validate"))
     runs = {}
@@ -117,11 +117,11 @@ def plan(videos: int, minutes: float, rate: float, splits: int, settings: dict[s
 
 
 def main() -> None:
-    """Print what an experiment would cost that is described on the command line."""
+    """Print what an experiment would cost, as described on the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--videos", type=int, default=20, help="labelled ones, all of the same length")
     parser.add_argument("--minutes", type=float, default=10, help="of a video")
-    parser.add_argument("--rate", type=float, default=RATE, help="frames a second")
+    parser.add_argument("--rate", type=float, default=RATE, help="frames per second")
     parser.add_argument("--splits", type=int, default=1, help="in each of which everything is trained")
     parser.add_argument("--preset", choices=PRESETS, default="swift")
     parser.add_argument("--size", type=int, default=224, help="height and width of the images")

@@ -1,7 +1,7 @@
-"""Packs: in a project of many short videos, one job does for a pack of them what it else does for one.
+"""Packs: in a project with many short videos, one job processes a pack of them.
 
 Starting a job (Python, torch, matplotlib) costs some seconds of processor time, as much as the work on a short clip.
-What a video is in stays the same for ever: were it dealt out anew, results would count as outdated.
+A video stays in its pack: if packs were assigned again, results would count as outdated.
 """
 
 import math
@@ -21,13 +21,13 @@ from ethomake.provenance.record import Named
 
 FILE = Path("results/packs.json")
 FROM = 100  # videos; smaller projects have a job for each video
-SIZE = 200  # videos a pack, at most: on a cluster, where starting costs most, it is 5 % of the cost of clips of 2 s
-MEGABYTES = 64  # of video files a pack, at most: long videos stay alone, and run side by side
+SIZE = 200  # videos per pack, at most: on a cluster, where starting costs most, it is 5 % of the cost of clips of 2 s
+MEGABYTES = 64  # of video files per pack, at most: long videos have jobs of their own, and run in parallel
 
 
 @dataclass(frozen=True)
 class Member:
-    """The job of one video, as its script knows it."""
+    """The job of one video, in the form of the script's `snakemake` object."""
 
     rule: str
     message: str
@@ -40,11 +40,11 @@ class Member:
 
 
 class Pack:
-    """Jobs that one process does, one after another.
+    """Jobs that one process runs, one after another.
 
     Args:
         script: the script of each.
-        find: gives them; asked when they are needed: for the DAG of a large project they are too many.
+        find: returns them; called when they are needed, since they are too many for the DAG of a large project.
     """
 
     def __init__(self, script: str, find: Callable[[], Iterable[Member]]):
@@ -60,15 +60,15 @@ class Pack:
 
 
 def run_pack(pack: Pack, threads: int) -> None:
-    """Do all jobs of a pack, each as if it were alone: with its own log and its own record.
+    """Run all jobs of a pack, each as if it were a single job: with its own log and its own record.
 
-    A mistake in the files of one video does not keep the others from being looked at, so that all mistakes are told.
+    After a mistake in the files of one video, the others are still processed, so that all mistakes are reported.
 
     Raises:
         SystemExit: with the status of a mistake, after the last, if there were such mistakes; at once for any other
             failure, and for a mistake that two videos share.
     """
-    for member in pack.members:  # else a failure could be looked for in the log of an earlier run
+    for member in pack.members:  # else the failure of an earlier run could be read
         remove(member.log[0])
         forget_failure(member.log[0])
     mistakes = []
@@ -86,10 +86,12 @@ def run_pack(pack: Pack, threads: int) -> None:
 
 
 def limits() -> tuple[int, int]:
-    """From how many videos on there are packs, and of how many; ETHOMAKE_PACKS_FROM and ETHOMAKE_PACK_SIZE say else.
+    """Return the minimum number of videos for packing and the maximum pack size.
+
+    The environment variables ETHOMAKE_PACKS_FROM and ETHOMAKE_PACK_SIZE override both.
 
     Raises:
-        InputError: if these variables of the environment are no numbers from 1 on.
+        InputError: if these environment variables are not whole numbers of at least 1.
     """
     found = []
     for name, default in (("ETHOMAKE_PACKS_FROM", FROM), ("ETHOMAKE_PACK_SIZE", SIZE)):
@@ -101,7 +103,7 @@ def limits() -> tuple[int, int]:
 
 
 def read_packs(path: str | Path = FILE) -> list[list[str]]:
-    """The packs of an earlier run; none where there was none.
+    """Read the packs of an earlier run; return none if there was none.
 
     Raises:
         InputError: if the file is damaged.
@@ -115,7 +117,7 @@ def read_packs(path: str | Path = FILE) -> list[list[str]]:
 
 
 def write_packs(packs: Sequence[Sequence[str]], path: str | Path = FILE) -> None:
-    """Write down who is with whom; nothing where there are no packs."""
+    """Write the packs; no file if there are none."""
     if packs:
         write_json(path, packs)
 
@@ -126,13 +128,13 @@ def plan_packs(
     earlier: Sequence[Sequence[str]] = (),
     alone: Iterable[str] = (),
 ) -> list[list[str]]:
-    """Who is with whom. Earlier packs stay; other videos get new ones, in the order of the table.
+    """Assign videos to packs. Earlier packs stay; other videos get new ones, in the order of the table.
 
     Args:
-        videos: the path of each video; what is not there yet counts as short.
-        kinds: what must not be mixed: the part of each video. A new raw file of a test video then retrains nothing.
+        videos: the path of each video; a file that does not exist yet counts as short.
+        kinds: the part of each video; parts are not mixed, so that a new raw file of a test video retrains nothing.
         earlier: the packs of an earlier run, with videos that may be gone.
-        alone: videos that were done before there were packs; each stays a pack of its own.
+        alone: videos that were done before there were packs; each is a pack of its own.
 
     Returns:
         Lists of names, also of those that are gone; empty for a small project.

@@ -1,9 +1,8 @@
-"""SLURM, as far as a run of ethomake has to know it: what earlier runs have left in the queue, and when it is full.
+"""SLURM's queue: jobs that earlier runs have left there, and whether it is full.
 
-Jobs of a cluster outlive the Snakemake that submitted them: a login node may go down while a network learns. But a
-Snakemake that was killed leaves nothing by which the next one would know those jobs; it would submit them a second
-time, and remove what they write. So each run writes its name down, which is that of all its jobs, and the next one
-lets them end first.
+Jobs on a cluster outlive the Snakemake that submitted them: a login node may go down while a network is trained. But a
+killed Snakemake leaves nothing from which the next one could know those jobs; it would submit them a second time, and
+remove what they write. So each run records its name, which is that of all its jobs, and the next run waits for them.
 """
 
 import os
@@ -22,7 +21,7 @@ from ethomake.files import read_json, remove, write_json
 RUNS = Path(".snakemake/slurm_runs.json")  # names of the runs whose jobs may be in the queue
 ASK_EVERY = 10.0  # seconds
 
-# What sbatch says where it would take the same job later.
+# Errors of sbatch after which it may accept the same job later.
 FULL = re.compile(
     r"MaxSubmitJob|temporarily unable to accept job|Resource temporarily unavailable"
     r"|Unable to contact slurm controller|Slurm controller not responding"
@@ -30,17 +29,17 @@ FULL = re.compile(
 
 
 def is_full(message: str) -> bool:
-    """Whether sbatch has refused a job only for now: the queue is full, or the controller away."""
+    """Return whether sbatch refused a job temporarily: the queue is full, or the controller does not answer."""
     return bool(FULL.search(message))
 
 
 def note_run(name: str, path: Path = RUNS) -> None:
-    """Write down that a run is about to submit jobs of this name."""
+    """Record that a run is about to submit jobs of this name."""
     write_json(path, [*_read_runs(path), name])
 
 
 def forget_run(name: str, path: Path = RUNS) -> None:
-    """Strike out a run, unless it still has jobs in the queue or nobody can tell."""
+    """Remove the record of a run, unless it still has jobs in the queue or SLURM does not answer."""
     try:
         if _list_jobs([name]):
             return
@@ -51,22 +50,22 @@ def forget_run(name: str, path: Path = RUNS) -> None:
 
 
 def settle_runs(tell: Callable[[str], None], path: Path = RUNS) -> None:
-    """Withdraw what earlier runs have in the queue, and wait for the end of those of their jobs that are at work.
+    """Cancel pending jobs of earlier runs, and wait for the end of those that are running.
 
     Args:
-        tell: told in a line what is waited for, again whenever that changes.
-        path: names of these runs; removed when nothing of them is left.
+        tell: called with one line on what is waited for, again whenever that changes.
+        path: file of the names of these runs; removed when none of their jobs is left.
 
     Raises:
-        InputError: if there are such runs but no squeue to ask what became of their jobs.
+        InputError: if there are such runs but no squeue to query their jobs.
     """
     names = _read_runs(path)
     if not names:
         return
     if not shutil.which("squeue"):
         raise InputError(
-            f"{path}: an earlier run has submitted jobs to SLURM, and without squeue nobody can tell whether they "
-            "still run; start on a computer of the cluster, or, if you are sure that they don't, delete this file"
+            f"{path}: an earlier run has submitted jobs to SLURM, and without squeue it is unknown whether they "
+            "still run; start on a node of the cluster, or, if you are sure that they don't, delete this file"
         )
     _stop_submissions(names)
     told = ""
@@ -86,7 +85,7 @@ def settle_runs(tell: Callable[[str], None], path: Path = RUNS) -> None:
 
 
 def _no_answer(error: Exception, path: Path) -> str:
-    """A line on SLURM's silence."""
+    """Return a line on SLURM not answering."""
     reason = (getattr(error, "stderr", None) or str(error)).strip().rpartition("\n")[2]
     return (
         f"note: an earlier run may have jobs on the cluster, and SLURM does not answer ({reason}); asking again until "
@@ -95,9 +94,9 @@ def _no_answer(error: Exception, path: Path) -> str:
 
 
 def _withdraw(jobs: dict[str, str]) -> str:
-    """Take those that wait out of the queue; a line on those that are at work, if any."""
+    """Cancel pending jobs; return a line on those that are running, "" if there are none."""
     if "PENDING" in jobs.values():
-        # SLURM looks itself which of them have begun by now: those go on
+        # SLURM itself checks which of them have started by now: those continue
         _run("scancel", "--state=PENDING", *(number for number, state in jobs.items() if state == "PENDING"))
     numbers = sorted((number for number, state in jobs.items() if state != "PENDING"), key=_by_number)
     if not numbers:
@@ -113,13 +112,13 @@ def _by_number(number: str) -> list[int]:
 
 
 def _list_jobs(names: Sequence[str]) -> dict[str, str]:
-    """The jobs of some names that have not ended: their numbers and states."""
+    """Return numbers and states of the jobs of some names that have not ended."""
     said = _run("squeue", "--noheader", "--format=%i|%T", f"--user={os.getuid()}", f"--name={','.join(names)}")
     return dict(line.strip().split("|", 1) for line in said.splitlines() if "|" in line)
 
 
 def _stop_submissions(names: Sequence[str]) -> None:
-    """End what outlived a killed Snakemake and is still about to submit one of its jobs."""
+    """Kill processes of sbatch that outlived a killed Snakemake and are still about to submit one of its jobs."""
     for process in psutil.process_iter(["name", "cmdline"]):
         words = process.info["cmdline"] or []
         if process.info["name"] == "sbatch" and any(name in words for name in names):

@@ -1,1 +1,1 @@
-"""The sequence model over the features, and the thresholds fitted on what it says."""
+"""The sequence model: networks over the features of a video, their training and inference."""

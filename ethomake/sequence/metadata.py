@@ -1,4 +1,4 @@
-"""What a weights file says of its sequence model."""
+"""The metadata in the weights file of a sequence model."""
 
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -13,11 +13,11 @@ class SequenceMetadata(WeightsMetadata[SequenceModel]):
 
     Attributes:
         settings: the section `sequence:` of the config.
-        behaviors: that its logits stand for, in order.
-        exclusive: whether there is one more logit, before them, for background.
-        streams: whose features it takes, in this order.
-        inputs: features per frame.
-        made_from: the digest of the manifest of features of each training video, by the video's name.
+        behaviors: names of the behaviors of its logits, in order.
+        exclusive: whether one more logit, for background, precedes them.
+        streams: streams whose features are its input, in this order.
+        inputs: number of features per frame.
+        made_from: digests of the feature manifests of the training videos, by the video's name.
     """
 
     kinds: ClassVar[tuple[str, ...]] = ("sequence",)

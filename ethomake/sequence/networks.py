@@ -1,9 +1,9 @@
-"""Networks that see the features of a video over time: (B, T, D) -> logits (B, T, K).
+"""Networks over the features of a video in time: (B, T, D) -> logits (B, T, K).
 
 An output depends on the features of at most `reach` frames on each side. A network treats frames outside its input
 as zeros, so a window's outputs are those of the whole video except for `reach` frames at borders that are not the
-video's own: windows that overlap by `2 * reach` give each frame the same prediction wherever they fall. Their records
-are in `ethomake.sequence.registry`.
+video's own: windows that overlap by `2 * reach` give each frame the same prediction, independent of their position.
+Their records are in `ethomake.sequence.registry`.
 """
 
 from typing import Any, cast
@@ -15,17 +15,17 @@ from torch.nn import functional as F
 from ethomake.errors import InputError
 from ethomake.sequence.registry import SEQUENCE_NETWORKS
 
-FRAMES_AT_ONCE = 16  # that the TGM filters in one matrix product
+FRAMES_AT_ONCE = 16  # frames that the TGM filters in one matrix product
 
 
 class GaussianMixture(nn.Module):
     """One layer of temporal filters: mixtures of normalized bumps (Piergiovanni & Ryoo, ICML 2019).
 
     Args:
-        inputs: channels of the layer before.
-        outputs: channels of this layer.
-        filters: bumps that all of its channels mix.
-        length: of a filter in frames, odd.
+        inputs: number of channels of the previous layer.
+        outputs: number of channels of this layer.
+        filters: number of bumps that all of its channels mix.
+        length: length of a filter in frames, odd.
     """
 
     def __init__(self, inputs: int, outputs: int, filters: int, length: int) -> None:
@@ -36,7 +36,7 @@ class GaussianMixture(nn.Module):
         self.attention = nn.Parameter(torch.randn(outputs, inputs, filters))
 
     def bumps(self) -> Tensor:
-        """(filters, length), each sums to 1; centers stay inside the filter, widths are positive."""
+        """Return the bumps (filters, length), each summing to 1; centers lie inside the filter, widths are positive."""
         half = (self.length - 1) / 2
         frames = torch.arange(self.length, device=self.center.device, dtype=self.center.dtype) - half
         center = half * torch.tanh(self.center)
@@ -45,7 +45,7 @@ class GaussianMixture(nn.Module):
         return torch.softmax(shape, 1)
 
     def kernels(self) -> Tensor:
-        """(outputs, inputs, length): soft attention over all pairs of input and bump, so each output's sum is 1."""
+        """Return kernels (outputs, inputs, length): soft attention over inputs and bumps, so each output sums to 1."""
         attention = torch.softmax(self.attention.flatten(1), 1).view_as(self.attention)
         return attention @ self.bumps()
 
@@ -63,9 +63,9 @@ class SequenceNetwork(nn.Module):
 class TGM(SequenceNetwork):
     """Temporal Gaussian mixture model, as in DeepEthogram (eLife 2021;10:e63377).
 
-    Each feature is smoothed over time by all layers, the largest of the last layer's channels is taken, and the mean of
-    two small classifiers, one on the features and one on the smoothed features, gives the logits. Nothing nonlinear
-    stands between the layers and all features share the filters, so the layers fold into one convolution.
+    Each feature is smoothed over time by all layers, the maximum over the last layer's channels is taken, and the
+    logits are the mean of two small classifiers, one on the features and one on the smoothed features. There is no
+    nonlinearity between the layers and all features share the filters, so the layers fold into one convolution.
     """
 
     def __init__(self, inputs: int, outputs: int, settings: dict[str, Any]) -> None:
@@ -80,21 +80,21 @@ class TGM(SequenceNetwork):
         self.from_smoothed = _classifier(inputs, outputs, settings)
 
     def kernel(self) -> Tensor:
-        """All layers as one: (channels, 2 * reach + 1)."""
+        """Return all layers folded into one kernel (channels, 2 * reach + 1)."""
         first, *others = (cast(GaussianMixture, layer).kernels() for layer in self.layers)
         folded = first[:, 0]
         for kernels in others:
             length = kernels.shape[-1]
-            # Correlating one after the other is correlating with the convolution of the two kernels.
+            # Correlating with one kernel after the other is correlating with their convolution.
             folded = F.conv1d(folded[None], kernels.flip(-1), padding=length - 1)[0]
         return folded
 
     def smooth(self, features: Tensor) -> Tensor:
-        """(B, T, D) -> (B, T, D): the largest of the filtered versions of each feature.
+        """Return the maximum of the filtered versions of each feature, (B, T, D) -> (B, T, D).
 
-        The input is padded with zeros once, before the first layer. A few frames of all features are one matrix
-        product with a band matrix of the shifted kernels: its zeros cost less than a convolution of D series of one
-        channel, no axis is moved, and the filtered versions stay in the cache until the largest is taken.
+        The input is padded with zeros once, before the first layer. A few frames of all features are computed in one
+        matrix product with a band matrix of the shifted kernels: its zeros cost less than a convolution of D series
+        of one channel, no axis is moved, and the filtered versions stay in the cache until the maximum is taken.
         """
         b, t, d = features.shape
         kernel = self.kernel().to(features.dtype)
@@ -102,7 +102,7 @@ class TGM(SequenceNetwork):
         missing = -t % FRAMES_AT_ONCE
         padded = F.pad(features, (0, 0, self.reach, self.reach + missing))
         shifted = F.pad(kernel, (0, FRAMES_AT_ONCE)).repeat(1, FRAMES_AT_ONCE)
-        # Cut one column short of a whole repeat, each row begins one frame later than the row above.
+        # Rows are one column shorter than a whole repeat, so each begins one frame later than the row above.
         width = length + FRAMES_AT_ONCE - 1
         band = shifted[:, : FRAMES_AT_ONCE * width].reshape(channels * FRAMES_AT_ONCE, width)
         largest = [
@@ -128,7 +128,7 @@ def _classifier(inputs: int, outputs: int, settings: dict[str, Any]) -> nn.Seque
 
 
 class DilatedBlock(nn.Module):
-    """x + dropout(1x1(relu(dilated convolution(x)))), which leaves T as it is."""
+    """x + dropout(1x1(relu(dilated convolution(x)))), which keeps T."""
 
     def __init__(self, channels: int, length: int, dilation: int, dropout: float) -> None:
         super().__init__()
@@ -162,22 +162,22 @@ class TCN(SequenceNetwork):
         dropout, mix = self.enter
         assert isinstance(mix, nn.Conv1d)
         assert mix.bias is not None
-        # The 1x1 convolution as a matrix product, which reads the features as they lie: half the time.
+        # The 1x1 convolution as a matrix product, which reads the features in their layout: half the time.
         entered = mix.weight[..., 0] @ dropout(features).transpose(1, 2) + mix.bias[:, None]
         return self.leave(self.blocks(entered)).transpose(1, 2)
 
 
 def build_sequence_network(name: str, inputs: int, outputs: int, settings: dict[str, Any]) -> SequenceNetwork:
-    """A new sequence network.
+    """Return a new sequence network.
 
     Args:
         name: a key of `SEQUENCE_NETWORKS`.
-        inputs: features a frame (D).
-        outputs: logits a frame (K).
+        inputs: number of features per frame (D).
+        outputs: number of logits per frame (K).
         settings: filters, filter_length (odd), layers, channels, hidden, dropout.
 
     Raises:
-        InputError: no network has that name.
+        InputError: if no network has that name.
     """
     if name not in SEQUENCE_NETWORKS:
         known = ", ".join(SEQUENCE_NETWORKS)

@@ -25,21 +25,21 @@ def predict_video(features: str | Path, weights: str | Path, output: str | Path)
 
     Args:
         features: the manifest of the video's features.
-        weights: of the trained sequence model.
+        weights: the weights file of the trained sequence model.
         output: the file to write.
 
     Raises:
-        InputError: if the features are not of the kind that the model was trained on.
+        InputError: if the features were extracted for other behaviors than the model's.
     """
-    zarr.config.set({"threading.max_workers": 1})  # each of its threads would keep the memory of some chunks
+    zarr.config.set({"threading.max_workers": 1})  # each thread would keep some chunks in memory
     device = choose_device()
     model, metadata = SequenceMetadata.load_network(weights)
     model = model.to(device).eval()
     logger.info(f"probabilities of {Path(features).stem}: {describe(device, torch.float32)}")
     if open_features(features)[0]["behaviors"] != metadata.behaviors:
-        raise InputError(f"{features}: was made for other behaviors than {weights}; extract the features again")
+        raise InputError(f"{features}: has other behaviors than {weights}; extract the features again")
     rows = FeatureReader(features, metadata.streams)
-    # NumPy's open_memmap would write the header, too; but a full disk is then a bus error, not one line of words.
+    # NumPy's open_memmap would write the header, too; but a full disk would then be a bus error, not an OSError.
     header = {"descr": "<f4", "fortran_order": False, "shape": (len(rows), len(metadata.behaviors))}
     with write_whole(output) as part, part.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)

@@ -1,8 +1,8 @@
-"""The sequence networks: one record for each, which all else reads. Imports no torch.
+"""The sequence networks: one record each, the only place that lists them. Imports no torch.
 
 To add one, write a class in `ethomake/sequence/networks.py` (or in a module that it imports) with `reach` and the input
-and output described there, made from the lengths of a frame's features and logits and the settings of the section
-`sequence`, and a record below. The tests then name the two lists that users read and that must show the new name:
+and output described there, whose constructor takes the numbers of features and logits per frame and the settings of the
+section `sequence`, and a record below. Tests then fail until the two lists that users read show the new name:
 `sequence.network` in config.schema.yaml, and the section `sequence` of config.yaml.
 """
 

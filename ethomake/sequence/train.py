@@ -29,18 +29,18 @@ def train_sequence(plan: TrainingPlan, streams: list[str], weights: str | Path, 
     """Train the sequence model and write its weights and learning history.
 
     An epoch passes once over the training videos in windows of `window` frames whose borders shift at random;
-    windows without a scored frame are left out. Each validation video is judged as a whole, as at inference.
+    windows without a scored frame are left out. Each validation video is evaluated as a whole, as at inference.
 
     Args:
-        plan: `train` and `validate` are the manifests of the videos' features; `settings` the section `sequence:` of
-            the config.
-        streams: whose features to take, in this order.
+        plan: `train` and `validate` are the manifests of the videos' features; `settings` is the section `sequence:`
+            of the config.
+        streams: streams whose features are the input, in this order.
         weights: the weights file to write.
         history: the learning history to write.
 
     Raises:
-        InputError: if nothing is labelled, a behavior is on in no frame, or features and labels do not have the same
-            number of frames.
+        InputError: if nothing is labelled, a behavior is present in no frame, or features and labels have different
+            numbers of frames.
     """
     device = choose_device()
     settings, schedule = plan.settings, Schedule.of(plan.settings, l2_sp_beta=plan.settings["l2"])
@@ -109,7 +109,7 @@ def train_sequence(plan: TrainingPlan, streams: list[str], weights: str | Path, 
 
 
 def _read(video: LabelledVideo, behaviors: Sequence[str], streams: list[str]) -> tuple[np.ndarray, torch.Tensor]:
-    """Features (T, D) and labels (T, K) of a video."""
+    """Return features (T, D) and labels (T, K) of a video."""
     manifest, path = video
     features, table = read_inputs(manifest, streams), read_labels(path)
     if tuple(table.behaviors) != tuple(behaviors):
@@ -120,7 +120,7 @@ def _read(video: LabelledVideo, behaviors: Sequence[str], streams: list[str]) ->
 
 
 def _window_starts(lengths: Sequence[int], window: int, rng: np.random.Generator) -> np.ndarray:
-    """(video, first frame) of windows end to end over each video, the first shifted at random; (N, 2).
+    """Return (video, first frame) of windows end to end over each video, the first shifted at random; (N, 2).
 
     The first may begin before the video and the last end after it.
     """
@@ -132,13 +132,13 @@ def _window_starts(lengths: Sequence[int], window: int, rng: np.random.Generator
 
 
 def _inside(length: int, start: int, window: int) -> slice:
-    """A window moved so that it lies inside a video of `length` frames; all of it where it is shorter."""
+    """Return a window moved inside a video of `length` frames; the whole video if it is shorter."""
     start = max(0, min(start, length - window))
     return slice(start, start + window)
 
 
 def _cut(features: np.ndarray, labels: torch.Tensor, start: int, window: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """A window of features and labels inside the video; short videos are padded, unscored."""
+    """Return a window of features and labels inside the video; short videos are padded with unscored frames."""
     inside = _inside(len(features), start, window)
     part, values = torch.from_numpy(features[inside].astype(np.float32)), labels[inside]
     missing = window - len(part)

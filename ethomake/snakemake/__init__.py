@@ -1,23 +1,25 @@
-"""All that concerns Snakemake: the only package of the library that imports it.
+"""The only package of the library that imports Snakemake.
 
-What the rules in workflow/ need beyond data flow: packs, resources, explanations, clusters, and a few parts of
-Snakemake that are replaced (`ethomake.snakemake.replace` checks that they are what they are taken for).
+It has what the rules in workflow/ need beyond data flow: packs, resources, explanations, clusters, and replacements for
+a few parts of Snakemake (`ethomake.snakemake.replace` checks that these parts are as expected).
 """
 
 import snakemake.api  # noqa: F401  before its other modules, which import each other in a circle
 from snakemake.workflow import Workflow
 
 from ethomake.errors import InputError
-from ethomake.snakemake.checksums import read_inputs_once
-from ethomake.snakemake.clusters import bear_with_slurm, keep_records_in_jobs, wait_for_earlier_jobs
+from ethomake.snakemake.clusters import bear_with_slurm, wait_for_earlier_jobs
 from ethomake.snakemake.folder import prepare_folder
+from ethomake.snakemake.packs import find_producers_at_once
+from ethomake.snakemake.records import record_ends
 from ethomake.snakemake.stop import stop
 
 
 def begin(workflow: Workflow) -> None:
-    """Get ready for a run, before any rule is known: in the process that plans, and starts or submits the jobs."""
+    """Prepare a run, before any rule is defined: in the process that plans, and starts or submits the jobs."""
     try:
-        read_inputs_once()
+        find_producers_at_once()
+        record_ends()
         bear_with_slurm()
     except InputError as error:
         stop(error)
@@ -26,9 +28,8 @@ def begin(workflow: Workflow) -> None:
 
 
 def begin_on_node() -> None:
-    """Get ready for one job on a node of a cluster, where another Snakemake has submitted it."""
+    """Prepare one job on a node of a cluster, which another Snakemake has submitted."""
     try:
-        read_inputs_once()
-        keep_records_in_jobs()
+        record_ends(on_node=True)
     except InputError as error:
         stop(error)

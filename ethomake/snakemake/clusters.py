@@ -1,16 +1,15 @@
-"""What a run on a cluster needs beyond Snakemake and its plugin for SLURM.
+"""What a run on a cluster needs beyond Snakemake and its SLURM plugin.
 
-The jobs of a cluster outlive the run that submitted them, a queue may be full, the controller away for a while, and a
-mistake of the user is no reason to try again. So jobs are submitted by a subclass of the plugin's executor, which
-overrides nothing but what the interface of executors has (snakemake-interface-executor-plugins).
+Jobs on a cluster outlive the run that submitted them, the queue may be full, the controller may not answer for a while,
+and a user's mistake is no reason to try again. So jobs are submitted by a subclass of the plugin's executor, which
+overrides only methods of the public executor interface (snakemake-interface-executor-plugins).
 """
 
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
-from snakemake.persistence import PersistenceBase
 from snakemake.workflow import Workflow
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
@@ -24,9 +23,9 @@ from ethomake.snakemake.known import known
 from ethomake.snakemake.replace import replace
 from ethomake.snakemake.stop import note, stop
 
-TRY_AGAIN = 60  # seconds, where the queue takes no more jobs
+TRY_AGAIN = 60  # seconds, if the queue is full
 
-# What Snakemake is asked for that neither runs jobs nor submits any.
+# Options of Snakemake with which it neither runs nor submits jobs.
 LOOKS = {"archive", "cleanup-metadata", "cm", "containerize", "d3dag", "dag", "delete-all-output"}
 LOOKS |= {"detailed-summary", "export-cwl", "filegraph", "generate-unit-tests", "li", "lint", "list", "list-changes"}
 LOOKS |= {"list-conda-envs", "list-input-changes", "list-params-changes", "list-rules", "list-target-rules"}
@@ -34,7 +33,7 @@ LOOKS |= {"list-untracked", "lp", "lt", "lu", "print-compilation", "report", "ru
 
 
 def wait_for_earlier_jobs(workflow: Workflow) -> None:
-    """Wait for what a killed run has left on a cluster, before Snakemake looks at what is there and what is not."""
+    """Wait for jobs that a killed run has left on a cluster, before Snakemake looks which files exist."""
     asked = {word.lstrip("-").partition("=")[0] for word in sys.argv if word.startswith("--")}
     if known(workflow.output_settings).dryrun or asked & LOOKS or workplace.is_locked():
         return
@@ -43,22 +42,22 @@ def wait_for_earlier_jobs(workflow: Workflow) -> None:
     except InputError as error:
         stop(error)
     except KeyboardInterrupt:
-        note("stopped while jobs of an earlier run are still at work on the cluster")
+        note("stopped while jobs of an earlier run are still running on the cluster")
         sys.exit(STOPPED)
 
 
 def is_mistake(job: Any) -> bool:
-    """Whether a job, or a group of jobs, has failed by nothing but mistakes of the user."""
+    """Return whether a job, or a group of jobs, has failed only because of user mistakes."""
     logs = [log for one in (job.jobs if job.is_group() else [job]) for log in one.log]
     failures = [failure for log in logs if (failure := read_failure(log))]
     return bool(failures) and all(failure.status == MISTAKE for failure in failures)
 
 
 def bear_with_slurm() -> None:
-    """Let jobs be submitted to SLURM by an executor that bears with it, where the plugin is installed.
+    """Use an executor for SLURM that tolerates a full queue and a silent controller, if the plugin is installed.
 
     Raises:
-        InputError: if this version of the plugin has another kind of executor.
+        InputError: if the executor of this version of the plugin differs from what is expected.
     """
     registry = ExecutorPluginRegistry()
     if registry.is_installed("slurm"):
@@ -66,7 +65,7 @@ def bear_with_slurm() -> None:
 
 
 def patient(plugin: type[RemoteExecutor]) -> type[RemoteExecutor]:
-    """The executor of the plugin for SLURM, but patient with SLURM and not with mistakes."""
+    """Return a subclass of the SLURM plugin's executor that waits for SLURM and does not retry user mistakes."""
 
     class Executor(plugin):
         run_uuid: str  # the plugin's
@@ -80,14 +79,14 @@ def patient(plugin: type[RemoteExecutor]) -> type[RemoteExecutor]:
             slurm.note_run(self.run_uuid)  # before the first job is submitted
 
         def report_job_error(self, job_info: SubmittedJobInfo, msg: str | None = None, **options: Any) -> None:
-            """Submit later what SLURM has refused only for now; the plugin would count that as failed."""
+            """Submit a job later that SLURM refused temporarily; the plugin would count it as failed."""
             self.reported.add(id(job_info))
             if job_info.external_jobid is not None or not slurm.is_full(msg or ""):
                 super().report_job_error(job_info, msg, **options)
                 return
             if not self.noted_full:
                 self.noted_full = True
-                note("note: SLURM takes no more jobs for now; those that are left are submitted as soon as it does")
+                note("note: SLURM takes no more jobs for now; the remaining ones are submitted as soon as it does")
             timer = threading.Timer(TRY_AGAIN, self.submit_again, [job_info.job])
             timer.daemon = True
             timer.start()
@@ -98,7 +97,7 @@ def patient(plugin: type[RemoteExecutor]) -> type[RemoteExecutor]:
                     self.run_job(job)
 
         def handle_job_error(self, job: Any) -> None:
-            """Do not retry jobs that failed with a user's mistake."""
+            """Do not retry jobs that failed because of a user's mistake."""
             super().handle_job_error(job)
             if is_mistake(job):
                 job.attempt = job.restart_times + 1
@@ -111,7 +110,7 @@ def patient(plugin: type[RemoteExecutor]) -> type[RemoteExecutor]:
         async def check_active_jobs(  # pyright: ignore[reportIncompatibleMethodOverride]
             self, active_jobs: list[SubmittedJobInfo]
         ) -> AsyncIterator[SubmittedJobInfo]:
-            """Ask again later for jobs of which SLURM has told nothing; the plugin would forget them."""
+            """Ask again later for jobs of which SLURM reported nothing; the plugin would forget them."""
             self.reported.clear()
             waiting = set()
             check: Any = super().check_active_jobs  # pyright: ignore[reportAbstractUsage]
@@ -123,34 +122,10 @@ def patient(plugin: type[RemoteExecutor]) -> type[RemoteExecutor]:
                     yield job_info
 
         def shutdown(self) -> None:
-            """End, and strike out the name of this run if none of its jobs is left in the queue."""
+            """Shut down, and remove the name of this run if none of its jobs is left in the queue."""
             with self.one_at_a_time:
                 self.over = True
             super().shutdown()
             slurm.forget_run(self.run_uuid)
 
     return Executor
-
-
-def keep_records_in_jobs() -> None:
-    """Let a job on a cluster write down how its results were made: whoever submitted it may be gone when it ends.
-
-    Snakemake leaves that to the process that submits, and would take such results for complete, but know nothing of
-    their settings: no later change of them would count.
-
-    Raises:
-        InputError: if this version of Snakemake writes its records otherwise.
-    """
-    replace(PersistenceBase, "finished", ("self", "job"), _with_record)
-
-
-def _with_record(finish: Callable) -> Callable:
-    async def finished(self: Any, job: Any) -> None:
-        settings = self.dag.workflow.remote_execution_settings
-        before, settings.immediate_submit = settings.immediate_submit, self.dag.workflow.local_exec
-        try:
-            await finish(self, job)
-        finally:
-            settings.immediate_submit = before
-
-    return finished

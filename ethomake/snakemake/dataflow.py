@@ -7,10 +7,9 @@ calls it when it plans the job.
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from snakemake import io, iocontainers
-from snakemake.io import ancient
+from snakemake.io import ancient, expand
 
 from ethomake.bundle.read import Bundle
 from ethomake.evaluation import files as evaluation_files
@@ -24,20 +23,8 @@ from ethomake.project.videos import Video
 from ethomake.provenance.code import code_digest
 from ethomake.snakemake.stop import stop
 
-
-class Wildcards(iocontainers.Wildcards):
-    """The wildcards that our rules have, for type checkers; a job has some of them, in a list of Snakemake's."""
-
-    run: str
-    stream: str
-    trained: str
-    video: str
-
-
-def expand(pattern: str, **values: Any) -> list[str]:
-    """Return the pattern with each combination of the values of all its wildcards."""
-    return cast("list[str]", io.expand(pattern, **values))
-
+Wildcards = Any
+"""The wildcards of a job, `snakemake.iocontainers.Wildcards`: their values are attributes unknown to type checkers."""
 
 StageName = str | Callable[[Wildcards], str]
 """The name of a stage, or a function of the wildcards that returns it."""
@@ -87,7 +74,7 @@ class DataFlow:
         return self.project.runs[name]
 
     def home(self, stage: str, run: str) -> str:
-        """Return the run under whose name the results of a stage lie."""
+        """Return the run whose folder has the results of a stage (see docs/runs.md)."""
         return self.project.homes[stage, self.run_of(run).name]
 
     def part_of(self, run: str, part: str) -> list[str]:
@@ -113,7 +100,7 @@ class DataFlow:
             **{**dict(wildcards.items()), "run": self.home(stage, wildcards.run)},
         )
 
-    def part_files(self, part: str, pattern: str, stage: str = "ingest") -> Callable[[Wildcards], list[str]]:
+    def part_files(self, part: str, pattern: str, stage: str = "ingest") -> Callable[[Wildcards], Any]:
         """An input function: the file that `pattern` names for each video of a part, at the home of its stage."""
         return lambda wildcards: expand(
             pattern, video=self.part_of(wildcards.run, part), run=self.home(stage, wildcards.run)
@@ -164,15 +151,14 @@ class DataFlow:
         return [(TITLES[stage], f"results/{self._folder(stage, run)}/curves.svg") for stage in used]
 
     def evaluation_of(self, run: str) -> list[str]:
-        """Return the files of the evaluation of a run; none where no video tests."""
+        """Return the files of the evaluation of a run; none if it has no test videos."""
         files = evaluation_files.FILES if self.part_of(run, "test") else []
-        return expand("results/evaluation/{run}/{file}", run=self.home("evaluation", run), file=files)
+        return [f"results/evaluation/{self.home('evaluation', run)}/{file}" for file in files]
 
     def ethograms_of(self, run: str, pattern: str) -> list[str]:
         """Return a file of the ethograms of a run for each video; `pattern` has a wildcard `video`."""
-        return expand(
-            "results/ethograms/{run}/" + pattern, run=self.home("ethogram", run), video=list(self.project.videos)
-        )
+        folder = f"results/ethograms/{self.home('ethogram', run)}"
+        return [f"{folder}/{pattern.format(video=name)}" for name in self.project.videos]
 
     def _folder(self, training: str, run: str) -> str:
         """Return the folder of a training below results/."""

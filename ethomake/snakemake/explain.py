@@ -1,4 +1,4 @@
-"""Why jobs run, and why they failed, in words: what Snakemake knows, for people who don't know Snakemake."""
+"""Why jobs run, and why they failed, in plain words for people who don't know Snakemake."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -20,21 +20,21 @@ from ethomake.snakemake.known import known
 
 # Snakemake's own summary of the reasons, and its advice how not to run what is outdated.
 SUPERFLUOUS = ("Reasons:\n", "Some jobs were triggered by provenance", "Rules with provenance triggered jobs")
-# What it says of groups where there is no cluster, and the plugin for SLURM where there are no accounts.
+# Its message on groups without a cluster, and those of the SLURM plugin without accounts.
 SUPERFLUOUS += (
     "Group jobs: inactive",
     "No SLURM account given",
     "No account was given",
     "Unable to guess SLURM account",
 )
-# What it says around a failure that was told in one line.
+# Its messages around a failure that has been reported in one line.
 TOLD = "|".join(map(str, (DEFECT, MISTAKE, TRANSIENT, STOPPED)))
 NOISE = rf"RuleException:\nCalledProcessError(.|\n)*exit status ({TOLD})\.$"
 NOISE += r"|WorkflowError( in file .*)?:\nAt least one job did not complete"
 
 
 def explain_jobs(workflow: Workflow, pack_rules: Mapping[str, str]) -> Callable[[LogRecord], bool]:
-    """A filter for Snakemake's messages which says why a job runs, and why it failed; --verbose keeps its own words."""
+    """Return a log filter that says why a job runs, and why it failed; --verbose keeps Snakemake's own messages."""
     verbose = known(workflow.output_settings).verbose
     jobs, told = {}, set()
 
@@ -46,7 +46,7 @@ def explain_jobs(workflow: Workflow, pack_rules: Mapping[str, str]) -> Callable[
 
     def filter_message(message):
         event = getattr(message, "event", None)
-        with suppress(Exception):  # Snakemake's own words do, too: no reason to stop a run
+        with suppress(Exception):  # else Snakemake's own message is shown: no reason to stop a run
             if event == LogEvent.RUN_INFO and not verbose:
                 message.msg = count_jobs(message.stats, pack_rules)
             if event == LogEvent.JOB_INFO and (words := explain_job(workflow, find(message.jobid))):
@@ -67,7 +67,7 @@ def explain_jobs(workflow: Workflow, pack_rules: Mapping[str, str]) -> Callable[
 
 
 def count_jobs(numbers: Mapping[str, int], pack_rules: Mapping[str, str]) -> str:
-    """Snakemake's table of jobs, where jobs of packs count as those of the rule that they stand for."""
+    """Return Snakemake's table of jobs, in which jobs of packs count for the rule of single videos."""
     together: dict[str, int] = {}
     for name, number in numbers.items():
         stage = pack_rules.get(name, name)
@@ -80,12 +80,12 @@ def count_jobs(numbers: Mapping[str, int], pack_rules: Mapping[str, str]) -> str
 
 
 def explain_failure(job: Any) -> str | None:
-    """Why a job failed, as it said itself in its log, and so for each video of a pack; None where it could not."""
+    """Return why a job failed, or each video of a pack, from the records that it left; None if there are none."""
     return "\n".join(filter(None, map(explain_log, each_video(job)))) or None
 
 
 def explain_log(job: Any) -> str | None:
-    """Why a job failed, by the record that it has left; nothing of a defect, of which Snakemake shows what is known."""
+    """Return why a job failed, from the record that it left; None for a defect, which Snakemake shows itself."""
     log = job.log[0]
     failure = read_failure(log)
     if failure is None or failure.status == DEFECT:
@@ -96,7 +96,7 @@ def explain_log(job: Any) -> str | None:
 
 
 def explain_job(workflow: Workflow, job: Any) -> str | None:
-    """Why a job runs."""
+    """Return why a job runs; None if there is nothing to add to Snakemake's message."""
     if not job.output:
         return "it is what you asked for"
     script = job.params.pack.script if job.params.get("pack") else job.rule.script
@@ -114,14 +114,14 @@ def explain_job(workflow: Workflow, job: Any) -> str | None:
 
 
 def find_reasons(workflow: Workflow, job: Any) -> Findings:
-    """What Snakemake found out about a job."""
+    """Return Snakemake's findings about a job."""
     dag, settings = known(workflow.dag), known(workflow.dag_settings)
     reason = dag.reason(job)
     asked = job.rule in dag.forcerules or not settings.forcerun.isdisjoint({job.rule.name, *job.output})
     asked = asked or settings.forceall or (settings.forcetargets and not dag.targetfiles.isdisjoint(job.output))
     return Findings(
         forced=reason.forced and asked,
-        interrupted=reason.forced and not asked,  # so Snakemake does with what it finds incomplete
+        interrupted=reason.forced and not asked,  # Snakemake forces jobs with incomplete outputs
         missing=sorted(reason.missing_output),
         changed=sorted(reason.updated_input - reason.updated_input_run),
         remade=sorted(reason.updated_input_run),
@@ -133,9 +133,9 @@ def find_reasons(workflow: Workflow, job: Any) -> Findings:
 
 
 def explain_in_words(workflow: Workflow, pack_rules: Mapping[str, str]) -> None:
-    """Let Snakemake say so, from now on.
+    """Install the filter of `explain_jobs`.
 
     Args:
-        pack_rules: the rule of each pack -> the rule that it stands for.
+        pack_rules: rule of a pack -> rule of single videos.
     """
     logger.addFilter(explain_jobs(workflow, pack_rules))

@@ -1,4 +1,4 @@
-"""What Snakemake declares as optional, though it is set before anything of ours is called."""
+"""Values that Snakemake declares as optional, though they are set before any code of ours is called."""
 
 from typing import TypeVar
 
@@ -6,10 +6,10 @@ T = TypeVar("T")
 
 
 def known(value: T | None) -> T:
-    """A setting or a part of a workflow that is there.
+    """Return a setting or a part of a workflow that must be set.
 
     Raises:
-        RuntimeError: if it is not: Snakemake calls us earlier than it did.
+        RuntimeError: if it is not, since Snakemake calls our code earlier than it used to.
     """
     if value is None:
         raise RuntimeError("Snakemake has not set up its workflow yet")

@@ -1,12 +1,13 @@
 """The rules of packs: one job does for some short videos what a rule does for each of them.
 
-A rule that works on one video is written once, in workflow/rules, with a wildcard `video`. For a pack of videos it is
-made a second time, without that wildcard: with the files of all of them, a param that holds what is told to the script
-of each, and one that stands for all params (Snakemake compares it with that of the last run). Which videos the first
-rule is for is a constraint of its wildcard, so that no file has two rules. That there are thousands of videos is no
-trouble: planning takes as long as there are files, not as there are pairs of them.
+A rule that works on one video is written once, in workflow/rules, with a wildcard `video`. For a pack of videos a
+second rule is generated, without that wildcard: with the files of all videos, a param with the arguments of the script
+for each video, and one that is a digest of all params (Snakemake compares it with that of the last run). A constraint
+of the wildcard restricts the first rule to videos in no pack, so that no file has two rules. Planning time grows
+linearly with the number of files, so thousands of videos are no problem.
 """
 
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,14 +34,14 @@ Values = dict[str, str]
 
 @dataclass(frozen=True)
 class PackRule:
-    """What a rule of a pack says, directive by directive.
+    """The rule of a pack, directive by directive.
 
     Attributes:
         name: its own name.
-        stage: the name of the rule that it stands for.
-        group: found out when jobs are made: what a profile says of groups is known only then.
-        pack: what the script is told of each job (`ethomake.scheduling.packs.run_pack`).
-        settings: stands for the params of all jobs.
+        stage: the name of the rule of single videos.
+        group: evaluated when jobs are made: the groups of a profile are known only then.
+        pack: the arguments of the script for each video (`ethomake.scheduling.packs.run_pack`).
+        settings: a digest of the params of all videos.
     """
 
     name: str
@@ -59,7 +60,7 @@ class PackRule:
 
 
 def find(project: Project) -> list[list[str]]:
-    """Return which videos share their jobs; none where there are few. Those that were done already stay as they were.
+    """Return which videos share their jobs; none if there are few videos. Videos that are done already stay alone.
 
     Raises:
         InputError: if the file of earlier packs is damaged, or the environment asks for impossible packs.
@@ -72,29 +73,39 @@ def find(project: Project) -> list[list[str]]:
 
 
 def shared(packs: Sequence[Sequence[str]], videos: Iterable[str]) -> dict[int, list[str]]:
-    """The packs by number, without the videos that are gone, and without packs in which fewer than two are left."""
+    """Return the packs by number, without videos that are gone, and without packs with fewer than two videos left."""
     known = set(videos)
     present = {number: [name for name in names if name in known] for number, names in enumerate(packs)}
     return {number: names for number, names in present.items() if len(names) > 1}
 
 
 def alone(packs: Iterable[Sequence[str]]) -> str:
-    """A regular expression: the names of videos that are in none of some packs."""
+    """Return a regular expression for the names of videos that are in none of the packs."""
     names = sorted({name for pack in packs for name in pack})
     return f"(?!(?:{_any_of(names)})(?!{NAME})){NAME}+" if names else f"{NAME}+"
 
 
 def _any_of(names: Sequence[str]) -> str:
-    """One of some sorted names; those that begin alike share that beginning, or it would take long to match one."""
-    branches = []
-    for first in dict.fromkeys(name[:1] for name in names):
-        rest = [name[1:] for name in names if name[:1] == first]
-        branches.append(first if rest == [""] else f"{first}{_any_of(rest)}")
-    return branches[0] if len(branches) == 1 else f"(?:{'|'.join(sorted(branches, key=len, reverse=True))})"
+    """Return a regular expression for any of some names, as a tree of their prefixes with equal ends merged.
+
+    It is part of the pattern of every file, so it has to be short.
+    """
+    by_rest: dict[str, list[str]] = {}
+    for first in sorted({name[0] for name in names if name}):
+        rest = _any_of([name[1:] for name in names if name.startswith(first)])
+        by_rest.setdefault(rest, []).append(first)
+    branches = [f"{_one_of(firsts)}{rest}" for rest, firsts in by_rest.items()]
+    if "" in names:
+        return f"(?:{'|'.join(branches)})?" if branches else ""
+    return branches[0] if len(branches) == 1 else f"(?:{'|'.join(branches)})"
+
+
+def _one_of(characters: Sequence[str]) -> str:
+    return characters[0] if len(characters) == 1 else f"[{''.join(map(re.escape, characters))}]"
 
 
 def packed_rules(workflow: Workflow) -> list[Rule]:
-    """The rules that work on one video each."""
+    """Return the rules that work on one video each."""
     return [rule for rule in workflow.rules if "video" in rule.wildcard_names]
 
 
@@ -105,7 +116,7 @@ def pack_rules(
     others: Mapping[str, Iterable[str]],
     apart: Mapping[str, Mapping[str, str]],
 ) -> Iterator[PackRule]:
-    """The rules of packs, for each rule that works on one video.
+    """Yield the rules of packs, for each rule that works on one video.
 
     Args:
         packs: videos that share jobs, as `shared` gives them.
@@ -120,10 +131,10 @@ def pack_rules(
 
 
 def _wanted_here(workflow: Workflow) -> set[str] | None:
-    """Words of the command line, among them the names of all rules that are needed; None where all may be.
+    """Return the words of the command line, which include the names of all needed rules; None if all may be needed.
 
-    A job on a cluster is told the rules that it may need; to define the packs of thousands of videos would take it
-    longer than many a pack.
+    A job on a cluster gets the names of the rules that it may need; defining the packs of thousands of videos would
+    take longer than processing many a pack.
     """
     return set(sys.argv) if "--allowed-rules" in sys.argv and not workflow.is_main_process else None
 
@@ -134,7 +145,7 @@ def _jobs_of(
     others: Mapping[str, Iterable[str]],
     kinds: Mapping[str, str] | None,
 ) -> Iterator[tuple[str, list[str], list[Values]]]:
-    """(name of the rule, videos, wildcards of their jobs) of each rule of a pack."""
+    """Yield (name of the rule, videos, wildcards of their jobs) of each rule of a pack."""
     (other,) = stage.wildcard_names - {"video"} or [""]
     for value in others[other] if other else [""]:
         for number, names in packs.items():
@@ -169,14 +180,14 @@ def _pack_rule(
 
 
 def _with_flags(path: str, flags: Mapping[str, Any]) -> AnnotatedString:
-    """A path with what a rule says of it (ancient, a directory, of the report)."""
+    """Return a copy of a path with flags (ancient, directory, report)."""
     copy = AnnotatedString(path)
     copy.flags.update(flags)
     return copy
 
 
 def _inputs_of(stage: Rule, jobs: Sequence[Values]) -> Callable:
-    """An input function: the inputs of some jobs, each once."""
+    """Return an input function: the inputs of some jobs, without duplicates."""
 
     def find(wildcards: Wildcards) -> list[AnnotatedString]:
         files = (file for each in jobs for file in stage.expand_input(Wildcards(fromdict=each))[0])
@@ -186,23 +197,19 @@ def _inputs_of(stage: Rule, jobs: Sequence[Values]) -> Callable:
 
 
 def _outputs_of(stage: Rule, jobs: Sequence[Values]) -> Iterator[AnnotatedString]:
-    """The outputs of some jobs; a label of the report, which has a wildcard, as it is for the job.
-
-    Manifests, which come last in a rule and are asked for most often, come first here: to find out who makes a file,
-    Snakemake compares it with one after another.
-    """
-    for file in reversed(stage.output):
-        pattern = strip_wildcard_constraints(file)
-        for values in jobs:
-            flags = dict(file.flags)
+    """Yield the outputs of some jobs; wildcards in labels of the report are filled in."""
+    patterns = [(strip_wildcard_constraints(file), file.flags) for file in stage.output]
+    for values in jobs:
+        for pattern, flags in patterns:
             if "report" in flags:
-                labels = {key: text.format(**values) for key, text in (flags["report"].labels or {}).items()}
-                flags["report"] = flags["report"]._replace(labels=labels)
+                entry = flags["report"]
+                labels = {key: text.format(**values) for key, text in (entry.labels or {}).items()}
+                flags = flags | {"report": entry._replace(labels=labels)}
             yield _with_flags(apply_wildcards(pattern, values), flags)
 
 
 def _resources_of(workflow: Workflow, stage: Rule, jobs: Sequence[Values], estimates: Estimates) -> dict[str, Any]:
-    """The resources of a rule for all of some jobs, with what a profile or the command line says of the rule."""
+    """Return the resources of a rule for all of some jobs; those of profile and command line win."""
     _, written = cast("Any", stage.ruleinfo).resources or ((), {})
     elsewhere = Resources.from_mapping(workflow.resource_settings.overwrite_resources.get(stage.name, {}))
     ours = {name: value for name, value in written.items() if _as_kept(name, value) not in elsewhere}
@@ -215,12 +222,12 @@ def _resources_of(workflow: Workflow, stage: Rule, jobs: Sequence[Values], estim
 
 
 def _as_kept(name: str, value: Any) -> str:
-    """The name by which Snakemake keeps a resource: `mem` for `mem_mb`."""
+    """Return Snakemake's internal name of a resource: `mem` for `mem_mb`."""
     return next(iter(Resources.from_mapping({name: value})))
 
 
 def _summed(stage: Rule, jobs: Sequence[Values], name: str) -> Callable:
-    """A resource that a profile computes: time in all, of other things the most that one job needs."""
+    """Return a resource that a profile computes: the sum for time, the maximum over the jobs for others."""
 
     def find(wildcards: Wildcards, attempt: int) -> Any:
         each = [Wildcards(fromdict=values) for values in jobs]
@@ -232,14 +239,14 @@ def _summed(stage: Rule, jobs: Sequence[Values], name: str) -> Callable:
 
 
 def _pack_of(workflow: Workflow, stage: Rule, jobs: Sequence[Values]) -> Callable:
-    """A param: some jobs. Snakemake does not look into it to find out what is outdated: see `_settings_of`."""
+    """Return a param: some jobs. Snakemake does not compare its content with the last run: see `_settings_of`."""
     script = Path(workflow.basedir) / "workflow" / "scripts" / Path(cast("str", stage.script)).name
     pack = Pack(str(script), lambda: (_member_of(stage, values) for values in jobs))
     return lambda wildcards: pack
 
 
 def _member_of(stage: Rule, values: Values) -> Member:
-    """What the script is told about one job."""
+    """Return the arguments of the script for one job."""
     wildcards = Wildcards(fromdict=values)
     source, output = stage.expand_input(wildcards)[0], stage.expand_output(wildcards)[0]
     return Member(
@@ -254,7 +261,7 @@ def _member_of(stage: Rule, values: Values) -> Member:
 
 
 def _settings_of(stage: Rule, jobs: Sequence[Values]) -> Callable:
-    """A param: stands for the params of some jobs."""
+    """Return a param: a digest of the params of some jobs."""
     params = dict(stage.params.items())
     same = {name: value for name, value in params.items() if not callable(value)}
     own = {name: value for name, value in params.items() if callable(value)}
@@ -267,17 +274,18 @@ def _settings_of(stage: Rule, jobs: Sequence[Values]) -> Callable:
 
 
 def find_producers_at_once() -> None:
-    """Let Snakemake look up what a rule without wildcards makes, instead of comparing a path with all its files.
+    """Let Snakemake look up a path in the set of a rule's files, instead of comparing it with one after another.
 
-    A rule of a pack makes a thousand files, each of which it would be asked for.
+    This is for rules without wildcards: the rule of a pack makes a thousand files, each of which is looked for.
 
     Raises:
-        InputError: if this version of Snakemake asks otherwise.
+        InputError: if this version of Snakemake looks for the rule of a file differently.
     """
-    replace(Rule, "is_producer", ("self", "requested_output"), _looking_up)
+    replace(Rule, "is_producer", ("self", "requested_output"), looking_up)
 
 
-def _looking_up(ask: Callable) -> Callable:
+def looking_up(ask: Callable) -> Callable:
+    """Return a method like `ask`, but with a fast look-up for rules without wildcards."""
     known: dict[str, frozenset[str]] = {}
 
     def is_producer(self: Rule, requested_output: str) -> bool:

@@ -1,7 +1,7 @@
-"""Replace a part of Snakemake, after a look at whether it is what it is taken for.
+"""Replace a part of Snakemake or of its SLURM plugin, after a check that it is as expected.
 
-Three parts are replaced in all (see docs/decisions); everything else is Snakemake as it is documented. A version that
-has another part in that place is told in one line, instead of results that are wrong in silence.
+Three parts are replaced in all (docs/decisions/0003); everything else is documented Snakemake. If a version differs in
+one of these parts, the run ends with one line, instead of silently wrong results.
 """
 
 import inspect
@@ -14,16 +14,16 @@ from ethomake.errors import InputError
 
 
 def replace(owner: Any, name: str, parameters: Sequence[str], make: Callable[[Any], Any]) -> None:
-    """Put something of ours in the place of a function or a class of Snakemake's.
+    """Replace a function or a class of Snakemake.
 
     Args:
-        owner: the class, module or object that has it.
-        name: what it is called there.
+        owner: the class, module or object that has it as an attribute.
+        name: the name of the attribute.
         parameters: the names of the parameters that it is expected to take, all of them and in this order.
-        make: is given the original, and gives what takes its place.
+        make: takes the original and returns the replacement.
 
     Raises:
-        InputError: if there is nothing to call by that name, or it takes other parameters.
+        InputError: if there is no callable of that name, or it takes other parameters.
     """
     found = vars(owner).get(name)
     where = f"{getattr(owner, '__name__', type(owner).__qualname__)}.{name}"

@@ -1,4 +1,4 @@
-"""What jobs ask of the machine, as the resources of rules: memory and time by `ethomake.scheduling.resources`."""
+"""The resources of rules: memory and time, as estimated by `ethomake.scheduling.resources`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -36,8 +36,8 @@ class Estimates:
     """The estimates for all rules of a workflow.
 
     Args:
-        workflow: asked for threads and GPUs of rules, which a profile or the command line may set.
-        experiment: what the estimates are made of.
+        workflow: has threads and GPUs of rules, which a profile or the command line may set.
+        experiment: the basis of the estimates.
     """
 
     def __init__(self, workflow: Workflow, experiment: Experiment):
@@ -45,11 +45,11 @@ class Estimates:
         self._makers = {"mem_mb": self.memory_of, "runtime": self.time_of}
 
     def of_jobs(self, resource: str, rule: str, jobs: Sequence[Mapping[str, str]]) -> Callable:
-        """A resource, `mem_mb` or `runtime`, for one job that does all of some jobs of a rule (their wildcards)."""
+        """Return a resource, `mem_mb` or `runtime`, for one job in place of several of a rule (their wildcards)."""
         return self._makers[resource](rule, jobs)
 
     def memory_of(self, rule: str, jobs: Sequence[Mapping[str, str]] | None = None) -> Callable:
-        """A resource: megabytes of memory for a job of a rule, twice as much in each new try."""
+        """Return a resource: megabytes of memory for a job of a rule, doubled in each further attempt."""
 
         def find(wildcards: Wildcards, attempt: int) -> int:
             needed = need(self.experiment, rule, jobs or [dict(wildcards.items())])
@@ -59,7 +59,7 @@ class Estimates:
         return find
 
     def time_of(self, rule: str, jobs: Sequence[Mapping[str, str]] | None = None) -> Callable:
-        """A resource: minutes for a job of a rule, twice as many in each new try."""
+        """Return a resource: minutes for a job of a rule, doubled in each further attempt."""
 
         def find(wildcards: Wildcards, threads: int, attempt: int) -> int:
             needed = need(self.experiment, rule, jobs or [dict(wildcards.items())])
@@ -68,16 +68,16 @@ class Estimates:
         return find
 
     def gpus_of(self, rule: str) -> int:
-        """How many GPUs a job of a rule is given. A machine without one says `gpu=0` among its resources."""
+        """Return the number of GPUs of a job of a rule. Set the resource `gpu=0` on machines without one."""
         asked = known(self.workflow.get_rule(rule).resources).get("gpu") if self.workflow.is_rule(rule) else None
         return int(asked.constrain(self.workflow.global_resources.get("gpu")).value or 0) if asked else 0
 
     def threads_of(self, rule: str) -> Any:
-        """How many threads a job of a rule is given."""
+        """Return the number of threads of a job of a rule."""
         return known(self.workflow.get_rule(rule).resources)["_cores"].value
 
     def cost_table(self, packs: Sequence[Sequence[str]]) -> str:
-        """What all jobs of the project cost, as they are: with the rules and packs there are, threads and GPUs."""
+        """Return a table of the costs of all jobs of the project, with its rules, packs, threads and GPUs."""
         jobs = [job for job in jobs_of(self.experiment, packs) if self.workflow.is_rule(job[0])]
         rows = price(self.experiment, jobs, self.threads_of, self.gpus_of)
         videos = self.experiment.videos

@@ -7,11 +7,11 @@ from ethomake.failures import MISTAKE
 
 
 def stop(message: object) -> NoReturn:
-    """End with one line and the status of a user's mistake, which is no matter for a traceback."""
+    """Print one line and exit with the status of a user's mistake, without a traceback."""
     print(f"error: {message}", file=sys.stderr, flush=True)
     sys.exit(MISTAKE)
 
 
 def note(line: str) -> None:
-    """Tell the user one line."""
+    """Print one line for the user."""
     print(line, file=sys.stderr, flush=True)

@@ -1,1 +1,1 @@
-"""The spatial and the motion stream: networks, weights to start from, training alone and together."""
+"""The spatial and the motion stream: networks, pretrained weights, separate and joint training."""

@@ -1,4 +1,4 @@
-"""Train a network that classifies labelled frames: one stream, or both together."""
+"""Train a network that classifies labelled frames: one stream, or both jointly."""
 
 from collections.abc import Callable
 from typing import Any
@@ -30,9 +30,10 @@ def fit_classifier(
     """Train `model` on labelled frames and leave it in the state of its best epoch.
 
     Args:
-        classify: the logits (N, K) of what a source has loaded and changed and what now lies on the device.
-        train_source: where the inputs of the frames to train on come from.
-        val_source: where those of the frames that judge the epochs come from; None if there are none.
+        classify: returns the logits (N, K) of a batch, given its source and what its `load` and `change` returned, on
+            the device.
+        train_source: inputs of the training frames.
+        val_source: inputs of the validation frames; None if there are none.
         options: `seed`, `checkpoint`, `identity`, `label` and `pretrained`, as for `fit`.
 
     Returns:
@@ -65,7 +66,7 @@ def fit_classifier(
 def _validation(
     source: Source, schedule: Schedule, objective: Objective, logits: Callable[[Source, Loaded], torch.Tensor]
 ) -> Validation:
-    """Judge epochs by the same labelled frames each time."""
+    """Return a validation on the same labelled frames in every epoch."""
     labels = source.labelled.labels
     chosen = validation_choice(len(labels), schedule)
     return Validation(
@@ -78,5 +79,5 @@ def _validation(
 
 
 def validation_choice(frames: int, schedule: Schedule) -> np.ndarray:
-    """The validation frames that judge an epoch: all, or as many as an epoch trains on, spread evenly."""
+    """Choose the validation frames of every epoch: all, or as many as an epoch trains on, spread evenly."""
     return np.unique(np.linspace(0, frames - 1, min(frames, schedule.steps * schedule.batch)).astype(int))

@@ -1,4 +1,4 @@
-"""How the logits of the streams become one: a weighted mean."""
+"""Fusion of the streams: a weighted mean of their logits."""
 
 from typing import cast
 
@@ -8,7 +8,7 @@ FUSION = {"average": {"spatial": 1.0, "motion": 1.0}, "weighted": {"spatial": 1.
 
 
 def fuse(logits: dict[str, torch.Tensor], fusion: str) -> torch.Tensor:
-    """The weighted mean of the logits (N, K) of each stream, with the weights of a key of FUSION."""
+    """Return the weighted mean of the streams' logits, each (N, K); `fusion` is a key of FUSION."""
     weights = FUSION[fusion]
     total = cast(torch.Tensor, sum(weights[stream] * logits[stream] for stream in logits))
     return total / sum(weights[stream] for stream in logits)

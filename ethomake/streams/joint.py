@@ -1,4 +1,4 @@
-"""Train flow network and both streams together, after each was trained on its own (the paper's last step)."""
+"""Train flow network and both streams together, after each was trained separately (the paper's last step)."""
 
 import logging
 from collections.abc import Mapping
@@ -30,11 +30,11 @@ class TwoStream(nn.Module):
 
     Args:
         weights: a weights file for each of "flow", "spatial" and "motion".
-        dropout: before the heads.
+        dropout: dropout probability before the heads.
         fusion: a key of `ethomake.streams.fusion.FUSION`.
 
     Attributes:
-        metadata: of each part, as its weights file has it.
+        metadata: the metadata of each part's weights file.
     """
 
     def __init__(self, weights: Mapping[str, str | Path], dropout: float, fusion: str):
@@ -53,7 +53,7 @@ class TwoStream(nn.Module):
         return {"flow": self.flow, "spatial": self.spatial, "motion": self.motion}
 
     def forward(self, clips: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
-        """Fused logits (N, K) of windows of 11 frames, values 0..1, (N, 11, 3, H, W); `inside` (N, 11)."""
+        """Return fused logits (N, K) of windows of 11 frames, values 0..1, (N, 11, 3, H, W); `inside` (N, 11)."""
         stack = self.flow(normalize(clips, inside, *self.flow_channels))[0]
         frames = normalize(clips, inside, *self.spatial_channels)
         middle, around = FRAMES // 2, self.spatial.context_frames // 2
@@ -68,7 +68,7 @@ def train_joint(
     """Train all three networks together on the fused logits, and write the weights of each.
 
     Args:
-        plan: as for `train_stream`; the number of epochs is `joint_epochs` of its settings.
+        plan: as for `train_stream`; the number of epochs is `joint_epochs` in its settings.
         given: the weights files of "flow", "spatial" and "motion" to start from.
         outputs: the weights files to write, with the same keys.
         history: the learning history to write.

@@ -1,4 +1,4 @@
-"""What a weights file says of its stream."""
+"""The metadata in the weights file of a stream."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -13,11 +13,10 @@ class StreamMetadata(WeightsMetadata[Stream]):
 
     Attributes:
         stream: spatial or motion.
-        behaviors: that its logits stand for, in order.
-        exclusive: whether there is one more logit, before them, for background.
-        frames: of a window.
-        channel_mean, channel_std: with which the images that a spatial stream sees are normalized; for red, green
-            and blue.
+        behaviors: names of the behaviors of its logits, in order.
+        exclusive: whether one more logit, for background, precedes them.
+        frames: number of frames in a window.
+        channel_mean, channel_std: statistics that normalize the images of a spatial stream; for red, green and blue.
     """
 
     kinds: ClassVar[tuple[str, ...]] = ("spatial", "motion")
@@ -39,7 +38,7 @@ class StreamMetadata(WeightsMetadata[Stream]):
         """Mean and standard deviation of the channels.
 
         Raises:
-            ValueError: if the stream sees no images.
+            ValueError: if the stream does not take images.
         """
         if self.channel_mean is None or self.channel_std is None:
             raise ValueError(f"the weights of the {self.stream} stream have no statistics of images")

@@ -1,9 +1,9 @@
 """Networks that turn frames or optic flow into a vector of 512 features and logits of the behaviors.
 
-Inputs have the time axis second, whatever the network:
-    spatial: normalized frames (B, T, 3, H, W), of which the middle `context_frames` are seen: 1 by 2D networks, all by
+The second axis of all inputs is time:
+    spatial: normalized frames (B, T, 3, H, W), of which the middle `context_frames` are used: 1 by 2D networks, all by
         3D ones;
-    motion: flows as the flow networks give them, (B, 2 * (frames - 1), h, w), channels dx0, dy0, dx1, dy1, ...
+    motion: flows in the layout of the flow networks' output, (B, 2 * (frames - 1), h, w), channels dx0, dy0, dx1, ...
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ethomake.errors import InputError
 
-# Imported so that backbones count as code of the stages that import this module: makers are named by text only.
+# Imported so that backbones count as code of the stages that import this module: registry records name them by strings.
 from ethomake.streams import backbones  # noqa: F401
 from ethomake.streams.registry import STREAM_NETWORKS
 
@@ -23,16 +23,16 @@ Kind = Literal["spatial", "motion"]
 
 
 class Stream(nn.Module):
-    """Backbone, projection to 512 features, and a head that classifies behaviors.
+    """Backbone, projection to 512 features, and classification head.
 
-    Modules are saved under the names `body`, `reduce` and `head`, which begin the keys of all weights files; they are
-    read as `backbone`, `projection` and `head`.
+    In weights files, the keys of backbone and projection begin with `body` and `reduce`, their attribute names;
+    code uses the properties `backbone` and `projection`.
 
     Attributes:
         kind: "spatial" or "motion".
-        network: its name, a key of `STREAM_NETWORKS`.
+        network: name of the network, a key of `STREAM_NETWORKS`.
         volumetric: whether the backbone is 3D.
-        context_frames: frames around (and with) the frame in question that must be read.
+        context_frames: number of frames that the input must contain, centered on the frame to classify.
         head: dropout and a linear layer.
     """
 
@@ -50,16 +50,16 @@ class Stream(nn.Module):
 
     @property
     def backbone(self) -> nn.Module:
-        """From images to a vector; the keys of its state dict are those of public weights."""
+        """The network from images to a vector; its state dict has the keys of public weights."""
         return self.body
 
     @property
     def projection(self) -> nn.Module:
-        """From the backbone's vector to 512 features."""
+        """The layers from the backbone's vector to 512 features."""
         return self.reduce
 
     def to_backbone_layout(self, inputs: Tensor) -> Tensor:
-        """The input in the layout of the backbone: (B, C, H, W), or (B, C, T, H, W) for a 3D network."""
+        """Return the input in the layout of the backbone: (B, C, H, W), or (B, C, T, H, W) for a 3D network."""
         if self.kind == "motion":
             return inputs.unflatten(1, (self.frames - 1, 2)).transpose(1, 2) if self.volumetric else inputs
         first = (inputs.shape[1] - self.context_frames) // 2
@@ -68,27 +68,27 @@ class Stream(nn.Module):
         return inputs[:, first]
 
     def features(self, inputs: Tensor) -> Tensor:
-        """(B, 512)."""
+        """Return features (B, 512)."""
         return self.projection(self.backbone(self.to_backbone_layout(inputs)))
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Features (B, 512) and logits (B, outputs)."""
+        """Return features (B, 512) and logits (B, outputs)."""
         features = self.features(inputs)
         return features, self.head(features)
 
 
 def build_stream(network: str, kind: Kind, outputs: int, frames: int = 11, dropout: float = 0.25) -> Stream:
-    """A new stream with random weights.
+    """Return a new stream with random weights.
 
     Args:
         network: a key of `STREAM_NETWORKS`.
         kind: "spatial" or "motion".
         outputs: number of logits.
-        frames: in a window; the motion stream sees `frames - 1` flows.
-        dropout: before the head.
+        frames: number of frames in a window; the motion stream takes `frames - 1` flows.
+        dropout: dropout probability before the head.
 
     Raises:
-        InputError: no network has that name.
+        InputError: if no network has that name.
     """
     if network not in STREAM_NETWORKS:
         raise InputError(f"no stream network is called {network!r}; choose one of {', '.join(STREAM_NETWORKS)}")
@@ -96,14 +96,14 @@ def build_stream(network: str, kind: Kind, outputs: int, frames: int = 11, dropo
 
 
 def head_bias(positives: Tensor | Sequence[float], negatives: Tensor | Sequence[float]) -> Tensor:
-    """Where the head's biases start: the log odds of each behavior in the labels.
+    """Return the initial biases of the head: the log odds of each behavior in the labels.
 
     Args:
         positives: number of labelled frames with each behavior, (K,).
         negatives: number of labelled frames without it, (K,).
 
     Returns:
-        ln(positives / negatives), (K,) float32; 0 where there is no positive, 1 where there is no negative.
+        ln(positives / negatives), (K,) float32; 0 if there is no positive, 1 if there is no negative.
     """
     positives, negatives = (torch.as_tensor(counts, dtype=torch.float32) for counts in (positives, negatives))
     odds = torch.log(positives.clamp(min=1) / negatives.clamp(min=1))

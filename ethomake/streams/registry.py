@@ -1,17 +1,17 @@
-"""The networks of the spatial and the motion stream: one record for each, which all else reads. Imports no torch.
+"""The networks of the spatial and the motion stream: one record each, the only place that lists them. Imports no torch.
 
 To add a backbone, write two things:
 
 1. A module in `ethomake/streams/backbones/` with a function that takes the number of input channels (3 for frames; 20
-   for ten flows, or 2 if the network is 3D) and returns an `nn.Module` and the length of the vector it gives:
+   for ten flows, or 2 if the network is 3D) and returns an `nn.Module` and the length of its output vector:
    (B, channels, H, W) -> (B, length), or (B, channels, T, H, W) -> (B, length) for a 3D network. `widen` in
-   `ethomake.streams.stems` makes the first convolution of an RGB network one for other channels. Modules of that folder
+   `ethomake.streams.stems` adapts the first convolution of an RGB network to other channels. Modules of that folder
    are found, and count as code of the stages, without being named anywhere else.
-2. A record below. `python -m benchmarks.needs train_stream extract_features` compares what it says of costs with what
-   the work takes.
+2. A record below. `python -m benchmarks.needs train_stream extract_features` compares the costs it states with
+   measured ones.
 
-The tests then name the two lists that users read and that must show the new name: `streams.network` in
-config.schema.yaml, and the section `streams` of config.yaml. Nothing else has to be changed.
+Tests then fail until the two lists that users read show the new name: `streams.network` in config.schema.yaml, and
+the section `streams` of config.yaml. Nothing else has to be changed.
 """
 
 from dataclasses import dataclass
@@ -24,11 +24,11 @@ class StreamNetwork(Network):
     """A backbone for the streams.
 
     Attributes:
-        volumetric: it is 3D: it sees frames or flows as a third dimension, where a 2D network sees the single frame,
+        volumetric: whether it is 3D: frames or flows are then a third dimension; a 2D network takes a single frame,
             or all flows as channels.
-        stem: the name of its first convolution, whose weights are adapted where they were trained on RGB.
-        weights: torchvision's names of the weights that it has for a network of this name.
-        costs: by stream, "spatial" and "motion".
+        stem: the name of its first convolution, whose weights are adapted if they were trained on RGB.
+        weights: names of the weights that torchvision has for a network of this name.
+        costs: costs per stream, "spatial" and "motion".
     """
 
     volumetric: bool
@@ -37,7 +37,7 @@ class StreamNetwork(Network):
     costs: dict[str, NetworkCost]
 
 
-# How costs were measured, and how far they hold, is told in ethomake/scheduling/resources.py.
+# ethomake/scheduling/resources.py describes how costs were measured, and their limits.
 STREAM_NETWORKS = by_name(
     [
         StreamNetwork(
@@ -93,7 +93,7 @@ STREAM_NETWORKS = by_name(
 
 
 def reject_weights(network: str, weights: str) -> str:
-    """Why `weights`, which is neither "none" nor a file, cannot be had for a network; "" where torchvision has it.
+    """Return why `weights`, neither "none" nor a file, are not available for a network; "" if torchvision has them.
 
     Args:
         network: a key of `STREAM_NETWORKS`.

@@ -1,7 +1,7 @@
-"""Where the inputs of a stream come from: frames, optic flow computed beforehand, or optic flow on the fly.
+"""The inputs of a stream: frames, optic flow computed beforehand, or optic flow computed on the fly.
 
-A source works in three steps. `load` gathers a batch and draws how it is to be changed, in the loader's thread;
-`change` does so, on the GPU or else still in the thread; `prepare` turns that into the network's input.
+A source works in three steps. `load` gathers a batch and draws its augmentation, in the loader's thread; `change`
+applies the augmentation, on the GPU or else still in the thread; `prepare` makes the network's input of the result.
 """
 
 import logging
@@ -35,9 +35,9 @@ logger = logging.getLogger(__name__)
 Loaded = tuple[torch.Tensor, ...]
 """A batch on its way to the network; what it holds is the source's own affair. The batch axis comes first."""
 
-BLOCK = 64  # windows after which what is done is kept
-PHASES = (0, FLOWS // 2)  # of the windows that a motion stream learns from
-LARGEST_TRACK = 32e9  # bytes of each frame's own flows that are kept on disk at most
+BLOCK = 64  # windows after which progress is recorded
+PHASES = (0, FLOWS // 2)  # phases of the windows that a motion stream is trained on
+LARGEST_TRACK = 32e9  # maximum bytes of flows, ten for each frame, that are cached on disk
 
 
 class LabelledFrames:
@@ -64,27 +64,27 @@ class LabelledFrames:
         return len(self.labels)
 
     def only(self, chosen: np.ndarray) -> "LabelledFrames":
-        """Some of the labelled frames."""
+        """Return a subset of the labelled frames."""
         some = copy(self)
         some.videos, some.frames, some.labels = self.videos[chosen], self.frames[chosen], self.labels[chosen]
         return some
 
 
 class Source(Protocol):
-    """Makes a stream's inputs for labelled frames, augmented where random numbers are given."""
+    """Makes a stream's inputs for labelled frames, augmented if a random generator is given."""
 
     labelled: LabelledFrames
 
     def load(self, chosen: np.ndarray, rng: np.random.Generator | None) -> Loaded:
-        """Gather a batch on the CPU, and draw what is to be changed; of a batch to learn from, this process's own."""
+        """Gather a batch on the CPU and draw its augmentation; of a training batch only this process's share."""
         ...
 
     def change(self, loaded: Loaded) -> Loaded:
-        """Augment what `load` gave, wherever it lies."""
+        """Augment what `load` returned, on the device that holds it."""
         ...
 
     def prepare(self, changed: Loaded) -> torch.Tensor:
-        """Turn what `change` gave, on the device, into the input of the network."""
+        """Convert what `change` returned, on the device, to the input of the network."""
         ...
 
 
@@ -97,7 +97,7 @@ class FrameSource:
         self.pool = FramePool(labelled.manifests)
 
     def load(self, chosen: np.ndarray, rng: np.random.Generator | None) -> Loaded:
-        """Clips, uint8 (N, count, 3, H, W); whether each frame lies inside its video (N, count); changes."""
+        """Return clips, uint8 (N, count, 3, H, W); whether each frame lies inside its video (N, count); changes."""
         n = len(chosen)
         own = slice(None) if rng is None else parallel.own(n)
         chosen = chosen[own]
@@ -108,27 +108,27 @@ class FrameSource:
         return *windows, colors[own], rotations[own]
 
     def change(self, loaded: Loaded) -> Loaded:
-        """Clips 0..1, float32 (N, count, 3, H, W), and `inside` as it is."""
+        """Return clips, values 0..1, float32 (N, count, 3, H, W), and `inside` unchanged."""
         clips, inside, *changes = loaded
         return change_clips(clips, *changes) if changes else unit_values(clips), inside
 
     def prepare(self, changed: Loaded) -> torch.Tensor:
-        """Normalized clips (N, count, 3, H, W)."""
+        """Return normalized clips (N, count, 3, H, W)."""
         clips, inside = changed
         return normalize(clips, inside, self.mean, self.std)
 
 
 class CachedFlowSource:
-    """Stacks out of optic flow that was computed once and is kept in a file.
+    """Stacks of optic flow that is computed once and cached in a file.
 
-    Flips and rotations turn the flow itself; changes of color have no effect on it. Only windows that a labelled
-    frame needs go through the flow network. Where a killed job has left the file, only what is missing is computed.
+    Flips and rotations are applied to the flow itself; color changes do not affect it. Only windows that a labelled
+    frame needs go through the flow network. If a killed job has left the file, only what is missing is computed.
 
     Args:
-        track: path of the file to keep the flow in, float16; how far it is complete stands in `<track>.json`.
-        phases: where windows that lie end to end, and share their flows, begin: 0 is where extraction with `reuse`
-            has them. Of several, a batch to learn from draws one for each sample, so that nothing is learned from
-            where in its window a frame lies. None: each frame has the ten flows of its own window.
+        track: path of the cache file, float16; `<track>.json` records how far it is complete.
+        phases: offsets of windows that lie end to end and share their flows; 0 is the offset of extraction with
+            `reuse`. Of several, a training batch draws one for each sample, so that the network cannot learn from
+            the frame's position in its window. None: each frame has the ten flows of its own window.
     """
 
     def __init__(
@@ -151,7 +151,7 @@ class CachedFlowSource:
         self.pairs = np.memmap(track, np.float16, "r", shape=shape)
 
     def load(self, chosen: np.ndarray, rng: np.random.Generator | None) -> Loaded:
-        """Flow stacks, float16 (N, 20, h, w), and changes."""
+        """Return flow stacks, float16 (N, 20, h, w), and their augmentation."""
         if rng is None:
             return (self._stacks(self.rows[0, chosen]),)
         own = parallel.own(len(chosen))
@@ -163,30 +163,30 @@ class CachedFlowSource:
         return torch.from_numpy(self.pairs[rows]).flatten(1, 2)
 
     def change(self, loaded: Loaded) -> Loaded:
-        """Flow stacks, float32 (N, 20, h, w)."""
+        """Return flow stacks, float32 (N, 20, h, w)."""
         stacks, *changes = loaded
         return (change_flows(stacks, *changes) if changes else stacks.float(),)
 
     def prepare(self, changed: Loaded) -> torch.Tensor:
-        """The stacks as they are."""
+        """Return the stacks unchanged."""
         return changed[0]
 
 
 def own_windows(labelled: LabelledFrames) -> tuple[np.ndarray, np.ndarray]:
-    """A window around each labelled frame.
+    """Return a window around each labelled frame.
 
     Returns:
-        (video, middle frame) of each window, (W, 2), and where each labelled frame's flows are among those of all
-        windows, ten of each, (N, 10).
+        (video, middle frame) of each window, (W, 2), and for each labelled frame the rows of its flows among the flows
+        of all windows, ten per window, (N, 10).
     """
     return np.stack([labelled.videos, labelled.frames], 1), np.arange(len(labelled) * FLOWS).reshape(-1, FLOWS)
 
 
 def shared_windows(labelled: LabelledFrames, phase: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """The windows that hold the pairs t-5..t+4 of the labelled frames t, out of windows that lie end to end.
+    """Return those of the windows that lie end to end which hold the pairs t-5..t+4 of the labelled frames t.
 
-    They begin `phase` frames after multiples of ten, with 0 as in `ethomake.flow.stacks`. Returns the same as
-    `own_windows`.
+    Windows begin `phase` frames after multiples of ten; 0 is the phase of `ethomake.flow.stacks`. The return value is
+    as in `own_windows`.
     """
     pairs = labelled.frames[:, None] + np.arange(FLOWS) - FLOWS // 2 - phase
     videos = np.broadcast_to(labelled.videos[:, None], pairs.shape)
@@ -226,14 +226,14 @@ def fill_flow_cache(track: Path, pool: FramePool, places: np.ndarray, generator:
 
 
 class WindowSource(FrameSource):
-    """Stacks computed on the fly by the frozen flow network from augmented windows of frames, as in the paper."""
+    """Flow stacks computed on the fly by the frozen flow network from augmented windows of frames, as in the paper."""
 
     def __init__(self, labelled: LabelledFrames, generator: FlowGenerator, augmentation: Augmentation):
         super().__init__(labelled, FRAMES, augmentation, [], [])
         self.generator = generator
 
     def prepare(self, changed: Loaded) -> torch.Tensor:
-        """Flow stacks, float32 (N, 20, H/2, W/2)."""
+        """Return flow stacks, float32 (N, 20, H/2, W/2)."""
         return self.generator(*changed)
 
 
@@ -247,14 +247,15 @@ def flow_source(
     samples: int,
     learn: bool = True,
 ) -> Source:
-    """Stacks for the motion stream, from a track or on the fly: whichever takes the flow network fewer windows.
+    """Return the source of the motion stream, cached or on the fly: whichever computes the flow of fewer windows.
 
-    The choice follows from the experiment alone, so that a resumed training makes the same, and so does any machine.
+    The choice depends on the experiment alone, so that it is identical in a resumed training and on any machine.
 
     Args:
-        shared: neighboring frames share their flows, which needs a track.
-        samples: how many the training draws in all of its epochs, at most.
-        learn: it is learned from, rather than validated with.
+        track: path of the cache file.
+        shared: whether neighboring frames share their flows, which needs the cache.
+        samples: maximum number of samples that the training draws in all of its epochs.
+        learn: whether the frames are for training, not for validation.
     """
     if shared:
         return CachedFlowSource(labelled, generator, augmentation, track, PHASES if learn else PHASES[:1])

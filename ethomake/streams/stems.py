@@ -1,4 +1,4 @@
-"""The first convolution of a backbone, for images of other than three channels."""
+"""The first convolution of a backbone, for inputs with a number of channels other than three."""
 
 from typing import cast
 
@@ -8,7 +8,7 @@ _Pair = tuple[int, int]
 
 
 def widen(convolution: nn.Conv2d, channels: int) -> nn.Conv2d:
-    """The same convolution for another number of input channels, with new weights; itself where the number fits."""
+    """Return the convolution for another number of input channels, with new weights; unchanged if the number fits."""
     if channels == convolution.in_channels:
         return convolution
     new = nn.Conv2d(

@@ -39,16 +39,17 @@ def train_stream(
     """Train the spatial or the motion stream on labelled frames and write its weights and learning history.
 
     Args:
-        plan: `train` and `validate` are the `video.json` of the videos; `settings` the section `streams:` of the
+        plan: `train` and `validate` are the `video.json` of the videos; `settings` is the section `streams:` of the
             config, for the motion stream with `reuse` of the section `flow:`. The optic flow that the motion stream
-            learns from is kept in the folder `scratch`, or else in `<checkpoint>.flows`.
+            is trained on is cached in the folder `scratch`, or else in `<checkpoint>.flows`.
         stream: "spatial" or "motion".
         weights: the weights file to write.
         history: the learning history to write.
-        flow_weights: the trained flow network; needed by the motion stream, which leaves it as it is.
+        flow_weights: the trained flow network; needed by the motion stream, which does not change it.
 
     Raises:
-        InputError: if no frame is labelled, a behavior is on in none, or given weights or label tables do not fit.
+        InputError: if no frame is labelled, a behavior is present in none, or given weights or label tables do not
+            fit.
     """
     device = choose_device()
     settings, schedule = plan.settings, Schedule.of(plan.settings)
@@ -59,7 +60,7 @@ def train_stream(
 
     torch.manual_seed(plan.seed)
     model = build_stream(settings["network"], stream, plan.outputs, frames=FRAMES, dropout=settings["dropout"])
-    with parallel.first_alone():  # it may fetch them
+    with parallel.first_alone():  # it may download them
         pretrained = load_pretrained(model, settings["weights"])
     model = place(model, device)
     precision = choose_precision(settings["precision"], device, model, image_width(plan.train[0]))
@@ -107,12 +108,12 @@ def train_stream(
 
 
 class _Inputs(NamedTuple):
-    """Where the inputs of a stream come from.
+    """The inputs of a stream.
 
     Attributes:
-        source: makes what gives the inputs of labelled frames, which are those of the part "train" or "validate".
-        metadata: what a weights file has to say of them.
-        files: that they are made with, beside the videos.
+        source: makes the source of labelled frames, given these and their part, "train" or "validate".
+        metadata: fields about the inputs for the metadata of the weights file.
+        files: files they are made with, in addition to the videos.
     """
 
     source: Callable[[LabelledFrames, str], Source]
@@ -121,7 +122,7 @@ class _Inputs(NamedTuple):
 
 
 def _spatial_inputs(plan: TrainingPlan, train_set: LabelledFrames, frames: int) -> _Inputs:
-    """Frames, normalized with the statistics of the training videos; `frames` of them around each labelled one."""
+    """Return inputs of `frames` frames around each labelled one, normalized with statistics of the training videos."""
     pool = FramePool(train_set.manifests, budget=0)
     mean, std = pool.mean.tolist(), pool.std.tolist()
 
@@ -134,7 +135,7 @@ def _spatial_inputs(plan: TrainingPlan, train_set: LabelledFrames, frames: int) 
 def _motion_inputs(
     plan: TrainingPlan, flow_weights: str | Path | None, device: torch.device, precision: torch.dtype
 ) -> _Inputs:
-    """Stacks of optic flow from the trained flow network."""
+    """Return inputs of flow stacks from the trained flow network."""
     if flow_weights is None:
         raise InputError("the motion stream needs the weights of a flow network; give `flow_weights`")
     generator = FlowGenerator.load(flow_weights, device, precision)

@@ -1,4 +1,4 @@
-"""Start a stream from weights that were trained elsewhere."""
+"""Load pretrained weights into a stream."""
 
 from pathlib import Path
 from typing import Any
@@ -12,26 +12,26 @@ from ethomake.errors import InputError
 from ethomake.streams.networks import Stream
 from ethomake.streams.registry import STREAM_NETWORKS
 
-CLASSIFIERS = ("fc.", "classifier.")  # that a backbone does without
+CLASSIFIERS = ("fc.", "classifier.")  # keys of layers that a backbone does not have
 SHOWN = 3
 
 
 def load_pretrained(stream: Stream, weights: str | Path) -> frozenset[str]:
-    """Load weights into a stream's backbone; its head stays new.
+    """Load weights into a stream's backbone; its head keeps its random weights.
 
-    A first convolution made for RGB is turned into one for other channels: each gets the mean over R, G and B.
+    A first convolution for RGB is adapted to other channels: each gets the mean over R, G and B.
 
     Args:
-        stream: as `build_stream` made it.
+        stream: a stream as returned by `build_stream`.
         weights: "none"; the name of one of torchvision's weights for this network, such as IMAGENET1K_V1, which are
-            fetched once and kept in torch's cache; or a file: .pth (a state dict, as torchvision's files are) or
+            downloaded once and kept in torch's cache; or a file: .pth (a state dict, like torchvision's files) or
             .safetensors (also one that ethomake wrote for a stream of the same network).
 
     Returns:
-        The names of the stream's parameters that came from the weights; all others are new.
+        The names of the stream's parameters that were loaded; all others are new.
 
     Raises:
-        InputError: if the weights cannot be had, read, or do not fit.
+        InputError: if the weights are not available, cannot be read, or do not fit.
     """
     if str(weights) == "none":
         return frozenset()
@@ -55,8 +55,8 @@ def _fetch(network: str, name: str) -> dict[str, Tensor]:
         return weights.get_state_dict(progress=False, check_hash=True)
     except (OSError, RuntimeError) as error:  # no network, a proxy's page instead of the file, a full disk
         raise InputError(
-            f"weights {name}: could not be fetched from {weights.url} ({_one_line(error)}); "
-            "fetch that file elsewhere and give its path instead, or none"
+            f"weights {name}: could not be downloaded from {weights.url} ({_one_line(error)}); "
+            "download that file elsewhere and give its path instead, or none"
         ) from error
 
 
@@ -79,7 +79,7 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 
 def _fill(stream: Stream, given: dict[str, Tensor], source: str | Path) -> frozenset[str]:
-    if any(key.startswith("body.") for key in given):  # a stream of ours: the projection comes along
+    if any(key.startswith("body.") for key in given):  # a stream of ethomake, with its projection
         given = {key: value for key, value in given.items() if not key.startswith("head.")}
     else:
         given = {f"body.{key}": value for key, value in given.items() if not key.startswith(CLASSIFIERS)}
@@ -106,11 +106,11 @@ def _fill(stream: Stream, given: dict[str, Tensor], source: str | Path) -> froze
 
 
 def fit_stem(weight: Tensor, channels: int) -> Tensor:
-    """An RGB stem for `channels` channels: the mean over R, G and B for each of them, as `weight` where it fits.
+    """Adapt an RGB stem to `channels` channels, each with the mean over R, G and B; return `weight` itself if it fits.
 
     Args:
-        weight: of a first convolution, (O, 3, ...).
-        channels: that the network has, 20 for ten flows.
+        weight: weight of a first convolution, (O, 3, ...).
+        channels: number of input channels of the network, 20 for ten flows.
     """
     if weight.ndim < 4 or weight.shape[1] != 3 or channels == 3:
         return weight

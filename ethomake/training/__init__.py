@@ -1,1 +1,1 @@
-"""What the trained stages share: frames in memory, augmentation, losses, the loop, histories, weights."""
+"""Code shared by the training stages: frames in memory, augmentation, losses, the loop, histories, weights."""

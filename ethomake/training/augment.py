@@ -1,6 +1,6 @@
-"""Random changes of the training clips, the same for every frame of a clip.
+"""Random augmentation of training clips, identical for every frame of a clip.
 
-What is changed is drawn on the CPU, as two small matrices a clip; they are applied wherever the clips lie.
+Its parameters are drawn on the CPU, as two small matrices per clip, and applied on the device that holds the clips.
 """
 
 from collections.abc import Callable
@@ -15,10 +15,10 @@ GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601 luma
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How clips are changed at random; the fields are the keys `augmentation:` of config.yaml.
+    """Settings of the augmentation; the fields are the keys of `augmentation:` in config.yaml.
 
-    Flips, `greyscale` and `color_probability` are probabilities; `rotation` is the largest angle in degrees to
-    either side; the others are largest relative changes (hue: largest shift, in turns of the color wheel).
+    Flips, `greyscale` and `color_probability` are probabilities; `rotation` is the largest angle in degrees in
+    either direction; the others are the largest relative changes (hue: largest shift, in turns of the color wheel).
     """
 
     flip_horizontal: float = 0.5
@@ -33,7 +33,7 @@ class Augmentation:
 
 
 def draw_rotations(augmentation: Augmentation, n: int, rng: np.random.Generator) -> torch.Tensor:
-    """Draw random flips and rotations: float32 (n, 2, 2) that turn an (x, y) of the clip into the new (x, y)."""
+    """Draw random flips and rotations: float32 (n, 2, 2) that map a position (x, y) in the clip to its new (x, y)."""
     angle = np.deg2rad(rng.uniform(-1, 1, n) * augmentation.rotation)
     rotation = np.stack([np.cos(angle), -np.sin(angle), np.sin(angle), np.cos(angle)], -1).reshape(n, 2, 2)
     flips = np.ones((n, 2))
@@ -43,13 +43,13 @@ def draw_rotations(augmentation: Augmentation, n: int, rng: np.random.Generator)
 
 
 def draw_colors(augmentation: Augmentation, n: int, rng: np.random.Generator) -> torch.Tensor:
-    """Draw random changes of color: float32 (n, 3, 4), each a matrix of the channels beside what of the mean is added.
+    """Draw random color changes: float32 (n, 3, 4), a 3x3 channel matrix and a column of factors for the clip's mean.
 
     Brightness, contrast about the clip's mean, saturation about the luma, hue and grey, in this order, are all
-    affine in red, green and blue; hue turns colors about the grey axis.
+    affine in red, green and blue; hue rotates colors about the grey axis.
     """
     a = augmentation
-    # every clip takes the same number of random numbers, whatever is switched on
+    # every clip uses the same number of random numbers, whatever is switched on
     chance, grey = rng.random((2, n, 1, 1))
     brightness, contrast, saturation, hue = rng.uniform(-1, 1, (4, n, 1, 1)) * (chance < a.color_probability)
     brightness, contrast = 1 + brightness * a.brightness, 1 + contrast * a.contrast
@@ -57,20 +57,20 @@ def draw_colors(augmentation: Augmentation, n: int, rng: np.random.Generator) ->
     luma = np.tile(GREY, (3, 1))
     matrix = _turn_hue(hue * a.hue) @ (saturation * np.eye(3) + (1 - saturation) * luma) * (contrast * brightness)
     matrix = np.where(grey < a.greyscale, luma @ matrix, matrix)
-    # grey stays the grey it is in all that follows contrast
+    # the steps after contrast leave grey unchanged
     mean = np.broadcast_to((1 - contrast) * brightness, (n, 3, 1))
     return torch.from_numpy(np.concatenate([matrix, mean], axis=2)).float()
 
 
 def _turn_hue(turns: np.ndarray) -> np.ndarray:
-    """The rotation of (red, green, blue) about grey by so many turns of the color wheel, from red toward green."""
+    """Return the rotation of (red, green, blue) about grey by a number of turns of the color wheel, red to green."""
     angle = 2 * np.pi * turns
     across = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / np.sqrt(3)
     return np.cos(angle) * np.eye(3) + (1 - np.cos(angle)) / 3 + np.sin(angle) * across
 
 
 def change_clips(clips: torch.Tensor, colors: torch.Tensor, rotations: torch.Tensor) -> torch.Tensor:
-    """Turn clips and change their colors.
+    """Flip and rotate clips and change their colors.
 
     Args:
         clips: uint8 (N, frames, 3, H, W).
@@ -78,7 +78,7 @@ def change_clips(clips: torch.Tensor, colors: torch.Tensor, rotations: torch.Ten
         rotations: (N, 2, 2), as from `draw_rotations`.
 
     Returns:
-        Values 0..1, float32 (N, frames, 3, H, W).
+        float32 (N, frames, 3, H, W), values 0..1.
     """
 
     def change(clips: torch.Tensor, colors: torch.Tensor, rotations: torch.Tensor) -> torch.Tensor:
@@ -88,17 +88,17 @@ def change_clips(clips: torch.Tensor, colors: torch.Tensor, rotations: torch.Ten
 
 
 def change_flows(stacks: torch.Tensor, rotations: torch.Tensor) -> torch.Tensor:
-    """Turn stacks of flow, float16 (N, 20, h, w), by `rotations` as from `draw_rotations`; gives float32."""
+    """Flip and rotate flow stacks, float16 (N, 20, h, w), by `rotations` as from `draw_rotations`; return float32."""
     return _clip_by_clip(lambda stacks, rotations: turn_flow(stacks.float(), rotations), stacks, rotations)
 
 
 def unit_values(clips: torch.Tensor) -> torch.Tensor:
-    """Values 0..255, uint8, as float32 0..1."""
+    """Convert uint8 values 0..255 to float32 0..1."""
     return clips.float().div_(255)
 
 
 def _clip_by_clip(change: Callable[..., torch.Tensor], *parts: torch.Tensor) -> torch.Tensor:
-    """On a CPU, `change` one clip after another: what is made on the way stays in the caches; on a GPU all at once."""
+    """Apply `change` clip by clip on a CPU, so that intermediate results stay in the caches; on a GPU all at once."""
     if parts[0].device.type != "cpu":
         return change(*parts)
     first = change(*(part[:1] for part in parts))
@@ -110,7 +110,7 @@ def _clip_by_clip(change: Callable[..., torch.Tensor], *parts: torch.Tensor) -> 
 
 
 def turn_clips(clips: torch.Tensor, rotations: torch.Tensor) -> torch.Tensor:
-    """Flip and rotate each clip about its middle; what comes into view at the corners is mirrored content.
+    """Flip and rotate each clip about its center; corners that come into view are filled with mirrored content.
 
     Args:
         clips: float (N, ..., H, W).
@@ -118,8 +118,8 @@ def turn_clips(clips: torch.Tensor, rotations: torch.Tensor) -> torch.Tensor:
     """
     n, height, width = len(clips), clips.shape[-2], clips.shape[-1]
     flat = clips.reshape(n, -1, height, width)
-    # grid_sample wants, for each new place, the old place: the inverse (= transpose) of the rotation. Its
-    # coordinates run from -1 to 1 along each side, so other than square images need the ratio of the sides.
+    # grid_sample needs, for each new position, the old position: the inverse (= transpose) of the rotation. Its
+    # coordinates run from -1 to 1 along each side, so images that are not square need the ratio of the sides.
     theta = functional.pad(rotations.to(clips).transpose(1, 2), (0, 1))
     theta[:, 0, 1] *= height / width
     theta[:, 1, 0] *= width / height
@@ -128,7 +128,7 @@ def turn_clips(clips: torch.Tensor, rotations: torch.Tensor) -> torch.Tensor:
 
 
 def turn_flow(flow: torch.Tensor, rotations: torch.Tensor) -> torch.Tensor:
-    """Flip and rotate optic flow as `turn_clips` does its frames: the field moves and its vectors turn.
+    """Flip and rotate optic flow as `turn_clips` does frames: both the field and its vectors are rotated.
 
     Args:
         flow: (N, 2 * steps, h, w), channels dx0, dy0, dx1, ..., in pixels.
@@ -139,7 +139,7 @@ def turn_flow(flow: torch.Tensor, rotations: torch.Tensor) -> torch.Tensor:
 
 
 def change_colors(clips: torch.Tensor, colors: torch.Tensor) -> torch.Tensor:
-    """Apply changes of color, each to all frames of its clip.
+    """Apply color changes, each to all frames of its clip.
 
     Args:
         clips: values 0..1, float (N, frames, 3, H, W).

@@ -1,4 +1,4 @@
-"""Where a job computes, and in which precision: facts of the machine, told at the start of each job."""
+"""Choose the device and the precision of a job, and describe them in its log."""
 
 import math
 import os
@@ -18,9 +18,9 @@ PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 def choose_device() -> torch.device:
-    """The GPU where there is one, else the CPU; the environment variable ETHOMAKE_DEVICE overrides it.
+    """Return the GPU if there is one, else the CPU; the environment variable ETHOMAKE_DEVICE overrides the choice.
 
-    Where there are several it is one that no other job uses; processes that train together have theirs already.
+    Of several GPUs, one that no other job uses is taken; processes that train together have theirs already.
 
     Raises:
         InputError: if ETHOMAKE_DEVICE names a device that this machine does not have.
@@ -40,9 +40,9 @@ def choose_device() -> torch.device:
 
 
 def _with_number(device: torch.device) -> torch.device:
-    """A GPU with its number, since each thread has a current one of its own; here it is the current one from now on.
+    """Return a GPU with an explicit index, as the current GPU is a setting per thread; make it the current one here.
 
-    What is asked for in float32 is computed so: torch lets convolutions on a GPU round to ten bits otherwise.
+    Also disable TF32, so that float32 convolutions are not rounded to ten bits.
     """
     if device.index is None:
         device = torch.device("cuda", torch.cuda.current_device())
@@ -55,24 +55,24 @@ def _with_number(device: torch.device) -> torch.device:
 
 
 def sent(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """A tensor on its way to a device; the program does not wait until all work that a GPU has is done."""
+    """Copy a tensor to a device, without waiting for the work that is queued on a GPU."""
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
 def choose_precision(
     name: str, device: torch.device, trained: nn.Module | None = None, width: float = math.inf
 ) -> torch.dtype:
-    """The type in which convolutions compute; `auto` is bfloat16 where the device has it in hardware.
+    """Return the data type of convolutions; `auto` is bfloat16 where the device supports it in hardware.
 
-    Not so on the CPU where backward passes in bfloat16 gave other numbers each time, NaN among them (torch 2.15;
-    forward passes did not): in 3D networks, and in strided convolutions of what is one pixel wide, which is what
-    the deepest ones see of images less than 64 pixels wide.
+    Exceptions are two cases on the CPU where backward passes in bfloat16 gave different numbers each time, including
+    NaN (torch 2.15; forward passes did not): 3D networks, and strided convolutions of inputs one pixel wide, which
+    the deepest layers get from images less than 64 pixels wide.
 
     Args:
         name: "auto", "float32" or "bfloat16".
-        device: where they compute.
+        device: the device that computes.
         trained: the network, if it is to be trained.
-        width: of the images it is trained on, in pixels.
+        width: width of the images it is trained on, in pixels.
     """
     if name != "auto":
         return PRECISIONS[name]
@@ -85,23 +85,23 @@ def choose_precision(
 
 
 def is_volumetric(model: nn.Module) -> bool:
-    """Whether a network has 3D convolutions."""
+    """Return whether a network has 3D convolutions."""
     return any(isinstance(module, nn.Conv3d) for module in model.modules())
 
 
 def autocast(device: torch.device, precision: torch.dtype) -> torch.autocast:
-    """The context in which forward passes run; it does nothing in float32."""
+    """Return the context in which forward passes run; it does nothing in float32."""
     return torch.autocast(device.type, precision, enabled=precision != torch.float32)
 
 
 def place(model: Model, device: torch.device) -> Model:
-    """Move a 2D or a 3D network to a device, its weights laid out with channels last, which is what is fast."""
+    """Move a 2D or a 3D network to a device, with its weights in the channels-last layout, which is faster."""
     layout = torch.channels_last_3d if is_volumetric(model) else torch.channels_last
     return model.to(device).to(memory_format=layout)
 
 
 def describe(device: torch.device, precision: torch.dtype) -> str:
-    """The device and precision in words, for the first line of a job; its record keeps them, too."""
+    """Return device and precision as text for the first log line of a job, and add them to its record."""
     if device.type == "cuda":
         name = torch.cuda.get_device_name(device)
     else:

@@ -1,4 +1,4 @@
-"""From the loader's thread to the device: batches that are there when a step wants them, and how long it waited."""
+"""Move batches from the loader's thread to the device ahead of each step, and measure how long steps wait for them."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -15,11 +15,11 @@ def feed(
     device: torch.device,
     arrived: Callable[[], None] = lambda: None,
 ) -> Iterator[Any]:
-    """Batches, made in a thread while the one before is worked on, on the device.
+    """Yield batches on the device; a thread loads the next one while the current one is processed.
 
-    `prepare` makes the last changes. They run where the network does; on a CPU that is the thread, too. Copies to a
-    GPU wait for nobody: they are made of pinned memory, in the order of the device's work. `arrived` is called when
-    the thread has handed over a batch.
+    `prepare` makes the last changes, on the network's device; if that is a CPU, in the thread. Copies to a GPU do not
+    block: they are made from pinned memory, in the order of the device's work. `arrived` is called when the thread
+    has delivered a batch.
     """
     on_cpu = device.type == "cpu"
     for batch in prefetch(prepare(batch) if on_cpu else _each(batch, _pin) for batch in batches):
@@ -32,17 +32,17 @@ def _pin(part: torch.Tensor) -> torch.Tensor:
 
 
 def _each(batch: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
-    """Change all tensors of nested tuples; what is not a tensor stays as it is."""
+    """Apply `change` to all tensors of nested tuples; other values are kept unchanged."""
     if isinstance(batch, torch.Tensor):
         return change(batch)
     return tuple(_each(part, change) for part in batch) if isinstance(batch, tuple) else batch
 
 
 class Waits:
-    """How much of their time the steps of an epoch waited for batches: the gaps between the end of one and the next.
+    """Measure the share of time that an epoch's steps waited for batches: the gaps between one step and the next.
 
-    On a GPU, which works while the program goes on, the marks are events among its work, read when all is done. There
-    the program keeps at most two steps ahead, so that batches do not pile up.
+    On a GPU, which works asynchronously, the marks are CUDA events, read when all work is done. There the program
+    stays at most two steps ahead, so that batches do not pile up.
     """
 
     def __init__(self, device: torch.device):
@@ -50,18 +50,18 @@ class Waits:
         self.marks: list[Any] = []  # begin and end of each step
 
     def begin(self) -> None:
-        """A step has its batch."""
+        """Mark that a step has its batch."""
         self.marks.append(self._now())
 
     def end(self) -> None:
-        """A step has done, or sent off, its work."""
+        """Mark that a step has finished, or queued, its work."""
         self.marks.append(self._now())
         if self.on_gpu and len(self.marks) > 2:
             self.marks[-3].synchronize()
 
     @property
     def share(self) -> float:
-        """Of the time since the first batch was there, 0 to 1; the first one has nothing to be made beside."""
+        """Share of the time since the first batch arrived, 0 to 1; loading of the first batch overlaps with no step."""
         if len(self.marks) < 4:
             return 0.0
         if self.on_gpu:

@@ -1,4 +1,4 @@
-"""What networks compute from, as one digest: work that was begun on something else is not continued."""
+"""A digest of all inputs of a computation, so that work begun on other inputs is not resumed."""
 
 import json
 from collections.abc import Iterable
@@ -11,11 +11,11 @@ from ethomake.files import content_digest, file_digest
 
 
 def fingerprint(files: Iterable[str | Path], *plain: Any) -> str:
-    """Return a digest of all that networks compute from.
+    """Return a digest of files, values and the version of torch.
 
     Args:
-        files: whose content counts, not their names.
-        plain: values that JSON can hold, such as settings; the version of torch counts, too.
+        files: input files; their content counts, not their names.
+        plain: values that JSON can represent, such as settings.
     """
     values = json.dumps([torch.__version__, *plain], sort_keys=True)
     return content_digest([values, *(file_digest(path) for path in files)])

@@ -1,4 +1,4 @@
-"""The frames of several videos as one pool, out of which a training takes windows."""
+"""A pool of the frames of several videos, from which training takes windows."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,19 +23,19 @@ BLOCK = 256  # frames decoded at a time
 
 
 def image_width(manifest: str | Path) -> int:
-    """The width of a video's stored images in pixels; all videos of a project have the same."""
+    """Return the width of a video's stored images in pixels; it is the same for all videos of a project."""
     return read_json(manifest)["image_size"][1]
 
 
 class FramePool:
     """Frames of several videos; `windows` gathers the frames around any frame of any video.
 
-    Where all decoded frames fit into `budget` bytes, or this process's part of them, they are decoded once and kept;
-    otherwise the frames of a batch of windows are read from the frame stores, which stay open, each frame once.
+    If all decoded frames fit into `budget` bytes (or this process's share of them), they are decoded once and kept;
+    otherwise each batch of windows reads its frames from the frame stores, which stay open, each frame once.
 
     Args:
         manifests: paths of the videos' `video.json`; all videos must have the same image size.
-        budget: bytes of decoded frames to keep in memory at most.
+        budget: maximum bytes of decoded frames to keep in memory.
 
     Attributes:
         lengths: number of frames of each video.
@@ -63,15 +63,15 @@ class FramePool:
                     progress.advance(len(rows))
 
     def windows(self, videos: np.ndarray, frames: np.ndarray, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """The `count` frames around each given frame (count odd; the given frame is the middle one).
+        """Return the `count` frames around each given frame (count odd; the given frame is the middle one).
 
         Args:
-            videos: which video, (N,).
-            frames: which frame of it, (N,).
+            videos: video numbers, (N,).
+            frames: frame numbers within these videos, (N,).
 
         Returns:
             uint8 frames (N, count, 3, H, W), and bool (N, count): whether the frame lies inside the video.
-            Frames outside repeat the first or last frame and are for the caller to blank.
+            Frames outside repeat the first or last frame; the caller must blank them.
         """
         offsets = np.arange(count) - count // 2
         wanted = np.asarray(frames)[:, None] + offsets
@@ -83,11 +83,11 @@ class FramePool:
             images, places = self._decode(distinct), torch.from_numpy(places)
         else:
             images, places = self.decoded, torch.from_numpy(rows)
-        # five times as fast as to index
+        # five times as fast as indexing
         return images.index_select(0, places).view(*wanted.shape, 3, *self.size), torch.from_numpy(inside)
 
     def _decode(self, rows: np.ndarray) -> torch.Tensor:
-        """Frames by their number in the pool, ascending, uint8 (n, 3, H, W)."""
+        """Return frames by their numbers in the pool, ascending, uint8 (n, 3, H, W)."""
         videos = np.searchsorted(self.first, rows, side="right") - 1
         parts = [part for part in np.array_split(np.arange(len(rows)), self.threads) if len(part)]
 
@@ -98,13 +98,13 @@ class FramePool:
         if len(parts) == 1:
             return torch.cat(read(parts[0]))
         for video in np.unique(videos):
-            self.stores[video].jpeg(0)  # opens the file, before several threads would
+            self.stores[video].jpeg(0)  # opens the file before several threads try to
         with ThreadPoolExecutor(self.threads) as pool:
             return torch.cat([frames for part in pool.map(read, parts) for frames in part])
 
 
 def pooled_statistics(manifests: Sequence[dict]) -> tuple[np.ndarray, np.ndarray]:
-    """Channel mean and standard deviation over all frames of several videos, from those of each video.
+    """Return channel mean and standard deviation over all frames of several videos, from those of each video.
 
     Args:
         manifests: contents of `video.json`, with `frames`, `channel_mean` and `channel_std`.
@@ -121,7 +121,7 @@ def pooled_statistics(manifests: Sequence[dict]) -> tuple[np.ndarray, np.ndarray
 
 
 def normalize(clips: torch.Tensor, inside: torch.Tensor, mean: Sequence[float], std: Sequence[float]) -> torch.Tensor:
-    """Zero mean and unit variance by channel; frames outside the video become the mean image, which is zero.
+    """Normalize to zero mean and unit variance per channel; frames outside the video become the mean image, i.e. zero.
 
     Args:
         clips: float values 0..1, (N, frames, 3, H, W).
@@ -135,11 +135,11 @@ def normalize(clips: torch.Tensor, inside: torch.Tensor, mean: Sequence[float], 
 def normalize_frames(
     frames: torch.Tensor, outside: Sequence[int], mean: Sequence[float], std: Sequence[float], precision: torch.dtype
 ) -> torch.Tensor:
-    """The same for stored frames, uint8 (T, 3, H, W).
+    """Normalize stored frames, uint8 (T, 3, H, W), like `normalize`.
 
     Args:
-        outside: which of them lie outside their video.
-        precision: of what is given back.
+        outside: rows of the frames that lie outside their video.
+        precision: data type of the result.
     """
     mean, std = (tuple(255 * float(value) for value in values) for values in (mean, std))
     normal = frames.float().sub_(_channels(mean, torch.float32, frames.device)[0])
@@ -151,12 +151,12 @@ def normalize_frames(
 
 @cache
 def _channels(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> torch.Tensor:
-    """A value for each channel, (1, 1, 3, 1, 1): sent to the device once, as each time it would wait for that."""
+    """Return one value per channel, (1, 1, 3, 1, 1); cached, as every copy to the device would wait for it."""
     return torch.tensor(values, dtype=dtype, device=device).view(1, 1, 3, 1, 1)
 
 
 def prefetch(items: Iterable[T], depth: int = 2) -> Iterator[T]:
-    """Make the next `depth` items in a thread while the current one is worked on; errors come through."""
+    """Produce the next `depth` items in a thread while the current one is processed; errors are raised here."""
     queue: Queue = Queue(depth)
     end = object()
     stopped = False
@@ -180,7 +180,7 @@ def prefetch(items: Iterable[T], depth: int = 2) -> Iterator[T]:
             yield item
     finally:
         stopped = True
-        while thread.is_alive():  # the thread may wait for room in the queue
+        while thread.is_alive():  # the thread may be waiting for room in the queue
             while not queue.empty():
                 queue.get_nowait()
             thread.join(0.05)

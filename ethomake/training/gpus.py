@@ -1,4 +1,4 @@
-"""Which GPUs of a machine a job takes: on a workstation with several, jobs that run at once take different ones."""
+"""Choose the GPUs of a job: on a workstation with several, jobs that run at the same time use different ones."""
 
 import fcntl
 import os
@@ -8,20 +8,20 @@ from typing import TextIO
 
 import torch
 
-LOCKS = Path("/tmp")  # not where Snakemake says, as each job must look in the same place
+LOCKS = Path("/tmp")  # not Snakemake's temporary folder, as all jobs must use the same folder
 _held: dict[int, TextIO] = {}  # the locks of this process, by the number of the GPU
 
 
 def count_gpus() -> int:
-    """How many GPUs a job may choose from: none where the environment variable ETHOMAKE_DEVICE names one."""
+    """Return the number of GPUs a job may choose from: 0 if the environment variable ETHOMAKE_DEVICE names one."""
     free = os.environ.get("ETHOMAKE_DEVICE", "auto") in ("auto", "cuda")
     return torch.cuda.device_count() if free and torch.cuda.is_available() else 0
 
 
 def claim_gpus(count: int) -> list[int]:
-    """The numbers of `count` GPUs that no other job takes, until this process ends, however it does.
+    """Reserve `count` GPUs until this process ends, in whatever way, and return their numbers.
 
-    Where a scheduler shows a job no others than its own, it is those. Where fewer are free, others are shared.
+    If a scheduler shows a job only its own GPUs, these are taken. If fewer are free, others are shared.
     """
     numbers = range(torch.cuda.device_count())
     for number in numbers:
@@ -31,14 +31,14 @@ def claim_gpus(count: int) -> list[int]:
 
 
 def names_of(numbers: list[int]) -> str:
-    """GPUs as the environment variable CUDA_VISIBLE_DEVICES has them, in which case they are its own words."""
+    """Return GPUs in the format of the environment variable CUDA_VISIBLE_DEVICES, by its names if it is set."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     names = visible.split(",") if visible else list(map(str, range(torch.cuda.device_count())))
     return ",".join(names[number].strip() for number in numbers)
 
 
 def _lock(number: int) -> TextIO | None:
-    """A file that is locked as long as it is open; None where another process holds it."""
+    """Return an open lock file, locked until it is closed; None if another process holds the lock."""
     folder = LOCKS / f"ethomake-{os.getuid()}"
     folder.mkdir(exist_ok=True)
     file = (folder / f"gpu-{re.sub(r'[^A-Za-z0-9-]', '_', names_of([number]))}.lock").open("w")

@@ -1,4 +1,4 @@
-"""The learning history of a training: a CSV file, and its curves as a figure."""
+"""The learning history of a training run: a CSV file, and a figure of its curves."""
 
 import csv
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ COLUMNS = ("epoch", "learning_rate", "train_loss", "validation_loss", "validatio
 
 
 def write_history(path: str | Path, rows: Sequence[dict]) -> None:
-    """Write one row an epoch with the columns of `COLUMNS`; what an epoch does not have stays empty."""
+    """Write one row per epoch with the columns of `COLUMNS`; missing values stay empty."""
     with write_whole(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
@@ -23,14 +23,14 @@ def write_history(path: str | Path, rows: Sequence[dict]) -> None:
 
 
 def read_history(path: str | Path) -> dict[str, list[float | None]]:
-    """Read a history; one list a column, None where nothing stands."""
+    """Read a history; return one list per column, None for empty cells."""
     with Path(path).open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     return {column: [float(row[column]) if row[column] else None for row in rows] for column in COLUMNS}
 
 
 def draw_curves(history: str | Path, png: str | Path, svg: str | Path, *, title: str) -> None:
-    """Draw the learning curves: losses, and F1 where there is one; the epoch that was chosen is ringed."""
+    """Draw the learning curves: losses, and F1 if there is any; a ring marks the best epoch."""
     columns = read_history(history)
     epochs, scores = columns["epoch"], columns["validation_f1"]
     has_f1 = any(score is not None for score in scores)
@@ -61,7 +61,7 @@ def _plot(axes: Axes, epochs: list, values: list, color: str, label: str | None 
 
 
 def _mark_best(axes: Axes, epochs: list, values: list, sign: int = 1) -> None:
-    """Ring the first epoch with the lowest value; `sign` turns values back into what is drawn."""
+    """Mark the first epoch with the lowest value by a ring; `sign` converts values back to those that are drawn."""
     points = [(value, epoch) for epoch, value in zip(epochs, values, strict=True) if value is not None]
     if points:
         value, epoch = min(points)

@@ -1,4 +1,4 @@
-"""Frozen networks as they compute fastest: what extraction and the training of the motion stream share."""
+"""Frozen networks, optimized for speed: shared by feature extraction and the training of the motion stream."""
 
 import copy
 import logging
@@ -20,10 +20,10 @@ T = TypeVar("T")
 
 
 def for_inference(network: nn.Module, device: torch.device, precision: torch.dtype) -> nn.Module:
-    """A frozen copy of a network, in one precision, with every BatchNorm folded into the convolution before it.
+    """Return a frozen copy of a network, in one precision, with every BatchNorm folded into the preceding convolution.
 
-    In bfloat16 its features differ by less than 1 % from those in float32, and a processor that has it in hardware
-    needs a third of the time. Networks that torch.fx cannot trace stay as they are but for the precision.
+    In bfloat16 its features differ by less than 1 % from those in float32, and a CPU that supports it in hardware
+    needs a third of the time. Of networks that torch.fx cannot trace only the precision is changed.
     """
     try:
         folded = fuse(network.eval())
@@ -35,19 +35,19 @@ def for_inference(network: nn.Module, device: torch.device, precision: torch.dty
 
 
 class Batches:
-    """How many items a network takes at once: on a GPU as many as its memory has room for, else what fits the caches.
+    """Batch size of a network: on a GPU as many items as its memory has room for, on a CPU what fits the caches.
 
-    A GPU starts with `on_gpu`; each time its memory is not enough the number is halved, and stays so.
+    A GPU starts with `on_gpu`; each time its memory is not enough the batch size is halved permanently.
     """
 
     def __init__(self, device: torch.device, on_cpu: int, on_gpu: int):
         self.size = on_gpu if device.type == "cuda" else on_cpu
 
     def run(self, function: Callable[[range], T], count: int) -> Iterator[T]:
-        """What `function` gives for one range of items after another, until all `count` are done.
+        """Yield the result of `function` for one range of items after another, until all `count` are done.
 
         Raises:
-            RuntimeError: if not even one item fits; a torch.OutOfMemoryError, mostly.
+            RuntimeError: if not even one item fits into memory; usually a torch.OutOfMemoryError.
         """
         done = 0
         while done < count:
@@ -58,7 +58,7 @@ class Batches:
                 if self.size == 1 or not _lacks_memory(error):
                     raise
                 result = None
-            if result is None:  # outside of the handler, which keeps what lies in the memory alive
+            if result is None:  # outside of the except block, whose traceback keeps tensors in memory
                 self.size = (len(items) + 1) // 2
                 logger.info(f"the memory of the GPU is not enough for {len(items)} at once; going on with {self.size}")
                 torch.cuda.empty_cache()
@@ -68,6 +68,6 @@ class Batches:
 
 
 def _lacks_memory(error: RuntimeError) -> bool:
-    """Whether the memory of a GPU was not enough: its libraries have other words for it than torch."""
+    """Return whether a GPU ran out of memory, which its libraries report in other words than torch."""
     words = ("CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "nable to find an engine to execute")
     return isinstance(error, torch.OutOfMemoryError) or any(word in str(error) for word in words)

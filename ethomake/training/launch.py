@@ -41,11 +41,11 @@ from ethomake.training.launch import work
 work(sys.argv[2])
 """
 DATACLASS = "__dataclass__"  # the key of a class in the JSON of a task
-SIGNALS = (signal.SIGTERM, signal.SIGINT)  # that end this process, and with it those that it has started
+SIGNALS = (signal.SIGTERM, signal.SIGINT)  # end this process and those that it has started
 
 
 def processes_for(gpus: int) -> int:
-    """How many processes train in a job that was given so many GPUs: one for each that it sees, or one without any."""
+    """Return the number of training processes of a job with `gpus` GPUs: one per GPU it sees, or one without any."""
     there = count_gpus()
     processes = max(1, min(gpus, there))
     if processes < gpus:
@@ -57,14 +57,14 @@ def processes_for(gpus: int) -> int:
 
 
 def launch(function: Callable[..., None], processes: int, *given: Any, **options: Any) -> None:
-    """Call a function of the library in several processes that share its batches; in this one if it is alone.
+    """Call a function of the library in several processes that share each batch; in this process if there is only one.
 
-    What the first of them says is said here, and what it remembers for the record is remembered here. Where one ends,
+    The log output of the first process, and the facts it records, are forwarded to this process. If one process ends,
     all end.
 
     Args:
-        function: one that trains, such as `train_flow`: of a module that can be imported.
-        processes: how many; where this process sees that many GPUs, each has its own, else they share the CPU.
+        function: a training function such as `train_flow`, of a module that can be imported.
+        processes: number of processes; if this process sees that many GPUs, each gets one, else they share the CPU.
         given: positional arguments of `function`: plain values, paths, and dataclasses of these such as a TrainingPlan.
         options: its keyword arguments, likewise.
 
@@ -90,11 +90,11 @@ def launch(function: Callable[..., None], processes: int, *given: Any, **options
             run_id="training",
             role="",
             rdzv_backend="c10d",
-            rdzv_endpoint="localhost:0",  # a port that is free
+            rdzv_endpoint="localhost:0",  # a free port
             local_addr="localhost",
             max_restarts=0,
             logs_specs=DefaultLogsSpecs(str(folder / "said"), Std.ALL, Std.ALL, {0}),
-            log_line_prefix_template="${role_name}",  # none; without a template there would be one
+            log_line_prefix_template="${role_name}",  # the empty role: no prefix; the default template has one
             signals_to_handle=ours,
         )
         try:
@@ -109,8 +109,8 @@ def launch(function: Callable[..., None], processes: int, *given: Any, **options
 
 
 def work(name: str) -> None:
-    """What each process does: its part of the training whose task is in a folder."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # ends even what waits for a GPU; who started us tells of it
+    """Run one process's part of the training that is described by task.json in the folder `name`."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # ends even a wait for a GPU; the parent process reports it
     show()
     folder, number = Path(name), int(os.environ["RANK"])
     task = json.loads((folder / "task.json").read_text(), object_hook=_decode)
@@ -130,7 +130,7 @@ def work(name: str) -> None:
 
 
 def _encode(value: Any) -> Any:
-    """What JSON has no word for: a dataclass as its fields and where its class is; a path as text."""
+    """Encode what JSON cannot: a dataclass as its fields and the location of its class; a path as text."""
     if is_dataclass(value):
         own = type(value)
         return {
@@ -141,7 +141,7 @@ def _encode(value: Any) -> Any:
 
 
 def _decode(content: dict[str, Any]) -> Any:
-    """The dataclass that `_encode` has written."""
+    """Rebuild the dataclass that `_encode` has written."""
     if DATACLASS not in content:
         return content
     module, name = content.pop(DATACLASS)
@@ -149,14 +149,14 @@ def _decode(content: dict[str, Any]) -> Any:
 
 
 def _cause(failures: dict[int, ProcessFailure], folder: Path, processes: int) -> Exception:
-    """Why the processes have ended: one has failed; of that the others lose their connection, or they are ended."""
+    """Return the error that ended the processes: when one fails, the others lose their connection or are ended."""
     if errors := _raised(folder, "error"):
         return errors[0]
     others = {number: each.exitcode for number, each in failures.items() if each.exitcode != -signal.SIGTERM}
     if not others:
         return TransientError("the processes were ended from outside; what is done so far is kept: run again to go on")
     status_of = others.__getitem__
-    number = min(others, key=status_of)  # who fell to a signal has its number, negative; who lost connection has 1
+    number = min(others, key=status_of)  # exit codes: the negative number of a signal, 1 after a lost connection
     name = f"process {number + 1} of {processes}"
     if others[number] == -signal.SIGKILL:
         return TransientError(
@@ -171,27 +171,30 @@ def _cause(failures: dict[int, ProcessFailure], folder: Path, processes: int) ->
 
 
 def _raised(folder: Path, kind: str) -> list[Exception]:
-    """What processes have raised, in the order of time."""
+    """Return the exceptions that processes have raised, in the order of time."""
     paths = sorted(folder.glob(f"{kind}-*"), key=lambda path: path.stat().st_mtime_ns)
     return [pickle.loads(path.read_bytes()) for path in paths]
 
 
 @contextmanager
 def _signals() -> Iterator[str]:
-    """The names of signals that torch is to take over, which it never gives back; those that are ignored stay so."""
+    """Yield the names of signals for torch to handle, and restore their handlers, which torch does not.
+
+    Signals that are ignored stay ignored.
+    """
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
     handlers = {number: handler for number, handler in handlers.items() if handler not in (signal.SIG_IGN, None)}
     try:
         yield ",".join(number.name for number in handlers)
     finally:
-        if threading.current_thread() is threading.main_thread():  # else torch has left them alone
+        if threading.current_thread() is threading.main_thread():  # in other threads torch sets no handlers
             for number, handler in handlers.items():
                 signal.signal(number, handler)
 
 
 @contextmanager
 def _environment(variables: dict[str, str]) -> Iterator[None]:
-    """Variables for the processes that are started; in this one torch does not log, as we tell what matters."""
+    """Set environment variables for the started processes, and silence torch's log here, as we report what matters."""
     before = dict(os.environ)
     os.environ.update(variables)
     names = [name for name in logging.root.manager.loggerDict if name.startswith("torch.distributed.elastic")]
@@ -208,7 +211,7 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
 
 
 def _end_by(number: signal.Signals) -> None:
-    """End as this process would have by a signal that torch has caught."""
+    """End this process as a signal that torch has caught would have ended it."""
     if number == signal.SIGINT:
         raise KeyboardInterrupt
     signal.signal(number, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""The training loop of all stages: epochs of random batches, a learning rate that falls on plateaus, resume."""
+"""The training loop of all stages: epochs of random batches, learning rate reduced on plateaus, resumable."""
 
 import logging
 import time
@@ -20,7 +20,7 @@ from ethomake.training.state import Checkpoint, TrainingState, on_cpu
 
 logger = logging.getLogger(__name__)
 
-WAITS_WORTH_TELLING = 0.1  # of the time of an epoch's steps
+WAITS_WORTH_TELLING = 0.1  # share of the time of an epoch's steps
 
 
 def identity(batch: Any) -> Any:
@@ -30,16 +30,16 @@ def identity(batch: Any) -> Any:
 
 @dataclass(frozen=True)
 class Training:
-    """What an epoch learns from. Planned and loaded separately, so that a resumed epoch skips what it has done.
+    """The training data of an epoch. Batches are planned and loaded separately, so that a resumed epoch skips steps.
 
     Attributes:
-        plan: one epoch's batches, as what `load` understands (sample numbers), from that epoch's random numbers.
-        load: makes a batch from its entry of the plan and its step's random numbers; runs in a thread of its own.
-        loss: the loss of a batch on the model's device, a scalar tensor; to read its value would make a GPU wait.
-        prepare: changes a batch where the model is: on the device, or, where that is a CPU, in the loader's thread.
-        weight: how many entries of a batch, known by its entry of the plan, its loss is the mean of.
+        plan: returns one epoch's batches, as input of `load` (sample numbers), given the epoch's random generator.
+        load: makes a batch from its entry of the plan and its step's random generator; runs in a separate thread.
+        loss: the loss of a batch on the model's device, a scalar tensor; reading its value would make a GPU wait.
+        prepare: changes a batch on the model's device; if that is a CPU, in the loader's thread.
+        weight: the number of entries over which the loss of a batch is averaged, given its entry of the plan.
 
-    Where several processes train together, `load` gives of a batch only what is `parallel.own`.
+    If several processes train together, `load` returns only this process's share of a batch (`parallel.own`).
     """
 
     plan: Callable[[np.random.Generator], Sequence[np.ndarray]]
@@ -51,13 +51,13 @@ class Training:
 
 @dataclass(frozen=True)
 class Validation:
-    """What an epoch is judged by: outputs part by part, the same each time, then a verdict on all of them.
+    """The validation of an epoch: outputs of fixed parts of the data, then loss and F1 of all of them.
 
     Attributes:
-        parts: what `load` understands (sample numbers); without any there is no validation.
-        load: makes a batch of a part; runs in a thread of its own.
+        parts: inputs of `load` (sample numbers); without any there is no validation.
+        load: makes a batch from a part; runs in a separate thread.
         predict: outputs of a batch on the model's device, (n, ...); called with the model in eval mode.
-        judge: loss and F1 out of the outputs of all parts, one after another on the CPU; F1 may be None.
+        judge: loss and F1 from the outputs of all parts, concatenated on the CPU; F1 may be None.
         prepare: as in Training.
     """
 
@@ -82,28 +82,28 @@ def fit(
 ) -> list[dict]:
     """Train `model` and leave it in the state of its best epoch.
 
-    The best epoch is that of the highest validation F1, or, where there is none, of the lowest validation loss,
-    or, without validation, the last. The plateau is judged by the same figure. After each epoch, and in it every
-    CHECKPOINT_EVERY seconds, the whole state is kept in `checkpoint`; a run that finds one there continues where
-    it was kept and ends with the same weights as a run that was never interrupted. It stays at the end, so that
+    The best epoch is that of the highest validation F1, or, if there is none, of the lowest validation loss,
+    or, without validation, the last. Plateaus are detected with the same figure. After each epoch, and every
+    CHECKPOINT_EVERY seconds within it, the whole state is saved in `checkpoint`; a run that finds one there resumes
+    from it and ends with the same weights as a run that was never interrupted. The file is kept at the end, so that
     a job that is killed while it ends loses nothing; `ethomake.workplace.discard` removes it.
 
-    Where several processes train together (ethomake.training.parallel), all call this, with the losses of a model
-    that `parallel.replicate` has given, and all end with the same state; the first one keeps it.
+    If several processes train together (ethomake.training.parallel), all call this, with the losses of a model
+    returned by `parallel.replicate`, and all end with the same state; the first one saves it.
 
     Args:
-        validation: what judges the epochs; None, or one without parts, where nothing does.
-        seed: where all random numbers come from.
+        validation: evaluates each epoch; None, or one without parts, to train without validation.
+        seed: seed of all random numbers.
         checkpoint: file of the state.
-        identity: from `ethomake.training.fingerprint`; a checkpoint of another identity is not continued.
-        label: what stands before the progress bar.
+        identity: from `ethomake.training.fingerprint`; a checkpoint with another identity is not resumed.
+        label: text before the progress bar.
         pretrained: names of parameters that did not start from random values.
 
     Returns:
         One row per epoch: epoch, learning_rate, train_loss, validation_loss, validation_f1.
 
     Raises:
-        InputError: if the loss is no longer a number, the checkpoint cannot be read, or a batch has fewer samples
+        InputError: if the loss becomes NaN or infinite, the checkpoint cannot be read, or a batch has fewer samples
             than there are processes.
     """
     state = TrainingState(model, schedule, pretrained)
@@ -123,7 +123,7 @@ def fit(
 
 
 def _train_epoch(state: TrainingState, training: Training, checkpoint: Checkpoint, seed: int, label: str) -> Waits:
-    """Do the steps of an epoch that are not done yet; return how they waited for batches.
+    """Do the remaining steps of an epoch; return how long they waited for batches.
 
     Raises:
         InputError: if a batch has fewer samples than there are processes.
@@ -141,7 +141,7 @@ def _train_epoch(state: TrainingState, training: Training, checkpoint: Checkpoin
         items = _load(training, plan, seed, epoch, begun)
         batches = feed(items, lambda item: (*item[:2], training.prepare(item[2])), state.device, waits.begin)
         for drawn, share, batch in batches:
-            parallel.begin_step(*drawn)  # dropout
+            parallel.begin_step(*drawn)  # seeds dropout
             state.optimizer.zero_grad(set_to_none=True)
             loss = training.loss(batch) * share
             loss.backward()
@@ -163,13 +163,13 @@ def _train_epoch(state: TrainingState, training: Training, checkpoint: Checkpoin
 def _validate(
     state: TrainingState, validation: Validation | None, checkpoint: Checkpoint
 ) -> tuple[float | None, float | None]:
-    """Return loss and F1 of the model on the validation parts, of which those done before are not done again."""
+    """Return loss and F1 of the model on the validation parts; parts that are done already are not computed again."""
     if validation is None:
         return None, None
     state.model.eval()
     done = state.progress.outputs
     is_alone = parallel.size() == 1
-    ours = done if is_alone else []  # several processes take the parts in turn
+    ours = done if is_alone else []  # several processes distribute the parts round-robin
     parts = validation.parts[len(done) :][parallel.rank() :: parallel.size()]
     for batch in feed(map(validation.load, parts), validation.prepare, state.device):
         ours.append(validation.predict(batch))
@@ -182,10 +182,10 @@ def _validate(
 def _load(
     training: Training, plan: Sequence[np.ndarray], seed: int, epoch: int, begun: int
 ) -> Iterator[tuple[tuple[int, int], float, Any]]:
-    """The batches of an epoch after the first `begun`.
+    """Yield the batches of an epoch after the first `begun`.
 
-    Each comes after the seed of what is drawn while it is learned and the number of its samples, and after the factor
-    of this process's loss, with which the mean over the processes is the loss of the whole batch.
+    Each item is (step seed, number of samples), factor, batch. The seed is for random numbers drawn during the step;
+    with the factor on each process's loss, the mean over the processes is the loss of the whole batch.
     """
     for step, chosen in enumerate(plan[begun:], begun + 1):
         rng = step_rng(seed, epoch, step)

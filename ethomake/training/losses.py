@@ -1,4 +1,4 @@
-"""Classification losses that know what was not scored."""
+"""Classification losses that ignore labels that were not scored."""
 
 import torch
 from torch.nn import functional
@@ -7,11 +7,11 @@ UNSCORED = -1
 
 
 def class_weights(labels: torch.Tensor, exponent: float) -> torch.Tensor:
-    """Weights of the positive class, (negatives / positives) ** exponent.
+    """Return weights of the positive class, (negatives / positives) ** exponent.
 
     Args:
         labels: 1, 0 or -1 (not scored), (N, K).
-        exponent: 0 weighs nothing, 1 balances the classes; the paper found 0.25 a good compromise.
+        exponent: 0 gives equal weights, 1 balances the classes; the paper found 0.25 a good compromise.
 
     Returns:
         Float tensor (K,); 1 where a behavior has no positive or no negative label.
@@ -30,16 +30,16 @@ def focal_binary_loss(
     gamma: float = 1.0,
     smoothing: float = 0.05,
 ) -> torch.Tensor:
-    """Masked focal binary cross-entropy with label smoothing: the mean over the scored entries.
+    """Return the masked focal binary cross-entropy with label smoothing: the mean over the scored entries.
 
     Focal loss: Lin et al. 2017, arXiv 1708.02002. With gamma 0, no smoothing and weight 1 this is the binary
-    cross-entropy. Where nothing is scored the loss is zero (and so is its gradient).
+    cross-entropy. If nothing is scored the loss is zero (and so is its gradient).
 
     Args:
         logits: (..., K).
-        labels: 1, 0 or -1 (not scored), the same shape.
+        labels: 1, 0 or -1 (not scored), same shape.
         positive_weight: weight of positives, (K,).
-        gamma: how much less an entry counts that is right already: (1 - p of the truth) ** gamma.
+        gamma: reduces the weight of entries that are already right, by (1 - probability of the truth) ** gamma.
         smoothing: 1 becomes 1 - smoothing/2, 0 becomes smoothing/2.
     """
     scored = labels != UNSCORED
@@ -52,9 +52,9 @@ def focal_binary_loss(
 
 
 def classes_of(labels: torch.Tensor) -> torch.Tensor:
-    """Mutually exclusive labels (..., K) as class numbers (...): 0 is background, -1 is not scored.
+    """Convert mutually exclusive labels (..., K) to class numbers (...): 0 is background, -1 is not scored.
 
-    A row with a 1 is that class even if other entries are not scored; without a 1, any -1 leaves it open.
+    A row with a 1 is that class even if other entries are not scored; a row without a 1 but with a -1 is not scored.
     """
     kind = labels.argmax(-1) + 1
     any_positive = (labels == 1).any(-1)
@@ -71,11 +71,11 @@ def focal_softmax_loss(
     gamma: float = 1.0,
     smoothing: float = 0.05,
 ) -> torch.Tensor:
-    """Masked focal cross-entropy for mutually exclusive behaviors, with class weights.
+    """Return the masked focal cross-entropy for mutually exclusive behaviors, with class weights.
 
     Args:
         logits: (..., K + 1), background first.
-        labels: 1, 0 or -1 (not scored), (..., K), at most one 1 a row.
+        labels: 1, 0 or -1 (not scored), (..., K), at most one 1 per row.
         weight: weight of background and of each behavior, (K + 1,).
         gamma: as in `focal_binary_loss`.
         smoothing: as in `focal_binary_loss`, but spread over all classes.
@@ -91,7 +91,7 @@ def focal_softmax_loss(
 
 
 def softmax_weights(labels: torch.Tensor, exponent: float) -> torch.Tensor:
-    """Weights of background and each behavior for `focal_softmax_loss`, (K + 1,): (others / own) ** exponent."""
+    """Return weights of background and behaviors for `focal_softmax_loss`, (K + 1,): (others / own) ** exponent."""
     classes = classes_of(labels)
     columns = torch.stack([(classes == k).long() for k in range(labels.shape[-1] + 1)], -1)
     columns[classes == UNSCORED] = UNSCORED
@@ -99,12 +99,12 @@ def softmax_weights(labels: torch.Tensor, exponent: float) -> torch.Tensor:
 
 
 def probabilities(logits: torch.Tensor, exclusive: bool) -> torch.Tensor:
-    """Probabilities of the behaviors: sigmoid of K logits, or softmax of K + 1 with background dropped."""
+    """Return probabilities of the behaviors: sigmoid of K logits, or softmax of K + 1 with background dropped."""
     return logits.softmax(-1)[..., 1:] if exclusive else logits.sigmoid()
 
 
 def _focus(miss: torch.Tensor, gamma: float) -> torch.Tensor:
-    """miss ** gamma; below 1e-12 without a gradient, which would be infinite at 0 where gamma is below 1."""
+    """Return miss ** gamma; below 1e-12 without a gradient, which would be infinite at 0 for gamma below 1."""
     return miss.clamp(min=1e-12) ** gamma
 
 

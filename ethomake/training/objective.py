@@ -1,4 +1,4 @@
-"""What a classifier is trained for and judged by: the loss and the scores of either kind of labels."""
+"""Loss and scores of a classifier, for independent and for mutually exclusive behaviors."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,22 +20,22 @@ from ethomake.training.scores import best_f1
 
 
 def check_shown(labels: torch.Tensor, behaviors: Sequence[str]) -> None:
-    """Look whether the training videos show each behavior.
+    """Check that the training videos show each behavior.
 
     Args:
         labels: of the training frames, 1, 0 or -1 (not scored), (N, K).
         behaviors: K names.
 
     Raises:
-        InputError: if no frame is labelled, or a behavior is on in none.
+        InputError: if no frame is labelled, or a behavior is present in none.
     """
     if not (labels != UNSCORED).any():
         raise InputError("no frame of the training videos is labelled; label some or move a labelled video to train")
     for name, shown in zip(behaviors, (labels == 1).any(0).tolist(), strict=True):
         if not shown:
             raise InputError(
-                f"behavior '{name}' is on in no frame of the training videos: label videos that show it, move one to "
-                "train, or take it out of the behaviors"
+                f"behavior '{name}' is present in no frame of the training videos: label videos that show it, move "
+                "one to train, or remove it from the behaviors"
             )
 
 
@@ -66,16 +66,16 @@ class Objective:
             self.negatives = (labels == 0).sum(0)
 
     def loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """The loss of a batch; logits (..., K) or (..., K + 1), labels (..., K)."""
+        """Return the loss of a batch; logits (..., K) or (..., K + 1), labels (..., K)."""
         loss = focal_softmax_loss if self.exclusive else focal_binary_loss
         return loss(logits, labels, self.weight.to(logits.device), **self.options)
 
     def scored(self, labels: torch.Tensor) -> int:
-        """How many entries of labels (..., K) their loss is the mean of."""
+        """Return the number of entries over which the loss of labels (..., K) is averaged."""
         return int(((classes_of(labels) if self.exclusive else labels) != UNSCORED).sum())
 
     def judge(self, logits: torch.Tensor, labels: torch.Tensor) -> tuple[float, float | None]:
-        """Loss, and mean over the behaviors of the best F1; None where no behavior has a positive frame."""
+        """Return the loss, and the mean over behaviors of the best F1, or None if no behavior has a positive frame."""
         f1 = best_f1(probabilities(logits, self.exclusive).cpu().numpy(), labels.cpu().numpy())
         mean = None if np.isnan(f1).all() else float(np.nanmean(f1))
         return float(self.loss(logits, labels)), mean

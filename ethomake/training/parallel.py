@@ -1,9 +1,9 @@
-"""Several processes that train one network, each with a GPU of its own: together they learn what one would.
+"""Data-parallel training of one network in several processes, one GPU each, with the result of a single process.
 
-Each takes its share of every batch. DistributedDataParallel averages their gradients; what looks at a whole batch
-(BatchNorm, dropout, the mean of a loss) does so across the processes, so that the curves are those of one process but
-for the order in which numbers are added. Where a process is alone, nothing here does anything. Who starts them is
-`ethomake.training.launch`.
+Each process takes its share of every batch. DistributedDataParallel averages their gradients; operations over a whole
+batch (BatchNorm, dropout, the mean of a loss) span all processes, so that learning curves equal those of one process
+except for the order in which numbers are added. In a single process nothing here has any effect. Processes are
+started by `ethomake.training.launch`.
 """
 
 import warnings
@@ -20,17 +20,17 @@ from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
-STUCK = timedelta(minutes=30)  # without an answer from the others: then a process ends, and with it all
-PATIENT = timedelta(days=30)  # what one process does while the others wait may take as long as it does alone
+STUCK = timedelta(minutes=30)  # without an answer from the others, after which a process ends, and with it all
+PATIENT = timedelta(days=30)  # for work of one process while the others wait, which may take long
 
 
 class _State:
-    patient: Any = None  # the group of the same processes that waits longer
+    patient: Any = None  # a group of the same processes with the longer timeout
     samples = 0  # of all processes in the current step
 
 
 def join(on_gpu: bool, local_rank: int) -> None:
-    """Join the other processes of a training; torchrun's variables of the environment say which they are."""
+    """Join the other processes of a training, as given by torchrun's environment variables."""
     if on_gpu:
         torch.cuda.set_device(local_rank)
     dist.init_process_group("cpu:gloo,cuda:nccl" if on_gpu else "gloo", timeout=STUCK)
@@ -38,33 +38,33 @@ def join(on_gpu: bool, local_rank: int) -> None:
 
 
 def leave() -> None:
-    """Part from the other processes."""
+    """Leave the process group."""
     dist.destroy_process_group()
 
 
 def size() -> int:
-    """How many processes train together."""
+    """Return the number of processes that train together."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
 def rank() -> int:
-    """Which of them this is, from 0 on."""
+    """Return the number of this process, counted from 0."""
     return dist.get_rank() if dist.is_initialized() else 0
 
 
 def is_first() -> bool:
-    """Whether this is the one that writes files."""
+    """Return whether this is the process that writes files."""
     return rank() == 0
 
 
 def own(samples: int) -> slice:
-    """Which samples of a batch this process takes; they differ by one at most between the processes."""
+    """Return this process's share of a batch of `samples`; shares differ by at most one sample in size."""
     return slice(samples * rank() // size(), samples * (rank() + 1) // size())
 
 
 @contextmanager
 def first_alone() -> Iterator[None]:
-    """The first process does what is inside while the others wait; then they do, and find the files it has made."""
+    """Run the block in the first process while the others wait; then in these, which find the files it has made."""
     if not is_first():
         wait()
     yield
@@ -73,19 +73,19 @@ def first_alone() -> Iterator[None]:
 
 
 def wait() -> None:
-    """Wait until all processes are here."""
+    """Wait until all processes have arrived here."""
     if size() > 1:
         dist.barrier(_State.patient)
 
 
 def begin_step(seed: int, samples: int) -> None:
-    """A step begins, on so many samples of all processes; `seed` is of what is drawn in it."""
+    """Begin a step on `samples` samples over all processes; `seed` is for the random numbers drawn in it."""
     torch.manual_seed(seed)
     _State.samples = samples
 
 
 def mean(value: torch.Tensor) -> torch.Tensor:
-    """The mean over the processes of a scalar that lies on the device."""
+    """Return the mean over the processes of a scalar on the device."""
     if size() > 1:
         value = value.clone()
         dist.all_reduce(value)
@@ -94,7 +94,7 @@ def mean(value: torch.Tensor) -> torch.Tensor:
 
 
 def gather(outputs: list[torch.Tensor]) -> list[torch.Tensor]:
-    """What the processes made of parts that were dealt out to them in turn, on the CPU, in the order of the parts."""
+    """Return the outputs of all processes for parts distributed round-robin, on the CPU, in the order of the parts."""
     every: list[Any] = [None] * size()
     dist.all_gather_object(every, [output.cpu() for output in outputs], _State.patient)
     return [every[part % size()][part // size()] for part in range(sum(map(len, every)))]
@@ -109,10 +109,10 @@ def broadcast(value: Any) -> Any:
 
 
 def replicate(model: nn.Module) -> nn.Module:
-    """What steps call instead of `model`, which is changed in place and keeps its names and its parameters.
+    """Return the module that steps call instead of `model`, which is changed in place but keeps names and parameters.
 
-    `find_unused_parameters` is on since torch then leaves its buckets of gradients as they are: after a resume they
-    are added in the same order as before.
+    `find_unused_parameters` is on because torch then does not rebuild its gradient buckets: after a resume they are
+    added in the same order as before.
     """
     if size() == 1:
         return model
@@ -120,17 +120,17 @@ def replicate(model: nn.Module) -> nn.Module:
     for module in model.modules():
         if isinstance(module, nn.Dropout):
             module.forward = partial(_drop, module)
-        elif isinstance(module, _BatchNorm) and not on_gpu:  # torch's own, which is fast, is for GPUs only
+        elif isinstance(module, _BatchNorm) and not on_gpu:  # torch's SyncBatchNorm, which is fast, needs GPUs
             module.forward = partial(_normalize, module)
     if on_gpu:
         model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
-    # the heir of `broadcast_buffers` came with torch 2.15
+    # the replacement of `broadcast_buffers` exists only since torch 2.15
     warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
     return DistributedDataParallel(model, broadcast_buffers=False, find_unused_parameters=True)
 
 
 def _drop(module: nn.Dropout, input: torch.Tensor) -> torch.Tensor:
-    """Dropout of this process's share of a batch: drawn for all of the batch, as one process would."""
+    """Apply dropout to this process's share of a batch, drawn for the whole batch as in a single process."""
     if not module.training:
         return input
     kept = F.dropout(input.new_ones((_State.samples, *input.shape[1:])), module.p)
@@ -138,7 +138,7 @@ def _drop(module: nn.Dropout, input: torch.Tensor) -> torch.Tensor:
 
 
 def _normalize(module: _BatchNorm, input: torch.Tensor) -> torch.Tensor:
-    """BatchNorm with the mean and variance over the samples of all processes."""
+    """Apply BatchNorm with mean and variance over the samples of all processes."""
     x = input
     if not module.training:
         return _BatchNorm.forward(module, x)

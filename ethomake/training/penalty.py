@@ -1,4 +1,4 @@
-"""The pull of weights toward where they started, or toward zero (L2-SP, Li et al. 2018, arXiv 1802.01483)."""
+"""Regularization of weights toward their initial values or zero (L2-SP, Li et al. 2018, arXiv 1802.01483)."""
 
 import torch
 from torch import nn
@@ -17,14 +17,14 @@ class Penalty:
         self.alpha, self.beta = schedule.l2_sp_alpha, schedule.l2_sp_beta
 
     def load(self, start: list[torch.Tensor]) -> None:
-        """Pull toward the values that a checkpoint has kept."""
+        """Restore the initial values from a checkpoint."""
         for own, kept in zip(self.start, start, strict=True):
             own.copy_(kept)
 
     @torch.no_grad()
     def add(self) -> None:
-        """Add it to the gradients of the loss."""
-        # torch's functions on lists have no public names; on a GPU they start one kernel where a loop starts hundreds.
+        """Add the penalty's gradient to the gradients of the loss."""
+        # torch's functions on lists have no public names; on a GPU they launch one kernel, where a loop needs hundreds.
         old = [(p.grad, p, s) for p, s in zip(self.old, self.start, strict=True) if p.grad is not None]
         if old:
             gradients, weights, start = zip(*old, strict=True)

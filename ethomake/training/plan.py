@@ -1,4 +1,4 @@
-"""What travels to a training: the videos, the behaviors, the settings, and where its state is kept."""
+"""The inputs of a training: videos, behaviors, settings, and where its state is kept."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -14,20 +14,20 @@ LabelledVideo = tuple[str | Path, str | Path]
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """What every training is told; plain values and paths only, so that it can be sent to several processes.
+    """The arguments common to all trainings; plain values and paths only, so that they can be sent to other processes.
 
     Attributes:
-        settings: the section of the config that is about this training, with `network` resolved.
-        seed: of the first weights and of all sampling.
-        checkpoint: file in which the state is kept; it stays there at the end.
-        train: the files that stand for the videos to train on.
-        validate: those of the videos that choose the best epoch; may be empty.
-        train_labels, validate_labels: their label tables, in the same order; none where no labels are needed.
+        settings: this training's section of the config, with `network` resolved.
+        seed: seed of the initial weights and of all sampling.
+        checkpoint: file in which the state is saved; it is not removed at the end.
+        train: manifests of the videos to train on.
+        validate: manifests of the videos that choose the best epoch; may be empty.
+        train_labels, validate_labels: their label tables, in the same order; empty if no labels are needed.
         behaviors: the columns of the label tables, in order.
         exclusive: one behavior at a time (softmax) instead of any number of them (sigmoid).
-        augmentation: the section `augmentation:` of the config, where images are trained on.
+        augmentation: the section `augmentation:` of the config, if the training uses images.
         scratch: a folder for large intermediate files, which is removed at the end; without one they are kept beside
-            the checkpoint. A training that goes on where this folder is not makes them again.
+            the checkpoint. A training that resumes where this folder is missing makes them again.
     """
 
     settings: dict[str, Any]
@@ -54,20 +54,20 @@ class TrainingPlan:
 
     @property
     def outputs(self) -> int:
-        """How many logits a classifier gives: one per behavior, and one for background where they are exclusive."""
+        """Number of logits of a classifier: one per behavior, and one for background if behaviors are exclusive."""
         return len(self.behaviors) + self.exclusive
 
     @property
     def changes(self) -> Augmentation:
-        """How images are changed at random."""
+        """Settings of the augmentation of images."""
         return Augmentation(**self.augmentation)
 
     def fingerprint(self, given: Iterable[str | Path] = (), *values: Any) -> str:
-        """Return a digest of all that the training computes from, by which a checkpoint is known.
+        """Return a digest of all inputs of the training, which identifies its checkpoint.
 
         Args:
             given: weights files that it starts from or uses.
-            values: what else it depends on.
+            values: further inputs.
         """
         return fingerprint(
             [*self.train, *self.train_labels, *self.validate, *self.validate_labels, *given],

@@ -1,4 +1,4 @@
-"""How long and how fast to train, and the random numbers and batches of each epoch."""
+"""Duration and learning rate of a training, and the random numbers and batches of each epoch."""
 
 from dataclasses import dataclass, fields
 from typing import Any
@@ -8,13 +8,13 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast to train; the keys of the same names in config.yaml.
+    """Duration and learning rate of a training; the fields are keys of config.yaml.
 
-    Adam, its rate multiplied by `plateau_factor` after `patience` epochs without progress, an end below
-    `minimum_learning_rate`. Where epochs are few, progress may never stop for that long: in the last `final_epochs`
-    the rate is at most `plateau_factor` times the first. `l2_sp_alpha` pulls weights toward the values they started
-    from where those were pretrained, `l2_sp_beta` pulls all others toward zero (L2-SP, Li et al. 2018, arXiv
-    1802.01483).
+    The optimizer is Adam. Its learning rate is multiplied by `plateau_factor` after `patience` epochs without
+    progress; training ends when it falls below `minimum_learning_rate`. With few epochs, progress may never stop for
+    that long: in the last `final_epochs` the rate is at most `plateau_factor` times the first. `l2_sp_alpha` pulls
+    pretrained weights toward their initial values, `l2_sp_beta` pulls all others toward zero (L2-SP, Li et al. 2018,
+    arXiv 1802.01483).
     """
 
     epochs: int
@@ -30,29 +30,29 @@ class Schedule:
 
     @classmethod
     def of(cls, settings: dict[str, Any], **changes: Any) -> "Schedule":
-        """Take the schedule's keys out of a stage's settings."""
+        """Return a schedule from the keys of a stage's settings that belong to it."""
         names = {entry.name for entry in fields(cls)}
         return cls(**{key: value for key, value in {**settings, **changes}.items() if key in names})
 
 
 def epoch_rng(seed: int, epoch: int) -> np.random.Generator:
-    """The random numbers of one epoch: they depend on seed and epoch alone, so that a resumed run draws the same."""
+    """Return the generator of one epoch; it depends on seed and epoch alone, so that a resumed run draws the same."""
     return np.random.default_rng([seed, epoch])
 
 
 def step_rng(seed: int, epoch: int, step: int) -> np.random.Generator:
-    """The random numbers of one step, counted from 1 (NumPy takes [seed, epoch, 0] for [seed, epoch])."""
+    """Return the generator of one step, counted from 1 (NumPy treats [seed, epoch, 0] as [seed, epoch])."""
     return np.random.default_rng([seed, epoch, step])
 
 
 def shuffled_batches(n: int, schedule: Schedule, rng: np.random.Generator) -> list[np.ndarray]:
-    """One epoch's batches of sample numbers 0..n-1: each sample at most once, at most `steps` full batches.
+    """Return one epoch's batches of sample numbers 0..n-1: each sample at most once, at most `steps` full batches.
 
-    With fewer samples than one batch, one batch of all of them.
+    With fewer samples than one batch, return one batch of all of them.
     """
     return np.split(rng.permutation(n)[: epoch_samples(n, schedule)], max(1, min(schedule.steps, n // schedule.batch)))
 
 
 def epoch_samples(n: int, schedule: Schedule) -> int:
-    """How many of n samples one epoch learns from."""
+    """Return how many of n samples one epoch uses."""
     return min(schedule.steps, n // schedule.batch) * schedule.batch or n

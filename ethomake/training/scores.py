@@ -1,12 +1,12 @@
-"""The F1 score by which trainings choose their best epoch."""
+"""The F1 score that selects the best epoch of a training."""
 
 import numpy as np
 
 
 def best_f1(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The highest F1 that any threshold reaches, for each behavior, over the scored frames.
+    """Return the highest F1 over all thresholds, for each behavior, over the scored frames.
 
-    The loss alone says little where behaviors are rare, and F1 at a fixed threshold says more about the
+    The loss alone says little if behaviors are rare, and F1 at a fixed threshold says more about the
     threshold than about the model.
 
     Args:
@@ -26,6 +26,6 @@ def best_f1(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
         value = probabilities[scored, k][order]
         hits = np.cumsum(truth[order])
         f1 = 2 * hits / (np.arange(1, len(truth) + 1) + truth.sum())
-        f1 = f1[np.append(value[1:] != value[:-1], True)]  # a threshold cannot part equal values
+        f1 = f1[np.append(value[1:] != value[:-1], True)]  # a threshold cannot separate equal values
         scores[k] = f1.max()
     return scores

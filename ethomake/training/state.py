@@ -1,4 +1,4 @@
-"""The state of a training, and the checkpoint from which a killed one continues."""
+"""The state of a training, and the checkpoint from which a killed training resumes."""
 
 import copy
 import logging
@@ -20,41 +20,41 @@ from ethomake.training.schedule import Schedule
 
 logger = logging.getLogger(__name__)
 
-CHECKPOINT_EVERY = 60.0  # seconds of work that are lost at most when a training is killed
+CHECKPOINT_EVERY = 60.0  # seconds; at most this much work is lost when a training is killed
 
 
 @dataclass
 class EpochProgress:
-    """How far the epoch in progress has come: steps done, the sum of their losses, outputs of the validation."""
+    """Progress of the current epoch: steps done, the sum of their losses, outputs of the validation."""
 
     steps: int = 0
     loss: torch.Tensor | float = 0.0
     outputs: list[torch.Tensor] = field(default_factory=list)
 
     def add(self, loss: torch.Tensor) -> None:
-        """Count a step; its loss stays on the device, so that nobody waits for it."""
+        """Count a step; its loss stays on the device, so that the program does not wait for it."""
         self.steps += 1
         self.loss = loss.double() + self.loss
 
 
 class TrainingState:
-    """All that changes while a network is trained, and that a checkpoint holds.
+    """All that changes while a network is trained and is saved in a checkpoint.
 
     Attributes:
         model: in the state of the last step.
-        optimizer, plateau: Adam, and what lowers its learning rate.
-        penalty: the pull of L2-SP.
+        optimizer, plateau: Adam, and the scheduler of its learning rate.
+        penalty: the regularization L2-SP.
         history: one row per epoch that has ended.
-        best: the figure of the best epoch so far, the lower the better.
+        best: the figure of the best epoch so far; lower is better.
         best_weights: the model's state dict after that epoch.
-        progress: of the epoch that has not ended yet.
+        progress: progress of the current epoch.
     """
 
     def __init__(self, model: nn.Module, schedule: Schedule, pretrained: frozenset[str]):
         parameters = [p for p in model.parameters() if p.requires_grad]
         self.model, self.schedule, self.device = model, schedule, parameters[0].device
         self.optimizer = torch.optim.Adam(parameters, lr=schedule.learning_rate)
-        # An absolute threshold: a relative one takes an F1 that stays the same, which is negative here, for progress.
+        # An absolute threshold: a relative one counts an unchanged F1, which is negative here, as progress.
         self.plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
             self.optimizer,
             factor=schedule.plateau_factor,
@@ -70,11 +70,11 @@ class TrainingState:
 
     @property
     def epoch(self) -> int:
-        """The epoch in progress, counted from 1."""
+        """The current epoch, counted from 1."""
         return len(self.history) + 1
 
     def is_finished(self) -> bool:
-        """Whether all epochs are done, or the learning rate has fallen below its minimum."""
+        """Return whether all epochs are done, or the learning rate has fallen below its minimum."""
         rate = self.optimizer.param_groups[0]["lr"]
         return len(self.history) >= self.schedule.epochs or rate < self.schedule.minimum_learning_rate
 
@@ -86,16 +86,16 @@ class TrainingState:
         return group["lr"]
 
     def end_epoch(self, rate: float, validation_loss: float | None, validation_f1: float | None, label: str) -> dict:
-        """Judge the epoch: keep the weights if it is the best, let the rate fall on a plateau, note its row.
+        """Keep the weights if the epoch is the best, lower the rate on a plateau, and add a row to the history.
 
         Args:
-            rate: with which it has learned.
+            rate: the learning rate of the epoch.
 
         Returns:
             Its row of the history.
 
         Raises:
-            InputError: if a loss is no longer a number.
+            InputError: if a loss is NaN or infinite.
         """
         train_loss = float(self.progress.loss) / max(self.progress.steps, 1)
         if not np.isfinite([train_loss, validation_loss or 0.0]).all():
@@ -126,7 +126,7 @@ class TrainingState:
         self.model.eval()
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything as tensors and plain values."""
+        """Return the whole state as tensors and plain values."""
         progress = self.progress
         return {
             "model": self.model.state_dict(),
@@ -144,7 +144,7 @@ class TrainingState:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over what `state_dict` gave."""
+        """Restore a state that `state_dict` returned."""
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.plateau.load_state_dict(state["plateau"])
@@ -154,14 +154,14 @@ class TrainingState:
 
 
 class Checkpoint:
-    """The file in which the state of a training is kept; of several processes the first one writes it."""
+    """The file in which the state of a training is saved; of several processes the first one writes it."""
 
     def __init__(self, path: str | Path, identity: str):
         self.path, self.identity = Path(path), identity
         self.saved = time.monotonic()
 
     def restore(self, state: TrainingState, label: str) -> None:
-        """Continue from the file if there is one that fits; all processes wait until all have read it.
+        """Resume from the file if there is one with the same identity; all processes wait until all have read it.
 
         Raises:
             InputError: if it cannot be read.
@@ -183,12 +183,12 @@ class Checkpoint:
         self.saved = time.monotonic()
 
     def save_if_due(self, state: TrainingState) -> None:
-        """Write the file if that was CHECKPOINT_EVERY seconds ago."""
+        """Write the file if it was last written CHECKPOINT_EVERY seconds ago or earlier."""
         if time.monotonic() - self.saved >= CHECKPOINT_EVERY:
             self.save(state)
 
     def _read(self, label: str) -> dict[str, Any] | None:
-        """The state to continue from; None where there is none, or none that fits."""
+        """Return the state to resume from; None if there is none or it has another identity."""
         if not self.path.exists():
             return None
         try:

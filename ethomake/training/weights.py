@@ -21,13 +21,13 @@ N = TypeVar("N", bound=nn.Module)
 
 @dataclass(frozen=True)
 class WeightsMetadata(ABC, Generic[N]):
-    """What stands in the header of a weights file: all that is needed to build its network again.
+    """The header of a weights file: all that is needed to rebuild its network.
 
-    Each stage has a record of its own: further fields, and how its network is built.
+    Each stage has a subclass with further fields and a method that builds its network.
 
     Attributes:
-        network: its name in the config.
-        seed: of the training.
+        network: the network's name in the config.
+        seed: seed of the training.
     """
 
     kinds: ClassVar[tuple[str, ...]]
@@ -38,12 +38,12 @@ class WeightsMetadata(ABC, Generic[N]):
 
     @property
     def kind(self) -> str:
-        """The kind of this network."""
+        """The kind of the network."""
         return self.kinds[0]
 
     @abstractmethod
     def build(self) -> N:
-        """Return a new network that the weights fit."""
+        """Return a new network with the architecture of the weights."""
 
     @classmethod
     def read(cls, path: str | Path) -> Self:
@@ -66,7 +66,7 @@ class WeightsMetadata(ABC, Generic[N]):
         """Return the network of a weights file with its weights, on the CPU, and its metadata.
 
         Args:
-            options: for `build`.
+            options: keyword arguments of `build`.
 
         Raises:
             InputError: as from `read` and `load_weights`.
@@ -75,13 +75,13 @@ class WeightsMetadata(ABC, Generic[N]):
         return load_weights(path, metadata.build(**options)), metadata
 
     def header(self) -> dict[str, Any]:
-        """Return what is written: all fields that are not None, as plain values."""
+        """Return the content of the header: all fields that are not None, as plain values."""
         values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         return {name: value for name, value in values.items() if value is not None}
 
 
 def save_weights(path: str | Path, model: nn.Module, metadata: WeightsMetadata) -> None:
-    """Write a network's parameters and buffers, and its metadata with them."""
+    """Write a network's parameters and buffers together with its metadata."""
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     with write_whole(path) as part:
         save_file(state, part, metadata={KEY: json.dumps(metadata.header(), sort_keys=True)})
@@ -106,7 +106,7 @@ def read_header(path: str | Path) -> dict[str, Any]:
 
 
 def _kind_of(header: dict[str, Any]) -> str:
-    """The kind of network that a header describes; only streams name theirs."""
+    """Return the kind of network that a header describes; only those of streams state it."""
     return header.get("stream") or ("sequence" if "streams" in header else "flow")
 
 
@@ -133,13 +133,13 @@ def load_weights(path: str | Path, model: N) -> N:
 
 
 def freeze(model: nn.Module) -> nn.Module:
-    """Freeze a network entirely: no gradients, and BatchNorm statistics that do not drift."""
+    """Freeze a network entirely: no gradients, and fixed BatchNorm statistics."""
     model.eval()
     model.requires_grad_(False)
-    model.train = lambda mode=True: model  # a surrounding model.train() must not wake it
+    model.train = lambda mode=True: model  # train() of an enclosing module must not unfreeze it
     return model
 
 
 def flat_parameters(model: nn.Module) -> torch.Tensor:
-    """All parameters and buffers in one float64 vector, to compare two states of a network."""
+    """Return all parameters and buffers in one float64 vector, to compare two states of a network."""
     return torch.cat([value.detach().double().flatten().cpu() for value in model.state_dict().values()])

@@ -1,11 +1,11 @@
 """3x3 convolutions with a third fewer multiplications, by Winograd's minimal filtering along one axis.
 
-Two neighboring outputs of a filter with three taps need six products, or four where inputs and taps are first added up
+Two neighboring outputs of a filter with three taps need six products, or four if inputs and taps are first combined
 (S. Winograd, Arithmetic Complexity of Computations, 1980; for convolutions: A. Lavin, S. Gray, CVPR 2016, F(2, 3)).
 Here the outputs are pairs of image rows and each product is a convolution of one row's height. It is the same sum in
 another order: float32 differs by rounding, bfloat16 rounds twice instead of once.
 
-oneDNN, which computes convolutions on processors, does not do this for bfloat16; cuDNN chooses among its own ways.
+oneDNN, which computes convolutions on CPUs, does not do this for bfloat16; cuDNN selects its own algorithms.
 """
 
 from typing import TypeGuard
@@ -14,14 +14,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-WORTH = 400  # products saved for each value that is added up, times 3: measured; at 288 nothing is gained
+WORTH = 400  # minimum of 3 * products saved per value added; measured: at 288 there is no gain
 
 
 class WinogradConv(nn.Module):
-    """What a 3x3 or 3x3x3 convolution of stride 1 and padding 1 gives, two rows at a time.
+    """A 3x3 or 3x3x3 convolution of stride 1 and padding 1, computed two rows at a time.
 
     Args:
-        conv: the convolution; see `suits`. It is not changed.
+        conv: the convolution to replace; see `suits`. It is not changed.
     """
 
     def __init__(self, conv: nn.Conv2d | nn.Conv3d) -> None:
@@ -62,7 +62,7 @@ class WinogradConv(nn.Module):
 
 
 def suits(module: nn.Module) -> TypeGuard[nn.Conv2d | nn.Conv3d]:
-    """Whether a module is a convolution that gains: of so many channels that products outweigh adding up rows."""
+    """Return whether a module is a convolution with enough channels that fewer products outweigh the added rows."""
     return (
         isinstance(module, nn.Conv2d | nn.Conv3d)
         and set(module.kernel_size) == {3}
@@ -75,7 +75,7 @@ def suits(module: nn.Module) -> TypeGuard[nn.Conv2d | nn.Conv3d]:
 
 
 def use_winograd(network: nn.Module) -> nn.Module:
-    """Replace the convolutions of a frozen network that gain by it, in place."""
+    """Replace the convolutions of a frozen network that become faster, in place."""
     for parent in list(network.modules()):
         for name, child in list(parent.named_children()):
             if suits(child):

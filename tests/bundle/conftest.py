@@ -1,4 +1,4 @@
-"""A small bundle of networks that have learned nothing."""
+"""A small bundle of untrained networks."""
 
 import json
 import shutil
@@ -23,7 +23,7 @@ BEHAVIORS = ["groom", "rear"]
 
 @pytest.fixture(scope="session")
 def parts(tmp_path_factory):
-    """What a bundle is made of: `make_bundle(folder, **parts)` makes one."""
+    """Arguments for a bundle: `make_bundle(folder, **parts)` makes one."""
     folder = tmp_path_factory.mktemp("trained")
     settings = resolve_settings(
         {
@@ -66,7 +66,7 @@ METRICS = {
 
 
 def _write_video(folder: Path, name: str, number: int) -> tuple[Path, Path]:
-    """video.json and labels of a video of ten frames: groom is on in `number` of them, rear never, one is unscored."""
+    """Write video.json and labels of ten frames: groom is present in `number`, rear never, one frame is unscored."""
     write_json(folder / f"{name}.json", {"video": name, "fps": 20.0 + number, "frames_digest": f"sha256:{name}"})
     values = np.zeros((10, 2), np.int8)
     values[:number, 0], values[9] = 1, -1
@@ -75,7 +75,7 @@ def _write_video(folder: Path, name: str, number: int) -> tuple[Path, Path]:
 
 
 def _write_weights(folder: Path, settings: dict) -> dict[str, Path]:
-    """A weights file for each network."""
+    """Write a weights file for each network."""
     channels = {"channel_mean": [0.5, 0.5, 0.5], "channel_std": [0.1, 0.1, 0.1]}
     same = {"behaviors": BEHAVIORS, "exclusive": False}
     flow = settings["flow"]["network"]
@@ -95,7 +95,7 @@ def _write_weights(folder: Path, settings: dict) -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def made(parts, tmp_path_factory):
-    """The folder of a bundle; not to be changed."""
+    """Folder of a shared bundle; tests must not change it."""
     folder = tmp_path_factory.mktemp("made") / "bundle"
     make_bundle(folder, **parts)
     return folder
@@ -103,7 +103,7 @@ def made(parts, tmp_path_factory):
 
 @pytest.fixture
 def bundle(made, tmp_path):
-    """The folder of a bundle of one's own."""
+    """Folder of a copy of the bundle for one test."""
     return Path(shutil.copytree(made, tmp_path / "bundle"))
 
 

@@ -1,4 +1,4 @@
-"""Which settings of a project fit a bundle, and what the bundle decides."""
+"""Which settings of a project fit a bundle, and which the bundle determines."""
 
 import pytest
 
@@ -37,7 +37,7 @@ def test_a_project_keeps_what_is_its_own(bundle):
         {"exclusive": False},
         {"streams": {"enabled": ["motion", "spatial"], "network": "mobilenet_v2"}},
         {"streams": {"network": "auto"}, "flow": {"network": "auto"}},
-        # trainings, and weights to start one from, are no matter
+        # training settings and initial weights are not compared
         {"flow": {"epochs": 1, "weights": "gone.safetensors"}, "streams": {"batch": 1, "dropout": 0.9}},
         {"augmentation": {"rotation": 180}, "sequence": {"window": 20, "l2": 0}},
     ],

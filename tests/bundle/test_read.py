@@ -1,4 +1,4 @@
-"""A bundle that is not whole is refused in one line."""
+"""An incomplete bundle is refused with a one-line error."""
 
 import json
 import subprocess
@@ -50,7 +50,7 @@ def test_a_newer_format(bundle, rewrite):
     [
         ({"behaviors": "groom"}, "behaviors: 'groom' is not of type 'array'"),
         ({"streams": []}, "streams: [] should be non-empty"),
-        ({"files": {}}, "says nothing of flow.safetensors"),
+        ({"files": {}}, "has no entry for flow.safetensors"),
         ({"files": {"flow.safetensors": {"bytes": -1, "digest": ""}}}, "files.flow.safetensors.bytes"),
     ],
 )

@@ -1,4 +1,4 @@
-"""A bundle's files are taken over only when all is right with them."""
+"""A bundle's files are copied only if all are valid."""
 
 import json
 import pickle
@@ -26,7 +26,7 @@ def refuse(bundle, outputs):
     with pytest.raises(InputError) as caught:
         take_models(bundle, outputs)
     assert "\n" not in str(caught.value)
-    assert not any(path.exists() for path in outputs.values()), "nothing is taken"
+    assert not any(path.exists() for path in outputs.values()), "nothing is copied"
     return str(caught.value)
 
 

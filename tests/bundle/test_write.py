@@ -1,4 +1,4 @@
-"""What is in a bundle."""
+"""The content of a bundle."""
 
 import json
 

@@ -15,7 +15,7 @@ def edges_of(frames: int, fps: float = 10.0) -> np.ndarray:
 
 
 def signal(text: str) -> np.ndarray:
-    """One column of probabilities: '#' is .9, '.' is .1."""
+    """Return one column of probabilities: '#' is .9, '.' is .1."""
     return np.where(np.array(list(text)) == "#", 0.9, 0.1)[:, None]
 
 
@@ -30,9 +30,9 @@ def drawn(decisions: np.ndarray, k: int = 0) -> str:
         ("..##..#..", 0.2, 0.0, "..##....."),  # a bout as long as the minimum stays
         ("..##..#..", 0.0, 0.3, "..#####.."),
         ("..##..#..", 0.0, 0.2, "..##..#.."),  # so does a gap
-        ("..##.#...", 0.4, 0.2, "..####..."),  # gaps first: what they join counts as one bout
+        ("..##.#...", 0.4, 0.2, "..####..."),  # gaps first: joined bouts count as one
         ("#.......#", 0.2, 0.0, "........."),
-        ("..#####..", 0.0, 9.0, "..#####.."),  # before the first and after the last bout is no gap
+        ("..#####..", 0.0, 9.0, "..#####.."),  # no gap before the first and after the last bout
         ("#########", 5.0, 5.0, "........."),
     ],
 )
@@ -68,9 +68,9 @@ def exclusive(text: str) -> np.ndarray:
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ("aaabaaa", "aaaaaaa"),  # b is too short, and what it split closes
+        ("aaabaaa", "aaaaaaa"),  # b is too short, and the bout that it split is joined again
         ("aaa.aaa", "aaaaaaa"),
-        ("aaabbaaa", "aaabbaaa"),  # b is long enough, so the gap in a is no gap
+        ("aaabbaaa", "aaabbaaa"),  # b is long enough, so a is not joined
         ("...b...", "......."),
     ],
 )

@@ -87,7 +87,7 @@ def test_long_traces_keep_their_peaks():
 
 
 def test_the_figure_of_a_long_video_does_not_grow_with_it(tmp_path):
-    """Bouts, and places that were not scored, change every few frames: neither gets a path of its own."""
+    """Bouts and unscored spans change every few frames: neither are drawn as separate paths."""
     write_files(tmp_path, frames=20_000)
     labels = np.where(np.arange(20_000)[:, None] % [7, 5] < 3, -1, 1)
     write_labels(tmp_path / "l.csv", LabelTable(BEHAVIORS, labels.astype(np.int8)))

@@ -91,7 +91,7 @@ def test_shortest_is_careful_with_few():
     random = np.random.default_rng(0)
     true = np.exp(-2.3263 * 0.6)
     found = [shortest(np.exp(random.normal(0, 0.6, 12))) for _ in range(400)]
-    # Lies below the true 1st percentile three times out of four; the smallest of 12 hardly ever does.
+    # Below the true 1st percentile three times out of four; the smallest of 12 hardly ever is.
     assert 0.68 < np.mean(np.array(found) <= true) < 0.82
     assert shortest(np.full(4, 2.0)) == 0
     assert shortest(np.full(20, 2.0)) == pytest.approx(2)
@@ -113,7 +113,7 @@ def test_fit_thresholds_writes_rules_and_provenance(tmp_path, capsys):
     walk, rest = content["behaviors"]["walk"], content["behaviors"]["rest"]
     assert walk["threshold"] == pytest.approx(0.4, abs=0.01)
     assert walk["validation_f1"] == 1
-    assert (walk["bouts"], walk["gaps"]) == (7, 7)  # the last bout touches the end, the first gap the start
+    assert (walk["bouts"], walk["gaps"]) == (7, 7)  # without the last bout, at the end, and the first gap, at the start
     assert walk["minimum_bout_s"] == pytest.approx(1)
     assert walk["minimum_gap_s"] == pytest.approx(1)  # 2 s, but at most the shortest bout
     assert rest["threshold"] == 0.5

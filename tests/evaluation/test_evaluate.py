@@ -164,7 +164,7 @@ def test_a_test_video_that_was_learned_from_is_refused(tmp_path):
     files[2].write_text(json.dumps(facts | {"frames_digest": "sha256:1"}))
     options = {"behaviors": BEHAVIORS, "chance_shifts": 1, "seed": 0}
     evaluate([files], tmp_path, **options, learned=[tmp_path / "other.json"])
-    with pytest.raises(InputError, match="a tests, but its frames are those of twin"):
+    with pytest.raises(InputError, match="a is a test video, but its frames are those of twin"):
         evaluate([files], tmp_path, **options, learned=[tmp_path / "other.json", tmp_path / "twin.json"])
 
 

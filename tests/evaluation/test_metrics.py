@@ -120,7 +120,7 @@ def test_macro_leaves_out_what_is_not_defined():
 
 
 def test_average_precision_of_masked_labels_in_one_ranking():
-    """Chance ranks once and shifts masked labels under it: steps that hold no scored frame must not matter."""
+    """Chance ranks once and shifts masked labels against it: steps without scored frames must not matter."""
     labels, _, probabilities = sample(steps=50, masked=0.6)
     scored = labels[:, 0] >= 0
     expected = reference.average_precision_score(labels[scored, 0], probabilities[scored, 0])
@@ -157,7 +157,7 @@ def test_confusion_of_overlapping_behaviors():
     labels = np.array([[1, 1, 0], [1, 0, 0], [1, 0, 0], [0, 0, 0], [1, -1, 0]])
     decisions = np.array([[1, 0, 1], [0, 1, 1], [1, 1, 0], [0, 1, 1], [1, 1, 1]])
     found = confusion_matrix(labels, decisions)
-    # Rows: a is on in three scored frames, b in one, c never, background in one.
+    # Rows: a is present in three scored frames, b in one, c never, background in one.
     assert found.tolist() == [[2, 0.5, 0.5, 0], [0, 0, 1, 0], [0, 0, 0, 0], [0, 0.5, 0.5, 0]]
 
 

@@ -17,7 +17,7 @@ SHARED = ROOT.parent / "shared" / "data" / "fly-courtship"
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    """The wheel of the real example: of an earlier run of the workflow, or fetched now."""
+    """The wheel of the real example: from an earlier run of the workflow, or downloaded now."""
     if not SHARED.is_dir():
         pytest.skip("nothing to compare with: there is no ../shared/data/fly-courtship beside the repository")
     here = sorted((ROOT / "results" / "example").glob(f"**/{WHEEL}"))
@@ -49,7 +49,7 @@ def test_crops_show_what_the_published_ones_show(wheel, tmp_path):
         ours = np.stack(list(read_grey(tmp_path / f"{name}.mp4", height=CROP, width=CROP))).astype(int)
         theirs = np.stack(list(read_grey(SHARED / f"{name}.mp4", height=CROP, width=CROP))).astype(int)
         assert ours.shape == theirs.shape == (1100, CROP, CROP)
-        # both are lossy copies of the same crops; one pixel aside would be 3 or more grey levels
+        # both are lossy copies of the same crops; a shift by one pixel would be 3 or more grey levels
         assert np.abs(ours - theirs).mean(axis=(1, 2)).max() < 1.5
 
 
@@ -101,7 +101,7 @@ def test_gaps_are_filled_in_time():
 
 
 def still_flies(frames=40, wing=0.0, distance=100.0):
-    """Two flies that look along +x; the left wing of fly 0 stands out by `wing` degrees."""
+    """Return poses of two flies that face +x; the left wing of fly 0 is extended by `wing` degrees."""
     nodes = ["head", "thorax", "abdomen", "wingL", "wingR"]
     angle = np.radians(wing)
     body = np.array([(30, 0), (0, 0), (-30, 0), (-30 * np.cos(angle), 30 * np.sin(angle)), (-30, 0)])
@@ -129,8 +129,8 @@ def test_walking_is_the_speed_of_the_thorax_and_short_bouts_are_dropped():
     assert not on[44:].any()
     for jump, frames in ((6.0, []), (11.0, list(range(27, 33)))):
         poses = still_flies(frames=60)
-        # central differences spread a jump over 2 frames, the mean over 4 more: 6/5 pixels a frame on 4 of them,
-        # too short a bout; 11/5 on those 4 and 11/10 on the 2 beside them
+        # central differences spread a jump over 2 frames, the mean over 4 more: 6/5 pixels per frame in 4 of them,
+        # too short a bout; 11/5 in those 4 and 11/10 in the 2 beside them
         poses.points[0, 30:, :, 0] += jump
         assert np.flatnonzero(derive_labels(poses, 0, near=1, walking=True).values[:, 1]).tolist() == frames
 

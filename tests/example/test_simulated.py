@@ -25,7 +25,7 @@ FPS = 30
 
 @pytest.fixture(scope="module")
 def videos():
-    """Decoded grey frames at 48x48 (as small as a glance needs) and states of four short videos."""
+    """Decoded grey frames at 48x48 (enough for these checks) and states of four short videos."""
     drawn = []
     for seed in range(4):
         random = np.random.default_rng(seed)
@@ -89,7 +89,7 @@ def test_any_length_rate_and_size_can_be_drawn(tmp_path, seconds, fps, size):
 
 def test_labels_say_what_moves():
     track = move(np.random.default_rng(0), frames=120 * FPS, fps=FPS)
-    inner = np.ones(len(track.state), bool)  # without the frames around a change of state
+    inner = np.ones(len(track.state), bool)  # excludes frames around a change of state
     for change in np.flatnonzero(np.diff(track.state)) + 1:
         inner[max(change - 8, 0) : change + 8] = False
     speed = np.hypot(np.gradient(track.x), np.gradient(track.y)) * FPS
@@ -101,7 +101,7 @@ def test_labels_say_what_moves():
     assert turning[of["turn"]].min() > 1.5
     assert all(turning[of[name]].max() < 0.6 for name in ("rear", "groom", "rest"))
     assert np.median(bending[of["groom"]]) > 40
-    # the bend shifts a little between bouts of rest, which the truth joins
+    # the bend shifts a little between bouts of rest, which the labels join
     assert all(np.median(bending[of[name]]) < 1 for name in STATES if name != "groom")
     assert track.rearing[of["rear"]].min() > 0.95
     assert all(track.rearing[of[name]].max() < 0.05 for name in STATES if name != "rear")
@@ -109,7 +109,7 @@ def test_labels_say_what_moves():
 
 
 def separability(features, videos, one, other):
-    """AUROC of a linear classifier that has never seen the video it judges."""
+    """Return the AUROC of a linear classifier on a held-out video."""
     scores = []
     for held in range(len(videos)):
         train = [i for i in range(len(videos)) if i != held]
@@ -130,7 +130,7 @@ def separability(features, videos, one, other):
 
 def test_one_frame_does_not_tell_turning_and_grooming_from_rest_but_movement_does(videos):
     def statistics(images):
-        """What one frame looks like, whatever its heading and place: brightness and sharpness at several scales."""
+        """Describe a frame independently of heading and position: brightness and sharpness at several scales."""
         found = [images.mean(axis=(1, 2)), images.std(axis=(1, 2))]
         found += list(np.quantile(images, (0.01, 0.03, 0.05, 0.1, 0.9, 0.99), axis=(1, 2)))
         for step in (1, 2, 4):

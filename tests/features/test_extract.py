@@ -29,7 +29,7 @@ class KilledError(Exception):
 
 
 def metadata_of(name, statistics, networks=("tiny_motion_net", "resnet18"), behaviors=BEHAVIORS):
-    """What a weights file of a flow network or a stream says."""
+    """Return the metadata of a weights file of a flow network or a stream."""
     if name == "flow":
         return FlowMetadata(networks[0], 0, 11, [32, 32], **statistics)
     shown = statistics if name == "spatial" else {}
@@ -38,7 +38,7 @@ def metadata_of(name, statistics, networks=("tiny_motion_net", "resnet18"), beha
 
 @pytest.fixture
 def models(tmp_path):
-    """Random networks with BatchNorm statistics that are not trivial, and their weights files."""
+    """Make random networks with nontrivial BatchNorm statistics, and their weights files."""
     torch.manual_seed(0)
     statistics = {"channel_mean": [0.5, 0.4, 0.3], "channel_std": [0.2, 0.3, 0.25]}
     flow = build_flow_network("tiny_motion_net")
@@ -70,7 +70,7 @@ def extract(video, output, **options):
 
 
 def normalized_window(store, statistics, t):
-    """The window of frame t one frame at a time; the mean image, zero, outside of the video."""
+    """Return the window of frame t, read one frame at a time; the mean image, zero, outside the video."""
     mean = torch.tensor(statistics["channel_mean"])[:, None, None]
     std = torch.tensor(statistics["channel_std"])[:, None, None]
     window = torch.zeros(11, 3, 32, 32)
@@ -82,7 +82,7 @@ def normalized_window(store, statistics, t):
 
 @torch.no_grad()
 def reference(networks, store, statistics):
-    """Features and logits of each frame, one frame at a time, as the paper has it."""
+    """Return features and logits, computed one frame at a time as in the paper."""
     rows = []
     for t in range(len(store)):
         window = normalized_window(store, statistics, t)[None]
@@ -98,7 +98,7 @@ def test_features_are_those_of_each_frames_own_window(models, video, tmp_path):
     group = zarr.open_group(tmp_path / "v.zarr", mode="r")
     spatial, motion, spatial_logits, motion_logits = reference(networks, FrameStore(video), statistics)
     assert np.allclose(group["spatial"][:], spatial, atol=2e-3, rtol=2e-3)
-    assert np.allclose(group["motion"][:], motion, atol=0.02)  # flow passes as float16
+    assert np.allclose(group["motion"][:], motion, atol=0.02)  # flow is rounded to float16
     assert np.allclose(group["logits_motion"][:], motion_logits, atol=5e-3)
     fused = (spatial_logits + 1.5 * motion_logits) / 2.5
     assert np.allclose(group["probabilities"][:], 1 / (1 + np.exp(-fused)), atol=2e-3)
@@ -107,7 +107,7 @@ def test_features_are_those_of_each_frames_own_window(models, video, tmp_path):
 
 @pytest.mark.parametrize("block", [10, 640])
 def test_reused_flow_is_that_of_the_window_that_holds_the_pair(models, video, tmp_path, monkeypatch, block):
-    monkeypatch.setattr("ethomake.flow.stacks.BLOCK", block)  # with 10, windows reach over the borders of blocks
+    monkeypatch.setattr("ethomake.flow.stacks.BLOCK", block)  # with 10, windows cross borders of blocks
     monkeypatch.setattr("ethomake.features.store.CHUNK", block)
     networks, weights, statistics = models
     extract(video, tmp_path / "v", **weights, reuse=True, precision="float32")
@@ -155,7 +155,7 @@ def test_the_digest_is_that_of_the_content(models, video, tmp_path):
 
 @pytest.fixture
 def described(monkeypatch):
-    """First frames of the blocks that were described; with `limit` an extraction that is killed in the midst of one."""
+    """Return the first frames of the blocks that were computed; `limit` simulates a kill in the middle of a block."""
 
     class Described(list):
         limit = 100
@@ -221,7 +221,7 @@ def test_a_job_that_is_killed_while_it_ends_extracts_nothing_again(models, video
     extract(video, tmp_path / "v", **weights)
     whole = content_of(tmp_path / "v.zarr")
     described.clear()
-    remove(tmp_path / "v.zarr")  # Snakemake removes the outputs of a job that it has not seen end
+    remove(tmp_path / "v.zarr")  # Snakemake removes the outputs of an incomplete job
     remove(tmp_path / "v.json")
     extract(video, tmp_path / "v", **weights)
     assert described == []
@@ -392,7 +392,7 @@ def test_frames_decoded_on_the_device_are_nearly_those_of_the_cpu(video, write_s
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_bfloat16_changes_probabilities_by_less_than_the_tolerance(write_store, tmp_path, preset):
-    """The largest difference of any probability; heads are scaled so that these go from nearly 0 to nearly 1."""
+    """Return the largest difference of any probability; heads are scaled so that these range from about 0 to 1."""
     torch.manual_seed(0)
     choice, statistics = PRESETS[preset], {"channel_mean": [0.5, 0.4, 0.3], "channel_std": [0.2, 0.3, 0.25]}
     networks = {"flow": build_flow_network(choice["flow"]["network"])}

@@ -1,4 +1,4 @@
-"""Memory does not grow with the video: ten hours beside a minute, with networks that cost nothing."""
+"""Memory does not grow with the video: ten hours compared with a minute, with networks that cost nothing."""
 
 import subprocess
 import sys
@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-MINUTE, TEN_HOURS = 1800, 1_080_000  # frames at 30 a second
+MINUTE, TEN_HOURS = 1800, 1_080_000  # frames, at 30 frames per second
 
-# One frame is stored and stands for all: every read decodes it anew. The networks give zeros of the right shapes.
+# One frame is stored in place of all; every read decodes it again. The networks return zeros of the right shapes.
 PROGRAM = """
 import json, resource, sys
 from pathlib import Path
@@ -68,7 +68,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
 def peak(folder, frames):
-    """Megabytes."""
+    """Return peak memory in megabytes."""
     folder.mkdir()
     command = [sys.executable, "-c", PROGRAM, str(folder), str(frames)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)

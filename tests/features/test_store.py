@@ -11,7 +11,7 @@ WIDTHS = {"spatial": 3, "motion": 2}
 
 @pytest.fixture
 def video(tmp_path, monkeypatch):
-    """A manifest of 23 frames in chunks of 10, and its features, spatial first."""
+    """Write 23 frames in chunks of 10; return the manifest and the features, spatial first."""
     monkeypatch.setattr(store, "CHUNK", 10)
     features = np.random.default_rng(0).normal(size=(23, 5)).astype(np.float16)
     write(tmp_path, features)

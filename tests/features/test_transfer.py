@@ -34,7 +34,7 @@ def test_no_block_is_overwritten_by_the_next_while_the_gpu_has_other_work(store,
     work = torch.rand(4096, 4096, device=gpu)
     sums, shown = [], []
     for block in prefetch(sent_to(gpu, blocks), depth=1):
-        work = work @ work / 4096  # what comes after waits for it
+        work = work @ work / 4096  # later work waits for it
         frames = block.frames[MARGIN : MARGIN + block.stop - block.start]
         sums.append(frames.int().sum((1, 2, 3)))
         shown.append(frames.clone())

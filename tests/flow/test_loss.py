@@ -11,7 +11,7 @@ SETTINGS = {"charbonnier_exponent": 0.4, "smoothness_exponent": 0.3, "smoothness
 
 
 def texture(x, y, stretch=1):
-    """A pattern without an edge, which bilinear interpolation follows closely; values 0.1 to 0.9."""
+    """Return a pattern without edges, which bilinear interpolation approximates well; values 0.1 to 0.9."""
     x, y = x / stretch, y / stretch
     waves = [(0.21, 0.08, 0.0), (-0.06, 0.17, 1.0), (0.12, 0.15, 2.0)]
     return torch.stack(
@@ -20,7 +20,7 @@ def texture(x, y, stretch=1):
 
 
 def moving(dx, dy, frames=3, size=64, dtype=torch.float32, stretch=1):
-    """A clip (1, T, 3, H, W) of a texture that moves by (dx, dy) pixels a frame."""
+    """Return a clip (1, T, 3, H, W) of a texture that moves by (dx, dy) pixels per frame."""
     places = torch.arange(size, dtype=dtype)
     return torch.stack([texture(places - t * dx, (places - t * dy)[:, None], stretch) for t in range(frames)])[None]
 
@@ -35,7 +35,7 @@ def constant_flow(dx, dy, frames=3, size=64, scales=(2, 4, 8), dtype=torch.float
 
 
 def floor():
-    """The loss of identical images and constant flow."""
+    """Return the loss of identical images and constant flow."""
     return sum(EPSILON**0.8 + 2 * weight * EPSILON**0.6 for weight in SETTINGS["smoothness"])
 
 
@@ -45,7 +45,7 @@ def test_the_true_flow_of_a_shift_brings_the_loss_to_its_floor_at_each_scale(dx,
     true, none = constant_flow(dx, dy, size=192), constant_flow(0, 0, size=192)
     for level, (flow, zero, weight) in enumerate(zip(true, none, weights, strict=True)):
         images = shrink(images, flow.shape[-2:])
-        # What moves in at the border was never seen, and SSIM's windows look five pixels further.
+        # Content that moves in at the border is unknown, and the windows of SSIM extend five pixels further.
         edge = math.ceil(max(abs(dx), abs(dy)) / 2 ** (level + 1)) + 6
         near = scale_loss_inside(images, flow, weight, edge)
         far = scale_loss_inside(images, zero, weight, edge)
@@ -55,7 +55,7 @@ def test_the_true_flow_of_a_shift_brings_the_loss_to_its_floor_at_each_scale(dx,
 
 
 def scale_loss_inside(images, flow, weight, edge):
-    """`scale_loss` of a clip (1, T, ...) without so many pixels on every side."""
+    """Return `scale_loss` of a clip (1, T, ...) without some pixels on every side."""
     pairs, inner = flow.unflatten(1, (-1, 2)).flatten(0, 1), slice(edge, -edge)
     now, warped = images[0, :-1], warp(images[0, 1:], pairs)
     similarity = ssim(now, warped)[..., inner, inner]
@@ -163,7 +163,7 @@ def test_descent_from_no_flow_goes_towards_the_true_flow(dx, dy):
     images = moving(dx, dy)
     for flow, scale in zip(constant_flow(0, 0), (2, 4, 8), strict=True):
         small = shrink(images, flow.shape[-2:])
-        shift = torch.zeros(2, requires_grad=True)  # of the whole image
+        shift = torch.zeros(2, requires_grad=True)  # motion of the whole image
         scale_loss(small, flow + shift.repeat(2)[:, None, None], 0.0, SETTINGS).backward()
         downhill, true = -shift.grad, torch.tensor([dx, dy]) / scale
         assert torch.nn.functional.cosine_similarity(downhill, true, dim=0) > 0.7

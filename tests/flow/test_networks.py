@@ -35,7 +35,7 @@ def test_every_parameter_learns(networks, name):
     network.zero_grad()
     sum(flow.square().sum() for flow in network(torch.rand(2, 11, 3, 64, 64))).backward()
     assert [key for key, p in network.named_parameters() if p.grad is None] == []
-    # Biases before a BatchNorm do nothing; everything else must.
+    # Biases before a BatchNorm have no effect; all other parameters must have one.
     idle = {
         f"{key}.bias"
         for parent, module in network.named_modules()
@@ -59,7 +59,7 @@ def test_other_window_lengths(name):
 
 
 def test_flow_i_of_the_3d_network_stands_in_channels_2i_and_2i_plus_1(networks):
-    # Its steps see few frames only: a change of the first frame reaches the first flows and not the last ones.
+    # Its steps depend on few frames only: a change of the first frame affects the first flows, not the last ones.
     network = networks["tiny_motion_net_3d"].eval()
     frames = torch.rand(1, 11, 3, 32, 32)
     changed = frames.clone()

@@ -9,7 +9,7 @@ from ethomake.training.inference import Batches
 
 
 class Differences(torch.nn.Module):
-    """Stands for a flow network: the "flow" of a pair is the step in grey level, which tells which pair it is."""
+    """Stand-in for a flow network: the "flow" of a pair is its difference in grey level, which identifies it."""
 
     def __init__(self):
         super().__init__()
@@ -41,7 +41,7 @@ def store(write_store):
 
 
 def expected(count):
-    """The stack of every frame by a plain loop: steps between the frames t-5..t+5, with 0 outside the video."""
+    """Return the stack of every frame by a plain loop: differences of the frames t-5..t+5, with 0 outside the video."""
     level = levels(count)
     out = np.zeros((count, 10))
     for t in range(count):

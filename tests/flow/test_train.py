@@ -31,7 +31,7 @@ AUGMENTATION = {"flip_horizontal": 0.5, "rotation": 0.0, "color_probability": 0.
 
 @pytest.fixture
 def video(write_store):
-    """A smooth texture that drifts two pixels to the right each frame."""
+    """Make a video of a smooth texture that moves two pixels to the right per frame."""
 
     def make(name, count=40):
         rng = np.random.default_rng(0)

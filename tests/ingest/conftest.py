@@ -1,4 +1,4 @@
-"""Tiny videos whose every frame carries its own number, to be read back from the pixels."""
+"""Tiny videos in which every frame shows its own number, readable from the pixels."""
 
 import subprocess
 from pathlib import Path
@@ -7,11 +7,11 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
-HEIGHT, WIDTH, BITS = 64, 128, 8  # the number stands in the upper half: one block of 16x32 a bit
+HEIGHT, WIDTH, BITS = 64, 128, 8  # the number is in the upper half: one block of 16x32 pixels per bit
 
 
 def draw(count: int) -> np.ndarray:
-    """Frames 0 to count-1, uint8 (count, 64, 128, 3): their number above, noise below (so that packets have bytes)."""
+    """Return frames 0 to count-1, uint8 (count, 64, 128, 3): their number above, noise below (to fill packets)."""
     frames = np.random.default_rng(0).integers(0, 256, (count, HEIGHT, WIDTH, 3), dtype=np.uint8)
     bits = (np.arange(count)[:, None] >> np.arange(BITS)) & 1
     frames[:, : HEIGHT // 2] = np.repeat(bits * 200 + 28, WIDTH // BITS, axis=1)[:, None, :, None]
@@ -19,7 +19,7 @@ def draw(count: int) -> np.ndarray:
 
 
 def numbers(frames: np.ndarray) -> list[int]:
-    """The numbers that stand in frames of any size, (T, H, W, 3)."""
+    """Return the numbers shown in frames of any size, (T, H, W, 3)."""
     _, height, width, _ = frames.shape
     x = ((np.arange(BITS) + 0.5) * width / BITS).astype(int)
     blocks = frames[:, height // 4][:, x].mean(axis=-1)
@@ -34,7 +34,7 @@ def run_ffmpeg(*arguments: str | Path, frames: np.ndarray | None = None) -> None
 
 @pytest.fixture(scope="session")
 def encode(tmp_path_factory):
-    """encode(name, *options, count=60, frames=None) -> path of a new video of numbered frames at 30 a second."""
+    """encode(name, *options, count=60, frames=None) -> path of a new video of numbered frames at 30 per second."""
 
     def encode(name: str, *options: str, count: int = 60, frames: np.ndarray | None = None) -> Path:
         path = tmp_path_factory.mktemp("videos") / name
@@ -49,7 +49,7 @@ def encode(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def remux():
-    """The ffmpeg command line, for copies of videos."""
+    """Return the ffmpeg command line, for copies of videos."""
     return run_ffmpeg
 
 

@@ -10,7 +10,7 @@ from ethomake.ingest.decode import Damage, FrameStream, View, content_box, diagn
 from ethomake.ingest.probe import probe
 
 X264 = ("-pix_fmt", "yuv420p", "-c:v", "libx264", "-g", "20", "-bf", "2", "-preset", "veryfast")
-HEAVY, LIGHT = ("-qp", "1"), ("-qp", "40")  # more than 4 KB a frame, and less
+HEAVY, LIGHT = ("-qp", "1"), ("-qp", "40")  # more than 4 KB per frame, and less
 VARIABLE = (
     *("-vf", "settb=1/1000,setpts='33*(N+2*floor(N/5)+mod(N*7,3)*0.25)'"),
     *("-fps_mode", "passthrough", "-enc_time_base", "1/1000"),
@@ -21,7 +21,7 @@ PLAIN = View(None, (64, 128))
 
 @pytest.fixture
 def decode(to_rgb):
-    """decode(path) -> frames in RGB, uint8 (T, H, W, 3), and the stream they came from."""
+    """decode(path) -> frames in RGB, uint8 (T, H, W, 3), and the stream that gave them."""
 
     def decode(path, view=PLAIN, threads=1):
         stream = FrameStream(probe(path), view, strict=True, threads=threads)
@@ -99,7 +99,7 @@ def test_a_late_audio_track_moves_nothing(encode, read_numbers, remux, tmp_path,
 
 
 def test_rotation_is_applied_before_the_crop(encode, remux, tmp_path, numbered, decode):
-    upright = np.repeat(numbered(3)[:, :32], 2, axis=1)  # blocks only: nothing that a codec blurs
+    upright = np.repeat(numbered(3)[:, :32], 2, axis=1)  # only blocks: nothing that a codec blurs
     path = encode("upright.mp4", *X264, "-qp", "1", frames=upright)
     remux("-display_rotation", "90", "-i", path, "-c", "copy", tmp_path / "turned.mp4")
     view = View((0, 64, 64, 64), (64, 64))
@@ -128,7 +128,7 @@ def test_only_heavy_frames_are_decoded_by_several_threads(options, threads, deco
     frames, _ = decode(encode("heavy.mp4", *X264, *options), threads=threads)
     assert len(frames) == 60
     command = commands[-1]
-    assert command[command.index("-threads") + 1] == decoders  # before the input: of the decoder
+    assert command[command.index("-threads") + 1] == decoders  # before the input: applies to the decoder
     assert command.index("-threads") < command.index("-i")
 
 
@@ -185,7 +185,7 @@ def test_an_odd_crop_of_subsampled_video_is_not_rounded(encode, decode):
         ((200, 100, 40), ("-pix_fmt", "yuv444p10le", "-c:v", "ffv1"), (200, 100, 40)),
         ((200, 100, 40), ("-pix_fmt", "rgb48le", "-c:v", "ffv1"), (200, 100, 40)),
         ((120, 120, 120), ("-pix_fmt", "gray", "-c:v", "ffv1"), (120, 120, 120)),
-        # high definition has colors of its own
+        # high definition uses another color matrix
         (
             (200, 100, 40),
             ("-vf", "scale=out_color_matrix=bt709,format=yuv444p10le", "-colorspace", "bt709", "-c:v", "ffv1"),
@@ -207,7 +207,7 @@ def test_whatever_comes_in_has_the_right_colors(pixels, options, expected, encod
         ((640, 480), (224, 224), (28, 0, 168, 224)),
         ((100, 100), (32, 64), (16, 0, 32, 32)),
         ((64, 128), (64, 128), (0, 0, 128, 64)),
-        ((1, 1000), (32, 32), (0, 14, 32, 2)),  # never nothing
+        ((1, 1000), (32, 32), (0, 14, 32, 2)),  # never empty
         ((99, 200), (64, 64), (0, 16, 64, 32)),  # 31.68
         ((95, 200), (64, 64), (0, 16, 64, 30)),  # 30.4; all numbers are even, since colors have half the resolution
     ],
@@ -226,14 +226,14 @@ def test_scaling_keeps_the_mean_of_blocks(encode, decode):
     assert np.abs(inner.astype(int) - original).max() <= 3  # colors are rounded to a grey level
 
 
-# Damage. In each case: it is found, and every frame called good carries the number of its place.
+# Damage. In each case it is detected, and every frame called good shows the number of its position.
 
 
 def damage(path, kind, at=0.5):
     data = bytearray(path.read_bytes())
     start = int(len(data) * at)
     if kind == "flip":
-        # Long enough to hit the head of a packet: codecs have no checksums, junk inside of one may well decode.
+        # Long enough to hit the header of a packet: codecs have no checksums, so junk within one may still decode.
         stop = start + len(data) // 30
         data[start:stop] = bytes(value ^ 0x5A for value in data[start:stop])
     elif kind == "dent":  # within one frame
@@ -290,7 +290,7 @@ def test_damage_is_found_and_good_frames_keep_their_places(case, encode, read_nu
     assert len(frames) == len(diagnosis.good) == len(diagnosis.ticks)
     assert [i for i, frame in enumerate(frames) if frame is not None] == good.tolist()
     assert read_numbers(np.stack([frames[i] for i in good])) == good.tolist()
-    assert len(good) >= (20 if kind == "short" else 30)  # most of what can be saved is saved
+    assert len(good) >= (20 if kind == "short" else 30)  # most recoverable frames are recovered
     if kind != "short":
         assert len(diagnosis.good) == 60
         assert len(good) < 60
@@ -301,7 +301,7 @@ def test_damage_is_found_and_good_frames_keep_their_places(case, encode, read_nu
 
 
 def test_what_ffmpeg_itself_would_have_shifted(encode, read_numbers):
-    """The case that ingest exists for: exit status 0, frames missing, all later ones early."""
+    """The case that ingest exists for: exit status 0, but frames are missing and all later ones shifted."""
     path = damage(encode("shift.mp4", *FRONT), "flip")
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "quiet", "-i", str(path), "-fps_mode", "passthrough"]
     done = subprocess.run([*command, "-f", "rawvideo", "-pix_fmt", "rgb24", "-"], capture_output=True, check=False)
@@ -328,7 +328,7 @@ def test_lost_packets_that_nothing_can_place_are_refused(encode):
     data[middle : middle + 8] = bytes(8)
     path.write_bytes(data)
     source = probe(path)
-    with pytest.raises(InputError, match="cannot be marked, since nothing tells where the lost frames were"):
+    with pytest.raises(InputError, match="cannot be marked, since the positions of the lost frames are unknown"):
         diagnose(source, source.damage)
 
 

@@ -15,14 +15,14 @@ from ethomake.ingest.frames import LOOKED_AT, FrameStore, FrameWriter, Planes
 
 
 def smooth(count, seed=0):
-    """Frames that JPEG keeps well: blocks of muted colors."""
+    """Return frames that JPEG preserves well: blocks of muted colors."""
     coarse = np.random.default_rng(seed).integers(100, 156, (count, 3, 4, 8), dtype=np.uint8)
     blocks = coarse.repeat(8, axis=2).repeat(8, axis=3)
     return [Planes(luma, blue[::2, ::2].copy(), red[::2, ::2].copy()) for luma, blue, red in blocks]
 
 
 def write_store(folder, frames, size=(32, 64), corner=(0, 0)):
-    """Frames as pictures in images of a size (height, width); `corner` is x, y."""
+    """Return frames as pictures in images of a size (height, width); `corner` is x, y."""
     with (folder / "frames.mjpeg").open("wb") as file:
         writer = FrameWriter(file, 92, len(frames))
         for frame in frames:
@@ -41,7 +41,7 @@ def store(tmp_path):
 
 
 def split(folder):
-    """The JPEGs of a frame file, and what another decoder makes of them, uint8 (T, H, W, 3); needs no index."""
+    """Return the JPEGs of a frame file, and as decoded by another decoder, uint8 (T, H, W, 3); needs no index."""
     data = (folder / "frames.mjpeg").read_bytes()
     starts = [i for i in range(len(data) - 2) if data[i : i + 3] == b"\xff\xd8\xff"]
     jpegs = [data[start:stop] for start, stop in zip(starts, [*starts[1:], len(data)], strict=True)]
@@ -78,7 +78,7 @@ def test_several_threads_read_the_same(store):
 def test_frames_look_like_what_was_written(store, to_rgb):
     written = np.stack([to_rgb(frame) for frame in smooth(40)]).astype(float)
     difference = store.read(range(40)).permute(0, 2, 3, 1).numpy() - written
-    assert np.sqrt(np.square(difference).mean()) < 7  # colors run over at their edges
+    assert np.sqrt(np.square(difference).mean()) < 7  # colors bleed at their edges
     assert np.abs(difference.mean((0, 1, 2))).max() < 0.5
 
 
@@ -141,7 +141,7 @@ def test_a_frame_that_is_no_jpeg_any_more_is_named(store, tmp_path):
     data[start : start + 2] = b"no"
     (tmp_path / "frames.mjpeg").write_bytes(data)
     store.read([2, 4])
-    with pytest.raises(InputError, match=r"frames.mjpeg: frame 3 is no JPEG any more .*; delete the folder"):
+    with pytest.raises(InputError, match=r"frames.mjpeg: frame 3 is not a valid JPEG .*; delete the folder"):
         store.read([2, 3])
 
 
@@ -155,7 +155,7 @@ def test_verify_finds_a_changed_byte(store, tmp_path):
 
 
 def exact_statistics(pixels):
-    """Of values 0 to 255, (..., 3), in whole numbers as long as it goes."""
+    """Return mean and deviation of values 0 to 255, (..., 3), in integers as far as possible."""
     pixels = pixels.reshape(-1, 3).astype(np.int64)
     mean = pixels.sum(axis=0) / len(pixels)
     std = np.sqrt((pixels**2).sum(axis=0) / len(pixels) - mean**2)

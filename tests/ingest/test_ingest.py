@@ -83,7 +83,7 @@ def test_the_manifest_says_what_the_video_is(intact, tmp_path, read_numbers):
 
 
 def test_the_same_video_gives_the_same_bytes(encode, tmp_path):
-    # Frames of many bytes: of others, one thread is enough.
+    # Frames of many bytes: for others, one thread is enough.
     video = encode("heavy.mp4", "-pix_fmt", "yuv420p", "-c:v", "libx264", "-bf", "2", "-qp", "1")
     ingest(video, tmp_path / "a", threads=2)
     ingest(video, tmp_path / "b", threads=1)
@@ -107,7 +107,7 @@ def test_crop_and_padding(size, box, encode, tmp_path):
     expected[:, y : y + h, x : x + w] = torch.tensor([250, 120, 10])[:, None, None]
     image = FrameStore(tmp_path / "video.json").read([4])[0].int()
     assert (image - expected).abs().max() <= 2
-    assert (image[expected == 0] == 0).all()  # black to the last pixel: the border does not shine through
+    assert (image[expected == 0] == 0).all()  # exactly black: no color bleeds across the border
 
 
 def test_a_stretched_picture_fills_the_image(intact, tmp_path, read_numbers):
@@ -182,7 +182,7 @@ def test_a_killed_ingest_leaves_no_manifest(intact, tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def draw_long(tmp_path_factory, remux):
-    """draw_long(count) -> path of a new video of so many tiny frames."""
+    """draw_long(count) -> path of a new video of `count` tiny frames."""
 
     def draw_long(count: int) -> Path:
         path = tmp_path_factory.mktemp("long") / f"{count}.mp4"
@@ -194,7 +194,7 @@ def draw_long(tmp_path_factory, remux):
 
 
 def dent(path: Path) -> Path:
-    """A copy in which some frames are damaged."""
+    """Return a copy in which some frames are damaged."""
     data = bytearray(path.read_bytes())
     data[len(data) // 2 : len(data) // 2 + 400] = bytes(400)
     dented = path.with_name(f"dented{path.name}")
@@ -204,17 +204,17 @@ def dent(path: Path) -> Path:
 
 @pytest.mark.parametrize("damaged", [False, True])
 def test_a_frame_more_costs_its_index_and_its_time_stamp(damaged, draw_long, tmp_path):
-    """The most that Python and NumPy have at a time: a list or a text of all frames would show."""
+    """Peak memory of Python and NumPy: it would reveal a list or a text of all frames."""
     counts, peaks = (300, 3300), []
     videos = [dent(draw_long(count)) if damaged else draw_long(count) for count in counts]
-    ingest(videos[0], tmp_path / "first", image_size=(64, 64), damaged="mark")  # modules that are imported when needed
+    ingest(videos[0], tmp_path / "first", image_size=(64, 64), damaged="mark")  # import lazily loaded modules first
     for video in videos:
         tracemalloc.start()
         path = ingest(video, tmp_path / video.stem, image_size=(64, 64), damaged="mark")
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         assert bool(json.loads(path.read_text())["damaged"]) == damaged
-    assert peaks[1] - peaks[0] < 130 * (counts[1] - counts[0])  # bytes: a dozen numbers of 8 and some to spare
+    assert peaks[1] - peaks[0] < 130 * (counts[1] - counts[0])  # bytes: a dozen 8-byte numbers with some margin
 
 
 def test_it_starts_without_torch_which_takes_ten_times_as_long():
@@ -236,7 +236,7 @@ print(next(line.split()[1] for line in open("/proc/self/status") if line.startsw
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell the peak of a process")
 def test_memory_does_not_grow_with_the_video(draw_long, tmp_path):
     def peak(count: int) -> int:
-        """Kilobytes. Not ru_maxrss: a process inherits that of the one that started it."""
+        """Return kilobytes. Not ru_maxrss: a process inherits that of its parent."""
         command = [sys.executable, "-c", PEAK, str(draw_long(count)), str(tmp_path)]
         return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 

@@ -46,7 +46,7 @@ def test_a_stream_of_pictures_is_a_video(tmp_path, remux):
 
 
 def test_an_mp4_without_its_end_says_so(encode):
-    path = encode("cut.mp4", *X264)  # the table of contents stands at the end
+    path = encode("cut.mp4", *X264)  # the index is at the end of the file
     path.write_bytes(path.read_bytes()[:-2000])
     assert "its end is missing" in refusal(path)
 
@@ -57,7 +57,7 @@ def test_h264_with_b_frames(encode):
     assert source.packets == 60
     assert source.nominal_rate == 30
     assert np.flatnonzero(source.key).tolist() == [0, 20, 40]
-    assert (np.diff(source.ticks) < 0).any()  # in the order of the file, not of showing
+    assert (np.diff(source.ticks) < 0).any()  # in file order, not presentation order
     assert set(np.diff(np.sort(source.ticks)).tolist()) == {Fraction(1, 30) / source.time_base}
     assert source.damage == ""
     assert not source.counted
@@ -93,7 +93,7 @@ def test_avi_files_are_compared_with_their_header(encode):
     assert (source.packets, source.damage) == (60, "")
     data = bytearray(path.read_bytes())
     middle = data.index(b"00dc", len(data) // 2)
-    data[middle : middle + 8] = bytes(8)  # one chunk less: ffmpeg finds the next and counts on as if nothing was
+    data[middle : middle + 8] = bytes(8)  # one chunk less: ffmpeg finds the next and silently counts on
     path.write_bytes(data)
     assert probe(path).packets_lost == "the header promises 60 frames, 59 are there"
     path.write_bytes(data[: len(data) // 2])

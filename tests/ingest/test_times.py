@@ -50,7 +50,7 @@ def test_frames_without_a_stamp_get_one_between_their_neighbors():
 @pytest.mark.parametrize(
     ("ticks", "rate", "constant"),
     [
-        ([0, 33, 67, 100], 30.0, True),  # whole milliseconds cannot say 30 a second any better
+        ([0, 33, 67, 100], 30.0, True),  # 30 per second, as precisely as whole milliseconds allow
         ([0, 40, 80, 120], 25.0, True),  # the header's 30 is wrong
         ([0, 33, 100, 133, 200], 20.0, False),
         ([0, 0, 0], 30.0, True),

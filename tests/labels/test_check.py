@@ -70,14 +70,14 @@ def test_a_note_of_the_file_is_told(check, capsys):
 
 
 def test_an_unknown_scored_behavior_is_an_error(check):
-    with pytest.raises(InputError, match=r"scored for 'jump', which is none of the behaviors"):
+    with pytest.raises(InputError, match=r"scored for 'jump', which is not one of the behaviors"):
         check(scored=["jump"])
 
 
 def test_exclusive_behaviors_cannot_both_be_on(check):
     both = "frame,groom,walk\n0,1,0\n1,1,1\n"
     assert check(both, frames=2).values.tolist() == [[0, 1], [1, 1]]
-    with pytest.raises(InputError, match=r"frame 1: walk and groom are on at once"):
+    with pytest.raises(InputError, match=r"frame 1: walk and groom are present at once"):
         check(both, frames=2, exclusive=True)
     np.testing.assert_array_equal(check(exclusive=True).values, check().values)
 

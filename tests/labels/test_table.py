@@ -69,7 +69,7 @@ def test_all_spellings_give_the_same_labels(tmp_path, text):
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
-        ("frame,walk\n0,1\n1,2\n", ["line 3", "'walk'", "'2'", "write 1 (on), 0 (off) or -1"]),
+        ("frame,walk\n0,1\n1,2\n", ["line 3", "'walk'", "'2'", "write 1 (present), 0 (absent) or -1"]),
         ("frame,walk\n0,1\n1,x\n", ["line 3", "'walk'", "'x'"]),
         ("frame,walk\n0,1\n1,\n", ["line 3", "'walk'", "nothing"]),
         ("frame,walk\n0,nan\n", ["line 2", "'nan'"]),
@@ -77,7 +77,7 @@ def test_all_spellings_give_the_same_labels(tmp_path, text):
         ("frame,walk\n0,1\n2,1\n", ["line 3", "'2'", "frame 1 is due"]),
         ("frame,walk\n1,1\n2,1\n", ["line 2", "'1'", "frame 0 is due"]),
         (",background,walk\n0,1,0\n5,1,0\n", ["line 3", "'5'", "first column"]),
-        ("frame,walk,walk\n0,1,1\n", ["line 1", "'walk'", "twice"]),
+        ("frame,walk,walk\n0,1,1\n", ["line 1", "'walk'", "duplicate"]),
         ("frame,walk,,run\n0,1,1,1\n", ["line 1", "column 3 has no name"]),
         ("frame,walk\n0,1\n1,1,1\n", ["line 3", "3 cells where the header has 2"]),
         ("frame,walk\n0,1\n1\n", ["line 3", "1 cells"]),

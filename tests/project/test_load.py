@@ -120,8 +120,8 @@ def test_a_preset_of_a_run_is_resolved_for_it(project):
 @pytest.mark.parametrize(
     ("runs", "message"),
     [
-        ({"main": {}}, r"^config: runs.main: not a name for a run"),
-        ({"a b": {}}, r"^config: runs.a b: not a name for a run"),
+        ({"main": {}}, r"^config: runs.main: not a valid name"),
+        ({"a b": {}}, r"^config: runs.a b: not a valid name"),
         ({"wide": 3}, r"^config: runs.wide = 3: "),
         ({"wide": {"sequence": {"hiden": 1}}}, r"^config: runs.wide: .*hiden.*hidden"),
         ({"wide": {"flow": {"epochs": 0}}}, r"^config: runs.wide: flow.epochs = 0: "),

@@ -14,9 +14,9 @@ def test_check_warns_and_refuses():
     positives = {"a": {"walk": 5, "rear": 2}, "b": {"walk": 1}, "c": {"walk": 0, "rear": 1}}
     warnings = check_split(parts, positives, ["walk", "rear"])
     assert len(warnings) == 2
-    assert "'walk' is on in no frame of the test" in warnings[0]
-    assert "'rear' is on in no frame of the validate" in warnings[1]
-    with pytest.raises(InputError, match="'jump' is on in no frame of the 1 training"):
+    assert "'walk' is absent from all frames of the test" in warnings[0]
+    assert "'rear' is absent from all frames of the validate" in warnings[1]
+    with pytest.raises(InputError, match="'jump' is absent from all frames of the 1 training"):
         check_split(parts, positives, ["walk", "jump"])
     for name, what in (("train", "training"), ("validate", "validation")):
         with pytest.raises(InputError, match=f"no {what} video"):

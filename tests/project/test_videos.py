@@ -39,7 +39,7 @@ def test_cells_are_read(project):
         ("video,path\na,{a}.mp4\n", ["line 2 (a)", "no { and } can be in a path"]),
         ("video,path\na,0.mp4\0\n", ["not plain text"]),
         ("video\na\n", ["line 1", "column path is missing"]),
-        ("video,path,path\na,0.mp4,\n", ["line 1", "column path stands there twice"]),
+        ("video,path,path\na,0.mp4,\n", ["line 1", "duplicate column path"]),
         ("video,path\n", ["no videos in it"]),
         ("", ["line 1", "column video is missing"]),
         ("video,path\na,\n", ["line 2 (a)", "path is empty"]),
@@ -52,7 +52,7 @@ def test_cells_are_read(project):
         ("video,path\na,gone.mp4\n", ["line 2 (a)", "no such video file"]),
         ("video,path\na,~/0.mp4\n", ["line 2 (a)", "no such video file", "write out what ~ and $ stand for"]),
         ("video,path\na,raw\\0.mp4\n", ["line 2 (a)", "no such video file", "write / between folders"]),
-        ("video,path,labels\na,0.mp4,results/labels/a.csv\n", ["line 2 (a)", "lies in results/", "copy it"]),
+        ("video,path,labels\na,0.mp4,results/labels/a.csv\n", ["line 2 (a)", "is in results/", "copy it"]),
         (f"video,path\nm{'0' * 20},0.mp4\n", ["line 2", "a shorter name"]),
         (f"video,path\n{'mouse1' * 40},0.mp4\n", ["line 2", "at most 200 characters"]),
         ("video,path,labels\na,0.mp4,gone.csv\n", ["line 2 (a)", "no such label file"]),
@@ -110,7 +110,7 @@ def test_a_results_folder_on_another_disk_says_nothing_of_its_neighbors(project)
     Path("results").symlink_to("disk")
     row = {"video": "a", "path": "disk/raw/0.mp4"}
     assert check_rows([(2, row)], "videos.csv", ["groom"])[0].path == "disk/raw/0.mp4"
-    with pytest.raises(InputError, match="lies in results/"):
+    with pytest.raises(InputError, match="is in results/"):
         check_rows([(2, row | {"path": "results/raw/0.mp4"})], "videos.csv", ["groom"])
 
 
@@ -181,7 +181,7 @@ def test_mistakes_of_a_glob_name_files_and_not_lines(tmp_path, monkeypatch):
     Path("a.mp4").mkdir()  # a folder is no video
     for name in ("b 1.mp4", "b_1.mp4"):
         Path(name).write_text("")
-    with pytest.raises(InputError, match=r"file b_1\.mp4 \(b_1\): the name stands in file b 1\.mp4 already"):
+    with pytest.raises(InputError, match=r"file b_1\.mp4 \(b_1\): the name is used in file b 1\.mp4 already"):
         load_project({**BASE, "videos": "*.mp4"})
     Path("b 1.mp4").unlink()
     with pytest.raises(InputError, match=r"put <name>_labels\.csv beside the video"):

@@ -39,7 +39,7 @@ VOID = {"meta", "img", "br"}
 
 
 class Balance(HTMLParser):
-    """Fails on tags that are not closed in order, and collects the pictures and the text."""
+    """Fails on tags that are not closed in order, and collects pictures and text."""
 
     def __init__(self):
         super().__init__()
@@ -76,7 +76,7 @@ class Balance(HTMLParser):
 
 
 def make_results(folder, behaviors, parts, frames=90):
-    """All files of the last stages for videos of the given parts, from random probabilities."""
+    """Write all files of the last stages for videos of the given parts, from random probabilities."""
     random, rows = np.random.default_rng(0), []
     for n, part in enumerate(parts):
         name = f"v{n}"
@@ -175,7 +175,7 @@ NASTY = '<b>&"x"</b>'
 
 
 def renamed(content, names):
-    """JSON content with other names, as keys and as values."""
+    """Return JSON content with names replaced, in keys and in values."""
     if isinstance(content, dict):
         return {names.get(key, key): renamed(value, names) for key, value in content.items()}
     if isinstance(content, list):
@@ -216,7 +216,7 @@ def test_names_are_shown_as_they_are_in_every_section(results, tmp_path):
         settings=SETTINGS | {"models": NASTY, "behaviors": [NASTY]},
         bundle=tmp_path / "bundle.json",
     )
-    silent = {"Transitions between behaviors", "Methods"}  # these name nothing of the user's
+    silent = {"Transitions between behaviors", "Methods"}  # these contain no names chosen by the user
     assert {name for name, text in page.sections.items() if NASTY not in text} == silent
     assert f"Ethogram of {NASTY}2" in page.alts
     assert f"Learning curves: {NASTY}" in page.alts

@@ -92,7 +92,7 @@ def write_features(folder, name, features, behaviors=("a", "b")):
 
 @pytest.fixture
 def videos(tmp_path, write_table):
-    """Videos in which `a` is a bump of feature 0 in the recent past or future, and `b` is feature 1, noisy."""
+    """Make videos in which `a` is a bump of feature 0 in the recent past or future, and `b` is feature 1, noisy."""
     rng = np.random.default_rng(0)
     pairs = []
     for i in range(4):
@@ -151,7 +151,7 @@ def test_a_killed_training_ends_with_the_same_bytes(videos, tmp_path, kill_train
     for name in "ab":
         (tmp_path / name).mkdir()
     train(videos, tmp_path / "a", epochs=2)
-    with kill_training(step=7):  # of five an epoch
+    with kill_training(step=7):  # there are five per epoch
         train(videos, tmp_path / "b", epochs=2)
     train(videos, tmp_path / "b", epochs=2)
     assert (tmp_path / "b/w.safetensors").read_bytes() == (tmp_path / "a/w.safetensors").read_bytes()

@@ -29,7 +29,7 @@ def test_outputs_depend_on_frames_within_reach_and_on_no_others(name):
     network(features)[0, 75].sum().backward()
     seen = features.grad[0].abs().amax(1) > 0
     first, last = (int(i) for i in (seen.nonzero()[0], seen.nonzero()[-1]))
-    # Far flanks of a Gaussian may be 0 in float32, so what is seen may be less, but never more.
+    # Far flanks of a Gaussian may be 0 in float32, so the reach may be smaller, but never larger.
     assert 75 - network.reach <= first < 75 < last <= 75 + network.reach
     assert last - first > network.reach
 
@@ -58,7 +58,7 @@ def test_windows_that_overlap_by_twice_the_reach_see_what_the_whole_video_sees(n
 
 
 def plain_smoothing(network, features):
-    """The TGM's filters layer by layer, as loops over channels in numpy: (T, D) -> (T, D)."""
+    """Apply the TGM's filters layer by layer, as loops over channels in NumPy: (T, D) -> (T, D)."""
     series = np.pad(features, ((network.reach, network.reach), (0, 0)))
     channels = [series]
     for layer in network.layers:
@@ -105,7 +105,7 @@ def test_bumps_and_kernels_are_normalized():
     kernel = small("tgm").kernel()
     assert kernel.shape == (8, 43)
     torch.testing.assert_close(kernel.sum(1), torch.ones(8))
-    flat = small("tgm").smooth(torch.full((1, 100, 4), 2.5))  # what does not change stays, away from the ends
+    flat = small("tgm").smooth(torch.full((1, 100, 4), 2.5))  # constant input is unchanged, away from the ends
     torch.testing.assert_close(flat[:, 21:-21], torch.full((1, 58, 4), 2.5))
 
 
@@ -138,7 +138,7 @@ def test_parameters_of_the_tgm():
 
 
 def test_the_tcn_tells_order_in_time():
-    """What follows a square wave by five frames is learned within a few steps."""
+    """A behavior that follows a square wave by five frames is learned within a few steps."""
     torch.manual_seed(0)
     features = (torch.arange(120) // 10 % 2).float()[None, :, None]
     target = torch.roll(features, 5, 1)

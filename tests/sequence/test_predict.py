@@ -29,7 +29,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 def write_features(folder, frames, width, changed=()):
-    """Features of two streams that repeat every 997 frames, in whole chunks; the manifest."""
+    """Write features of two streams that repeat every 997 frames, in whole chunks; return the manifest."""
     rows = np.random.default_rng(0).normal(size=(997, width)).astype(np.float16)
     group = create_features(folder / "v.zarr", frames, {"spatial": (width, "float16"), "motion": (width, "float16")})
     for start in range(0, frames, group["spatial"].chunks[0]):
@@ -89,6 +89,6 @@ def peak_memory(folder, frames, width, network):
 @pytest.mark.slow
 @pytest.mark.parametrize("network", ["tgm", "tcn"])
 def test_memory_does_not_grow_with_the_video(tmp_path, network):
-    """Ten hours of features take little more than a minute of them; read whole, these are 138 MB, in float32 twice."""
+    """Ten hours of features need little more memory than a minute; in full they are 138 MB, twice that in float32."""
     long, short = (peak_memory(tmp_path / str(frames), frames, 32, network) for frames in (1_080_000, 1_800))
     assert long - short < 50 * MB

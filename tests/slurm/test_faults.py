@@ -175,7 +175,7 @@ def test_a_mistake_that_a_group_of_jobs_meets_is_told_in_a_line_and_not_tried_ag
     (folder / "results/sequence/main/probabilities/sim_03.npy").write_bytes(b"no array")
     with running(folder, "results/ethograms/main/figures/sim_03.png", cluster=cluster) as run:
         assert run.process.wait(timeout=PATIENCE) != 0
-    assert run.said.count("Deciding which behaviors are on in sim_03 failed: ") == 1
+    assert run.said.count("Deciding which behaviors are present in sim_03 failed: ") == 1
     assert run.said.count("has been submitted with SLURM jobid") == 1
     assert "Trying to restart" not in run.said
     assert "Traceback" not in run.said

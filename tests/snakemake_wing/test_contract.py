@@ -27,7 +27,8 @@ from importlib.metadata import version
 from snakemake.persistence import PersistenceBase
 from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
-from ethomake.snakemake import checksums, clusters
+from snakemake.io import IOCache, _IOFile
+from ethomake.snakemake import clusters, packs, records
 
 # records are kept by who has started a run, or by all where jobs are submitted and left alone
 source = inspect.getsource(PersistenceBase.finished)
@@ -50,8 +51,15 @@ assert inspect.isasyncgenfunction(plugin.check_active_jobs)
 assert "self.run_uuid = " in inspect.getsource(plugin.__post_init__)
 assert plugin.report_job_error is RemoteExecutor.report_job_error, "the plugin reports errors by it"
 
-checksums.read_inputs_once()
-clusters.keep_records_in_jobs()
+# a cache that can be on for a moment, which then knows nothing
+cache = IOCache(0)
+cache.checksum["a"] = "sha256:0"
+cache.deactivate()
+assert not cache.active and "a" not in cache.checksum
+assert "if iocache.active" in inspect.getsource(_IOFile.checksum)
+
+packs.find_producers_at_once()
+records.record_ends(on_node=True)
 clusters.bear_with_slurm()
 assert issubclass(ExecutorPluginRegistry().get_plugin("slurm").executor, plugin)
 print(json.dumps([version("snakemake"), version("snakemake-executor-plugin-slurm")]))

@@ -2,10 +2,11 @@
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from ethomake.snakemake.packs import alone, shared
+from ethomake.snakemake.packs import alone, looking_up, shared
 
 
 def test_packs_are_of_those_that_are_there():
@@ -28,9 +29,24 @@ def test_a_video_is_alone_or_in_a_pack(packs):
 def test_thousands_of_videos_are_no_trouble():
     names = [f"mouse{number}" for number in range(3000)]
     pattern = alone([names])
-    assert len(pattern) < 20_000
+    assert len(pattern) < 200
     assert not any(re.fullmatch(pattern, name) for name in names)
     assert re.fullmatch(pattern, "mouse3000")
+
+
+def test_what_a_rule_without_wildcards_makes_is_looked_up():
+    asked = []
+
+    def ask(self, path):
+        asked.append(path)
+        return True
+
+    is_producer = looking_up(ask)
+    pack = SimpleNamespace(name="pack", wildcard_names=set(), products=lambda: iter(["a.csv", "a.log"]))
+    assert [is_producer(pack, path) for path in ("a.csv", "a.log", "b.csv")] == [True, True, False]
+    assert asked == []
+    assert is_producer(SimpleNamespace(name="single", wildcard_names={"video"}), "b.csv")
+    assert asked == ["b.csv"]
 
 
 def test_no_rule_file_touches_a_private_name_of_snakemake():

@@ -19,13 +19,13 @@ def count(module):
     ("network", "spatial", "motion"),
     [
         ("resnet18", 11_176_512, 11_229_824),
-        ("resnet50", 23_508_032, 23_561_344),  # without its 1000 classes, and with 17 more input channels
+        ("resnet50", 23_508_032, 23_561_344),  # without its 1000 classes, with 17 more input channels
         ("mobilenet_v2", 2_223_872, 2_223_872 + 17 * 32 * 9),
         ("resnet3d_34", 63_513_536, 63_513_536 - 343 * 64),
     ],
 )
 def test_parameters_of_the_backbones(network, spatial, motion):
-    with torch.device("meta"):  # shapes without numbers
+    with torch.device("meta"):  # shapes without values
         assert count(build_stream(network, "spatial", 5).backbone) == spatial
         assert count(build_stream(network, "motion", 5).backbone) == motion
 
@@ -61,7 +61,7 @@ def test_features_and_logits(network):
             assert logits.shape == (2, 3)
             assert torch.equal(features, stream.features(inputs))
             torch.testing.assert_close(logits, stream.head[-1](features))
-        assert features.min() >= 0  # the end of a ReLU, pooled
+        assert features.min() >= 0  # output of a ReLU, pooled
 
 
 def test_frames_that_must_be_read():
@@ -73,7 +73,7 @@ def test_frames_that_must_be_read():
 
 
 def test_the_center_frame_has_its_own_red_green_and_blue():
-    # DeepEthogram 0.5.0 saw G of one frame, B of the same and R of the next.
+    # DeepEthogram 0.5.0 used G and B of one frame and R of the next.
     stream = build_stream("resnet18", "spatial", 1)
     clip = torch.arange(33.0).view(1, 11, 3, 1, 1)
     assert stream.to_backbone_layout(clip).flatten().tolist() == [15, 16, 17]

@@ -1,4 +1,4 @@
-"""The records of the streams' networks are true, and one more is all that a backbone needs beside its module."""
+"""The records of the streams' networks are correct, and a new backbone needs only a module and a record."""
 
 import pytest
 import torch
@@ -67,7 +67,7 @@ def toy(channels):
 
 @pytest.fixture(params=[False, True], ids=["2D", "3D"])
 def toy(tmp_path, monkeypatch, request):
-    """A backbone that is added as its module and one record, and to the list in the schema, which a test compares."""
+    """Add a backbone as a module, a record, and an entry of the list in the schema, which a test compares."""
     volumetric = request.param
     name = f"toy_{'3d' if volumetric else '2d'}"
     dimensions = "3d" if volumetric else "2d"

@@ -45,7 +45,7 @@ def generator(tmp_path):
 
 @pytest.fixture
 def computed(monkeypatch):
-    """How many windows each batch had whose flow was computed; with `limit` a job that is killed in the midst."""
+    """Return the number of windows of each batch whose flow was computed; `limit` simulates a job killed midway."""
 
     class Computed(list):
         limit = 100
@@ -120,7 +120,7 @@ def test_a_track_holds_the_flow_of_extraction_at_labelled_frames_and_no_more(
         for path, _ in videos
     ]
     expected = torch.cat([own[0][[0, 1, 23, 44]], own[1]]).float()
-    assert torch.allclose(got, expected, atol=1e-3, rtol=1e-3)  # a digit of float16: batches fall otherwise
+    assert torch.allclose(got, expected, atol=1e-3, rtol=1e-3)  # precision of float16: batches are composed differently
     assert expected.abs().mean() > 0.1
 
 
@@ -142,7 +142,7 @@ def test_a_batch_to_learn_from_sees_flow_of_several_phases(tmp_path, videos, gen
     own = CachedFlowSource(labelled, generator, Augmentation(rotation=0), tmp_path / "own", None)
     everything = np.arange(75)
     assert torch.equal(source.load(everything, None)[0], one.load(everything, None)[0])
-    # Windows that begin at 5, 15, ... are the own windows of frames 10, 20, ...
+    # Windows that begin at 5, 15, ... are those around frames 10, 20, ...
     middles = np.array([0, 10, 20, 40, 45, 55, 65])
     (first,), (second,) = one.load(middles, None), own.load(middles, None)
     assert not torch.allclose(first, second, atol=0.01)

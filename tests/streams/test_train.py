@@ -39,7 +39,7 @@ NO_CHANGE = {"flip_horizontal": 0.0, "rotation": 0.0, "color_probability": 0.0, 
 
 @pytest.fixture
 def videos(write_store, write_table):
-    """Videos in which `bright` is a bright frame and `half` is scored in half of the frames only."""
+    """Make videos in which `bright` is a bright frame and `half` is scored in half of the frames only."""
     rng = np.random.default_rng(0)
     pairs = []
     for name in ("u", "v", "w"):
@@ -81,7 +81,7 @@ def test_the_spatial_stream_learns_what_a_frame_shows(tmp_path, videos):
     assert (metadata.kind, metadata.behaviors) == ("spatial", ["bright", "half"])
 
 
-@pytest.mark.parametrize(("reuse", "epochs"), [(True, 1), (False, 1), (False, 3)])  # track, on the fly, own windows
+@pytest.mark.parametrize(("reuse", "epochs"), [(True, 1), (False, 1), (False, 3)])  # shared, on the fly, cached
 def test_the_motion_stream_leaves_the_flow_network_as_it_is(tmp_path, videos, flow_weights, reuse, epochs, monkeypatch):
     used = []
     load = FlowGenerator.load
@@ -160,7 +160,7 @@ def test_nothing_labelled_is_refused(tmp_path, videos, write_table):
 
 def test_a_behavior_that_is_never_on_is_refused(tmp_path, videos, write_table):
     never = write_table("never", ["bright", "half"], [[frame % 2, 0] for frame in range(40)])
-    with pytest.raises(InputError, match="behavior 'half' is on in no frame of the training videos"):
+    with pytest.raises(InputError, match="behavior 'half' is present in no frame of the training videos"):
         train(tmp_path / "a", "spatial", [(path, never) for path, _ in videos])
 
 

@@ -15,7 +15,7 @@ SHARED = Path(__file__).parents[2].parent / "shared" / "weights" / "mobilenet_v2
 
 @pytest.fixture(scope="module")
 def resnet18(tmp_path_factory):
-    """A file as torchvision's are, with its classifier."""
+    """Write a weights file like torchvision's, including the classifier."""
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("weights") / "resnet18.pth"
     torch.save(models.resnet18(weights=None).state_dict(), path)
@@ -199,7 +199,7 @@ def test_torchvision_weights_out_of_reach(monkeypatch, error):
         raise error
 
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", fail)
-    with pytest.raises(InputError, match=r"IMAGENET1K_V1: could not be fetched from .*\.pth.*; fetch that file else"):
+    with pytest.raises(InputError, match=r"IMAGENET1K_V1: could not be downloaded from .*\.pth.*; download that"):
         load_pretrained(build_stream("resnet18", "spatial", 2), "IMAGENET1K_V1")
 
 

@@ -20,7 +20,7 @@ QUARTER = torch.tensor([[[0.0, -1.0], [1.0, 0.0]]])  # x -> y: clockwise on a sc
 
 
 def pictures(n, frames, low=0, high=256):
-    """Clips of random colors that change from place to place."""
+    """Return clips of random colors that vary in space."""
     generator = torch.Generator().manual_seed(0)
     coarse = torch.randint(low, high, (n, frames, 3, 4, 4), generator=generator, dtype=torch.uint8)
     return coarse.repeat_interleave(4, -1).repeat_interleave(4, -2)
@@ -97,7 +97,7 @@ def test_the_drawn_angles_and_flips_follow_the_settings():
 
 
 def drawn_numbers(n):
-    """The numbers from -1 to 1 that decide about brightness, contrast, saturation and hue, (4, n)."""
+    """Return the numbers from -1 to 1 that determine brightness, contrast, saturation and hue, (4, n)."""
     rng = np.random.default_rng(0)
     rng.random((2, n))
     return rng.uniform(-1, 1, (4, n))
@@ -133,7 +133,7 @@ def test_hues_turn_as_those_of_torchvision_do():
 
 
 def hues(clip):
-    """Hue in turns of the color wheel, 0 red, 1/3 green: (frames, 3, H, W) to (frames, H, W)."""
+    """Return the hue in turns of the color wheel, 0 red, 1/3 green: (frames, 3, H, W) to (frames, H, W)."""
     red, green, blue = clip.unbind(1)
     return torch.atan2(3**0.5 * (green - blue), 2 * red - green - blue) / (2 * np.pi)
 

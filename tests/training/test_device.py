@@ -10,7 +10,7 @@ CPU = torch.device("cpu")
 
 
 def test_the_device_can_be_named(monkeypatch):
-    assert choose_device() == CPU  # the tests name it
+    assert choose_device() == CPU  # the test suite sets ETHOMAKE_DEVICE
     monkeypatch.setenv("ETHOMAKE_DEVICE", "abacus")
     with pytest.raises(InputError, match="not a device"):
         choose_device()
@@ -58,7 +58,7 @@ def test_narrow_images_are_trained_on_in_float32_on_the_cpu(monkeypatch):
 
 
 def test_gradients_do_not_depend_on_what_the_memory_held_before():
-    # what a deep strided convolution sees of images 32 pixels wide; in bfloat16 this fails (torch 2.15)
+    # the input of a deep strided convolution for images 32 pixels wide; in bfloat16 this fails (torch 2.15)
     layer = place(nn.Conv2d(64, 128, 3, stride=2, padding=1, bias=False), CPU)
     precision = choose_precision("auto", CPU, layer, 32)
     inputs = torch.rand(4, 64, 1, 1, generator=torch.Generator().manual_seed(0))
@@ -68,7 +68,7 @@ def test_gradients_do_not_depend_on_what_the_memory_held_before():
         with autocast(CPU, precision):
             outputs = layer(inputs)
         fill = [torch.full((2**power,), filling) for power in range(6, 24) for _ in range(2)]
-        del fill  # given back to be taken again
+        del fill  # freed so that the memory is used again
         outputs.float().square().mean().backward()
         return layer.weight.grad
 

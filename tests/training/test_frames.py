@@ -9,7 +9,7 @@ from ethomake.training.frames import FramePool, normalize, normalize_frames, poo
 
 
 def grey(values, size=32):
-    """Frames of one grey level each, which JPEG keeps exactly."""
+    """Write frames of one grey level each, which JPEG stores exactly."""
     return np.broadcast_to(np.asarray(values)[:, None, None, None], (len(values), size, size, 3))
 
 

@@ -8,7 +8,7 @@ from ethomake.training.gpus import claim_gpus, count_gpus, names_of
 
 @pytest.fixture
 def machine(tmp_path, monkeypatch):
-    """A machine with so many GPUs, as torch tells it."""
+    """Return a function that makes torch report a machine with a number of GPUs."""
     monkeypatch.setenv("ETHOMAKE_DEVICE", "auto")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setattr(gpus, "LOCKS", tmp_path)
@@ -22,7 +22,7 @@ def machine(tmp_path, monkeypatch):
 
 @pytest.fixture
 def new_job(monkeypatch):
-    """From here on it is another process that claims, while those before go on; gives what ends it."""
+    """Return a function that simulates a new process that claims GPUs while earlier ones run, and returns its end."""
 
     def begin():
         held = {}

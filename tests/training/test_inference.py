@@ -13,7 +13,7 @@ CPU = torch.device("cpu")
 
 
 def with_statistics(network):
-    """A network whose BatchNorms do something."""
+    """Return a network whose BatchNorms are not the identity."""
     torch.manual_seed(1)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d | nn.BatchNorm3d):

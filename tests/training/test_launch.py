@@ -1,4 +1,4 @@
-"""Processes that train together begin and end together, and say and leave what one would."""
+"""Processes that train together begin and end together; their output and files are those of a single process."""
 
 import logging
 import os
@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def tell(path):
-    """What a training does around its learning."""
+    """Do what a training does, except for the training itself."""
     logger.info(f"process {parallel.rank()} of {parallel.size()}, {torch.get_num_threads()} thread(s)")
     remember("device", "abacus")
     parallel.wait()
@@ -34,7 +34,7 @@ def tell(path):
 
 
 def fail(kind):
-    """The second process fails; the first one would wait for it."""
+    """Fail in the second process while the first one waits for it."""
     if not parallel.is_first():
         raise {"mistake": InputError("videos.csv: one line"), "defect": KeyError("x")}[kind]
     parallel.wait()
@@ -57,7 +57,7 @@ def hang():
 
 @pytest.fixture
 def task(tmp_path, monkeypatch):
-    """A job as Snakemake describes it, in a folder of its own."""
+    """Make a job as Snakemake describes it, in a separate folder."""
     monkeypatch.chdir(tmp_path)
     facts = {"rule": "train", "log": ["logs/a.log"], "input": [], "output": ["results/a.txt"], "params": {}}
     Path("results").mkdir()
@@ -119,7 +119,7 @@ with job(SimpleNamespace(rule="r", log=["a.log"], threads=2, input=[], output=[]
 def test_processes_do_not_outlive_their_job(tmp_path, how):
     (tmp_path / "work.py").write_text(JOB)
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    restore = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}  # a shell may have it ignored
+    restore = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}  # a shell may ignore it
     started = {"cwd": tmp_path, "env": environment, "stderr": subprocess.PIPE, "text": True, **restore}
     with subprocess.Popen([sys.executable, "work.py"], **started) as process:
         assert process.stderr.readline() == "training in 2 processes, on the CPU\n"

@@ -57,13 +57,13 @@ class StopError(Exception):
 
 
 def noisy(chosen, rng):
-    """Batches that depend on the step's random numbers, as augmented ones do."""
+    """Make batches that depend on the step's random numbers, as augmented ones do."""
     return X[chosen] + 0.01 * torch.from_numpy(rng.normal(size=(len(chosen), 1))).float(), Y[chosen]
 
 
 @pytest.mark.parametrize("calls_until_killed", range(1, 13))
 def test_a_run_resumed_from_any_place_ends_with_the_same_weights(tmp_path, monkeypatch, calls_until_killed):
-    """Each of the two epochs has four training steps and two parts of validation; all twelve places are tried."""
+    """Each of the two epochs has four training steps and two parts of validation; all twelve positions are tested."""
     monkeypatch.setattr(state, "CHECKPOINT_EVERY", 0)
     schedule = Schedule(epochs=2, steps=10, batch=16, learning_rate=1e-2, l2_sp_alpha=1e-3, l2_sp_beta=1e-3)
     options = {
@@ -86,7 +86,7 @@ def test_a_run_resumed_from_any_place_ends_with_the_same_weights(tmp_path, monke
     model.register_forward_pre_hook(killed)
     with pytest.raises(StopError):
         run(model, tmp_path / "b", schedule, **options)
-    # once something was kept it does not matter what the next process begins with
+    # once a checkpoint exists, the initial weights of the next process do not matter
     model, calls = make_model(seed=0 if calls_until_killed == 1 else 99), -12
     model.register_forward_pre_hook(killed)
     torch.manual_seed(99)
@@ -171,8 +171,8 @@ def test_the_rate_falls_on_a_plateau_and_ends_the_training(tmp_path, figures):
     ("final_epochs", "patience", "rates"),
     [
         (2, 9, [1e-2, 1e-2, 1e-3, 1e-3]),
-        (2, 0, [1e-2, 1e-2, 1e-3, 1e-4]),  # what has fallen further stays there
-        (1, 1, [1e-2, 1e-2, 1e-2, 1e-3]),  # and falls no second time
+        (2, 0, [1e-2, 1e-2, 1e-3, 1e-4]),  # a rate that is already lower is kept
+        (1, 1, [1e-2, 1e-2, 1e-2, 1e-3]),  # and is not lowered twice
         (9, 9, [1e-3] * 4),
     ],
 )

@@ -1,4 +1,4 @@
-"""What several processes learn together is what one learns: on CPUs, with gloo."""
+"""Training in several processes gives the result of one process: on CPUs, with gloo."""
 
 import json
 import os
@@ -32,7 +32,7 @@ SCHEDULE = Schedule(epochs=3, steps=3, batch=16, learning_rate=1e-2, l2_sp_beta=
 
 
 def learn(folder, device="cpu", dtype="float64", batch=16, kill_at=0):
-    """Train a small network that has all that looks at a whole batch; `kill_at` a step of the last process."""
+    """Train a small network with all operations over a whole batch; `kill_at` is a step at which the last one dies."""
     if kill_at:
         kill_last_process(kill_at)
     device, dtype = torch.device(device), getattr(torch, dtype)
@@ -82,7 +82,7 @@ def epochs_told(capfd):
 
 @pytest.fixture
 def folder(tmp_path):
-    """`folder("a")` makes one."""
+    """Return a function that makes a folder: `folder("a")`."""
 
     def make(name):
         (tmp_path / name).mkdir()
@@ -92,7 +92,7 @@ def folder(tmp_path):
 
 
 def test_three_processes_learn_what_one_learns(folder, capfd):
-    """BatchNorm, dropout, a loss that is masked, batches and validations that three do not divide; in float64."""
+    """BatchNorm, dropout, a masked loss, batches and validations that three does not divide; in float64."""
     one, three = folder("one"), folder("three")
     launch(learn, 1, one)
     alone = epochs_told(capfd)
@@ -171,7 +171,7 @@ CHANGES = {"rotation": 5.0}
 
 @pytest.fixture
 def pairs(write_store, write_table):
-    """Three videos and their labels; one of the behaviors is scored in half of the frames only."""
+    """Make three videos and their labels; one of the behaviors is scored in half of the frames only."""
     rng = np.random.default_rng(0)
     made = []
     for name in ("u", "v", "w"):
@@ -209,7 +209,7 @@ def test_two_processes_train_the_flow_network_as_one_does(folder, pairs):
     for processes, path in paths.items():
         outputs = [path / "weights.safetensors", path / "history.csv"]
         launch(train_flow, processes, plan_of(pairs, path, FLOW), *outputs)
-    # as much as the number of threads of one process makes
+    # as large as the effect of the number of threads in one process
     assert curves(paths[2] / "history.csv") == pytest.approx(curves(paths[1] / "history.csv"), rel=1e-2)
 
 
@@ -220,7 +220,7 @@ def test_two_processes_train_a_stream_as_one_does(folder, pairs, flow_weights, s
         outputs = [path / "weights.safetensors", path / "history.csv"]
         plan = plan_of(pairs, path, STREAM, exclusive=exclusive)
         launch(train_stream, processes, plan, stream, *outputs, flow_weights=flow_weights)
-    # float32: Adam makes much of what rounding makes of small gradients; seen: 0.1 %
+    # float32: Adam amplifies the rounding of small gradients; observed: 0.1 %
     assert curves(paths[2] / "history.csv") == pytest.approx(curves(paths[1] / "history.csv"), rel=1e-2)
 
 

@@ -1,4 +1,4 @@
-"""One record for all that travels to a training."""
+"""One dataclass for all inputs of a training."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from ethomake.training.plan import TrainingPlan
 
 @pytest.fixture
 def plan(tmp_path):
-    """A plan of three labelled videos, two to train on."""
+    """Make a plan of three labelled videos, two to train on."""
     for name in "uvw":
         (tmp_path / f"{name}.json").write_text(name)
         (tmp_path / f"{name}.csv").write_text(f"labels of {name}")
@@ -29,7 +29,7 @@ def plan(tmp_path):
 
 
 def check(plan, expected):
-    """What one of several processes gets."""
+    """A plan arrives unchanged in each of several processes."""
     assert isinstance(plan, TrainingPlan)
     assert repr(plan) == expected
 

@@ -30,7 +30,7 @@ def test_round_trip(tmp_path):
 
 
 def test_the_header_holds_what_is_known_sorted_by_name(tmp_path):
-    """Byte for byte, since networks that are trained again must give the same files."""
+    """Byte for byte, as training again must write identical files."""
     save_weights(tmp_path / "w", make_model(), MOTION)
     with safe_open(tmp_path / "w", "pt") as file:
         header = file.metadata()["ethomake"]

@@ -120,7 +120,7 @@ def test_what_does_not_fit_is_refused_before_any_job(run_snakemake, applied, con
 
 
 def test_there_is_nothing_to_bundle_where_nothing_is_trained(run_snakemake, applied):
-    assert "pass that folder on instead" in errors(run_snakemake(applied, "bundle", "--dry-run"))[0]
+    assert "share that folder instead" in errors(run_snakemake(applied, "bundle", "--dry-run"))[0]
 
 
 def test_another_bundle_makes_all_anew(run_snakemake, applied):

@@ -59,7 +59,7 @@ def test_a_dry_run_says_why_a_pack_runs(packed, run_snakemake):
     output = run_snakemake(folder, "--dry-run", config=config).output
     reasons = [line for line in output.splitlines() if line.startswith("Reason: ")]
     assert reasons.count("Reason: the setting minimum_bout_s is 0.4, was auto") == 3  # the pack, and two alone
-    assert "Deciding which behaviors are on in 2 videos from sim_02 on" in output
+    assert "Deciding which behaviors are present in 2 videos from sim_02 on" in output
 
 
 def test_a_failure_names_each_video(packed, run_snakemake, tmp_path):

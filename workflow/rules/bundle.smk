@@ -1,4 +1,4 @@
-# The networks, thresholds and scores of run `main` -> one folder for other projects; and back, where `models` names one.
+# The networks, thresholds and scores of run `main` -> one folder for other projects; and back, if `models` names one.
 
 MODELS = dict(trained_models("main")) | {"sequence": sequence_model("main")}
 SCORES = [path for path in evaluation_of("main") if Path(path).name in evaluation_files.PASSED_ON]
@@ -28,7 +28,7 @@ if BUNDLE:
             code=code_of("take_models"),
             bundle=str(BUNDLE.folder),
         message:
-            "Taking the models of the bundle"
+            "Copying the models of the bundle"
         script:
             "../scripts/take_models.py"
 

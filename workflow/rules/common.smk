@@ -10,15 +10,15 @@ except InputError as error:
 
 DATA = DataFlow(PROJECT, BUNDLE, ROOT / "workflow" / "scripts")
 RUNS = PROJECT.runs  # by name, main first
-SETTINGS = PROJECT.main.settings  # all runs share its behaviors, and how videos are read
-VIDEOS = PROJECT.videos  # by name, in the order of the table
+SETTINGS = PROJECT.main.settings  # all runs have the same behaviors and settings of ingest
+VIDEOS = PROJECT.videos  # by name, in the table's order
 BEHAVIORS = SETTINGS["behaviors"]
 EXCLUSIVE = SETTINGS["exclusive"]
 SUBJECTS = DATA.subjects
 THRESHOLDS = DATA.thresholds
 LABELLED = [name for name, video in VIDEOS.items() if video.labels]
 PART_OF = {name: part for part, names in PROJECT.main.split.parts.items() for name in names}
-SHARED = packs.shared(PACKS, VIDEOS)  # by their numbers
+SHARED = packs.shared(PACKS, VIDEOS)  # packs by number
 
 video_of, run_of, home, part_of, learned_from = DATA.video_of, DATA.run_of, DATA.home, DATA.part_of, DATA.learned_from
 at_home, part_files, stored_frames, weights_input = (
@@ -43,7 +43,7 @@ if workflow.deployment_settings.deployment_method:
 def bundle_files():
     """Return the files of the bundle that is made here."""
     if BUNDLE:
-        stop(f"config: models = {BUNDLE.folder}: this project trains nothing to bundle; pass that folder on instead")
+        stop(f"config: models = {BUNDLE.folder}: this project trains nothing to bundle; share that folder instead")
     return list(rules.make_bundle.output)
 
 

@@ -1,4 +1,4 @@
-# What the project costs, by estimate: a table, printed whenever it is asked for.
+# A table of what the project costs, by estimate; printed at each call.
 
 
 rule costs:

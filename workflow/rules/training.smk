@@ -1,4 +1,4 @@
-# What all trained stages share: the picture of how learning went.
+# Shared by all trained stages: the figure of the learning curves.
 
 
 rule draw_curves:

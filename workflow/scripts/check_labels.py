@@ -1,4 +1,4 @@
-"""Check one label file against its video and bring it into our own form."""
+"""Check one label file against its video and convert it to our own format."""
 
 from ethomake.job import job
 

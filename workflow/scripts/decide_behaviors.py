@@ -1,4 +1,4 @@
-"""Decide which behaviors are on in one video."""
+"""Decide which behaviors are present in one video."""
 
 from ethomake.job import job
 

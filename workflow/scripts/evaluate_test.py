@@ -1,4 +1,4 @@
-"""Score the predictions of the test videos."""
+"""Evaluate the predictions of the test videos."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Fetch the package that holds the videos of the flies."""
+"""Download the package that contains the videos of the flies."""
 
 from ethomake.job import job
 

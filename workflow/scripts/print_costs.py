@@ -1,4 +1,4 @@
-"""Print what the project costs; the table was made with the plan, which knows threads, GPUs and packs."""
+"""Print what the project costs; the table is made where jobs are planned, with their threads, GPUs and packs."""
 
 from ethomake.job import job
 

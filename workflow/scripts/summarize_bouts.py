@@ -1,4 +1,4 @@
-"""Sum up the bouts of all videos."""
+"""Summarize the bouts of all videos."""
 
 from ethomake.job import job
 

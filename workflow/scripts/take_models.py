@@ -1,4 +1,4 @@
-"""Take networks and thresholds out of a bundle."""
+"""Copy networks and thresholds from a bundle."""
 
 from ethomake.job import job
 

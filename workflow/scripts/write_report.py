@@ -1,4 +1,4 @@
-"""Write the report, one page that needs nothing else."""
+"""Write the report, one self-contained page."""
 
 from pathlib import Path
 

@@ -1,12 +1,12 @@
-"""The forms in which label files come, one module each.
+"""The formats of label files, one module each.
 
-A module of this folder is a format. It has
+Each module of this folder is a format. It defines
 
-    DESCRIPTION: str                          what the user is told about the format when a file is of none
-    recognizes(header: list[str]) -> bool     is a file with these column names of this format?
-    read(sheet: Sheet) -> LabelTable          its labels; InputError where the file is wrong
+    DESCRIPTION: str                          describes the format in the error for a file of no known format
+    recognizes(header: list[str]) -> bool     whether a file with these column names has this format
+    read(sheet: Sheet) -> LabelTable          reads the labels; raises InputError if the file is wrong
 
-Put a module beside the others and it is found; nothing else changes.
+A new module in this folder is found automatically; nothing else needs to change.
 """
 
 import importlib
@@ -19,16 +19,16 @@ from ethomake.labels.table import LabelTable, read_sheet
 
 
 def find_formats() -> list[ModuleType]:
-    """The modules of this folder, by name."""
+    """Return the modules of this folder, sorted by name."""
     names = sorted(module.name for module in pkgutil.iter_modules(__path__))
     return [importlib.import_module(f"{__name__}.{name}") for name in names]
 
 
 def read_any_labels(path: str | Path) -> LabelTable:
-    """Read a label file of whichever known format it is.
+    """Read a label file of any known format.
 
     Raises:
-        InputError: if its header is of no known format, or of more than one, or the file is wrong.
+        InputError: if its header matches no known format or more than one, or if the file is wrong.
     """
     sheet = read_sheet(path)
     formats = find_formats()
@@ -37,5 +37,5 @@ def read_any_labels(path: str | Path) -> LabelTable:
         known = "; ".join(module.DESCRIPTION for module in formats)
         which = "no known format" if not found else " and ".join(module.__name__.split(".")[-1] for module in found)
         header = ",".join(sheet.header)[:80]
-        raise InputError(f"{path}, line 1: the header '{header}' is of {which}; known are: {known}")
+        raise InputError(f"{path}, line 1: the header '{header}' matches {which}; known formats: {known}")
     return found[0].read(sheet)

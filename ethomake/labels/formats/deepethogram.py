@@ -1,6 +1,6 @@
 """DeepEthogram's `<video>_labels.csv`: an unnamed index (not in all files), `background`, the behaviors.
 
-Values are 1, 0 and -1, by some versions written as floats. Predictions of DeepEthogram have the same form.
+Values are 1, 0 and -1, written as floats by some versions. DeepEthogram's predictions have the same format.
 """
 
 from ethomake.labels.table import BACKGROUND, LabelTable, Sheet, read_columns
@@ -9,16 +9,16 @@ DESCRIPTION = "DeepEthogram (a column 'background', in front an index without a 
 
 
 def recognizes(header: list[str]) -> bool:
-    """An index column without a name, or a background column in a file that does not begin with `frame`."""
+    """Return whether there is an unnamed index column, or a background column and the first is not `frame`."""
     names = [name.lower() for name in header]
     return _has_index(header) or (BACKGROUND in names and names[0] != "frame")
 
 
 def read(sheet: Sheet) -> LabelTable:
-    """The labels without `background`, which is derived."""
+    """Return the labels without `background`, which is derived."""
     index = _has_index(sheet.header)
     return read_columns(sheet, first=int(index), index=index)
 
 
 def _has_index(header: list[str]) -> bool:
-    return header[0] in ("", "Unnamed: 0")  # the second: written, read and written again by pandas
+    return header[0] in ("", "Unnamed: 0")  # the second: written by pandas, read and written again

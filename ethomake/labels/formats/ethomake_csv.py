@@ -1,4 +1,4 @@
-"""Our own form: `frame,<behavior>,...`, a row a frame."""
+"""Ethomake's format: `frame,<behavior>,...`, one row per frame."""
 
 from ethomake.labels.table import LabelTable, Sheet, read_columns
 
@@ -6,10 +6,10 @@ DESCRIPTION = "ethomake (first column 'frame', then the behaviors)"
 
 
 def recognizes(header: list[str]) -> bool:
-    """Our form counts its rows in a first column that is named `frame`."""
+    """Return whether the first column is named `frame`."""
     return header[0].lower() == "frame"
 
 
 def read(sheet: Sheet) -> LabelTable:
-    """The labels; a column `background` is checked and left out."""
+    """Return the labels; a column `background` is checked and left out."""
     return read_columns(sheet, first=1, index=True)

@@ -10,18 +10,18 @@ import yaml
 
 @cache
 def load_schema(name: str) -> dict[str, Any]:
-    """The JSON Schema of `config` or of a row of `videos`."""
+    """Return the JSON Schema of `config` or of a row of `videos`."""
     return yaml.safe_load((files(__name__) / f"{name}.schema.yaml").read_text(encoding="utf-8"))
 
 
 @cache
 def validator(name: str) -> jsonschema.Draft202012Validator:
-    """What checks a value against the schema `name`."""
+    """Return a validator for the schema `name`."""
     return jsonschema.Draft202012Validator(load_schema(name))
 
 
 def resolve_reference(schema: dict[str, Any]) -> dict[str, Any]:
-    """Follow a reference into $defs of the config's schema; what stands beside it wins."""
+    """Resolve a reference into $defs of the config's schema; keywords beside the reference take precedence."""
     if "$ref" not in schema:
         return schema
     return {**load_schema("config")["$defs"][schema["$ref"].rsplit("/", 1)[1]], **schema}

@@ -1,8 +1,8 @@
 """Backbones of the streams: networks that turn an image, or a stack of images, into a vector; one module per family.
 
-A module holds makers, functions from a number of input channels to a backbone and the length of its vector, which the
-records of `ethomake.streams.registry` name. All modules of this folder are imported here, whichever is asked for, so
-that each of them counts as code of the stages: an edit to a backbone retrains.
+Each module has functions that take the number of input channels and return a backbone and the length of its vector;
+the records of `ethomake.streams.registry` refer to them. All modules of this folder are imported here, whichever is
+needed, so that each of them counts as code of the stages: an edit to a backbone retrains.
 """
 
 import importlib

@@ -9,12 +9,12 @@ from ethomake.streams.stems import widen
 
 
 def resnet18(channels: int) -> tuple[nn.Module, int]:
-    """ResNet18: (B, channels, H, W) -> (B, 512)."""
+    """Return ResNet18, (B, channels, H, W) -> (B, 512), and the length of its vector."""
     return _without_classifier(models.resnet18, channels)
 
 
 def resnet50(channels: int) -> tuple[nn.Module, int]:
-    """ResNet50: (B, channels, H, W) -> (B, 2048)."""
+    """Return ResNet50, (B, channels, H, W) -> (B, 2048), and the length of its vector."""
     return _without_classifier(models.resnet50, channels)
 
 

@@ -5,7 +5,7 @@ from torch.nn import functional as F
 
 
 def resnet3d_34(channels: int) -> tuple[nn.Module, int]:
-    """3D ResNet34: (B, channels, T, H, W) -> (B, 512)."""
+    """Return a 3D ResNet34, (B, channels, T, H, W) -> (B, 512), and the length of its vector."""
     return ResNet3D34(channels), 512
 
 
@@ -29,9 +29,9 @@ class Block3D(nn.Module):
 
 
 class ResNet3D34(nn.Module):
-    """ResNet34 with every convolution over time too (Hara et al., 2018): 63.5 million parameters.
+    """ResNet34 in which every convolution also extends over time (Hara et al., 2018): 63.5 million parameters.
 
-    Keys are named as in torchvision's ResNets, as public 3D weights are.
+    Keys are named as in torchvision's ResNets, which is also how public 3D weights are named.
     """
 
     layer1: nn.Sequential
