@@ -95,7 +95,7 @@ def test_settling_twice_changes_nothing_and_leaves_the_input_alone():
         ({"ethogram": {"colors": {None: "#123456"}}}, ["ethogram.colors.None", "put it in quotes"]),
         ({"flow": {"videos": [1]}}, ["flow.videos = [1]", "in quotes"]),
         ({"behaviors": ["groom;rear"]}, ["behaviors[0]", "without commas, semicolons"]),
-        ({"behaviors": ["groom", "background"]}, ["behaviors", "background", "derived"]),
+        ({"behaviors": ["groom", "background"]}, ["behaviors", "background", "no behavior is present"]),
         ({"behaviors": ["groom", "Human"]}, ["behaviors", "Human", "our tables use it"]),
         ({"behaviors": ["micro"]}, ["behaviors", "micro", "our tables use it"]),
         ({"behaviors": []}, ["behaviors = []", "at least one"]),

@@ -69,7 +69,8 @@ def test_a_record_tells_what_the_outputs_were_made_from(task):
     assert record["inputs"] == {"labels.csv": file_digest("labels.csv")}
     assert record["parameters"] == {"settings": {"a": 1, "b": 2}, "seed": 7}
     assert record["seed"] == 7
-    assert {"count.py", "ethomake/files.py", "ethomake/errors.py"} <= set(record["code"]["modules"])
+    assert {"count.py", "ethomake/files.py"} <= set(record["code"]["modules"])
+    assert "ethomake/errors.py" not in record["code"]["modules"], "what surrounds the work of a job does not count"
     assert record["versions"]["numpy"] == np.__version__
     assert {"python", "ethomake"} <= set(record["versions"])
     assert record["device"] == "CPU with 1 thread, float32"
