@@ -8,7 +8,7 @@ import torch
 from ethomake.errors import InputError
 from ethomake.features import store
 from ethomake.features.store import create_features, read_inputs
-from ethomake.files import write_json, write_npy
+from ethomake.files import write_json
 from ethomake.sequence import model as models
 from ethomake.sequence.metadata import SequenceMetadata
 from ethomake.sequence.model import infer
@@ -54,7 +54,7 @@ def write_weights(path, network, width, exclusive=False, **changes):
 
 @pytest.mark.parametrize("exclusive", [False, True])
 @pytest.mark.parametrize("network", ["tgm", "tcn"])
-def test_reading_in_pieces_gives_the_bytes_of_reading_the_whole(tmp_path, monkeypatch, network, exclusive):
+def test_reading_in_pieces_gives_what_reading_the_whole_gives(tmp_path, monkeypatch, network, exclusive):
     monkeypatch.setattr(store, "CHUNK", 50)
     manifest = write_features(tmp_path, 333, 3)
     model = write_weights(tmp_path / "w.safetensors", network, 3, exclusive)
@@ -62,9 +62,11 @@ def test_reading_in_pieces_gives_the_bytes_of_reading_the_whole(tmp_path, monkey
     monkeypatch.setattr("ethomake.sequence.predict.infer_in_pieces", lambda *arguments: in_pieces(*arguments, chunk=64))
     predict_video(manifest, tmp_path / "w.safetensors", tmp_path / "p.npy")
     expected = probabilities(infer(model, read_inputs(manifest), chunk=64), exclusive).numpy()
-    write_npy(tmp_path / "expected.npy", expected)
-    assert expected.shape == (333, 2)
-    assert (tmp_path / "p.npy").read_bytes() == (tmp_path / "expected.npy").read_bytes()
+    written = np.load(tmp_path / "p.npy")
+    assert written.shape == expected.shape == (333, 2)
+    assert written.dtype == np.float32
+    # processors without AVX-512 compute the sigmoid of the last few values of a piece in another way
+    np.testing.assert_array_max_ulp(written, expected, maxulp=2)
 
 
 def test_features_that_are_not_numbers_leave_no_file(tmp_path, monkeypatch):
