@@ -18,7 +18,7 @@ FORMAT = 1  # incremented when a program that knows the old format would misread
 MANIFEST = "bundle.json"
 SETTINGS = "config.yaml"
 THRESHOLDS = "thresholds.json"
-MEND = "copy the bundle anew, or make it again with `snakemake bundle`"
+MEND = "copy the bundle again, or make it again with `snakemake bundle`"
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def test_a_preset_is_no_matter_where_networks_are_named(bundle):
 
 def test_many_misfits_are_one_line():
     found = [("a", 1, 2), ("b", "x", "y"), ("c", 1, 2)]
-    assert describe_misfits(found, "there").startswith("config: a = 1, but the bundle there has 2, and b, c do not fit")
+    assert describe_misfits(found, "there").startswith("a = 1, but the bundle there has 2, and b, c do not fit")
 
 
 def test_a_project_without_labels_and_with_training_videos_that_are_gone(bundle, tmp_path, monkeypatch):
@@ -86,5 +86,5 @@ def test_a_project_without_labels_and_with_training_videos_that_are_gone(bundle,
     (tmp_path / "videos.csv").write_text("video,path\nnew,new.mp4\n")
     project = load_project({"models": str(bundle), "flow": {"videos": ["gone"]}})
     assert list(project.videos) == ["new"]
-    assert project.flow_parts == {"train": [], "validate": []}
-    assert project.remembered == {}
+    assert project.main.split.flow == {"train": [], "validate": []}
+    assert project.main.split.remembered == {}

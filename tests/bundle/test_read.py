@@ -71,7 +71,7 @@ def test_a_missing_and_a_shortened_file(bundle, name):
     (bundle / name).write_bytes(content[:-1])
     assert f"{bundle / name}: has {len(content) - 1:,} bytes, but had {len(content):,}" in refuse(bundle)
     (bundle / name).unlink()
-    assert f"{bundle / name}: is missing" in refuse(bundle)
+    assert f"{bundle / name}: missing in the bundle" in refuse(bundle)
 
 
 def test_changed_settings_are_found_out(bundle):

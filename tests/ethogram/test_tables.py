@@ -39,5 +39,5 @@ def test_a_row_says_frame_time_probabilities_decisions_and_background(tmp_path):
 
 def test_predictions_of_other_behaviors_are_refused(tmp_path):
     write_predictions(tmp_path / "p.csv", BEHAVIORS, sample(3))
-    with pytest.raises(InputError, match="not those of the config"):
+    with pytest.raises(InputError, match="its behaviors are not"):
         read_predictions(tmp_path / "p.csv", ("walk", "rest"))

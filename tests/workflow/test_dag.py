@@ -134,7 +134,7 @@ def test_a_project_needs_no_config_of_its_own_but_a_configfile(run_snakemake, pr
         ("", "video,path\na,gone.mp4\n", 'videos.csv line 2 (a): path = "gone.mp4": no such video file'),
         ("", "video,path\nnew,new.mp4\n", "no video has labels"),
         ("example: simulated\nsimulated: {videos: 3}", None, "simulated"),
-        ("seed: 1\nseed: 2", None, "config.yaml line 4: seed stands in line 3 already"),
+        ("seed: 1\nseed: 2", None, "config.yaml line 4: duplicate key seed, first defined on line 3"),
         ("flow:\n\tepochs: 3", None, "config.yaml line 4: not YAML"),
         ("", "video,path\na,{a}.mp4\n", "no { and } can be in a path"),
         (
