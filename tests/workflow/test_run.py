@@ -24,9 +24,9 @@ def test_from_videos_to_the_report(finished):
         assert all(0 <= float(row[f"probability_{name}"]) <= 1 for row in rows for name in behaviors)
         assert {row[name] for row in rows for name in behaviors} <= {"0", "1"}
         assert all(int(row["background"]) == (not any(int(row[name]) for name in behaviors)) for row in rows)
-        assert (results / f"ethograms/{video}.png").read_bytes().startswith(b"\x89PNG")
-        assert (results / f"ethograms/{video}.svg").read_text().rstrip().endswith("</svg>")
-    summary = read_rows(results / "summary.csv")
+        assert (results / f"ethograms/main/figures/{video}.png").read_bytes().startswith(b"\x89PNG")
+        assert (results / f"ethograms/main/figures/{video}.svg").read_text().rstrip().endswith("</svg>")
+    summary = read_rows(results / "ethograms/main/summary.csv")
     assert {(row["video"], row["behavior"]) for row in summary} >= {("sim_03", "groom"), ("sim_00", "walk")}
     metrics = json.loads((results / "evaluation/main/metrics.json").read_text())
     assert set(metrics["behaviors"]) == set(behaviors)
