@@ -36,8 +36,8 @@ MOMENTS = {
     ("features/main/sim_01", ""): 3.0,
     ("features/main/sim_02", ""): 1.0,
     ("sequence/main/train", "epoch 2:"): 0.2,
-    ("ethograms/sim_00", ""): 0.5,
-    ("report", ""): 0.3,
+    ("ethograms/main/figures/sim_00", ""): 0.5,
+    ("report/main", ""): 0.3,
 }
 
 
