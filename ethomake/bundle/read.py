@@ -18,7 +18,7 @@ FORMAT = 1  # incremented when a program that knows the old format would misread
 MANIFEST = "bundle.json"
 SETTINGS = "config.yaml"
 THRESHOLDS = "thresholds.json"
-MEND = "copy the bundle again, or make it again with `snakemake bundle`"
+REMEDY = "copy the bundle again, or make it again with `snakemake bundle`"
 
 
 @dataclass(frozen=True)
@@ -84,14 +84,14 @@ def _read_manifest(folder: Path, where: str) -> dict[str, Any]:
         reason = f"there is no {MANIFEST} in it, so it is no bundle, or one that was not finished"
         raise InputError(f"{where}: {reason}; give the folder that `snakemake bundle` made") from None
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not readable ({' '.join(str(error).split())}); {MEND}") from None
+        raise InputError(f"{path}: not readable ({' '.join(str(error).split())}); {REMEDY}") from None
     number = content.get("format") if isinstance(content, dict) else None
     if isinstance(number, int) and number > FORMAT:
         reason = f"made by ethomake {content.get('ethomake', '')} in format {number}, this one reads up to {FORMAT}"
         raise InputError(f"{where}: {reason}; update ethomake")
     if error := next(_validator().iter_errors(content), None):
         key = ".".join(map(str, error.absolute_path))
-        raise InputError(f"{path}: {key + ': ' if key else ''}{error.message[:200]}; {MEND}")
+        raise InputError(f"{path}: {key + ': ' if key else ''}{error.message[:200]}; {REMEDY}")
     return content
 
 
@@ -106,12 +106,12 @@ def _check_file(path: Path, recorded: dict[str, dict[str, Any]]) -> None:
     if path.name == MANIFEST:
         return
     if path.name not in recorded:
-        raise InputError(f"{path.parent / MANIFEST}: has no entry for {path.name}, which its networks need; {MEND}")
+        raise InputError(f"{path.parent / MANIFEST}: has no entry for {path.name}, which its networks need; {REMEDY}")
     if not path.is_file():
-        raise InputError(f"{path}: missing in the bundle; {MEND}")
+        raise InputError(f"{path}: missing in the bundle; {REMEDY}")
     found, expected = path.stat().st_size, recorded[path.name]["bytes"]
     if found != expected:
-        raise InputError(f"{path}: has {found:,} bytes, but had {expected:,} when the bundle was made; {MEND}")
+        raise InputError(f"{path}: has {found:,} bytes, but had {expected:,} when the bundle was made; {REMEDY}")
 
 
 def _read_settings(folder: Path, recorded: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -120,9 +120,9 @@ def _read_settings(folder: Path, recorded: dict[str, dict[str, Any]]) -> dict[st
     try:
         settings = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: not readable ({' '.join(str(error).split())}); {MEND}") from None
+        raise InputError(f"{path}: not readable ({' '.join(str(error).split())}); {REMEDY}") from None
     if not isinstance(settings, dict):
-        raise InputError(f"{path}: no settings in it; {MEND}")
+        raise InputError(f"{path}: no settings in it; {REMEDY}")
     return settings
 
 
@@ -134,4 +134,4 @@ def check_digest(path: str | Path, recorded: dict[str, dict[str, Any]]) -> None:
     """
     path = Path(path)
     if file_digest(path) != recorded[path.name]["digest"]:
-        raise InputError(f"{path}: damaged or changed since the bundle was made (its digest differs); {MEND}")
+        raise InputError(f"{path}: damaged or changed since the bundle was made (its digest differs); {REMEDY}")

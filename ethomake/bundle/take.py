@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ethomake.bundle.read import MEND, Bundle, check_digest, read_bundle
+from ethomake.bundle.read import REMEDY, Bundle, check_digest, read_bundle
 from ethomake.errors import InputError
 from ethomake.files import read_json, write_whole
 from ethomake.flow.metadata import FlowMetadata
@@ -58,16 +58,16 @@ def check_networks(bundle: Bundle) -> None:
             _, metadata = METADATA[name].load_network(path)
             wrong = [key for key, value in _expected(name, bundle).items() if getattr(metadata, key) != value]
         except InputError as error:
-            raise InputError(f"{path}: is not a network of this bundle ({error}); {MEND}") from None
+            raise InputError(f"{path}: is not a network of this bundle ({error}); {REMEDY}") from None
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = f"{type(error).__name__} {' '.join(str(error).split())[:200]}"
-            raise InputError(f"{path}: is not a network of this bundle ({reason}); {MEND}") from None
+            raise InputError(f"{path}: is not a network of this bundle ({reason}); {REMEDY}") from None
         if wrong:
             key, found, value = wrong[0], getattr(metadata, wrong[0]), _expected(name, bundle)[wrong[0]]
-            raise InputError(f"{path}: was trained for {key} {found}, but bundle.json says {value}; {MEND}")
+            raise InputError(f"{path}: was trained for {key} {found}, but bundle.json says {value}; {REMEDY}")
     fitted = read_json(bundle.files["thresholds"])
     if list(fitted["behaviors"]) != bundle.content["behaviors"]:
-        raise InputError(f"{bundle.files['thresholds']}: has other behaviors than bundle.json; {MEND}")
+        raise InputError(f"{bundle.files['thresholds']}: has other behaviors than bundle.json; {REMEDY}")
 
 
 def _expected(name: str, bundle: Bundle) -> dict[str, Any]:

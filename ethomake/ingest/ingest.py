@@ -152,10 +152,10 @@ def _refusal(origin: Source, damage: str) -> str:
         counts = f"{diagnosis.decoded} of {origin.packets} frames can be decoded"
         lost = len(diagnosis.good) - origin.packets
         counts += f", {lost} more are lost" if lost else ""
-        mend = "set ingest.damaged: mark to keep the good ones at their places, or re-encode it"
+        remedy = "set ingest.damaged: mark to keep the good ones at their places, or re-encode it"
     except InputError as error:  # cannot be marked; it says why
         return str(error)
-    return f"{origin.path}: damaged ({damage}): {counts}; {mend}"
+    return f"{origin.path}: damaged ({damage}): {counts}; {remedy}"
 
 
 def _report(video: str, origin: Source, diagnosis: Diagnosis, damage: str) -> None:

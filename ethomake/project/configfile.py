@@ -67,11 +67,11 @@ def read_config(path: str | Path) -> dict[str, Any]:
             return content
         mark, began = error.problem_mark or error.context_mark, error.context_mark
         where = f"{error.context} of line {began.line + 1}, " if began and error.context else ""
-        mend = "write 'key: value' with a blank after the colon, equal indentation, and text with : or # in quotes"
+        remedy = "write 'key: value' with a blank after the colon, equal indentation, and text with : or # in quotes"
         if "\\t" in (error.problem or ""):
-            mend = "indent with blanks and not with tabs"
+            remedy = "indent with blanks and not with tabs"
         line = f" line {mark.line + 1}" if mark else ""
-        raise InputError(f"{path}{line}: not YAML ({where}{error.problem}); {mend}") from None
+        raise InputError(f"{path}{line}: not YAML ({where}{error.problem}); {remedy}") from None
     except (yaml.YAMLError, error_types.YAMLError) as error:
         raise InputError(f"{path}: not YAML ({' '.join(str(error).split())}); save it as plain text") from None
     except RecursionError:

@@ -59,11 +59,11 @@ def assign_videos(
     """
     labelled = [video for video in videos if video.labels]
     if not labelled:
-        mend = "fill the column labels of the video table"
+        remedy = "fill the column labels of the video table"
         if settings["example"] == "none" and glob.has_magic(settings["videos"]):
-            mend = "put <name>_labels.csv beside the video"
+            remedy = "put <name>_labels.csv beside the video"
         raise InputError(
-            f"no video has labels, so there is nothing to learn from: {mend} for at least one training and one "
+            f"no video has labels, so there is nothing to learn from: {remedy} for at least one training and one "
             "validation video"
         )
     settled = {name for part in PARTS for name in previous.get(part, ())}
