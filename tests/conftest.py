@@ -11,6 +11,19 @@ from ethomake import messages
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Fixtures that take minutes or that there can be only one of: the tests of each are done by one worker, and first.
+SHARED = {"finished": "finished", "trained": "finished", "once": "once", "undisturbed": "undisturbed"}
+SHARED |= {"cluster": "cluster"}
+
+
+def pytest_collection_modifyitems(items):
+    """Deal the tests to the workers, see SHARED."""
+    for item in items:
+        for fixture, group in SHARED.items():
+            if fixture in item.fixturenames and not item.get_closest_marker("xdist_group"):
+                item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+
 
 @pytest.fixture(autouse=True)
 def _on_the_cpu(request, monkeypatch):
