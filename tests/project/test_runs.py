@@ -76,7 +76,7 @@ LEARNED = {"flow", "spatial"} | AFTER_FLOW
         ),
         ({"split": split({**PARTS, "test": ["e"]})}, {"evaluation", "report"}),
     ],
-    ids=str,
+    ids=lambda value: " ".join(sorted(value)),  # the same in all processes, unlike that of a set
 )
 def test_a_run_makes_itself_what_depends_on_its_change_and_nothing_else(change, stages):
     assert own(project(other=change), "other") == stages
