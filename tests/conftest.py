@@ -16,8 +16,9 @@ SHARED = {"finished": "finished", "trained": "finished", "once": "once", "undist
 SHARED |= {"cluster": "cluster"}
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Deal the tests to the workers, see SHARED."""
+    """Deal the tests to the workers, see SHARED; before xdist looks for groups."""
     for item in items:
         for fixture, group in SHARED.items():
             if fixture in item.fixturenames and not item.get_closest_marker("xdist_group"):

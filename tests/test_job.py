@@ -18,6 +18,7 @@ logger = logging.getLogger("ethomake.tests")
 def task(tmp_path, monkeypatch):
     """A job as Snakemake describes it, in a temporary folder: `task(params={...})`."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("__main__.__file__", "count.py", raising=False)  # processes of xdist have none
 
     def make(**changes):
         facts = {"rule": "count", "log": ["logs/a.log"], "threads": 1, "input": [], "output": [], "params": {}}

@@ -112,6 +112,7 @@ def test_a_training_whose_process_was_killed_goes_on_and_ends_with_the_same_byte
     assert losses(broken) == losses(whole)
 
 
+@pytest.mark.slow
 def test_a_training_goes_on_with_another_number_of_processes(folder, capfd):
     whole, broken = folder("whole"), folder("broken")
     launch(learn, 1, whole)
@@ -224,6 +225,7 @@ def test_two_processes_train_a_stream_as_one_does(folder, pairs, flow_weights, s
     assert curves(paths[2] / "history.csv") == pytest.approx(curves(paths[1] / "history.csv"), rel=1e-2)
 
 
+@pytest.mark.slow
 def test_two_processes_train_flow_and_streams_together_as_one_does(folder, pairs, flow_weights):
     torch.manual_seed(0)
     given = {"flow": flow_weights}

@@ -68,6 +68,7 @@ def test_another_project_applies_it_without_training(run_snakemake, trained, app
     assert "Nothing to be done" in run_snakemake(applied, "--cores", "2").output
 
 
+@pytest.mark.slow
 def test_a_damaged_bundle_and_a_video_that_it_has_seen_are_refused(run_snakemake, applied):
     (applied / "videos.csv").write_text("video,path,labels\nagain,sim_00.mp4,sim_00_labels.csv\n")
     seen = run_snakemake(applied, "checked_labels", "--cores", "2")
@@ -123,6 +124,7 @@ def test_there_is_nothing_to_bundle_where_nothing_is_trained(run_snakemake, appl
     assert "share that folder instead" in errors(run_snakemake(applied, "bundle", "--dry-run"))[0]
 
 
+@pytest.mark.slow
 def test_another_bundle_makes_all_anew(run_snakemake, applied):
     outcome = run_snakemake(applied, "models", "--cores", "2")
     assert outcome.status == 0, outcome.output[-3000:]
