@@ -86,6 +86,7 @@ def test_labels_that_do_not_fit_the_video_stop_the_run_with_both_numbers(run_sna
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("drawn")  # a group, so that it begins early
 def test_the_method_works_and_each_stream_sees_its_share(run_snakemake, tmp_path):
     """Macro F1 on test at least 0.85; what only motion shows needs the motion stream, and likewise what looks show."""
 
@@ -115,6 +116,7 @@ def test_the_method_works_and_each_stream_sees_its_share(run_snakemake, tmp_path
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("flies")
 def test_real_flies_from_the_package_index_to_the_evaluation(run_snakemake, tmp_path):
     """As shipped: wing extension of flies filmed by another camera is found, at least twice as well as by chance."""
     fetched = run_snakemake(tmp_path, "--cores", CORES, "results/example/flies/sleap-1.3.1-py3-none-any.whl")
