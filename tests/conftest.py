@@ -11,19 +11,30 @@ from ethomake import messages
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# Fixtures that take minutes or that there can be only one of: the tests of each are done by one worker, and first.
-SHARED = {"finished": "finished", "trained": "finished", "once": "once", "undisturbed": "undisturbed"}
-SHARED |= {"cluster": "cluster"}
+# If a fixture takes minutes, all tests of the files that use it are done by one process. Others are dealt one by one.
+FINISHED = ("bundle", "check", "explain", "packs", "parallel", "run", "runs", "storage")
+TOGETHER = {f"tests/workflow/test_{name}.py": "finished" for name in FINISHED}
+TOGETHER |= {f"tests/{name}.py": name for name in ("workflow/test_rerun", "workflow/test_kill")}
+TOGETHER |= {f"tests/slurm/test_{name}.py": "cluster" for name in ("faults", "packs", "run")}
+TOGETHER |= {"tests/snakemake_wing/test_contract.py": "contract"}
+EARLY = ["tests/workflow/test_examples.py", *TOGETHER, "tests/training/test_parallel.py"]
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Deal the tests to the workers, see SHARED; before xdist looks for groups."""
-    for item in items:
-        for fixture, group in SHARED.items():
-            if fixture in item.fixturenames and not item.get_closest_marker("xdist_group"):
-                item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+    """Begin with what takes longest."""
+    rank = {path: number for number, path in enumerate(EARLY)}
+    items.sort(key=lambda item: rank.get(item.nodeid.partition("::")[0], len(EARLY)))
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """Deal tests to the processes of xdist; its own marks for groups are not seen with pytest 9.2."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return TOGETHER.get(nodeid.partition("::")[0], nodeid)
+
+    return Scheduling(config, log)
 
 
 @pytest.fixture(autouse=True)

@@ -1,13 +1,9 @@
-"""Real runs of the workflow on animals that are drawn."""
+"""A real run of the workflow on animals that are drawn, as small as it can be."""
 
 import csv
 import json
 import re
 import shutil
-
-import pytest
-
-from .conftest import CORES
 
 
 def read_rows(path):
@@ -83,49 +79,3 @@ def test_labels_that_do_not_fit_the_video_stop_the_run_with_both_numbers(run_sna
     assert "sim_00_labels.csv" in error
     assert "53" in error
     assert "60" in error
-
-
-@pytest.mark.slow
-@pytest.mark.xdist_group("drawn")  # a group, so that it begins early
-def test_the_method_works_and_each_stream_sees_its_share(run_snakemake, tmp_path):
-    """Macro F1 on test at least 0.85; what only motion shows needs the motion stream, and likewise what looks show."""
-
-    def scores(**config):
-        config = {"example": "simulated"} | config
-        outcome = run_snakemake(tmp_path, "--cores", CORES, "evaluation", config=config, timeout=4800, threads=CORES)
-        assert outcome.status == 0, outcome.output[-3000:]
-        metrics = json.loads((tmp_path / "results/evaluation/main/metrics.json").read_text())
-        print({name: row["f1"] for name, row in metrics["behaviors"].items()}, metrics["macro"]["f1"])
-        return metrics
-
-    def precision_above_chance(metrics, behavior):
-        """Average precision between chance (0) and perfect (1)."""
-        row = metrics["behaviors"][behavior]
-        base = metrics["chance"]["behaviors"][behavior]["average_precision"]["mean"]
-        return (row["average_precision"] - base) / (1 - base)
-
-    whole = scores()
-    assert whole["macro"]["f1"] >= 0.85
-    without_motion = scores(streams={"enabled": ["spatial"]})
-    for behavior in ("turn", "groom"):
-        assert precision_above_chance(without_motion, behavior) < 0.35
-        assert precision_above_chance(whole, behavior) > 0.7
-    without_looks = scores(streams={"enabled": ["motion"]})
-    drop = whole["behaviors"]["rear"]["f1"] - without_looks["behaviors"]["rear"]["f1"]
-    assert drop > 0.2
-
-
-@pytest.mark.slow
-@pytest.mark.xdist_group("flies")
-def test_real_flies_from_the_package_index_to_the_evaluation(run_snakemake, tmp_path):
-    """As shipped: wing extension of flies filmed by another camera is found, at least twice as well as by chance."""
-    fetched = run_snakemake(tmp_path, "--cores", CORES, "results/example/flies/sleap-1.3.1-py3-none-any.whl")
-    if "example=simulated" in fetched.output:
-        pytest.skip("the package index cannot be reached")
-    assert fetched.status == 0, fetched.output[-3000:]
-    outcome = run_snakemake(tmp_path, "--cores", CORES, timeout=4800, threads=CORES)
-    assert outcome.status == 0, outcome.output[-3000:]
-    row = json.loads((tmp_path / "results/evaluation/main/metrics.json").read_text())["behaviors"]["wing_extension"]
-    print(row)
-    assert row["positive_frames"] == 418
-    assert row["average_precision"] >= 0.38
