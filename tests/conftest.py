@@ -10,6 +10,7 @@ import pytest
 from ethomake import messages
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait for others leave them the core
 
 # If a fixture takes minutes, all tests of the files that use it are done by one process. Others are dealt one by one.
 FINISHED = ("bundle", "check", "explain", "packs", "parallel", "run", "runs", "storage")

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from ethomake.failures import MISTAKE
+
 from ..tiny import TINY
 
 ROOT = Path(__file__).parents[2]
@@ -115,14 +117,6 @@ def undisturbed(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_a_second_run_from_scratch_gives_the_same_bytes(undisturbed, tmp_path):
-    finish(tmp_path)
-    assert_same(tmp_path, undisturbed)
-    assert any(name.endswith(".safetensors") for name in contents(tmp_path))
-    assert {name.rpartition(".")[2] for name in contents(tmp_path)} >= {"npy", "csv", "json", "png", "svg", "html"}
-
-
-@pytest.mark.slow
 def test_killed_at_twelve_moments_it_ends_with_the_same_bytes(undisturbed, tmp_path):
     dice = random.Random(3)
     resumed, moments = set(), dict(MOMENTS)
@@ -137,8 +131,11 @@ def test_killed_at_twelve_moments_it_ends_with_the_same_bytes(undisturbed, tmp_p
     resumed |= going_on(tmp_path)
     assert resumed >= {"flow", "spatial", "motion", "joint", "sequence"}, "trainings go on where they were killed"
     assert_same(tmp_path, undisturbed)
+    assert {name.rpartition(".")[2] for name in contents(tmp_path)} >= {
+        *("safetensors", "npy", "csv", "json", "png", "svg", "html")
+    }
     with running(tmp_path) as process:
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=300) == 0
     assert "Nothing to be done" in (tmp_path / "run.txt").read_text()
 
 
@@ -209,7 +206,7 @@ def test_a_full_disk_is_one_line_and_nothing_half_written_is_left(undisturbed, t
 def test_results_that_cannot_be_written_stop_the_run_before_it_begins(tmp_path, small_disk):
     small_disk("ro")
     with running(tmp_path) as process:
-        assert process.wait(timeout=60) == 1
+        assert process.wait(timeout=300) == MISTAKE
     assert said(tmp_path).splitlines()[-1].startswith(f"error: {tmp_path / 'results'}: cannot be written to")
     assert_no_traceback(tmp_path)
 
