@@ -87,7 +87,7 @@ class Stage:
 
 LABELS = ("behaviors", "exclusive")
 STREAM = ("streams", "-streams.enabled", "-streams.joint_epochs", "-streams.fusion", "augmentation", "seed", *LABELS)
-JOINT = ("streams", "-streams.enabled", "-streams.network", "-streams.weights", "-streams.epochs")
+JOINT = ("streams", "-streams.enabled", "-streams.network", "-streams.weights", "-streams.epochs", *LABELS)
 LEARNING = ("train", "validate")
 CURVES = {
     r"results/{}/history\.csv": "the training history",
@@ -148,13 +148,20 @@ STAGES: dict[str, Stage] = {
     ),
     "features": Stage(
         upstream=("flow", "spatial", "motion", "joint"),
-        settings=("flow.reuse", "streams.enabled", "streams.fusion", "streams.precision", "streams.joint_epochs"),
+        settings=(
+            "flow.reuse",
+            "streams.enabled",
+            "streams.fusion",
+            "streams.precision",
+            "streams.joint_epochs",
+            *LABELS,
+        ),
         rules={"extract_features": VIDEO},
         results={r"results/features/[^/]+/([^/]+)\.(?:zarr|json)": "the features"},
     ),
     "sequence": Stage(
         upstream=("labels", "features"),
-        settings=("sequence", "seed"),
+        settings=("sequence", "streams.enabled", "seed", *LABELS),
         parts=LEARNING,
         rules={"train_sequence": ONCE, "predict_video": VIDEO, "draw_curves": ONCE},
         results={

@@ -201,9 +201,7 @@ class DataFlow:
         """A param: where a job keeps its state. No output, so that it survives a kill; named by settings and code."""
 
         def find(wildcards: Wildcards) -> str:
-            settings = self.run_of(wildcards.run).settings
-            general = [settings[key] for key in ("behaviors", "exclusive")] + [settings["streams"]["enabled"]]
-            digest = short_digest(self.code_of(script), self._settings(stage, wildcards), *general)
+            digest = short_digest(self.code_of(script), self._settings(stage, wildcards))
             return f"results/.checkpoints/{_name(stage, wildcards)}-{'+'.join(wildcards)}-{digest}"
 
         return find

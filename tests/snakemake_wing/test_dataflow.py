@@ -90,6 +90,18 @@ def test_a_checkpoint_is_named_by_what_its_job_depends_on():
     assert len(paths) == 2
 
 
+@pytest.mark.parametrize("changed", [{"enabled": ["spatial"]}, {"fusion": "weighted", "joint_epochs": 2}])
+def test_a_checkpoint_is_the_same_where_a_stage_depends_on_nothing_that_changed(changed):
+    data = data_of(streams=changed)
+    for stage, script, wildcards in (
+        ("flow", "train_flow", {}),
+        (stream_of, "train_stream", {"stream": "spatial"}),
+        (stream_of, "train_stream", {"stream": "motion"}),
+    ):
+        main, other = (data.checkpoint_of(stage, script)(job(run=name, **wildcards)) for name in ("main", "other"))
+        assert main.rpartition("-")[2] == other.rpartition("-")[2]
+
+
 def test_flow_videos_are_a_part_of_their_own():
     data = data_of()
     assert data.trained_on("flow.train", "flow.validate")(job(run="main")) == {

@@ -165,6 +165,10 @@ def a_caption(project):
     project.edit("workflow/report/summary.rst", "\n", " indeed\n")
 
 
+def which_streams_are_used(project):
+    project.configure(streams__enabled=["spatial"])
+
+
 def a_setting_of_the_sequence_model(project):
     project.configure(sequence__hidden=16)
 
@@ -242,6 +246,7 @@ CHANGES = [
     (a_bout_length, {"decide_behaviors": 5} | AFTER_DECISIONS),
     (a_threshold, {"decide_behaviors": 5} | AFTER_DECISIONS),
     (a_caption, {}),
+    (which_streams_are_used, {"extract_features": 5} | SEQUENCE),  # and no stream is trained anew
     (a_setting_of_the_sequence_model, SEQUENCE),
     (a_setting_of_the_flow_network, FLOW | {"extract_features": 5}),
     (how_flow_is_computed, {"train_stream": 1, "extract_features": 5} | SEQUENCE | {"draw_curves": 2}),
