@@ -70,11 +70,15 @@ def patient(plugin: type[RemoteExecutor]) -> type[RemoteExecutor]:
     class Executor(plugin):
         run_uuid: str  # the plugin's
 
-        def __post_init__(self) -> None:
+        def __init__(self, workflow: Any, logger: Any) -> None:
+            # before super().__init__, which starts the thread that checks jobs
             self.over = False
             self.one_at_a_time = threading.Lock()
             self.noted_full = False
             self.reported: set[int] = set()
+            super().__init__(workflow, logger)
+
+        def __post_init__(self) -> None:
             super().__post_init__()
             slurm.note_run(self.run_uuid)  # before the first job is submitted
 
@@ -111,6 +115,8 @@ def patient(plugin: type[RemoteExecutor]) -> type[RemoteExecutor]:
             self, active_jobs: list[SubmittedJobInfo]
         ) -> AsyncIterator[SubmittedJobInfo]:
             """Ask again later for jobs of which SLURM reported nothing; the plugin would forget them."""
+            if not active_jobs:
+                return  # the plugin is perhaps not set up yet; an error here would end the thread that checks jobs
             self.reported.clear()
             waiting = set()
             check: Any = super().check_active_jobs  # pyright: ignore[reportAbstractUsage]

@@ -40,9 +40,13 @@ def test_only_mistakes_are_not_tried_again(tmp_path, statuses, mistake):
 class Plugin:
     """What the plugin's executor does, as far as ours builds on it."""
 
-    def __init__(self):
+    def __init__(self, workflow, logger):
         self.calls, self.answers = [], []
+        asyncio.run(self.first_check())  # in a thread that may be faster than __post_init__
         self.__post_init__()
+
+    async def first_check(self):
+        assert [job async for job in self.check_active_jobs([])] == []
 
     def __post_init__(self):
         self.run_uuid = "run-1"
@@ -60,6 +64,7 @@ class Plugin:
         self.calls.append(("handled", job))
 
     async def check_active_jobs(self, active_jobs):
+        assert self.run_uuid
         for job_info, answer in zip(active_jobs, self.answers, strict=False):
             if answer == "done":
                 self.report_job_success(job_info)
@@ -78,7 +83,7 @@ def executor(monkeypatch):
     monkeypatch.setattr(slurm, "note_run", lambda name: noted.append(f"+{name}"))
     monkeypatch.setattr(slurm, "forget_run", lambda name: noted.append(f"-{name}"))
     monkeypatch.setattr(clusters, "TRY_AGAIN", 0.01)
-    one = patient(Plugin)()
+    one = patient(Plugin)(None, None)
     one.noted = noted
     return one
 
