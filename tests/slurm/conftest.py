@@ -20,7 +20,7 @@ from ..tiny import TINY
 from .cluster import Cluster, missing, wait_until
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 600  # seconds for one thing to happen; on a quiet computer it takes some
+PATIENCE = 1200  # seconds for one thing to happen; on a quiet computer it takes some
 
 # Flow network and streams learn in epochs enough to be halted between two of them.
 CONFIG = {"example": "simulated"} | TINY

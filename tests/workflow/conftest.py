@@ -41,7 +41,7 @@ def run_snakemake():
     one thread each: several that share cores with other work wait for each other, turning on the spot.
     """
 
-    def run(folder, *arguments, config=None, timeout=600, checkout=ROOT, modules=(), threads=1):
+    def run(folder, *arguments, config=None, timeout=1200, checkout=ROOT, modules=(), threads=1):
         folder = Path(folder)
         options = [f"{key}={json.dumps(value)}" for key, value in (config or {}).items()]
         command = [
