@@ -76,7 +76,9 @@ class Cluster:
     folder: Path
     gpus: int = 2
     ports: tuple[int, int] = field(default_factory=lambda: free_ports(2))
-    settings: dict[str, str] = field(default_factory=lambda: {"MinJobAge": "300", "MaxJobCount": "10000"})
+    settings: dict[str, str] = field(  # jobs are remembered until the last test has asked for them
+        default_factory=lambda: {"MinJobAge": "7200", "MaxJobCount": "10000"}
+    )
 
     @property
     def environment(self) -> dict[str, str]:
