@@ -4,10 +4,11 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile, ZipFile, ZipInfo
 
 import numpy as np
 
@@ -88,6 +89,30 @@ def read_npy(path: str | Path) -> np.ndarray:
     except (ValueError, EOFError) as error:
         reason = str(error).partition(".")[0]
         raise InputError(f"{path}: not readable as an array ({reason}); delete it and run again") from None
+
+
+def write_npz(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write named arrays atomically in NumPy's .npz format; equal arrays give equal bytes."""
+    with write_whole(path) as part, ZipFile(part, "w") as archive:  # np.savez refuses an array called "file"
+        for name, array in arrays.items():
+            with archive.open(ZipInfo(f"{name}.npy"), "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, array, allow_pickle=False)
+
+
+def read_npz(path: str | Path) -> dict[str, np.ndarray]:
+    """Read the arrays of a file written by `write_npz`, by name.
+
+    Raises:
+        InputError: if the file does not exist or is damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such file; run the step that makes it first") from None
+    except (ValueError, EOFError, OSError, BadZipFile) as error:
+        reason = str(error).partition(".")[0]
+        raise InputError(f"{path}: not readable as arrays ({reason}); delete it and run again") from None
 
 
 def file_digest(path: str | Path) -> str:

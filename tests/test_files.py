@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ethomake.errors import InputError
-from ethomake.files import read_npy, scratch_folder, short_digest, write_npy
+from ethomake.files import read_npy, read_npz, scratch_folder, short_digest, write_npy, write_npz
 
 
 def test_each_job_has_a_scratch_folder_of_its_own(tmp_path, monkeypatch):
@@ -38,6 +38,30 @@ def test_an_array_whose_end_is_missing_is_damaged(tmp_path):
     path.write_bytes(path.read_bytes()[:-8])
     with pytest.raises(InputError, match="not readable as an array"):
         read_npy(path)
+
+
+def test_named_arrays_are_read_as_written_and_the_same_arrays_give_the_same_bytes(tmp_path):
+    arrays = {"file": np.arange(6, dtype=np.float32).reshape(2, 3), "b-1": np.array([np.nan])}
+    for name in "ab":
+        write_npz(tmp_path / f"{name}.npz", arrays)
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    read = read_npz(tmp_path / "a.npz")
+    assert list(read) == list(arrays)
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(read[name], array)
+        assert read[name].dtype == array.dtype
+
+
+def test_named_arrays_that_are_damaged_or_gone_are_told_with_the_file(tmp_path):
+    path = tmp_path / "a.npz"
+    with pytest.raises(InputError, match="there is no such file"):
+        read_npz(path)
+    write_npz(path, {"a": np.arange(1000)})
+    whole = path.read_bytes()
+    for damaged in (b"", b"no archive", whole[:-30], whole[:200] + b"\0\1" + whole[202:]):
+        path.write_bytes(damaged)
+        with pytest.raises(InputError, match=r"a.npz: not readable as arrays \(.+\); delete it and run again"):
+            read_npz(path)
 
 
 def test_digests_tell_values_apart_and_not_their_order():

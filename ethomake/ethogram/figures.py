@@ -1,6 +1,6 @@
 """The ethogram of a video as a figure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,9 @@ from ethomake.labels.table import read_labels
 
 COLUMNS = 1600
 """Parts of the time axis; more than the figure has pixels in a page."""
+
+TRACE = 0.78
+"""Height of the trace of a behavior in its row."""
 
 MANY_POINTS = 6000
 """From this many points on, the traces are an image in the SVG as well: a tenth of the bytes."""
@@ -89,6 +92,7 @@ def draw_ethogram(
         rows, traces = figure.subplots(2, 1, sharex=True, height_ratios=heights)
         _draw_rows(rows, model.decisions, human, edges, colors)
         _draw_traces(traces, model.probabilities, [rule.threshold for rule in rules], edges, colors)
+        _draw_bands(traces, read_json(thresholds)["behaviors"].values())
         for axes in (rows, traces):
             axes.set_yticks(np.arange(len(behaviors)) + 0.5, [shorten(name) for name in behaviors])
             axes.set_ylim(len(behaviors), 0)
@@ -102,6 +106,8 @@ def draw_ethogram(
         traces.set_xlabel(unit)
         rows.set_title(video, fontsize=12)
         title = "probability" if exclusive else "probability and threshold"
+        if any(own.get("disagree") for own in read_json(thresholds)["behaviors"].values()):
+            title += " (grey: the best thresholds of single recordings)"
         if facts["frames"] > 2 * COLUMNS:
             title += " (line: mean, band: lowest to highest)"
         traces.set_title(title, fontsize=9, fontweight="normal")
@@ -179,10 +185,10 @@ def _draw_traces(
     colors: Sequence[str],
 ) -> None:
     strip(axes, keep=("bottom",))
-    height = 0.78
     times, low, mean, high = envelope(probabilities, edges, COLUMNS)
     if mean.size > MANY_POINTS:
         axes.set_rasterization_zorder(2.2)  # curves lie below, thresholds and axes above
+    height = TRACE
     for k, (threshold, color) in enumerate(zip(thresholds, colors, strict=True)):
         base = k + 0.5 + height / 2
         axes.axhline(base, color=FAINT, linewidth=0.8, zorder=0)
@@ -205,6 +211,17 @@ def _draw_traces(
                 va="center",
                 fontsize=6.5,
                 color=MUTED,
+            )
+
+
+def _draw_bands(axes: Axes, fitted: Iterable[Mapping[str, Any]]) -> None:
+    """Draw, where recordings disagree, the range of the thresholds that are best in each of them."""
+    for k, own in enumerate(fitted):
+        if own.get("disagree"):
+            best = [one["threshold"] for one in own["recordings"].values()]
+            base = k + 0.5 + TRACE / 2
+            axes.axhspan(
+                base - TRACE * max(best), base - TRACE * min(best), color=INK, alpha=0.1, linewidth=0, zorder=2.4
             )
 
 

@@ -1,7 +1,7 @@
-"""Thresholds, and the shortest bout and gap of each behavior, fitted on the validation videos."""
+"""Thresholds, and the shortest bout and gap of each behavior, fitted on the videos for training and validation."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from ethomake import __version__
 from ethomake.errors import InputError
-from ethomake.files import file_digest, read_json, read_npy, write_json
+from ethomake.files import file_digest, read_json, read_npz, write_json
 from ethomake.ingest.times import frame_edges
 from ethomake.labels.bouts import find_bouts
 from ethomake.labels.table import read_labels
@@ -20,7 +20,10 @@ GRID = (np.arange(200) + 0.5) / 200
 """The thresholds that are tried."""
 
 TOLERANCE = 0.01
-"""F1 this close to the best counts as equally good: a validation part cannot tell them apart."""
+"""F1 this close to the best counts as equally good: a few videos cannot tell them apart."""
+
+DISAGREEMENT = 0.05
+"""A loss of F1 in one recording, by the threshold of all of them, from which on they count as disagreeing."""
 
 DEFAULT_THRESHOLD = 0.5
 
@@ -33,11 +36,36 @@ Z_75, Z_99 = 0.6745, 2.3263
 
 @dataclass(frozen=True)
 class FittedThreshold:
-    """A threshold, the plateau of equally good ones around it, and its F1 on the validation videos."""
+    """A threshold, the plateau of equally good ones around it, and its F1 on the frames it was fitted on."""
 
     threshold: float
     plateau: tuple[float, float]
     f1: float
+
+
+@dataclass(frozen=True)
+class PooledThreshold:
+    """The threshold of a behavior, and those it was made of.
+
+    Attributes:
+        threshold: the one that is applied.
+        pooled: fitted on all recordings together.
+        recordings: fitted on each recording that shows the behavior.
+        disagree: whether the pooled one is clearly worse in a recording than that recording's own.
+    """
+
+    threshold: float
+    pooled: FittedThreshold
+    recordings: Mapping[str, FittedThreshold]
+    disagree: bool
+
+    def in_words(self) -> str:
+        """Return a note on recordings that disagree."""
+        values = sorted(fitted.threshold for fitted in self.recordings.values())
+        return (
+            f"the best threshold differs between recordings, {values[0]:.2f} to {values[-1]:.2f}; "
+            "label some of each new recording"
+        )
 
 
 def fit_threshold(probabilities: np.ndarray, labels: np.ndarray) -> FittedThreshold | None:
@@ -48,7 +76,7 @@ def fit_threshold(probabilities: np.ndarray, labels: np.ndarray) -> FittedThresh
     F1 lies within `TOLERANCE` of the best is returned, not the first of them.
 
     Args:
-        probabilities: (N,), frames of all validation videos.
+        probabilities: (N,).
         labels: (N,), 1, 0 or -1; frames with -1 are ignored.
 
     Returns:
@@ -116,20 +144,107 @@ def shortest(lengths: np.ndarray) -> float:
     return min(seen, float(np.exp(logs.mean() - factor * logs.std(ddof=1))))
 
 
+def fit_pooled(recordings: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> PooledThreshold | None:
+    """Fit the threshold of one behavior on all recordings together, with caution where they disagree.
+
+    The threshold is fitted on the frames of all recordings. If with it the F1 of a recording is more than
+    `DISAGREEMENT` below that recording's best, a new recording may need yet another threshold: the pooled one is then
+    moved half way to 0.5 (in logits), since probabilities of a trained network say most about unknown recordings at
+    0.5. Of the rules that were tried, none was better on recordings that were left out (docs/decisions/0004).
+
+    Args:
+        recordings: (N,) probabilities and labels (1, 0 or -1) of the frames of each recording; frames whose
+            probability is NaN are ignored.
+
+    Returns:
+        The threshold; None if no frame with a probability is labelled 1.
+    """
+    known = {}
+    for name, (probabilities, labels) in recordings.items():
+        has = np.isfinite(probabilities)
+        known[name] = probabilities[has], labels[has]
+    if not known:
+        return None
+    pooled = fit_threshold(*(np.concatenate(parts) for parts in zip(*known.values(), strict=True)))
+    if pooled is None:
+        return None
+    own = {name: fitted for name, frames in known.items() if (fitted := fit_threshold(*frames))}
+    lost = [fitted.f1 - f1_at(pooled.threshold, *known[name]) for name, fitted in own.items()]
+    disagree = max(lost) > DISAGREEMENT
+    threshold = half_way(pooled.threshold) if disagree else pooled.threshold
+    return PooledThreshold(threshold, pooled, own, disagree)
+
+
+def half_way(threshold: float) -> float:
+    """Return the threshold half way to 0.5 in logits."""
+    logit = np.log(threshold / (1 - threshold))
+    return float(1 / (1 + np.exp(-logit / 2)))
+
+
+def f1_at(threshold: float, probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Return the F1 of one behavior at a threshold; frames labelled -1 are ignored, at least one must be labelled 1."""
+    predicted = (probabilities >= threshold) & (labels >= 0)
+    positive = labels == 1
+    return float(2 * (predicted & positive).sum() / (predicted.sum() + positive.sum()))
+
+
+def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = 10) -> float | None:
+    """Return the expected calibration error of one behavior (Naeini et al. 2015, AAAI).
+
+    Frames are sorted into bins of equal width by their probability; the error is the mean, weighted by the number of
+    frames, of the difference between the mean probability in a bin and the share of its frames that are labelled 1.
+
+    Args:
+        probabilities: (N,); frames whose probability is NaN are ignored.
+        labels: (N,), 1, 0 or -1; frames with -1 are ignored.
+        bins: number of bins.
+
+    Returns:
+        0 to 1; None if no frame is scored.
+    """
+    scored = (labels >= 0) & np.isfinite(probabilities)
+    if not scored.any():
+        return None
+    values, positive = probabilities[scored].astype(float), labels[scored] == 1
+    which = np.minimum((values * bins).astype(int), bins - 1)
+    excess = np.bincount(which, weights=values - positive, minlength=bins)
+    return float(np.abs(excess).sum() / len(values))
+
+
+@dataclass(frozen=True)
+class FittingVideo:
+    """A labelled video on which thresholds are fitted.
+
+    Attributes:
+        name: its name.
+        recording: the recording it belongs to (camera, session).
+        labels: its label table.
+        manifest: its video.json.
+    """
+
+    name: str
+    recording: str
+    labels: str | Path
+    manifest: str | Path
+
+
 def fit_thresholds(
-    validate: Sequence[tuple[str | Path, str | Path, str | Path]],
+    out_of_fold: str | Path,
+    videos: Sequence[FittingVideo],
     output: str | Path,
     *,
     behaviors: Sequence[str],
     exclusive: bool,
 ) -> None:
-    """Fit threshold, minimum bout and minimum gap of each behavior on the validation videos.
+    """Fit threshold, minimum bout and minimum gap of each behavior on the videos for training and validation.
 
-    If the validation videos have no positive frame of a behavior, its threshold is 0.5 and a note says so. For
-    exclusive behaviors there are no thresholds (the most probable one wins): they are null.
+    Thresholds are fitted on probabilities of models that did not see the video (see `fit_pooled`), minima on the
+    labels. If no such video shows a behavior, its threshold is 0.5 and a note says so. For exclusive behaviors there
+    are no thresholds (the most probable one wins): they are null.
 
     Args:
-        validate: (probabilities.npy float32 (T, K), labels.csv, video.json) of each validation video.
+        out_of_fold: probabilities of each video, float32 (T, K), as written by `train_sequence`.
+        videos: the videos for training and validation.
         output: thresholds.json.
         behaviors: names, in the order of the columns.
         exclusive: at most one behavior at a time.
@@ -137,62 +252,93 @@ def fit_thresholds(
     Raises:
         InputError: if the files do not match.
     """
-    videos = [_read_video(*files, behaviors) for files in validate]
-    if not videos:
-        logger.warning("no validation video: thresholds stay at 0.5 and no bout is cleaned away")
+    probabilities = read_npz(out_of_fold)
+    read = [_read_video(out_of_fold, probabilities, video, behaviors) for video in videos]
+    if len(videos) < 2 and not exclusive:
+        logger.warning("fewer than two labelled videos: thresholds stay at 0.5; label a second one to have them fitted")
     content = {
         "exclusive": exclusive,
-        "behaviors": {name: _fit_behavior(name, k, videos, exclusive) for k, name in enumerate(behaviors)},
+        "behaviors": {name: _fit_behavior(name, k, read, exclusive) for k, name in enumerate(behaviors)},
+        "out_of_fold": file_digest(out_of_fold),
         "made_from": [
             {
-                "video": manifest["video"],
-                "frames_digest": manifest.get("frames_digest"),
-                "probabilities": file_digest(files[0]),
-                "labels": file_digest(files[1]),
+                "video": video.name,
+                "recording": video.recording,
+                "frames_digest": facts.manifest.get("frames_digest"),
+                "labels": file_digest(video.labels),
             }
-            for files, (_, _, manifest) in zip(validate, videos, strict=True)
+            for video, facts in zip(videos, read, strict=True)
         ],
         "ethomake": __version__,
     }
     write_json(output, content)
 
 
+@dataclass(frozen=True, eq=False)
+class _Video:
+    """Content of the files of a video: probabilities (T, K), labels (T, K), times at which frames begin and end."""
+
+    recording: str
+    probabilities: np.ndarray
+    labels: np.ndarray
+    manifest: dict
+    edges: np.ndarray
+
+
 def _read_video(
-    probabilities: str | Path, labels: str | Path, manifest: str | Path, behaviors: Sequence[str]
-) -> tuple[np.ndarray, np.ndarray, dict]:
-    table, facts = read_labels(labels, behaviors), read_json(manifest)
-    values = read_npy(probabilities)
-    if values.shape != table.values.shape or len(values) != facts["frames"]:
+    out_of_fold: str | Path, probabilities: Mapping[str, np.ndarray], video: FittingVideo, behaviors: Sequence[str]
+) -> _Video:
+    table, manifest = read_labels(video.labels, behaviors), read_json(video.manifest)
+    values = probabilities.get(video.name)
+    if values is None or values.shape != table.values.shape or len(values) != manifest["frames"]:
+        shape = "nothing" if values is None else f"{values.shape[0]} frames of {values.shape[1]} behaviors"
         raise InputError(
-            f"{probabilities}: {values.shape[0]} frames of {values.shape[1]} behaviors, but {labels} has "
-            f"{len(table.values)} rows of {len(behaviors)}; delete both and run again"
+            f"{out_of_fold}: has {shape} for {video.name}, but {video.labels} has {len(table.values)} rows of "
+            f"{len(behaviors)}; delete both and run again"
         )
-    return values, table.values, facts
+    return _Video(video.recording, values, table.values, manifest, frame_edges(manifest))
 
 
-def _fit_behavior(name: str, k: int, videos: list, exclusive: bool) -> dict:
-    labels = [labels[:, k] for _, labels, _ in videos]
-    edges = [frame_edges(manifest) for _, _, manifest in videos]
+def _fit_behavior(name: str, k: int, videos: Sequence[_Video], exclusive: bool) -> dict:
+    labels = [video.labels[:, k] for video in videos]
     bouts, gaps = (
-        np.concatenate([whole_lengths(*video, value) for video in zip(labels, edges, strict=True)] or [np.zeros(0)])
+        np.concatenate(
+            [whole_lengths(video.labels[:, k], video.edges, value) for video in videos] or [np.zeros(0)],
+        )
         for value in (1, 0)
     )
     pooled = np.concatenate(labels) if labels else np.zeros(0, np.int8)
-    fitted, notes = None, []
+    fitted, error, notes = None, None, []
     if not exclusive:
-        probabilities = [values[:, k] for values, _, _ in videos]
-        fitted = fit_threshold(np.concatenate(probabilities), pooled) if videos else None
+        frames: dict[str, list[_Video]] = {}
+        for video in videos:
+            frames.setdefault(video.recording, []).append(video)
+        recordings = {
+            recording: (
+                np.concatenate([video.probabilities[:, k] for video in members]),
+                np.concatenate([video.labels[:, k] for video in members]),
+            )
+            for recording, members in frames.items()
+        }
+        fitted = fit_pooled(recordings)
         if fitted is None:
-            notes.append("no positive frame in the validation videos: threshold 0.5 was not fitted")
-            logger.warning(f"{name}: no positive frame in the validation videos; its threshold stays at 0.5")
+            notes.append("fewer than two labelled videos show it: threshold 0.5 was not fitted")
+            logger.warning(f"{name}: fewer than two labelled videos show it; its threshold stays at 0.5")
+        elif fitted.disagree:
+            notes.append(fitted.in_words())
+            logger.warning(f"{name}: {fitted.in_words()}")
+        if videos:
+            error = calibration_error(np.concatenate([video.probabilities[:, k] for video in videos]), pooled)
     for lengths, what in ((bouts, "bouts"), (gaps, "gaps")):
         if len(lengths) < FEW:
-            notes.append(f"{len(lengths)} whole {what} in the validation videos, {FEW} needed: none removed")
+            notes.append(f"{len(lengths)} whole {what} in the labels, {FEW} needed: none removed")
     minimum_bout = shortest(bouts)
     return {
         "threshold": None if exclusive else round(fitted.threshold, 6) if fitted else DEFAULT_THRESHOLD,
-        "plateau": [round(value, 6) for value in fitted.plateau] if fitted else None,
-        "validation_f1": round(fitted.f1, 6) if fitted else None,
+        "pooled": _rounded(fitted.pooled) if fitted else None,
+        "recordings": {recording: _rounded(own) for recording, own in fitted.recordings.items()} if fitted else {},
+        "disagree": bool(fitted and fitted.disagree),
+        "calibration_error": None if error is None else round(error, 6),
         "frames": int((pooled >= 0).sum()),
         "positive_frames": int((pooled == 1).sum()),
         "minimum_bout_s": round(minimum_bout, 6),
@@ -202,4 +348,12 @@ def _fit_behavior(name: str, k: int, videos: list, exclusive: bool) -> dict:
         "minimum_gap_s": round(min(shortest(gaps), minimum_bout), 6),
         "gaps": len(gaps),
         "notes": notes,
+    }
+
+
+def _rounded(fitted: FittedThreshold) -> dict:
+    return {
+        "threshold": round(fitted.threshold, 6),
+        "plateau": [round(value, 6) for value in fitted.plateau],
+        "f1": round(fitted.f1, 6),
     }

@@ -161,18 +161,19 @@ STAGES: dict[str, Stage] = {
     ),
     "sequence": Stage(
         upstream=("labels", "features"),
-        settings=("sequence", "streams.enabled", "seed", *LABELS),
+        settings=("sequence", "streams.enabled", "split.by", "seed", *LABELS),
         parts=LEARNING,
         rules={"train_sequence": ONCE, "predict_video": VIDEO, "draw_curves": ONCE},
         results={
             r"results/sequence/[^/]+/probabilities/([^/]+)\.npy": "the probabilities",
+            r"results/sequence/[^/]+/out_of_fold\.npz": "the probabilities by models that did not see a video",
             **_trained("sequence/[^/]+", "weights", "the weights of the sequence model"),
         },
     ),
     "ethogram": Stage(
         upstream=("sequence",),
         settings=("ethogram",),
-        parts=("validate",),
+        parts=LEARNING,
         rules={
             "fit_thresholds": ONCE,
             "decide_behaviors": VIDEO,

@@ -18,10 +18,26 @@ from ethomake.streams.registry import reject_weights
 # The values of `auto`. DeepEthogram's fast, medium and slow (eLife 2021;10:e63377) compute ten flows for each frame;
 # swift is fast with each flow computed once.
 PRESETS = {
-    "swift": {"flow": {"network": "tiny_motion_net", "reuse": True}, "streams": {"network": "resnet18"}},
-    "fast": {"flow": {"network": "tiny_motion_net", "reuse": False}, "streams": {"network": "resnet18"}},
-    "medium": {"flow": {"network": "motion_net", "reuse": False}, "streams": {"network": "resnet50"}},
-    "slow": {"flow": {"network": "tiny_motion_net_3d", "reuse": False}, "streams": {"network": "resnet3d_34"}},
+    "swift": {
+        "flow": {"network": "tiny_motion_net", "reuse": True},
+        "streams": {"network": "resnet18"},
+        "sequence": {"network": "tcn"},
+    },
+    "fast": {
+        "flow": {"network": "tiny_motion_net", "reuse": False},
+        "streams": {"network": "resnet18"},
+        "sequence": {"network": "tgm"},
+    },
+    "medium": {
+        "flow": {"network": "motion_net", "reuse": False},
+        "streams": {"network": "resnet50"},
+        "sequence": {"network": "tgm"},
+    },
+    "slow": {
+        "flow": {"network": "tiny_motion_net_3d", "reuse": False},
+        "streams": {"network": "resnet3d_34"},
+        "sequence": {"network": "tgm"},
+    },
 }
 # Columns and rows of our tables; a behavior of such a name could not be distinguished from them.
 RESERVED_NAMES = ("background", "frame", "time_s", "human", "macro", "micro")
@@ -140,7 +156,7 @@ def _check_together(settings: dict[str, Any]) -> None:
     total = sum(split[part] for part in PARTS)
     if abs(total - 1) > 1e-6:
         refuse("split", {part: split[part] for part in PARTS}, f"the shares add up to {total:g}, not to 1")
-    for section in ("flow", "streams", "sequence"):
+    for section in ("flow", "streams"):
         lowest, rate = settings[section]["minimum_learning_rate"], settings[section]["learning_rate"]
         if lowest >= rate:
             refuse(f"{section}.minimum_learning_rate", lowest, f"must be below {section}.learning_rate ({rate:g})")

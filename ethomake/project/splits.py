@@ -1,7 +1,7 @@
 """Splits: which labelled videos train, validate and test, and which the flow network learns from."""
 
 import glob
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,12 @@ from ethomake.project import PARTS
 from ethomake.project.messages import show, suggest
 from ethomake.project.stratify import assign_parts
 from ethomake.project.videos import Video
+
+MOST_FOLDS = 5
+"""Without the videos of each fold, a sequence model is trained anew; more of them cost time and add little."""
+
+FEWEST_RECORDINGS = 3
+"""From this many recordings on, folds keep recordings together; with fewer, a fold would take too much away."""
 
 
 def read_split(path: str | Path) -> dict[str, Any]:
@@ -194,3 +200,34 @@ def check_split(
             if parts[name] and not frames[name]:
                 warnings.append(f"behavior '{behavior}' is absent from all frames of the {name} videos: {lost}")
     return warnings
+
+
+def deal_folds(names: Sequence[str], videos: Mapping[str, Video], *, by: str) -> list[list[str]]:
+    """Divide labelled videos into folds; what is predicted for a fold comes from models that did not see its videos.
+
+    Up to five videos (or subjects) are a fold each. More are dealt to five folds, recordings as a whole if there are
+    three or more, so that the probabilities in a fold are those in an unknown recording.
+
+    Args:
+        names: the videos.
+        videos: the rows of the video table, by name.
+        by: `subject` keeps the videos of a subject in one fold, `video` does not.
+
+    Returns:
+        Sorted names of each fold; none if the videos cannot be divided.
+    """
+
+    def group(key: Callable[[Video], str]) -> list[list[str]]:
+        groups: dict[str, list[str]] = {}
+        for name in sorted(names):
+            groups.setdefault(key(videos[name]), []).append(name)
+        return list(groups.values())
+
+    units = group(lambda video: video.subject if by == "subject" else video.video)
+    if len(units) > MOST_FOLDS:
+        recordings = group(lambda video: video.recording)
+        units = recordings if len(recordings) >= FEWEST_RECORDINGS else units
+    units.sort(key=len, reverse=True)
+    folds = [sorted(name for unit in units[number::MOST_FOLDS] for name in unit) for number in range(MOST_FOLDS)]
+    folds = [fold for fold in folds if fold]
+    return folds if len(folds) > 1 else []

@@ -37,7 +37,7 @@ def describe_methods(
         _flow(settings),
         _streams(settings.get("streams", {}), settings.get("augmentation", {}), exclusive),
         _sequence(settings.get("sequence", {})),
-        _decisions(exclusive, fitted=bundle or bool(parts.get("validate"))),
+        _decisions(exclusive, fitted=bundle or len([*parts.get("train", []), *parts.get("validate", [])]) > 1),
         _evaluation(settings.get("evaluation", {}), parts),
         f"The method follows {PAPER}.",
     ]
@@ -103,7 +103,7 @@ def _sequence(sequence: Mapping[str, Any]) -> str:
     window = f" on windows of {sequence['window']} frames" if sequence.get("window") else ""
     return (
         f"A {_name(sequence)} network{window} turned the features of all frames into the probabilities shown here, "
-        f"{_trained(sequence)}".rstrip(", ")
+        f"{_steps(sequence)}".rstrip(", ")
         + ". At inference its windows overlap."
     )
 
@@ -114,13 +114,15 @@ def _decisions(exclusive: bool, fitted: bool) -> str:
     elif fitted:
         text = (
             "A behavior was predicted where its probability reached a threshold: the middle of the range of "
-            "thresholds that gave the best F1 on the validation videos."
+            "thresholds that gave the best F1 on all labelled videos for training and validation together, with "
+            "probabilities from sequence models that were trained without the video (out of fold), moved half way to "
+            "0.5 (in logits) where recordings disagreed."
         )
     else:
         text = "A behavior was predicted where its probability reached its threshold."
     return text + (
         " Gaps, then bouts, shorter than a minimum were removed. Each minimum is the 1st percentile of the labelled "
-        "bouts of the validation videos, estimated with caution where they are few, unless the settings say otherwise."
+        "bouts of these videos, estimated with caution where they are few, unless the settings say otherwise."
     )
 
 
@@ -142,6 +144,13 @@ def _evaluation(evaluation: Mapping[str, Any], parts: Mapping[str, Sequence[str]
 
 def _name(section: Mapping[str, Any]) -> str:
     return network_title(section["network"])
+
+
+def _steps(section: Mapping[str, Any]) -> str:
+    if not section.get("epochs") or not section.get("steps"):
+        return ""
+    steps = section["epochs"] * section["steps"]
+    return f"trained for {steps} steps on the videos for training and validation; the last state was kept"
 
 
 def _trained(section: Mapping[str, Any]) -> str:

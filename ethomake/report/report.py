@@ -104,8 +104,14 @@ def _warnings(results: Results) -> list[str]:
                 notes.append(f"{name}: F1 {own['f1']:.2f} is not above chance (95th percentile {level:.2f}).")
     if results.fitted and (results.bundle or results.names("train") or results.names("validate")):
         for name, own in results.fitted["behaviors"].items():
-            if own["threshold"] is not None and own["plateau"] is None:
-                notes.append(f"{name}: no positive frame in the validation videos; its threshold was not fitted.")
+            if own["threshold"] is not None and own["pooled"] is None:
+                notes.append(f"{name}: fewer than two labelled videos show it; its threshold of 0.5 was not fitted.")
+            elif own["disagree"]:
+                best = sorted(one["threshold"] for one in own["recordings"].values())
+                notes.append(
+                    f"{name}: the best threshold differs between recordings, {best[0]:.2f} to {best[-1]:.2f}; before "
+                    "you rely on it in a new recording, label some of that recording."
+                )
     for video in results.videos:
         if damaged := video.manifest.get("damaged"):
             frames = sum(stop - start for start, stop in damaged)

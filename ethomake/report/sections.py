@@ -191,12 +191,15 @@ def _totals(rows: Sequence[Mapping[str, str]]) -> list[str]:
 def _thresholds(results: Results, fitted: Mapping[str, Any]) -> Section:
     rows = []
     for name, own in fitted["behaviors"].items():
-        plateau = own["plateau"]
+        pooled = own["pooled"] or {}
+        plateau, recordings = pooled.get("plateau"), [one["threshold"] for one in own["recordings"].values()]
         cells = [name, number(own["threshold"]), f"{plateau[0]:.2f}, {plateau[1]:.2f}" if plateau else ""]
-        cells += [number(own["validation_f1"]), f"{own['positive_frames']:,}"]
+        cells.append(f"{min(recordings):.2f}, {max(recordings):.2f}" if len(recordings) > 1 else "")
+        cells += [number(pooled.get("f1")), number(own["calibration_error"]), f"{own['positive_frames']:,}"]
         cells += [number(own["minimum_bout_s"]), str(own["bouts"]), number(own["minimum_gap_s"]), str(own["gaps"])]
         rows.append(cells)
-    columns = text("behavior") + numbers("threshold", "best range (from, to)", "F1 on validation", "positive frames")
+    columns = text("behavior") + numbers("threshold", "best range (from, to)", "best of each recording (from, to)")
+    columns += numbers("F1 out of fold", "calibration error", "positive frames")
     columns += numbers("minimum bout (s)", "bouts", "minimum gap (s)", "gaps")
     ethogram = results.settings.get("ethogram", {})
     replaced = any(ethogram.get(key, "auto") != "auto" for key in ("minimum_bout_s", "minimum_gap_s"))
@@ -206,6 +209,7 @@ def _thresholds(results: Results, fitted: Mapping[str, Any]) -> Section:
         {
             "table": make_table(columns, rows),
             "videos": [made["video"] for made in fitted["made_from"]],
+            "exclusive": fitted["exclusive"],
             "elsewhere": results.bundle is not None,
             "replaced": bool(ethogram.get("thresholds")) or replaced,
         },

@@ -16,6 +16,7 @@ from typing import Any
 
 from ethomake.flow.registry import FLOW_NETWORKS
 from ethomake.project.runs import MAIN, Run
+from ethomake.project.splits import MOST_FOLDS
 from ethomake.registry import NetworkCost
 from ethomake.streams.registry import STREAM_NETWORKS
 
@@ -233,14 +234,14 @@ def extract(x: Experiment, video: str) -> Need:
 
 
 def learn_sequence(x: Experiment) -> Need:
-    """Estimate the training of the sequence model, on the features of whole videos."""
+    """Estimate the trainings of the sequence model, with all labelled videos and without those of each fold."""
     plan, width = x.settings["sequence"], FEATURES * len(x.settings["streams"]["enabled"])
-    samples, checks = (x.total(x.parts[part]) for part in ("train", "validate"))
-    windows = math.ceil(samples / plan["window"])
-    steps, batch = plan["epochs"] * _steps(plan, windows), min(plan["batch"], windows) * plan["window"]
-    kept, waiting = 2e-6 * (samples + checks) * width, IN_FLIGHT * 4e-6 * batch * width
+    videos = [*x.parts["train"], *x.parts["validate"]]
+    frames, trainings = x.total(videos), 1 + min(len(videos), MOST_FOLDS)
+    steps, batch = trainings * plan["epochs"] * plan["steps"], plan["batch"] * plan["window"]
+    kept, waiting = 2e-6 * frames * width, IN_FLIGHT * 4e-6 * batch * width
     held = SEQUENCE_HELD * 4e-6 * batch * width
-    seconds = SEQUENCE_FRAME * (steps * batch + plan["epochs"] * checks / AS_LONG)
+    seconds = SEQUENCE_FRAME * (steps * batch + frames / AS_LONG)
     return _with_torch(
         Need(kept + waiting + held, seconds, kept + waiting, seconds / 10, seconds / 10 + steps * LAUNCH)
     )

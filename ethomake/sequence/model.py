@@ -14,13 +14,18 @@ CHUNK = 1024  # frames per forward pass at inference: faster than fewer or more,
 
 
 class SequenceModel(nn.Module):
-    """A sequence network whose input features are standardized with the statistics of the training videos."""
+    """A sequence network whose input features are standardized with the statistics of the training videos.
+
+    Attributes:
+        inputs: number of features per frame.
+    """
 
     mean: torch.Tensor
     std: torch.Tensor
 
     def __init__(self, network: str, inputs: int, outputs: int, settings: dict[str, Any]):
         super().__init__()
+        self.inputs = inputs
         self.network = build_sequence_network(network, inputs, outputs, settings)
         self.register_buffer("mean", torch.zeros(inputs))
         self.register_buffer("std", torch.ones(inputs))

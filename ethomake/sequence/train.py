@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +10,14 @@ import torch
 
 from ethomake.errors import InputError
 from ethomake.features.store import open_features, read_inputs
-from ethomake.files import file_digest
+from ethomake.files import file_digest, write_npz
 from ethomake.labels.table import read_labels
 from ethomake.sequence.metadata import SequenceMetadata
 from ethomake.sequence.model import SequenceModel, infer
 from ethomake.training.device import choose_device, describe
 from ethomake.training.history import write_history
-from ethomake.training.loop import Training, Validation, fit
-from ethomake.training.losses import UNSCORED
+from ethomake.training.loop import Training, fit
+from ethomake.training.losses import UNSCORED, probabilities
 from ethomake.training.objective import Objective, check_shown
 from ethomake.training.plan import LabelledVideo, TrainingPlan
 from ethomake.training.schedule import Schedule
@@ -25,98 +26,149 @@ from ethomake.training.weights import save_weights
 logger = logging.getLogger(__name__)
 
 
-def train_sequence(plan: TrainingPlan, streams: list[str], weights: str | Path, history: str | Path) -> None:
-    """Train the sequence model and write its weights and learning history.
+@dataclass(frozen=True, eq=False)
+class LabelledFeatures:
+    """The features of a video and its labels.
 
-    An epoch passes once over the training videos in windows of `window` frames whose borders shift at random;
-    windows without a scored frame are left out. Each validation video is evaluated as a whole, as at inference.
+    Attributes:
+        video: its name.
+        features: float16 (T, D).
+        labels: 1, 0 or -1 (not scored), int8 tensor (T, K).
+    """
+
+    video: str
+    features: np.ndarray
+    labels: torch.Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def train_sequence(
+    plan: TrainingPlan,
+    streams: list[str],
+    weights: str | Path,
+    history: str | Path,
+    out_of_fold: str | Path,
+    *,
+    folds: Sequence[Sequence[str]],
+) -> None:
+    """Train the sequence model on all labelled videos, and once more without the videos of each fold.
+
+    Training takes a fixed number of steps on windows of `window` frames, and the last state is kept: a video that
+    chooses an epoch says little about other recordings. The probabilities of each video from the model that was
+    trained without it are those on which thresholds are fitted.
 
     Args:
-        plan: `train` and `validate` are the manifests of the videos' features; `settings` is the section `sequence:`
-            of the config.
+        plan: `train` has the manifests of the features of all videos for training and validation, and the file
+            `checkpoint` is a folder here; `settings` is the section `sequence:` of the config.
         streams: streams whose features are the input, in this order.
         weights: the weights file to write.
         history: the learning history to write.
+        out_of_fold: the file of probabilities to write, for each video float32 (T, K); NaN for a behavior that no
+            video outside the fold shows, and for videos that are in no fold.
+        folds: the names of the videos in each fold; without any, no probabilities are out of fold.
 
     Raises:
         InputError: if nothing is labelled, a behavior is present in no frame, or features and labels have different
             numbers of frames.
     """
     device = choose_device()
-    settings, schedule = plan.settings, Schedule.of(plan.settings, l2_sp_beta=plan.settings["l2"])
-    train_set = [_read(video, plan.behaviors, streams) for video in plan.labelled_train]
-    val_set = [_read(video, plan.behaviors, streams) for video in plan.labelled_validate]
-    val_set = [(features, values) for features, values in val_set if (values != UNSCORED).any()]
-    labels = torch.cat([values for _, values in train_set])
-    check_shown(labels, plan.behaviors)
-    objective = Objective(labels, plan.exclusive, settings, device)
-    torch.manual_seed(plan.seed)
-    inputs = train_set[0][0].shape[1]
-    model = SequenceModel(settings["network"], inputs, plan.outputs, settings)
-    model.standardize_with([features for features, _ in train_set])
-    model.to(device)
-    on_device = describe(device, torch.float32)
-    logger.info(f"sequence: {settings['network']}, {len(train_set)} videos, {len(labels)} frames, {on_device}")
+    videos = [_read(video, plan.behaviors, streams) for video in plan.labelled_train]
+    check_shown(torch.cat([video.labels for video in videos]), plan.behaviors)
+    frames = sum(map(len, videos))
+    network = plan.settings["network"]
+    logger.info(f"sequence: {network}, {len(videos)} videos, {frames} frames, {describe(device, torch.float32)}")
 
-    window = settings["window"]
-    steps = min(schedule.steps, max(1, sum(-(-len(values) // window) for _, values in train_set) // schedule.batch))
+    held_out = {video.video: np.full(video.labels.shape, np.nan, np.float32) for video in videos}
+    for number, fold in enumerate(folds, 1):
+        others = [video for video in videos if video.video not in fold]
+        shown = torch.cat([video.labels for video in others]).eq(1).any(0).numpy()
+        if not shown.any():
+            continue
+        label = f"sequence without {', '.join(fold)}" if len(fold) == 1 else f"sequence, fold {number}/{len(folds)}"
+        model, _ = _fit(others, plan, device, label, plan.fingerprint([], streams, list(fold)), f"fold{number}")
+        for video in videos:
+            if video.video in fold:
+                predicted = probabilities(infer(model, video.features), plan.exclusive).numpy()
+                held_out[video.video] = np.where(shown, predicted, np.nan).astype(np.float32)
 
-    def is_scored(video: int, start: int) -> bool:
-        values = train_set[video][1]
-        return bool((values[_inside(len(values), start, window)] != UNSCORED).any())
-
-    def batches(rng: np.random.Generator) -> list[np.ndarray]:
-        places = _window_starts([len(values) for _, values in train_set], window, rng)
-        scored = np.array([place for place in rng.permutation(places) if is_scored(*place)])
-        return [scored[i : i + schedule.batch] for i in range(0, len(scored), schedule.batch)][:steps]
-
-    def load(places: np.ndarray, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        windows = [_cut(*train_set[int(video)], start, window) for video, start in places]
-        return torch.stack([features for features, _ in windows]), torch.stack([values for _, values in windows])
-
-    def loss(batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
-        features, values = batch
-        return objective.loss(model(features.to(device)), values.to(device))
-
-    validation = Validation(
-        parts=[features for features, _ in val_set],
-        load=lambda features: features,
-        predict=lambda features: infer(model, features),
-        judge=lambda logits: objective.judge(logits, torch.cat([values for _, values in val_set])),
-    )
-    rows = fit(
-        model,
-        schedule,
-        Training(batches, load, loss),
-        validation,
-        seed=plan.seed,
-        checkpoint=plan.checkpoint,
-        identity=plan.fingerprint([], streams),
-        label="sequence",
-    )
+    model, rows = _fit(videos, plan, device, "sequence", plan.fingerprint([], streams), "all")
     metadata = SequenceMetadata(
-        network=settings["network"],
+        network=network,
         seed=plan.seed,
-        settings=settings,
+        settings=plan.settings,
         behaviors=list(plan.behaviors),
         exclusive=plan.exclusive,
         streams=streams,
-        inputs=inputs,
+        inputs=model.inputs,
         made_from={open_features(path)[0]["video"]: file_digest(path) for path in plan.train},
     )
     save_weights(weights, model, metadata)
+    write_npz(out_of_fold, held_out)
     write_history(history, rows)
 
 
-def _read(video: LabelledVideo, behaviors: Sequence[str], streams: list[str]) -> tuple[np.ndarray, torch.Tensor]:
-    """Return features (T, D) and labels (T, K) of a video."""
+def _fit(
+    videos: Sequence[LabelledFeatures], plan: TrainingPlan, device: torch.device, label: str, identity: str, name: str
+) -> tuple[SequenceModel, list[dict]]:
+    """Train a new sequence model on some videos; return it, in eval mode, and its history.
+
+    Args:
+        identity: digest of everything that the training depends on.
+        name: of its file in the folder of checkpoints.
+    """
+    settings, schedule = plan.settings, Schedule.of(plan.settings, l2_sp_beta=plan.settings["l2"], fixed=True)
+    objective = Objective(torch.cat([video.labels for video in videos]), plan.exclusive, settings, device)
+    torch.manual_seed(plan.seed)
+    model = SequenceModel(settings["network"], videos[0].features.shape[1], plan.outputs, settings)
+    model.standardize_with([video.features for video in videos])
+    model.to(device)
+    window = settings["window"]
+
+    def load(places: np.ndarray, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        windows = [_cut(videos[int(video)], start, window) for video, start in places]
+        return torch.stack([features for features, _ in windows]), torch.stack([labels for _, labels in windows])
+
+    def loss(batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+        features, labels = batch
+        return objective.loss(model(features.to(device)), labels.to(device))
+
+    training = Training(lambda rng: window_batches(videos, window, schedule, rng), load, loss)
+    checkpoint = Path(plan.checkpoint) / f"{name}.pt"
+    rows = fit(model, schedule, training, None, seed=plan.seed, checkpoint=checkpoint, identity=identity, label=label)
+    return model, rows
+
+
+def window_batches(
+    videos: Sequence[LabelledFeatures], window: int, schedule: Schedule, rng: np.random.Generator
+) -> list[np.ndarray]:
+    """Return the batches of an epoch, `steps` of them, each (batch, 2) of video number and first frame of a window.
+
+    Windows lie end to end over each video, the first shifted at random; those without a scored frame are left out.
+    When all have been used, they are drawn again with another shift.
+    """
+    drawn: list[np.ndarray] = []
+    needed = schedule.steps * schedule.batch
+    while len(drawn) < needed:
+        starts = _window_starts([len(video) for video in videos], window, rng)
+        drawn += [place for place in rng.permutation(starts) if _is_scored(videos[place[0]], place[1], window)]
+    return np.split(np.array(drawn[:needed]), schedule.steps)
+
+
+def _is_scored(video: LabelledFeatures, start: int, window: int) -> bool:
+    return bool((video.labels[_inside(len(video), start, window)] != UNSCORED).any())
+
+
+def _read(video: LabelledVideo, behaviors: Sequence[str], streams: list[str]) -> LabelledFeatures:
+    """Return features and labels of a video."""
     manifest, path = video
     features, table = read_inputs(manifest, streams), read_labels(path)
     if tuple(table.behaviors) != tuple(behaviors):
         raise InputError(f"{path}: has the behaviors {table.behaviors}, not {tuple(behaviors)}; make it again")
     if len(features) != len(table.values):
         raise InputError(f"{path}: {len(table.values)} rows, but {manifest} has {len(features)} frames; run again")
-    return features, torch.from_numpy(table.values)
+    return LabelledFeatures(open_features(manifest)[0]["video"], features, torch.from_numpy(table.values))
 
 
 def _window_starts(lengths: Sequence[int], window: int, rng: np.random.Generator) -> np.ndarray:
@@ -137,10 +189,10 @@ def _inside(length: int, start: int, window: int) -> slice:
     return slice(start, start + window)
 
 
-def _cut(features: np.ndarray, labels: torch.Tensor, start: int, window: int) -> tuple[torch.Tensor, torch.Tensor]:
+def _cut(video: LabelledFeatures, start: int, window: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Return a window of features and labels inside the video; short videos are padded with unscored frames."""
-    inside = _inside(len(features), start, window)
-    part, values = torch.from_numpy(features[inside].astype(np.float32)), labels[inside]
+    inside = _inside(len(video), start, window)
+    part, values = torch.from_numpy(video.features[inside].astype(np.float32)), video.labels[inside]
     missing = window - len(part)
     if missing:
         part = torch.cat([part, part[-1:].expand(missing, -1)])

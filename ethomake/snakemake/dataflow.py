@@ -18,7 +18,7 @@ from ethomake.project import runs
 from ethomake.project.load import Project
 from ethomake.project.runs import Run
 from ethomake.project.settings import is_weights_file
-from ethomake.project.splits import write_split
+from ethomake.project.splits import deal_folds, write_split
 from ethomake.project.videos import Video
 from ethomake.provenance.code import code_digest
 from ethomake.snakemake.stop import stop
@@ -78,7 +78,14 @@ class DataFlow:
         return self.project.homes[stage, self.run_of(run).name]
 
     def part_of(self, run: str, part: str) -> list[str]:
-        """Return the names of the videos of a part in a run; `flow.train` is a part of the flow network."""
+        """Return the names of the videos of a part in a run.
+
+        Args:
+            part: `train`, `validate` or `test`; `learning`, the first two together; `flow.train` or `flow.validate`,
+                those of the flow network.
+        """
+        if part == "learning":
+            return sorted(name for one in runs.LEARNING for name in self.part_of(run, one))
         return runs.part_of(self.run_of(run).split, part)
 
     def learned_from(self, run: str) -> list[str]:
@@ -101,7 +108,10 @@ class DataFlow:
         )
 
     def part_files(self, part: str, pattern: str, stage: str = "ingest") -> Callable[[Wildcards], Any]:
-        """An input function: the file that `pattern` names for each video of a part, at the home of its stage."""
+        """An input function: the file that `pattern` names for each video of a part, at the home of its stage.
+
+        The part `learning` is those for training and validation together.
+        """
         return lambda wildcards: expand(
             pattern, video=self.part_of(wildcards.run, part), run=self.home(stage, wildcards.run)
         )
@@ -196,6 +206,15 @@ class DataFlow:
     def trained_on(self, *parts: str) -> Callable[[Wildcards], dict[str, list[str]]]:
         """A param: the videos of some parts. Snakemake does not see a video move from one part to another."""
         return lambda wildcards: {part.removeprefix("flow."): self.part_of(wildcards.run, part) for part in parts}
+
+    def folds(self, wildcards: Wildcards) -> list[list[str]]:
+        """A param: the videos of each fold of a run, sequence models being trained without them (see `deal_folds`)."""
+        by = self.run_of(wildcards.run).settings["split"]["by"]
+        return deal_folds(self.part_of(wildcards.run, "learning"), self.project.videos, by=by)
+
+    def recordings(self, wildcards: Wildcards) -> list[str]:
+        """A param: the recording of each video for training and validation."""
+        return [self.project.videos[name].recording for name in self.part_of(wildcards.run, "learning")]
 
     def checkpoint_of(self, stage: StageName, script: str) -> Callable[[Wildcards], str]:
         """A param: where a job keeps its state. No output, so that it survives a kill; named by settings and code."""

@@ -82,11 +82,11 @@ def fit(
 ) -> list[dict]:
     """Train `model` and leave it in the state of its best epoch.
 
-    The best epoch is that of the highest validation F1, or, if there is none, of the lowest validation loss,
-    or, without validation, the last. Plateaus are detected with the same figure. After each epoch, and every
-    CHECKPOINT_EVERY seconds within it, the whole state is saved in `checkpoint`; a run that finds one there resumes
-    from it and ends with the same weights as a run that was never interrupted. The file is kept at the end, so that
-    a job that is killed while it ends loses nothing; `ethomake.workplace.discard` removes it.
+    The best epoch is that of the highest validation F1, or, if there is none, of the lowest validation loss, or,
+    without validation or with a fixed schedule, the last. Plateaus are detected with the same figure. After each
+    epoch, and every CHECKPOINT_EVERY seconds within it, the whole state is saved in `checkpoint`; a run that finds
+    one there resumes from it and ends with the same weights as a run that was never interrupted. The file is kept at
+    the end, so that a job that is killed while it ends loses nothing; `ethomake.workplace.discard` removes it.
 
     If several processes train together (ethomake.training.parallel), all call this, with the losses of a model
     returned by `parallel.replicate`, and all end with the same state; the first one saves it.
@@ -111,10 +111,10 @@ def fit(
     keeper.restore(state, label)
 
     while not state.is_finished():
-        rate = state.lower_rate_in_final_epochs()
+        state.lower_rate_in_final_epochs()
         waits = _train_epoch(state, training, keeper, seed, label)
         loss, f1 = _validate(state, validation, keeper)
-        row = state.end_epoch(rate, loss, f1, label)
+        row = state.end_epoch(loss, f1, label)
         logger.info(f"{label}: epoch {row['epoch']}: " + _in_words(row, waits.share))
         keeper.save(state)
 
@@ -142,6 +142,8 @@ def _train_epoch(state: TrainingState, training: Training, checkpoint: Checkpoin
         batches = feed(items, lambda item: (*item[:2], training.prepare(item[2])), state.device, waits.begin)
         for drawn, share, batch in batches:
             parallel.begin_step(*drawn)  # seeds dropout
+            if schedule.fixed:
+                state.set_fixed_rate(len(plan))
             state.optimizer.zero_grad(set_to_none=True)
             loss = training.loss(batch) * share
             loss.backward()

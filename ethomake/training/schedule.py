@@ -1,9 +1,13 @@
 """Duration and learning rate of a training, and the random numbers and batches of each epoch."""
 
+import math
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
+
+WARM_UP = 0.1
+"""Share of the steps of a fixed schedule in which the learning rate rises."""
 
 
 @dataclass(frozen=True)
@@ -15,6 +19,10 @@ class Schedule:
     that long: in the last `final_epochs` the rate is at most `plateau_factor` times the first. `l2_sp_alpha` pulls
     pretrained weights toward their initial values, `l2_sp_beta` pulls all others toward zero (L2-SP, Li et al. 2018,
     arXiv 1802.01483).
+
+    A schedule that is `fixed` does not depend on a validation: all of its epochs are done, the learning rate rises
+    linearly over the first tenth of all steps and then falls to zero along half a cosine (Loshchilov & Hutter 2017,
+    arXiv 1608.03983), and the last state is kept.
     """
 
     epochs: int
@@ -27,12 +35,25 @@ class Schedule:
     final_epochs: int = 0
     l2_sp_alpha: float = 0.0
     l2_sp_beta: float = 0.0
+    fixed: bool = False
 
     @classmethod
     def of(cls, settings: dict[str, Any], **changes: Any) -> "Schedule":
         """Return a schedule from the keys of a stage's settings that belong to it."""
         names = {entry.name for entry in fields(cls)}
         return cls(**{key: value for key, value in {**settings, **changes}.items() if key in names})
+
+    def fixed_rate(self, step: int, steps: int) -> float:
+        """Return the learning rate of a step of a fixed schedule.
+
+        Args:
+            step: steps that were done before it, in all epochs.
+            steps: number of steps of all epochs.
+        """
+        warm_up = max(1.0, WARM_UP * steps)
+        if step < warm_up:
+            return self.learning_rate * (step + 1) / (warm_up + 1)
+        return self.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(steps - warm_up, 1)))
 
 
 def epoch_rng(seed: int, epoch: int) -> np.random.Generator:

@@ -75,21 +75,24 @@ class TrainingState:
 
     def is_finished(self) -> bool:
         """Return whether all epochs are done, or the learning rate has fallen below its minimum."""
-        rate = self.optimizer.param_groups[0]["lr"]
-        return len(self.history) >= self.schedule.epochs or rate < self.schedule.minimum_learning_rate
+        rate, lowest = self.optimizer.param_groups[0]["lr"], self.schedule.minimum_learning_rate
+        return len(self.history) >= self.schedule.epochs or (rate < lowest and not self.schedule.fixed)
 
-    def lower_rate_in_final_epochs(self) -> float:
-        """Return the learning rate of this epoch, lowered first if it is one of the schedule's `final_epochs`."""
+    def set_fixed_rate(self, steps: int) -> None:
+        """Set the learning rate of the next step of a fixed schedule, whose epochs have `steps` steps each."""
+        done = len(self.history) * steps + self.progress.steps
+        rate = self.schedule.fixed_rate(done, self.schedule.epochs * steps)
+        self.optimizer.param_groups[0]["lr"] = rate
+
+    def lower_rate_in_final_epochs(self) -> None:
+        """Lower the learning rate if this epoch is one of the schedule's `final_epochs`."""
         schedule, group = self.schedule, self.optimizer.param_groups[0]
         if self.epoch > schedule.epochs - schedule.final_epochs:
             group["lr"] = min(group["lr"], schedule.learning_rate * schedule.plateau_factor)
-        return group["lr"]
 
-    def end_epoch(self, rate: float, validation_loss: float | None, validation_f1: float | None, label: str) -> dict:
-        """Keep the weights if the epoch is the best, lower the rate on a plateau, and add a row to the history.
-
-        Args:
-            rate: the learning rate of the epoch.
+    def end_epoch(self, validation_loss: float | None, validation_f1: float | None, label: str) -> dict:
+        """Keep the weights if the epoch is the best (with a fixed schedule, the last), lower the rate on a plateau, and
+        add a row to the history.
 
         Returns:
             Its row of the history.
@@ -97,6 +100,7 @@ class TrainingState:
         Raises:
             InputError: if a loss is NaN or infinite.
         """
+        rate = self.optimizer.param_groups[0]["lr"]
         train_loss = float(self.progress.loss) / max(self.progress.steps, 1)
         if not np.isfinite([train_loss, validation_loss or 0.0]).all():
             raise InputError(
@@ -104,7 +108,7 @@ class TrainingState:
                 f"{validation_loss}); lower learning_rate or set precision: float32"
             )
         figures = [-validation_f1 if validation_f1 is not None else None, validation_loss, -float(self.epoch)]
-        figure = next(value for value in figures if value is not None)
+        figure = next(value for value in figures[-1 if self.schedule.fixed else 0 :] if value is not None)
         if figure < self.best:
             self.best, self.best_weights = figure, copy.deepcopy(self.model.state_dict())
         self.plateau.step(figure)

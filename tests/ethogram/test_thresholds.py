@@ -6,13 +6,19 @@ from sklearn.metrics import f1_score
 
 from ethomake.errors import InputError
 from ethomake.ethogram.thresholds import (
+    DISAGREEMENT,
     GRID,
     TOLERANCE,
+    FittingVideo,
+    calibration_error,
+    f1_at,
+    fit_pooled,
     fit_threshold,
     fit_thresholds,
     shortest,
     whole_lengths,
 )
+from ethomake.files import write_npz
 from ethomake.labels.table import LabelTable, write_labels
 
 
@@ -97,61 +103,148 @@ def test_shortest_is_careful_with_few():
     assert shortest(np.full(20, 2.0)) == pytest.approx(2)
 
 
-def write_video(folder, name, probabilities, labels, behaviors=("walk", "rest")):
-    np.save(folder / f"{name}.npy", probabilities.astype(np.float32))
-    write_labels(folder / f"{name}.csv", LabelTable(behaviors, labels.astype(np.int8)))
-    (folder / f"{name}.json").write_text(json.dumps(manifest(len(labels)) | {"video": name}))
-    return folder / f"{name}.npy", folder / f"{name}.csv", folder / f"{name}.json"
+def test_recordings_that_agree_share_the_threshold_of_all_frames():
+    one = np.array([0.1, 0.2, 0.9, 0.8]), np.array([0, 0, 1, 1])
+    two = np.array([0.3, 0.2, 0.7]), np.array([0, 0, 1])
+    fitted = fit_pooled({"one": one, "two": two})
+    together = fit_threshold(*(np.concatenate(parts) for parts in zip(one, two, strict=True)))
+    assert fitted.pooled == together
+    assert not fitted.disagree
+    assert fitted.threshold == together.threshold
+    assert fitted.recordings == {"one": fit_threshold(*one), "two": fit_threshold(*two)}
+
+
+def test_where_recordings_disagree_the_threshold_moves_half_way_to_one_half():
+    # in the first, 0.2 separates best; in the second, which is larger, 0.8
+    one = np.repeat([0.1, 0.3], 20), np.repeat([0, 1], 20)
+    two = np.repeat([0.7, 0.9], 100), np.repeat([0, 1], 100)
+    fitted = fit_pooled({"one": one, "two": two})
+    pooled = fitted.pooled.threshold
+    assert pooled == pytest.approx(0.8, abs=0.01)
+    lost = [f1_score(labels, values >= 0.2) - f1_score(labels, values >= pooled) for values, labels in [one]]
+    assert lost[0] > DISAGREEMENT
+    assert fitted.disagree
+    logit = np.log(pooled / (1 - pooled))
+    assert fitted.threshold == pytest.approx(1 / (1 + np.exp(-logit / 2)))
+    assert 0.5 < fitted.threshold < pooled
+    assert "0.20 to 0.80" in fitted.in_words()
+
+
+def test_frames_without_probabilities_and_recordings_without_the_behavior_do_not_count():
+    one = np.array([0.1, 0.2, 0.9, np.nan]), np.array([0, 0, 1, 1])
+    two = np.array([0.3, 0.2]), np.array([0, 0])
+    fitted = fit_pooled({"one": one, "two": two, "three": (np.full(3, np.nan), np.array([1, 0, 1]))})
+    assert list(fitted.recordings) == ["one"]
+    assert fitted.pooled.f1 == 1
+    assert fit_pooled({"two": two}) is None
+    assert fit_pooled({}) is None
+
+
+def test_f1_at_a_threshold_is_that_of_sklearn():
+    random = np.random.default_rng(5)
+    labels, values = random.integers(-1, 2, 300), random.random(300)
+    scored = labels >= 0
+    assert f1_at(0.3, values, labels) == pytest.approx(f1_score(labels[scored], values[scored] >= 0.3))
+
+
+def test_calibration_error_is_that_of_a_loop_over_bins():
+    random = np.random.default_rng(6)
+    values = np.append(random.random(500), [0.0, 1.0, np.nan])
+    labels = np.append((random.random(500) < values[:500] ** 2).astype(int), [0, 1, 1])
+    labels[::9] = -1
+    scored = (labels >= 0) & np.isfinite(values)
+    error = 0.0
+    for low in np.arange(10) / 10:
+        inside = scored & (values >= low) & ((values < low + 0.1) | ((low == 0.9) & (values == 1)))
+        if inside.any():
+            error += inside.sum() / scored.sum() * abs(values[inside].mean() - (labels[inside] == 1).mean())
+    assert calibration_error(values, labels) == pytest.approx(error)
+    assert error > 0.1
+    assert calibration_error(np.array([0.3]), np.array([-1])) is None
+
+
+def write_videos(folder, **videos):
+    """Write (probabilities, labels) of each video, a recording each; return the file of probabilities and the videos."""
+    written, behaviors = [], ("walk", "rest")
+    for name, (_, labels) in videos.items():
+        labels = np.asarray(labels)
+        write_labels(folder / f"{name}.csv", LabelTable(behaviors[: labels.shape[1]], labels.astype(np.int8)))
+        (folder / f"{name}.json").write_text(json.dumps(manifest(len(labels)) | {"video": name}))
+        written.append(FittingVideo(name, f"day of {name}", folder / f"{name}.csv", folder / f"{name}.json"))
+    arrays = {name: np.asarray(probabilities, np.float32) for name, (probabilities, _) in videos.items()}
+    write_npz(folder / "oof.npz", arrays)
+    return folder / "oof.npz", written
 
 
 def test_fit_thresholds_writes_rules_and_provenance(tmp_path, capsys):
     labels = np.tile(np.repeat([0, 1], [20, 10]), 8)
     values = np.stack([labels, np.zeros_like(labels)], axis=1)
-    files = write_video(tmp_path, "a", np.where(values == 1, 0.7, 0.1), values)
-    fit_thresholds([files], tmp_path / "out.json", behaviors=["walk", "rest"], exclusive=False)
+    probabilities = np.where(values == 1, 0.7, 0.1)
+    given = write_videos(tmp_path, a=(probabilities, values), b=(probabilities, values))
+    fit_thresholds(*given, tmp_path / "out.json", behaviors=["walk", "rest"], exclusive=False)
     content = json.loads((tmp_path / "out.json").read_text())
     walk, rest = content["behaviors"]["walk"], content["behaviors"]["rest"]
-    assert walk["threshold"] == pytest.approx(0.4, abs=0.01)
-    assert walk["validation_f1"] == 1
-    assert (walk["bouts"], walk["gaps"]) == (7, 7)  # without the last bout, at the end, and the first gap, at the start
+    assert walk["threshold"] == walk["pooled"]["threshold"] == pytest.approx(0.4, abs=0.01)
+    assert walk["pooled"]["f1"] == 1
+    assert list(walk["recordings"]) == ["day of a", "day of b"]
+    assert not walk["disagree"]
+    assert walk["calibration_error"] == pytest.approx((2 * 0.1 + 0.3) / 3, abs=1e-6)
+    # in each video without the last bout, at the end, and the first gap, at the start
+    assert (walk["bouts"], walk["gaps"]) == (14, 14)
     assert walk["minimum_bout_s"] == pytest.approx(1)
     assert walk["minimum_gap_s"] == pytest.approx(1)  # 2 s, but at most the shortest bout
     assert rest["threshold"] == 0.5
+    assert rest["pooled"] is None
     assert rest["minimum_bout_s"] == 0
-    assert "no positive frame" in rest["notes"][0]
+    assert "fewer than two labelled videos show it" in rest["notes"][0]
     assert "warning: rest" in capsys.readouterr().err
     assert content["made_from"][0]["video"] == "a"
+    assert content["made_from"][0]["recording"] == "day of a"
     assert content["made_from"][0]["labels"].startswith("sha256:")
 
 
 def test_fit_thresholds_pools_videos(tmp_path):
-    one = write_video(tmp_path, "a", np.array([[0.9], [0.2]]), np.array([[1], [0]]), ("walk",))
-    two = write_video(tmp_path, "b", np.array([[0.6], [0.4]]), np.array([[1], [0]]), ("walk",))
-    fit_thresholds([one, two], tmp_path / "out.json", behaviors=["walk"], exclusive=False)
+    one, two = ([[0.9], [0.2]], [[1], [0]]), ([[0.6], [0.4]], [[1], [0]])
+    given = write_videos(tmp_path, a=one, b=two)
+    fit_thresholds(*given, tmp_path / "out.json", behaviors=["walk"], exclusive=False)
     content = json.loads((tmp_path / "out.json").read_text())["behaviors"]["walk"]
     assert content["threshold"] == pytest.approx(0.5, abs=0.006)
     assert content["frames"] == 4
 
 
+def test_disagreement_between_recordings_is_told(tmp_path, capsys):
+    labels = np.repeat([0, 1], 20)[:, None]
+    given = write_videos(tmp_path, a=(0.1 + 0.2 * labels, labels), b=(0.7 + 0.2 * labels, labels))
+    fit_thresholds(*given, tmp_path / "out.json", behaviors=["walk"], exclusive=False)
+    walk = json.loads((tmp_path / "out.json").read_text())["behaviors"]["walk"]
+    assert walk["disagree"]
+    assert "warning: walk: the best threshold differs between recordings, 0.20 to 0.80" in capsys.readouterr().err
+
+
 def test_exclusive_behaviors_have_no_threshold(tmp_path):
-    files = write_video(tmp_path, "a", np.full((4, 2), 0.3), np.array([[1, 0], [0, 1], [0, 0], [1, 0]]))
-    fit_thresholds([files], tmp_path / "out.json", behaviors=["walk", "rest"], exclusive=True)
+    given = write_videos(tmp_path, a=(np.full((4, 2), 0.3), [[1, 0], [0, 1], [0, 0], [1, 0]]))
+    fit_thresholds(*given, tmp_path / "out.json", behaviors=["walk", "rest"], exclusive=True)
     content = json.loads((tmp_path / "out.json").read_text())
     assert [own["threshold"] for own in content["behaviors"].values()] == [None, None]
 
 
-def test_without_validation_videos_nothing_is_fitted(tmp_path, capsys):
-    fit_thresholds([], tmp_path / "out.json", behaviors=["walk"], exclusive=False)
+@pytest.mark.parametrize("videos", [{}, {"a": ([[np.nan]] * 4, [[1], [0], [0], [1]])}])
+def test_with_fewer_than_two_videos_no_threshold_is_fitted(tmp_path, capsys, videos):
+    given = write_videos(tmp_path, **videos)
+    fit_thresholds(*given, tmp_path / "out.json", behaviors=["walk"], exclusive=False)
     own = json.loads((tmp_path / "out.json").read_text())["behaviors"]["walk"]
     assert (own["threshold"], own["minimum_bout_s"], own["minimum_gap_s"]) == (0.5, 0, 0)
-    assert "no validation video" in capsys.readouterr().err
+    assert "label a second one" in capsys.readouterr().err
 
 
 def test_files_that_do_not_fit_are_refused(tmp_path):
-    files = write_video(tmp_path, "a", np.zeros((4, 2)), np.zeros((4, 2)))
+    probabilities, videos = write_videos(tmp_path, a=(np.zeros((4, 2)), np.zeros((4, 2))))
     with pytest.raises(InputError, match="behaviors"):
-        fit_thresholds([files], tmp_path / "out.json", behaviors=["rest", "walk"], exclusive=False)
-    np.save(files[0], np.zeros((5, 2), np.float32))
+        fit_thresholds(probabilities, videos, tmp_path / "out.json", behaviors=["rest", "walk"], exclusive=False)
+    write_npz(probabilities, {"a": np.zeros((5, 2), np.float32)})
     with pytest.raises(InputError, match="5 frames of 2"):
-        fit_thresholds([files], tmp_path / "out.json", behaviors=["walk", "rest"], exclusive=False)
+        fit_thresholds(probabilities, videos, tmp_path / "out.json", behaviors=["walk", "rest"], exclusive=False)
+    write_npz(probabilities, {"b": np.zeros((4, 2), np.float32)})
+    with pytest.raises(InputError, match="nothing for a"):
+        fit_thresholds(probabilities, videos, tmp_path / "out.json", behaviors=["walk", "rest"], exclusive=False)
     assert not (tmp_path / "out.json").exists()

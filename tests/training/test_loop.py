@@ -61,11 +61,12 @@ def noisy(chosen, rng):
     return X[chosen] + 0.01 * torch.from_numpy(rng.normal(size=(len(chosen), 1))).float(), Y[chosen]
 
 
+@pytest.mark.parametrize("fixed", [False, True])
 @pytest.mark.parametrize("calls_until_killed", range(1, 13))
-def test_a_run_resumed_from_any_place_ends_with_the_same_weights(tmp_path, monkeypatch, calls_until_killed):
+def test_a_run_resumed_from_any_place_ends_with_the_same_weights(tmp_path, monkeypatch, calls_until_killed, fixed):
     """Each of the two epochs has four training steps and two parts of validation; all twelve positions are tested."""
     monkeypatch.setattr(state, "CHECKPOINT_EVERY", 0)
-    schedule = Schedule(epochs=2, steps=10, batch=16, learning_rate=1e-2, l2_sp_alpha=1e-3, l2_sp_beta=1e-3)
+    schedule = Schedule(2, steps=10, batch=16, learning_rate=1e-2, l2_sp_alpha=1e-3, l2_sp_beta=1e-3, fixed=fixed)
     options = {
         "load": noisy,
         "pretrained": frozenset({"0.weight"}),
@@ -157,6 +158,20 @@ def test_the_best_epoch_goes_by_f1_where_there_is_one(tmp_path):
 
     run(model, tmp_path, Schedule(epochs=3, steps=4, batch=16), judge)
     assert torch.equal(flat_parameters(model), states[1])
+
+
+def test_a_fixed_schedule_does_all_epochs_and_keeps_the_last(tmp_path):
+    model, losses, states = make_model(), iter([0.1, 0.2, 0.3, 0.4]), []
+
+    def judge(outputs):
+        states.append(flat_parameters(model))
+        return next(losses), None
+
+    schedule = Schedule(epochs=4, steps=4, batch=16, learning_rate=1e-4, minimum_learning_rate=9e-5, fixed=True)
+    history = run(model, tmp_path, schedule, judge)
+    assert torch.equal(flat_parameters(model), states[-1])
+    expected = [schedule.fixed_rate(step, 16) for step in (3, 7, 11, 15)]
+    assert [row["learning_rate"] for row in history] == expected
 
 
 @pytest.mark.parametrize("figures", [(1.0, None), (1.0, 0.9)])

@@ -1,4 +1,6 @@
 import numpy as np
+import pytest
+import torch
 
 from ethomake.training.schedule import Schedule, epoch_rng, epoch_samples, shuffled_batches, step_rng
 
@@ -23,3 +25,19 @@ def test_steps_draw_different_numbers_from_each_other_and_from_their_epoch():
     draws = {step_rng(seed, epoch, step).random() for seed in range(2) for epoch in (1, 2) for step in (1, 2, 3)}
     draws |= {epoch_rng(seed, epoch).random() for seed in range(2) for epoch in (1, 2)}
     assert len(draws) == 16
+
+
+def test_a_fixed_rate_rises_over_a_tenth_and_falls_along_a_cosine_to_zero():
+    schedule = Schedule(epochs=10, steps=10, batch=1, learning_rate=0.5, fixed=True)
+    rates = np.array([schedule.fixed_rate(step, 100) for step in range(100)])
+    assert (np.diff(rates[:11]) > 0).all()
+    assert (np.diff(rates[10:]) < 0).all()
+    assert rates[10] == 0.5
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([parameter], lr=0.5)
+    judge = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=90)
+    for rate in rates[10:]:
+        assert rate == pytest.approx(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        judge.step()
+    assert Schedule(epochs=1, steps=1, batch=1, learning_rate=0.5, fixed=True).fixed_rate(0, 1) > 0

@@ -1,13 +1,13 @@
-# Probabilities -> thresholds, fitted on the validation videos; then decisions, bouts, figures and statistics.
+# Probabilities -> thresholds, fitted on models that did not see a video; then decisions, bouts, figures and statistics.
 
 
 if not BUNDLE:
 
     rule fit_thresholds:
         input:
-            probabilities=part_files("validate", "results/sequence/{run}/probabilities/{video}.npy", "sequence"),
-            labels=part_files("validate", "results/labels/{video}.csv"),
-            videos=part_files("validate", "results/ingest/{video}/video.json"),
+            out_of_fold=at_home("sequence", "results/sequence/{run}/out_of_fold.npz"),
+            labels=part_files("learning", "results/labels/{video}.csv"),
+            videos=part_files("learning", "results/ingest/{video}/video.json"),
         output:
             "results/ethograms/{run}/thresholds.json",
         log:
@@ -24,8 +24,10 @@ if not BUNDLE:
             code=code_of("fit_thresholds"),
             behaviors=BEHAVIORS,
             exclusive=EXCLUSIVE,
+            videos=lambda wildcards: part_of(wildcards.run, "learning"),
+            recordings=DATA.recordings,
         message:
-            "Fitting thresholds and shortest bouts on the validation videos"
+            "Fitting thresholds and shortest bouts"
         script:
             "../scripts/fit_thresholds.py"
 

@@ -5,20 +5,19 @@ if not BUNDLE:
 
     rule train_sequence:
         input:
-            train=part_files("train", "results/features/{run}/{video}.json", "features"),
-            train_labels=part_files("train", "results/labels/{video}.csv"),
-            validate=part_files("validate", "results/features/{run}/{video}.json", "features"),
-            validate_labels=part_files("validate", "results/labels/{video}.csv"),
+            features=part_files("learning", "results/features/{run}/{video}.json", "features"),
+            labels=part_files("learning", "results/labels/{video}.csv"),
             stores=lambda wildcards: ancient(
                 expand(
                     "results/features/{run}/{video}.zarr",
                     run=home("features", wildcards.run),
-                    video=part_of(wildcards.run, "train") + part_of(wildcards.run, "validate"),
+                    video=part_of(wildcards.run, "learning"),
                 )
             ),
         output:
             weights="results/sequence/{run}/weights.safetensors",
             history="results/sequence/{run}/history.csv",
+            out_of_fold="results/sequence/{run}/out_of_fold.npz",
         log:
             "logs/sequence/{run}/train.log",
         benchmark:
@@ -37,7 +36,7 @@ if not BUNDLE:
             streams=setting("streams", "enabled"),
             settings=settings_of("sequence", "sequence"),
             seed=settings_of("sequence", "seed"),
-            videos=trained_on("train", "validate"),
+            folds=DATA.folds,
             checkpoint=checkpoint_of("sequence", "train_sequence"),
         message:
             "Training the sequence model"

@@ -1,12 +1,20 @@
-"""Fit thresholds and shortest bouts on the validation videos."""
+"""Fit thresholds and shortest bouts on the videos for training and validation."""
 
 from ethomake.job import job
 
 with job(snakemake):
-    from ethomake.ethogram.thresholds import fit_thresholds
+    from ethomake.ethogram.thresholds import FittingVideo, fit_thresholds
 
+    videos = zip(
+        snakemake.params.videos,
+        snakemake.params.recordings,
+        snakemake.input.labels,
+        snakemake.input.videos,
+        strict=True,
+    )
     fit_thresholds(
-        list(zip(snakemake.input.probabilities, snakemake.input.labels, snakemake.input.videos, strict=True)),
+        snakemake.input.out_of_fold,
+        [FittingVideo(*files) for files in videos],
         snakemake.output[0],
         behaviors=snakemake.params.behaviors,
         exclusive=snakemake.params.exclusive,

@@ -7,14 +7,19 @@ with job(snakemake):
     from ethomake.training.plan import TrainingPlan
 
     plan = TrainingPlan(
-        train=snakemake.input.train,
-        train_labels=snakemake.input.train_labels,
-        validate=snakemake.input.validate,
-        validate_labels=snakemake.input.validate_labels,
+        train=snakemake.input.features,
+        train_labels=snakemake.input.labels,
         behaviors=snakemake.params.behaviors,
         exclusive=snakemake.params.exclusive,
         settings=snakemake.params.settings,
         seed=snakemake.params.seed,
         checkpoint=snakemake.params.checkpoint,
     )
-    train_sequence(plan, snakemake.params.streams, snakemake.output.weights, snakemake.output.history)
+    train_sequence(
+        plan,
+        snakemake.params.streams,
+        snakemake.output.weights,
+        snakemake.output.history,
+        snakemake.output.out_of_fold,
+        folds=snakemake.params.folds,
+    )
