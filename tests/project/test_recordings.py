@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from ethomake.errors import InputError
-from ethomake.project.load import load_project
+from ethomake.project.load import load_project, open_project
 from ethomake.project.recordings import HERE, recordings_of
 from ethomake.project.videos import Video, check_rows, find_videos
 
+ROOT = Path(__file__).parents[2]
 BASE = {"behaviors": ["groom", "rear"]}
 
 
@@ -152,3 +153,10 @@ def test_a_recording_changes_neither_a_split_nor_a_setting(project):
     after = load_project(BASE)
     assert (after.runs, after.homes, after.notes) == (before.runs, before.homes, before.notes)
     assert set(after.recordings.values()) == {"cam0", "cam1"}
+
+
+def test_the_recordings_of_the_examples():
+    flies = open_project({"example": "flies", "behaviors": ["wing_extension", "walking", "near"]}, ROOT)
+    assert flies.recordings == {name: name.split("_")[0] for name in flies.videos}
+    simulated = open_project({"example": "simulated", "behaviors": ["walk", "turn", "rear", "groom"]}, ROOT)
+    assert simulated.recordings == {name: name for name in simulated.videos}
