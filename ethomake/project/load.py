@@ -11,6 +11,7 @@ from typing import Any
 from ethomake.errors import InputError
 from ethomake.project import PARTS
 from ethomake.project.messages import show, suggest
+from ethomake.project.recordings import recordings_of
 from ethomake.project.runs import MAIN, Run, Split, changed_config, find_homes
 from ethomake.project.settings import resolve_settings
 from ethomake.project.splits import assign_videos, assign_without_training, choose_flow_videos, read_split
@@ -35,6 +36,11 @@ class Project:
     def main(self) -> Run:
         """The run that config.yaml describes."""
         return self.runs[MAIN]
+
+    @cached_property
+    def recordings(self) -> dict[str, str]:
+        """For each video, the recording (camera or session) it is from, as `recordings_of` finds it."""
+        return recordings_of(self.videos.values())
 
     @cached_property
     def homes(self) -> dict[tuple[str, str], str]:

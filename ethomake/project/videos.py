@@ -25,6 +25,7 @@ class Video:
     part: str = ""  # train, validate, test; "" if it is not given
     subject: str = ""
     group: str = ""
+    recording: str = ""  # as in the table; `recordings_of` has the default where it is empty
     crop: tuple[int, int, int, int] | None = None  # x, y, width, height in pixels of the source
     scored: tuple[str, ...] | None = None  # the behaviors scored in this video; None: all
 
@@ -154,6 +155,7 @@ def check_rows(
     names: dict[str, int] = {}
     sources: dict[tuple, int] = {}
     subjects: dict[str, tuple[str, int]] = {}
+    recordings: dict[str, tuple[str, int]] = {}
     name_of = {line: f"file {row.get('path')}" if found else f"line {line}" for line, row in rows}
     for line, row in rows:
         where = f"{table} {name_of[line]}" + (f" ({row['video']})" if "video" in row else "")
@@ -162,7 +164,8 @@ def check_rows(
             continue
         crop = tuple(int(number) for number in row["crop"].split(",")) if "crop" in row else None
         scored = tuple(dict.fromkeys(_split_names(row["scored"]))) if "scored" in row else None
-        video = Video(**{**row, "crop": crop, "scored": scored})
+        recording = unicodedata.normalize("NFC", row.get("recording", ""))  # two encodings of an accent look the same
+        video = Video(**{**row, "recording": recording, "crop": crop, "scored": scored})
         if (first := names.setdefault(video.video.lower(), line)) != line:
             errors.append(f"{where}: the name is used in {name_of[first]} already; names must differ by more than case")
         if (first := sources.setdefault((os.path.realpath(video.path), crop), line)) != line:
@@ -171,6 +174,11 @@ def check_rows(
         if known != video.subject:
             reason = f"{name_of[first]} has {show(known)}; write a subject in one way, so that it stays in one part"
             errors.append(f"{where}: subject = {show(video.subject)}: {reason}")
+        known, first = recordings.setdefault(plain_recording(recording), (recording, line))
+        if known != recording:
+            reason = f"{name_of[first]} has {show(known)}; write a recording in one way, and two recordings with names "
+            reason += "that differ by more than case, spaces and leading zeros"
+            errors.append(f"{where}: recording = {show(recording)}: {reason}")
         videos.append(video)
     if errors:
         raise InputError(errors[0] + count_others(len(errors) - 1, "row"))
@@ -180,6 +188,11 @@ def check_rows(
 def _plain_subject(name: str) -> str:
     """Return a form that is equal for all spellings of one subject: Mouse 1, mouse1."""
     return re.sub(r"(?<=[^\W\d]) (?=\d)", "", " ".join(name.split())).casefold()
+
+
+def plain_recording(name: str) -> str:
+    """Return a form that is equal for all spellings of one recording: Cam 1, cam1, cam01."""
+    return re.sub(r"(?<!\d)0+(?=\d)", "", _plain_subject(unicodedata.normalize("NFC", name)))
 
 
 def _row_error(row: dict[str, str], behaviors: list[str], must_exist: bool) -> str:

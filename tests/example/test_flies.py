@@ -56,13 +56,14 @@ def test_crops_show_what_the_published_ones_show(wheel, tmp_path):
 def test_the_table_of_the_flies():
     with (ROOT / "example" / "flies.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["video", "path", "labels", "part", "subject", "group", "crop", "scored"]
+    assert list(rows[0]) == ["video", "path", "labels", "part", "subject", "group", "recording", "crop", "scored"]
     assert {row["video"] for row in rows} == {name for clip in CLIPS.values() for name in clip.flies}
     scored = {name: clip.walking for clip in CLIPS.values() for name in clip.flies}
     for row in rows:
         assert row["path"] == f"results/example/flies/{row['video']}.mp4"
         assert row["labels"] == f"results/example/flies/{row['video']}_labels.csv"
         assert row["subject"] == row["video"]
+        assert row["video"] in CLIPS[row["recording"]].flies
         assert row["scored"] == ("" if scored[row["video"]] else "wing_extension;near")
     parts = {row["video"]: row["part"] for row in rows}
     assert [name for name, part in parts.items() if part == "validate"] == ["clip3_fly0"]

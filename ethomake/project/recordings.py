@@ -1,0 +1,74 @@
+"""Recordings: which videos share a camera or a session, so that they can be grouped."""
+
+import os
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from ethomake.project.videos import Video, plain_recording
+
+HERE = "project folder"
+"""The name of the folder in which the workflow runs: its own name may be another one on the next machine."""
+
+
+def recordings_of(videos: Iterable[Video]) -> dict[str, str]:
+    """Return the name of the recording of each video: the camera or session in which it was filmed.
+
+    It is, in this order:
+
+    1. what the video table says;
+    2. what it says of another crop of the same file, if it says one thing only;
+    3. the folder of the file, if the videos lie in more than one: the end of its path that no other folder has
+       (`day1`, or `mouse1/day1` and `mouse2/day1`);
+    4. the video itself, since one folder for all says nothing; for crops of one file, the name of the file.
+
+    A name of 3 or 4 that is another spelling of one in the table is that recording: it is better to take two recordings
+    for one than to test on a recording what was fitted on it. The column `group` plays no part: thresholds that differ
+    between genotypes or treatments would hide what is studied.
+
+    Args:
+        videos: all videos of a project. A part of them may lie in fewer folders, and would get other names.
+
+    Returns:
+        A name that is not empty for each video, in their order.
+    """
+    videos = list(videos)
+    known = {plain_recording(video.recording): video.recording for video in videos if video.recording}
+    folders = _name_folders({os.path.dirname(video.path) for video in videos})
+    crops: dict[str, list[Video]] = {}
+    for video in videos:
+        crops.setdefault(os.path.realpath(video.path), []).append(video)
+    default = {}
+    for same_file in crops.values():
+        path = min(video.path for video in same_file)  # differs if one of them is a link
+        given = {video.recording for video in same_file if video.recording}
+        if len(given) == 1:
+            name = given.pop()
+        elif len(folders) > 1:
+            name = folders[os.path.realpath(os.path.dirname(path))]
+        else:
+            name = same_file[0].video if len(same_file) == 1 else Path(path).stem
+        default |= {video.video: known.get(plain_recording(name), name) for video in same_file}
+    return {video.video: video.recording or default[video.video] for video in videos}
+
+
+def _name_folders(folders: Iterable[str]) -> dict[str, str]:
+    """Return the shortest end of its path that distinguishes it from the others, for the real path of each folder.
+
+    Paths are taken as they are written, since links have names that say more, and from the folder of the project, so
+    that the names are the same on another machine.
+    """
+    paths: dict[str, tuple[str, ...]] = {}
+    for folder in folders:
+        path = Path(os.path.relpath(folder or "."))
+        parts = Path(os.path.abspath(folder)).parts if path.name == ".." else path.parts
+        real = os.path.realpath(folder)
+        paths[real] = min(paths.get(real, parts), parts, key=lambda parts: (len(parts), parts))
+    names: dict[str, str] = {}
+    depth = 0
+    while len(names) < len(paths):
+        depth += 1
+        ends = {real: "/".join(parts[-depth:]) for real, parts in paths.items()}
+        number = Counter(ends.values())
+        names |= {real: end for real, end in ends.items() if number[end] == 1 and real not in names}
+    return {real: name or HERE for real, name in names.items()}
