@@ -202,7 +202,9 @@ def check_split(
     return warnings
 
 
-def deal_folds(names: Sequence[str], videos: Mapping[str, Video], *, by: str) -> list[list[str]]:
+def deal_folds(
+    names: Sequence[str], videos: Mapping[str, Video], recordings: Mapping[str, str], *, by: str
+) -> list[list[str]]:
     """Divide labelled videos into folds; what is predicted for a fold comes from models that did not see its videos.
 
     Up to five videos (or subjects) are a fold each. More are dealt to five folds, recordings as a whole if there are
@@ -211,22 +213,23 @@ def deal_folds(names: Sequence[str], videos: Mapping[str, Video], *, by: str) ->
     Args:
         names: the videos.
         videos: the rows of the video table, by name.
+        recordings: the recording of each video, by name (see `recordings_of`).
         by: `subject` keeps the videos of a subject in one fold, `video` does not.
 
     Returns:
         Sorted names of each fold; none if the videos cannot be divided.
     """
 
-    def group(key: Callable[[Video], str]) -> list[list[str]]:
+    def group(key: Callable[[str], str]) -> list[list[str]]:
         groups: dict[str, list[str]] = {}
         for name in sorted(names):
-            groups.setdefault(key(videos[name]), []).append(name)
+            groups.setdefault(key(name), []).append(name)
         return list(groups.values())
 
-    units = group(lambda video: video.subject if by == "subject" else video.video)
+    units = group(lambda name: (videos[name].subject if by == "subject" else "") or name)
     if len(units) > MOST_FOLDS:
-        recordings = group(lambda video: video.recording)
-        units = recordings if len(recordings) >= FEWEST_RECORDINGS else units
+        by_recording = group(recordings.__getitem__)
+        units = by_recording if len(by_recording) >= FEWEST_RECORDINGS else units
     units.sort(key=len, reverse=True)
     folds = [sorted(name for unit in units[number::MOST_FOLDS] for name in unit) for number in range(MOST_FOLDS)]
     folds = [fold for fold in folds if fold]

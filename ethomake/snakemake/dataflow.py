@@ -210,11 +210,12 @@ class DataFlow:
     def folds(self, wildcards: Wildcards) -> list[list[str]]:
         """A param: the videos of each fold of a run, sequence models being trained without them (see `deal_folds`)."""
         by = self.run_of(wildcards.run).settings["split"]["by"]
-        return deal_folds(self.part_of(wildcards.run, "learning"), self.project.videos, by=by)
+        names = self.part_of(wildcards.run, "learning")
+        return deal_folds(names, self.project.videos, self.project.recordings, by=by)
 
     def recordings(self, wildcards: Wildcards) -> list[str]:
         """A param: the recording of each video for training and validation."""
-        return [self.project.videos[name].recording for name in self.part_of(wildcards.run, "learning")]
+        return [self.project.recordings[name] for name in self.part_of(wildcards.run, "learning")]
 
     def checkpoint_of(self, stage: StageName, script: str) -> Callable[[Wildcards], str]:
         """A param: where a job keeps its state. No output, so that it survives a kill; named by settings and code."""

@@ -9,7 +9,7 @@ import pytest
 
 from ethomake.bundle.write import make_bundle
 from ethomake.ethogram.thresholds import fit_thresholds
-from ethomake.files import write_json
+from ethomake.files import write_json, write_npz
 from ethomake.flow.metadata import FlowMetadata
 from ethomake.flow.stacks import FRAMES
 from ethomake.labels.table import LabelTable, write_labels
@@ -38,7 +38,8 @@ def parts(tmp_path_factory):
     )
     settings["streams"]["weights"] = "/home/somebody/mobilenet.pth"
     learned = {part: [_write_video(folder, f"{part}{number}", number) for number in (1, 2)] for part in PARTS}
-    fit_thresholds([], folder / "thresholds.json", behaviors=BEHAVIORS, exclusive=False)
+    write_npz(folder / "out_of_fold.npz", {})
+    fit_thresholds(folder / "out_of_fold.npz", [], folder / "thresholds.json", behaviors=BEHAVIORS, exclusive=False)
     write_json(folder / "metrics.json", METRICS)
     (folder / "scores.png").write_bytes(b"a figure")
     return {

@@ -164,7 +164,7 @@ def test_calibration_error_is_that_of_a_loop_over_bins():
 
 
 def write_videos(folder, **videos):
-    """Write (probabilities, labels) of each video, a recording each; return the file of probabilities and the videos."""
+    """Write (probabilities, labels) of videos, a recording each; return the file of probabilities and the videos."""
     written, behaviors = [], ("walk", "rest")
     for name, (_, labels) in videos.items():
         labels = np.asarray(labels)

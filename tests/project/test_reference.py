@@ -16,7 +16,8 @@ def test_config_as_shipped_states_the_defaults():
     shipped = yaml.safe_load((ROOT / "config.yaml").read_text())
     assert shipped.pop("example") == "flies"
     expected = resolve_settings(BASE) | {"behaviors": []}
-    expected["flow"]["network"] = expected["flow"]["reuse"] = expected["streams"]["network"] = "auto"
+    for section, key in (("flow", "network"), ("flow", "reuse"), ("streams", "network"), ("sequence", "network")):
+        expected[section][key] = "auto"
     expected.pop("example")
     assert shipped == expected
 

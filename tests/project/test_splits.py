@@ -1,11 +1,19 @@
 """Who trains, validates and tests; and the file of a split."""
 
 import json
+import string
 
 import pytest
 
 from ethomake.errors import InputError
-from ethomake.project.splits import assign_without_training, check_split, count_positives, read_split, write_split
+from ethomake.project.splits import (
+    assign_without_training,
+    check_split,
+    count_positives,
+    deal_folds,
+    read_split,
+    write_split,
+)
 from ethomake.project.videos import Video
 
 
@@ -60,3 +68,34 @@ def test_a_bundle_needs_no_labels():
     parts, notes = assign_without_training([Video("a", "a.mp4")], {})
     assert parts == {"train": [], "validate": [], "test": []}
     assert "not evaluated" in notes[0]
+
+
+def folds_of(subjects, recordings, by="subject"):
+    """Return the folds of videos a, b, ..., given as strings of one letter for each video."""
+    names = string.ascii_lowercase[: len(subjects)]
+    videos = {name: Video(name, f"{name}.mp4", subject=subject) for name, subject in zip(names, subjects, strict=True)}
+    return ["".join(fold) for fold in deal_folds(names, videos, dict(zip(names, recordings, strict=True)), by=by)]
+
+
+@pytest.mark.parametrize(
+    ("subjects", "recordings", "by", "folds"),
+    [
+        ("1", "x", "subject", []),
+        ("11", "xy", "subject", []),  # one animal cannot be left out
+        ("11", "xy", "video", ["a", "b"]),
+        ("1234", "xxyy", "subject", ["a", "b", "c", "d"]),  # few: each by itself
+        ("1223", "xxyy", "subject", ["bc", "a", "d"]),
+        ("123456", "xxyyzz", "subject", ["ab", "cd", "ef"]),  # many: recordings as a whole
+        ("1234567", "xxxxyyy", "subject", ["af", "bg", "c", "d", "e"]),  # two recordings: each would take half away
+        ("1231231", "xxxyyyz", "subject", ["adg", "be", "cf"]),
+        ("123456789", "qrstuvwxy", "subject", ["af", "bg", "ch", "di", "e"]),
+    ],
+)
+def test_folds(subjects, recordings, by, folds):
+    assert folds_of(subjects, recordings, by) == folds
+
+
+def test_each_video_is_in_one_fold():
+    folds = folds_of("ABCDEFGHIJKLM", "xxyyzzuuvvwww")
+    assert len(folds) == 5
+    assert sorted("".join(folds)) == list("abcdefghijklm")

@@ -15,11 +15,11 @@ import ethomake.report
 from ethomake.ethogram.decide import decide_behaviors
 from ethomake.ethogram.figures import draw_ethogram
 from ethomake.ethogram.summary import summarize
-from ethomake.ethogram.thresholds import fit_thresholds
+from ethomake.ethogram.thresholds import FittingVideo, fit_thresholds
 from ethomake.ethogram.transitions import count_transitions
 from ethomake.evaluation.evaluate import evaluate
 from ethomake.evaluation.figures import draw_evaluation
-from ethomake.files import file_digest
+from ethomake.files import file_digest, write_npz
 from ethomake.labels.table import LabelTable, write_labels
 from ethomake.report.methods import describe_methods
 from ethomake.report.page import render
@@ -91,13 +91,11 @@ def make_results(folder, behaviors, parts, frames=90):
         rows.append(
             {"video": name, "part": part, "subject": "<i>fly</i>", "group": "", "manifest": folder / f"{name}.json"}
         )
-    validate = [
-        (folder / f"{row['video']}.npy", folder / f"{row['video']}_labels.csv", row["manifest"])
-        for row in rows
-        if row["part"] == "validate"
-    ]
+    learned = [row["video"] for row in rows if row["part"] in ("train", "validate")]
+    videos = [FittingVideo(name, name, folder / f"{name}_labels.csv", folder / f"{name}.json") for name in learned]
+    write_npz(folder / "out_of_fold.npz", {name: np.load(folder / f"{name}.npy") for name in learned})
     common = {"behaviors": behaviors, "exclusive": False}
-    fit_thresholds(validate, folder / "thresholds.json", **common)
+    fit_thresholds(folder / "out_of_fold.npz", videos, folder / "thresholds.json", **common)
     for row in rows:
         name = row["video"]
         files = [folder / f"{name}.npy", folder / "thresholds.json", row["manifest"]]
