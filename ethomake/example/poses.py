@@ -87,31 +87,30 @@ def fill_gaps(points: np.ndarray) -> np.ndarray:
     return filled
 
 
-def derive_labels(poses: Poses, fly: int, *, near: float | None, walking: bool) -> LabelTable:
+def derive_labels(poses: Poses, fly: int, *, walking: bool) -> LabelTable:
     """Derive the three behaviors of one fly from its pose.
 
     - wing_extension: the larger angle of the two wings against the body axis (head to thorax, extended
       backward), median over 7 frames, above 35 degrees.
     - walking: speed of the thorax (central differences), mean over 5 frames, above 1 pixel per frame.
-    - near: the thoraces are closer than `near` pixels.
+    - near: the thoraces are closer than 1.5 body lengths, a body length being the median of head to abdomen of
+      both flies.
 
     Bouts shorter than 5 frames are dropped.
 
     Args:
         poses: both flies.
         fly: which of them, 0 or 1.
-        near: pixels; None means 1.5 body lengths, a body length being the median of head to abdomen of both flies.
         walking: whether the video allows walking to be scored; if not it is -1 throughout.
     """
     head, thorax, abdomen = poses.node("head"), poses.node("thorax"), poses.node("abdomen")
-    if near is None:
-        near = NEAR_BODIES * float(np.median(np.linalg.norm(head - abdomen, axis=-1)))
+    body = float(np.median(np.linalg.norm(head - abdomen, axis=-1)))
     backward = thorax[fly] - head[fly]
     wings = np.stack([poses.node(wing)[fly] - thorax[fly] for wing in ("wingL", "wingR")])
     angle = _running(_angle(wings, backward).max(axis=0), 7, np.median)
     speed = _running(np.linalg.norm(np.gradient(thorax[fly], axis=0), axis=-1), 5, np.mean)
     distance = np.linalg.norm(thorax[0] - thorax[1], axis=-1)
-    on = [angle > WING_ANGLE, speed > WALKING_SPEED, distance < near]
+    on = [angle > WING_ANGLE, speed > WALKING_SPEED, distance < NEAR_BODIES * body]
     values = np.stack([drop_short_bouts(behavior, MINIMUM_BOUT) for behavior in on], axis=1).astype(np.int8)
     if not walking:
         values[:, BEHAVIORS.index("walking")] = -1
