@@ -43,7 +43,6 @@ class Clip:
         poses: path of the pose tracks in the wheel.
         size: height and width of the video in pixels.
         flies: names of the crops, with the track of each.
-        near: distance in pixels below which flies are near; None: 1.5 body lengths.
         walking: whether walking can be detected (not if the scale or the tracking is too coarse).
     """
 
@@ -51,7 +50,6 @@ class Clip:
     poses: str
     size: int
     flies: Mapping[str, int]
-    near: float | None = None
     walking: bool = False
 
 
@@ -61,7 +59,6 @@ CLIPS = {
         "docs/notebooks/analysis_example/predictions.analysis.h5",
         size=1024,
         flies={"clip1_male": 0, "clip1_female": 1},
-        near=110.0,
         walking=True,
     ),
     "clip2": Clip(
@@ -139,7 +136,7 @@ def cut_flies(wheel: str | Path, clip: str, folder: str | Path) -> None:
         if count != frames:
             raise RuntimeError(f"{what.video} has {count} frames and {what.poses} has {frames}")
     for name, fly in what.flies.items():
-        labels = derive_labels(poses, fly, near=what.near, walking=what.walking)
+        labels = derive_labels(poses, fly, walking=what.walking)
         write_labels(folder / f"{name}_labels.csv", labels)
 
 

@@ -14,7 +14,9 @@ from ethomake.labels.table import LabelTable
 BEHAVIORS = ("wing_extension", "walking", "near")
 
 WING_ANGLE = 35.0  # degrees between a wing and the backward body axis
+WING_WINDOW = 7  # frames of which the wing angle is the median
 WALKING_SPEED = 1.0  # pixels per frame
+WALKING_WINDOW = 5  # frames of which the speed is the mean
 NEAR_BODIES = 1.5  # body lengths between two thoraces
 MINIMUM_BOUT = 5  # frames
 
@@ -25,22 +27,27 @@ class Poses:
 
     Attributes:
         nodes: names of the body parts, N of them.
-        points: float64 (2, T, N, 2), x and y in pixels of the source video; gaps are filled.
+        points: float64 (2, T, N, 2), x and y in pixels of the source video; NaN where the part was not tracked.
     """
 
     nodes: list[str]
     points: np.ndarray
 
     def node(self, name: str) -> np.ndarray:
-        """Return the track of one body part of both flies: float64 (2, T, 2)."""
-        return self.points[:, :, self.nodes.index(name)]
+        """Return the track of one body part of both flies, float64 (2, T, 2), its gaps filled by `fill_gaps`."""
+        return fill_gaps(self.points[:, :, [self.nodes.index(name)]])[:, :, 0]
+
+    def lost(self, *names: str) -> np.ndarray:
+        """Return in which frames one or more of these body parts were not tracked: bool (2, T), a row per fly."""
+        parts = [self.nodes.index(name) for name in names]
+        return np.any(~np.isfinite(self.points[:, :, parts]), axis=(2, 3))
 
 
 def read_analysis(path: str | Path) -> Poses:
     """Read a SLEAP analysis file (`tracks` of shape (tracks, 2, nodes, frames)), the first two tracks."""
     with h5py.File(path) as file:
         nodes = [name.decode() for name in _dataset(file, "node_names")[:]]
-        return Poses(nodes, fill_gaps(_dataset(file, "tracks")[:2].transpose(0, 3, 2, 1)))
+        return Poses(nodes, _dataset(file, "tracks")[:2].transpose(0, 3, 2, 1).astype(float))
 
 
 def read_slp(path: str | Path) -> Poses:
@@ -60,7 +67,7 @@ def read_slp(path: str | Path) -> Poses:
         if instance["track"] in (0, 1):
             start, stop = int(instance["point_id_start"]), int(instance["point_id_end"])
             tracked[instance["track"], frame] = xy[start:stop]
-    return Poses(nodes, fill_gaps(tracked))
+    return Poses(nodes, tracked)
 
 
 def _dataset(file: h5py.File, name: str) -> h5py.Dataset:
@@ -87,35 +94,60 @@ def fill_gaps(points: np.ndarray) -> np.ndarray:
     return filled
 
 
-def derive_labels(poses: Poses, fly: int, *, near: float | None, walking: bool) -> LabelTable:
+def derive_labels(poses: Poses, fly: int, *, walking: bool) -> LabelTable:
     """Derive the three behaviors of one fly from its pose.
 
     - wing_extension: the larger angle of the two wings against the body axis (head to thorax, extended
       backward), median over 7 frames, above 35 degrees.
     - walking: speed of the thorax (central differences), mean over 5 frames, above 1 pixel per frame.
-    - near: the thoraces are closer than `near` pixels.
+    - near: the thoraces are closer than 1.5 body lengths, a body length being the median of head to abdomen of
+      both flies.
 
-    Bouts shorter than 5 frames are dropped.
+    What was not tracked is not scored (-1): wing_extension within 3 frames of one in which a wing or the thorax was
+    lost, and walking within 3 frames of one in which the thorax was lost, because their windows reach so far; near
+    where either thorax was lost. A lost head, in these clips never for more than 4 frames, is interpolated instead.
+
+    Bouts shorter than 5 frames are dropped, except those that may be longer because frames next to them are not
+    scored.
 
     Args:
         poses: both flies.
         fly: which of them, 0 or 1.
-        near: pixels; None means 1.5 body lengths, a body length being the median of head to abdomen of both flies.
         walking: whether the video allows walking to be scored; if not it is -1 throughout.
+
+    Returns:
+        The table of `BEHAVIORS`, one row per frame.
     """
     head, thorax, abdomen = poses.node("head"), poses.node("thorax"), poses.node("abdomen")
-    if near is None:
-        near = NEAR_BODIES * float(np.median(np.linalg.norm(head - abdomen, axis=-1)))
+    body = float(np.median(np.linalg.norm(head - abdomen, axis=-1)))
     backward = thorax[fly] - head[fly]
     wings = np.stack([poses.node(wing)[fly] - thorax[fly] for wing in ("wingL", "wingR")])
-    angle = _running(_angle(wings, backward).max(axis=0), 7, np.median)
-    speed = _running(np.linalg.norm(np.gradient(thorax[fly], axis=0), axis=-1), 5, np.mean)
+    angle = _running(_angle(wings, backward).max(axis=0), WING_WINDOW, np.median)
+    speed = _running(np.linalg.norm(np.gradient(thorax[fly], axis=0), axis=-1), WALKING_WINDOW, np.mean)
     distance = np.linalg.norm(thorax[0] - thorax[1], axis=-1)
-    on = [angle > WING_ANGLE, speed > WALKING_SPEED, distance < near]
-    values = np.stack([drop_short_bouts(behavior, MINIMUM_BOUT) for behavior in on], axis=1).astype(np.int8)
-    if not walking:
-        values[:, BEHAVIORS.index("walking")] = -1
-    return LabelTable(BEHAVIORS, values)
+    no_angle = _around(poses.lost("wingL", "wingR", "thorax")[fly], WING_WINDOW // 2)
+    no_speed = _around(poses.lost("thorax")[fly], WALKING_WINDOW // 2 + 1)  # a difference needs the next frame, too
+    no_distance = np.any(poses.lost("thorax"), axis=0)
+    columns = [
+        _score(angle > WING_ANGLE, no_angle),
+        _score(speed > WALKING_SPEED, no_speed if walking else np.ones_like(no_speed)),
+        _score(distance < NEAR_BODIES * body, no_distance),
+    ]
+    return LabelTable(BEHAVIORS, np.stack(columns, axis=1))
+
+
+def _score(on: np.ndarray, unknown: np.ndarray) -> np.ndarray:
+    """Return the labels of one behavior, int8 (T,): -1 where `unknown`, and no bouts that are certainly too short.
+
+    A bout is too short for certain if it stays so when the behavior is on in all unknown frames.
+    """
+    return np.where(unknown, -1, drop_short_bouts(on | unknown, MINIMUM_BOUT)).astype(np.int8)
+
+
+def _around(frames: np.ndarray, reach: int) -> np.ndarray:
+    """Return the frames at most `reach` frames from one that is true in `frames`: bool (T,)."""
+    padded = np.pad(frames, reach)
+    return np.any(np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1), axis=1)
 
 
 def _angle(a: np.ndarray, b: np.ndarray) -> np.ndarray:
