@@ -276,7 +276,7 @@ def test_models_of_a_bundle_are_told_of(results, tmp_path):
     page = report(folder, rows, behaviors, settings=settings, bundle=tmp_path / "bundle.json")
     for text in ("No network was trained here", "../<other>", "7 training videos", "25 to 30 frames", "4,321"):
         assert text in page.text
-    assert "Fitted on 1 video of the bundle's project" in page.text
+    assert "Fitted on 2 videos of the bundle's project" in page.text
     assert page.text.count(file_digest(tmp_path / "bundle.json").removeprefix("sha256:")) == 2
     assert "taken from its bundle" in page.text
 
