@@ -21,22 +21,22 @@ PRESETS = {
     "swift": {
         "flow": {"network": "tiny_motion_net", "reuse": True},
         "streams": {"network": "resnet18"},
-        "sequence": {"network": "tcn"},
+        "sequence": {"network": "tcn", "hidden": 64},
     },
     "fast": {
         "flow": {"network": "tiny_motion_net", "reuse": False},
         "streams": {"network": "resnet18"},
-        "sequence": {"network": "tgm"},
+        "sequence": {"network": "tgm", "hidden": 128},
     },
     "medium": {
         "flow": {"network": "motion_net", "reuse": False},
         "streams": {"network": "resnet50"},
-        "sequence": {"network": "tgm"},
+        "sequence": {"network": "tgm", "hidden": 128},
     },
     "slow": {
         "flow": {"network": "tiny_motion_net_3d", "reuse": False},
         "streams": {"network": "resnet3d_34"},
-        "sequence": {"network": "tgm"},
+        "sequence": {"network": "tgm", "hidden": 128},
     },
 }
 # Columns and rows of our tables; a behavior of such a name could not be distinguished from them.

@@ -106,7 +106,7 @@ def test_five_folds_share_ingest_and_the_flow_network_where_its_videos_are_the_s
 
 
 def test_a_search_over_the_sequence_model_trains_flow_and_streams_once():
-    runs = project(**{f"point{number}": {"sequence__hidden": 32 * (number + 1)} for number in range(3)})
+    runs = project(**{f"point{number}": {"sequence__hidden": 33 * (number + 1)} for number in range(3)})
     homes = find_homes(runs)
     for stage in ("flow", "spatial", "motion", "features"):
         assert {homes[stage, name] for name in runs} == {"main"}
