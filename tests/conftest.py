@@ -13,7 +13,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait for others leave them the core
 
 # If a fixture takes minutes, all tests of the files that use it are done by one process. Others are dealt one by one.
-FINISHED = ("bundle", "check", "explain", "packs", "parallel", "run", "runs", "storage")
+FINISHED = ("accuracy", "bundle", "check", "explain", "packs", "parallel", "run", "runs", "storage")
 TOGETHER = {f"tests/workflow/test_{name}.py": "finished" for name in FINISHED}
 TOGETHER |= {f"tests/{name}.py": name for name in ("workflow/test_rerun", "workflow/test_kill")}
 TOGETHER |= {f"tests/slurm/test_{name}.py": "cluster" for name in ("faults", "packs", "run")}

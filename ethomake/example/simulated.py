@@ -130,7 +130,14 @@ def simulated_table(settings: Mapping[str, Any], folder: str = FOLDER) -> list[d
     return rows
 
 
-def draw_video(video_path: str | Path, labels_path: str | Path, *, video: str, settings: Mapping[str, Any]) -> None:
+def draw_video(
+    video_path: str | Path,
+    labels_path: str | Path,
+    *,
+    video: str,
+    settings: Mapping[str, Any],
+    shares: Mapping[str, float] | None = None,
+) -> None:
     """Render one video (H.264) and write its true labels in ethomake's format.
 
     The same name and seed give the same bytes, regardless of the number of videos.
@@ -140,11 +147,12 @@ def draw_video(video_path: str | Path, labels_path: str | Path, *, video: str, s
         labels_path: the label file to write.
         video: name of the video; with the seed it determines everything random.
         settings: seconds, fps, size and seed; see DEFAULTS.
+        shares: share of the time of some states, 0 to 1, to make them rare; see `move`. Not a setting of the workflow.
     """
     settings = DEFAULTS | dict(settings)
     random = np.random.default_rng(_entropy(settings["seed"], video))
     size, fps = settings["size"], settings["fps"]
-    track = move(random, frames=round(settings["seconds"] * fps), fps=fps)
+    track = move(random, frames=round(settings["seconds"] * fps), fps=fps, shares=shares)
     look = choose_look(random, size)
     frames = len(track.state)
     with (
@@ -164,9 +172,17 @@ def true_labels(track: Track) -> LabelTable:
     return LabelTable(BEHAVIORS, values.astype(np.int8))
 
 
-def move(random: np.random.Generator, *, frames: int, fps: float) -> Track:
-    """Simulate the states and movements of an animal for a number of frames."""
-    order, bout = _bouts(random, frames, fps)
+def move(random: np.random.Generator, *, frames: int, fps: float, shares: Mapping[str, float] | None = None) -> Track:
+    """Simulate the states and movements of an animal.
+
+    Args:
+        random: all random numbers are drawn from it.
+        frames: their number.
+        fps: frames per second.
+        shares: share of the time of some states, 0 to 1; the others keep their proportions. By default the behaviors
+            have 0.17 each. Every state has one bout at least, of about 1.2 s.
+    """
+    order, bout = _bouts(random, frames, fps, _complete(shares or {}))
     state, bouts = order[bout], len(order)
     is_ = {name: (state == number).astype(float) for number, name in enumerate(STATES)}
     per_bout = {
@@ -295,14 +311,23 @@ def _animal(
     return bright[..., None] * look.coat.astype(np.float32), cover
 
 
-def _bouts(random: np.random.Generator, frames: int, fps: float) -> tuple[np.ndarray, np.ndarray]:
+def _complete(shares: Mapping[str, float]) -> dict[str, float]:
+    """Return the share of the time of every state, given that of some."""
+    others = {name: share for name, share in _SHARES.items() if name not in shares}
+    scale = (1 - sum(shares.values())) / sum(others.values()) if shares else 1
+    return {name: shares[name] if name in shares else scale * others[name] for name in STATES}
+
+
+def _bouts(
+    random: np.random.Generator, frames: int, fps: float, shares: Mapping[str, float]
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the states of the bouts in order, and for every frame the number of its bout.
 
     The number of bouts of each state is fixed, so that durations are balanced; their order is shuffled until
     no behavior follows itself.
     """
     count = max(len(STATES), round(frames / fps / np.mean(_BOUT)))
-    exact = np.array([_SHARES[name] for name in STATES]) * count
+    exact = np.array([shares[name] for name in STATES]) * count
     each = np.maximum(np.rint(exact), 1).astype(int)
     each[-1] = max(count - each[:-1].sum(), 1)
     order = np.repeat(np.arange(len(STATES)), each)

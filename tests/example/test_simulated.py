@@ -164,3 +164,20 @@ def test_postures_are_shared_evenly_among_the_states_that_look_alike():
     for name, tolerance in (("bend", 0.3), ("crouching", 0.1), ("walking", 0.03), ("rearing", 0.03)):
         for one, other in itertools.combinations(("turn", "groom", "rest"), 2):
             assert abs(means[one, name] - means[other, name]) < tolerance, (one, other, name)
+
+
+def test_a_behavior_can_be_made_rare():
+    states = move(np.random.default_rng(0), frames=360 * FPS, fps=FPS, shares={"groom": 0.01}).state
+    share = {name: (states == number).mean() for number, name in enumerate(STATES)}
+    assert 0.005 < share["groom"] < 0.015
+    assert len(find_bouts(states == STATES.index("groom"))) == 3
+    for name in ("walk", "turn", "rear"):
+        assert share[name] == pytest.approx(0.17 / 0.83 * 0.99, abs=0.03)
+    assert share["rest"] == pytest.approx(0.32 / 0.83 * 0.99, abs=0.03)
+
+
+def test_shares_as_they_are_change_nothing():
+    one, two = (
+        move(np.random.default_rng(0), frames=600, fps=FPS, shares=shares).state for shares in (None, {"groom": 0.17})
+    )
+    assert one.tolist() == two.tolist()

@@ -1,0 +1,1 @@
+"""How accurate the predictions are on test videos: `./run python -m benchmarks.accuracy`."""
