@@ -75,7 +75,9 @@ def test_parts_stay_apart_and_videos_without_labels_are_only_predicted(run_snake
         assert videos(files, "labels") == videos(files, "ingest") == {"a", "b", "c"}
     sequence = inputs(outcome, "Training the sequence model")
     assert videos(sequence, "labels") == videos(sequence, "features") == {"a", "b", "c"}
-    assert videos(inputs(outcome, "Fitting thresholds and shortest bouts on the validation videos"), "labels") == {"c"}
+    thresholds = inputs(outcome, "Fitting thresholds and shortest bouts")
+    assert videos(thresholds, "labels") == videos(thresholds, "ingest") == {"a", "b", "c"}
+    assert videos(thresholds, "probabilities") == set()
     assert videos(inputs(outcome, "Evaluating on the test videos"), "labels") == {"d"}
     assert videos(inputs(outcome, "Writing the report"), "ethograms") == {"a", "b", "c", "d", "new"}
 
