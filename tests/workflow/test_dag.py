@@ -77,7 +77,7 @@ def test_parts_stay_apart_and_videos_without_labels_are_only_predicted(run_snake
     assert videos(sequence, "labels") == videos(sequence, "features") == {"a", "b", "c"}
     thresholds = inputs(outcome, "Fitting thresholds and shortest bouts")
     assert videos(thresholds, "labels") == videos(thresholds, "ingest") == {"a", "b", "c"}
-    assert videos(thresholds, "probabilities") == set()
+    assert "results/sequence/main/out_of_fold.npz" in thresholds
     assert videos(inputs(outcome, "Evaluating on the test videos"), "labels") == {"d"}
     assert videos(inputs(outcome, "Writing the report"), "ethograms") == {"a", "b", "c", "d", "new"}
 
