@@ -139,7 +139,7 @@ def _work(rule: str, stream: str, settings: dict[str, Any], folder: Path, frames
     labelled = learning | {"train_labels": [labels], "behaviors": BEHAVIORS}
     if rule == "train_sequence":
         plan = TrainingPlan(train=[_features(folder, frames)], settings=settings["sequence"], **labelled)
-        train_sequence(plan, both, *made)
+        train_sequence(plan, both, *made, folder / "out_of_fold.npz", folds=[])
         return
     if rule == "predict_video":
         own = settings["sequence"]

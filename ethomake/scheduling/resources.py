@@ -237,7 +237,7 @@ def learn_sequence(x: Experiment) -> Need:
     """Estimate the trainings of the sequence model, with all labelled videos and without those of each fold."""
     plan, width = x.settings["sequence"], FEATURES * len(x.settings["streams"]["enabled"])
     videos = [*x.parts["train"], *x.parts["validate"]]
-    frames, trainings = x.total(videos), 1 + min(len(videos), MOST_FOLDS)
+    frames, trainings = x.total(videos), 1 + (min(len(videos), MOST_FOLDS) if len(videos) > 1 else 0)
     steps, batch = trainings * plan["epochs"] * plan["steps"], plan["batch"] * plan["window"]
     kept, waiting = 2e-6 * frames * width, IN_FLIGHT * 4e-6 * batch * width
     held = SEQUENCE_HELD * 4e-6 * batch * width

@@ -7,7 +7,7 @@ def test_a_dry_run_says_in_words_why_each_job_runs(run_snakemake, finished, tiny
     assert outcome.status == 0, outcome.output[-2000:]
     reasons = [line.removeprefix("Reason: ") for line in outcome.output.splitlines() if line.startswith("Reason: ")]
     assert len(reasons) == outcome.jobs["total"]
-    assert "the setting hidden is 32, was 128" in reasons
+    assert "the setting hidden is 32, was 64" in reasons
     assert "its inputs are recomputed: the weights of the sequence model" in reasons
     assert "it is what you asked for" in reasons
     assert not any(file in reason for reason in reasons for file in ("results/", ".csv"))
