@@ -56,7 +56,7 @@ def misfits(
         for key in keys:
             value, right = own.get(key, "auto"), trained[section][key]
             if value == "auto" and given.get("preset") and key in presets[given["preset"]].get(section, ()):
-                if presets[given["preset"]][section][key] != right:
+                if _plain(presets[given["preset"]][section][key]) != _plain(right):
                     yield "preset", given["preset"], f"{section}.{key}: {_show(right)}"
             elif value != "auto" and _plain(value) != _plain(right):
                 yield f"{section}.{key}", value, right
