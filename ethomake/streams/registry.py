@@ -122,7 +122,7 @@ STREAM_NETWORKS = by_name(
                 channels=96,
                 stride=16,
                 grid=4,
-                cost=NetworkCost(parameters=0.5, gflop=0.6, held=80, passing=20),
+                cost=NetworkCost(parameters=0.5, gflop=0.7, held=80, passing=20),
             ),
         ),
     ]
