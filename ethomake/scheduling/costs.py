@@ -91,10 +91,10 @@ def in_other_tier(x: Experiment) -> tuple[str, Experiment]:
     """Return a preset to compare with, and the run `main` alone with it: `frozen`, or `swift` where that is in use."""
     main = x.runs[MAIN]
     preset = "swift" if "frozen" in main.settings["streams"]["enabled"] else "frozen"
-    settings = main.settings | {"preset": preset}
+    settings: dict[str, Any] = {**main.settings, "preset": preset}
     for section, choices in PRESETS[preset].items():
-        settings[section] = settings[section] | choices
-    settings["streams"] = settings["streams"] | {"joint_epochs": 0}
+        settings[section] = {**settings[section], **choices}
+    settings["streams"] = {**settings["streams"], "joint_epochs": 0}
     return preset, replace(x, runs={MAIN: replace(main, settings=settings)})
 
 
