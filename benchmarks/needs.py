@@ -36,11 +36,13 @@ from ethomake.scheduling.resources import Experiment, need
 from ethomake.sequence.metadata import SequenceMetadata
 from ethomake.sequence.predict import predict_video
 from ethomake.sequence.train import train_sequence
+from ethomake.streams.frozen import OFFSETS, FrozenMetadata
 from ethomake.streams.joint import train_joint
 from ethomake.streams.metadata import StreamMetadata
+from ethomake.streams.registry import STREAM_NETWORKS
 from ethomake.streams.train import train_stream
 from ethomake.training.plan import TrainingPlan
-from ethomake.training.weights import save_weights
+from ethomake.training.weights import WeightsMetadata, save_weights
 
 BEHAVIORS = ["a", "b", "c", "d"]
 MEAN, STD = [0.5] * 3, [0.25] * 3
@@ -65,7 +67,7 @@ def cases(quick: bool) -> list[dict[str, Any]]:
                 sizes = [{"frames": 2_000 if quick else frames, "batch": 32} for frames in (20_000, 60_000)]
                 found += [{"rule": rule, **size} for size in (sizes[:1] if quick else sizes)]
                 continue
-            for preset in PRESETS:
+            for preset in [*PRESETS, "frozen"] if rule == "extract_features" else PRESETS:
                 batches = [2, 4] if preset == "slow" or rule == "train_joint" else [4, 16]
                 sizes = [SMALL] if quick else [{"batch": batch} for batch in batches]
                 sizes = sizes[:1] if rule == "extract_features" else sizes
@@ -101,7 +103,7 @@ def use(
             "behaviors": BEHAVIORS,
             "ingest": {"image_size": [size, size]},
             "flow": schedule | {"precision": precision},
-            "streams": schedule | {"precision": precision, "joint_epochs": epochs},
+            "streams": schedule | {"precision": precision, "joint_epochs": epochs if preset != "frozen" else 0},
             "sequence": schedule,
         }
     )
@@ -134,18 +136,18 @@ def _work(rule: str, stream: str, settings: dict[str, Any], folder: Path, frames
     labels = folder / "labels.csv"
     values = np.random.default_rng(0).integers(0, 2, (frames, len(BEHAVIORS)), dtype=np.int8)
     write_labels(labels, LabelTable(tuple(BEHAVIORS), values))
-    both = ["spatial", "motion"]
+    both = settings["streams"]["enabled"]
     learning = {"seed": 0, "checkpoint": folder / "checkpoint"}
     labelled = learning | {"train_labels": [labels], "behaviors": BEHAVIORS}
     if rule == "train_sequence":
-        plan = TrainingPlan(train=[_features(folder, frames)], settings=settings["sequence"], **labelled)
+        plan = TrainingPlan(train=[_features(folder, frames, both)], settings=settings["sequence"], **labelled)
         train_sequence(plan, both, *made, folder / "out_of_fold.npz", folds=[])
         return
     if rule == "predict_video":
         own = settings["sequence"]
         metadata = SequenceMetadata(own["network"], 0, own, BEHAVIORS, False, both, 1024)
         save_weights(made[0], metadata.build(), metadata)
-        predict_video(_features(folder, frames), made[0], folder / "probabilities.npy")
+        predict_video(_features(folder, frames, both), made[0], folder / "probabilities.npy")
         return
     video = _store(folder / "v", frames, settings["ingest"]["image_size"][0])
     flow, streams = settings["flow"], settings["streams"]
@@ -162,6 +164,8 @@ def _work(rule: str, stream: str, settings: dict[str, Any], folder: Path, frames
         outputs = {kind: folder / f"joint_{kind}.safetensors" for kind in given}
         train_joint(TrainingPlan(settings=streams, **labelled), given, outputs, made[1])
     else:
+        if "frozen" in both:
+            given = {"frozen": _weights(folder, "frozen", streams["network"])}
         weights = {f"{kind}_weights": path for kind, path in given.items()}
         options = {"reuse": flow["reuse"], "precision": streams["precision"], "checkpoint": folder / "checkpoint"}
         extract_features(video, folder / "v.zarr", folder / "v.json", **weights, **options)
@@ -187,7 +191,13 @@ def _store(folder: Path, frames: int, side: int) -> Path:
 
 def _weights(folder: Path, kind: str, name: str) -> Path:
     """Random weights of a network."""
-    if kind == "flow":
+    metadata: WeightsMetadata
+    if kind == "frozen":
+        shown = STREAM_NETWORKS[name].feature_map
+        assert shown is not None, "a network of the preset frozen"
+        what = list(shown.layers), shown.channels, shown.grid, list(OFFSETS)
+        metadata = FrozenMetadata(name, 0, "frozen", "random", "", MEAN, STD, *what)
+    elif kind == "flow":
         metadata = FlowMetadata(name, 0, 11, [224, 224], MEAN, STD)
     else:
         metadata = StreamMetadata(name, 0, kind, BEHAVIORS, False, 11, MEAN, STD)
@@ -195,16 +205,19 @@ def _weights(folder: Path, kind: str, name: str) -> Path:
     return folder / f"{kind}.safetensors"
 
 
-def _features(folder: Path, frames: int) -> Path:
-    """The manifest of random features of two streams."""
-    group = create_features(folder / "v.zarr", frames, {name: (512, "float16") for name in ("spatial", "motion")})
+def _features(folder: Path, frames: int, streams: list[str]) -> Path:
+    """The manifest of random features of two streams, or of a frozen backbone."""
+    maps = {"maps": {"channels": 96, "grid": [4, 4]}} if "frozen" in streams else {}
+    width = 96 * 4 * 4 if maps else 512
+    group = create_features(folder / "v.zarr", frames, {name: (width, "float16") for name in streams})
     rng = np.random.default_rng(0)
-    for array in ("spatial", "motion"):
+    for array in streams:
         step = group[array].chunks[0]
         for start in range(0, frames, step):
-            group[array][start : start + step] = rng.standard_normal((min(step, frames - start), 512), np.float32)
-    arrays = {name: [frames, 512] for name in ("spatial", "motion")}
-    write_json(folder / "v.json", {"video": "v", "streams": list(arrays), "behaviors": BEHAVIORS, "arrays": arrays})
+            group[array][start : start + step] = rng.standard_normal((min(step, frames - start), width), np.float32)
+    arrays = {name: [frames, width] for name in streams}
+    facts = {"video": "v", "streams": list(arrays), "behaviors": BEHAVIORS, "arrays": arrays} | maps
+    write_json(folder / "v.json", facts)
     return folder / "v.json"
 
 

@@ -217,3 +217,22 @@ def flow_weights(tmp_path):
     torch.nn.init.normal_(network.predict2.weight, std=0.2)
     save_weights(tmp_path / "flow", network, metadata)
     return tmp_path / "flow"
+
+
+@pytest.fixture(scope="session")
+def mobilenet(tmp_path_factory):
+    """The file of a MobileNetV2 as torchvision saves it, with random weights, whose features tell images apart."""
+    import torch
+    from torchvision import models
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = models.mobilenet_v2(weights=None)
+        for module in network.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.momentum = 1.0  # its statistics become those of the images below
+        with torch.no_grad():
+            network.train()(torch.randn(4, 3, 64, 64))
+    path = tmp_path_factory.mktemp("mobilenet") / "mobilenet.pth"
+    torch.save(network.state_dict(), path)
+    return path

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ethomake.ethogram.decide import Rule
-from ethomake.report.methods import PAPER, network_title
+from ethomake.report.methods import PAPER, QUICK, network_title
 from ethomake.text import escape_markdown as escape
 from ethomake.text import markdown_table, number, rate
 
@@ -12,6 +12,7 @@ ROLES = {
     "flow": "optic flow between frames",
     "spatial": "what a frame looks like",
     "motion": "how it moves, from ten flows",
+    "frozen": "three neighboring grey frames; pretrained on photographs, not trained on these videos",
     "sequence": "the course over time",
 }
 KEYS = ("scored_frames", "positive_frames")
@@ -136,6 +137,8 @@ def _limits(content: Mapping[str, Any], metrics: Mapping[str, Any] | None) -> st
         f"It was trained at {frames} frames per second. At another rate movements appear slower or faster to it.",
         "Behaviors that are not named above are not predicted, but taken for one of these or for none.",
     ]
+    if "frozen" in content["streams"]:
+        limits.append(f"It is of the quick tier: {QUICK}")
     train = content["trained_on"]["train"]["behaviors"]
     if few := [name for name in content["behaviors"] if train[name]["positive_frames"] < FEW]:
         limits.append(f"Learned from fewer than {FEW:,} frames: {', '.join(map(escape, few))}.")

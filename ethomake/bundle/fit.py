@@ -12,7 +12,7 @@ FITTED = {
     "streams": ("enabled", "network", "fusion"),
     "sequence": ("network", "filters", "filter_length", "layers", "channels", "hidden"),
 }
-CHOSEN_BY_PRESET = ("network", "reuse")  # a preset stands for these; sizes that it sets are the bundle's
+CHOSEN_BY_PRESET = ("enabled", "network", "reuse")  # a preset stands for these; sizes that it sets are the bundle's
 # Settings that a project may choose itself; those it leaves out come from the bundle.
 OWN = {
     "ethogram": ("thresholds", "minimum_bout_s", "minimum_gap_s", "colors"),
@@ -57,7 +57,7 @@ def misfits(
         for key in keys:
             value, right = own.get(key, "auto"), trained[section][key]
             if value == "auto" and given.get("preset") and key in CHOSEN_BY_PRESET:
-                if presets[given["preset"]].get(section, {}).get(key, right) != right:
+                if _plain(presets[given["preset"]].get(section, {}).get(key, right)) != _plain(right):
                     yield "preset", given["preset"], f"{section}.{key}: {_show(right)}"
             elif value != "auto" and _plain(value) != _plain(right):
                 yield f"{section}.{key}", value, right

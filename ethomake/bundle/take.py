@@ -11,6 +11,7 @@ from ethomake.errors import InputError
 from ethomake.files import read_json, write_whole
 from ethomake.flow.metadata import FlowMetadata
 from ethomake.sequence.metadata import SequenceMetadata
+from ethomake.streams.frozen import FrozenMetadata
 from ethomake.streams.metadata import StreamMetadata
 from ethomake.streams.networks import FEATURES
 from ethomake.training.weights import WeightsMetadata
@@ -21,6 +22,7 @@ METADATA: dict[str, type[WeightsMetadata]] = {
     "flow": FlowMetadata,
     "spatial": StreamMetadata,
     "motion": StreamMetadata,
+    "frozen": FrozenMetadata,
     "sequence": SequenceMetadata,
 }
 
@@ -75,7 +77,18 @@ def _expected(name: str, bundle: Bundle) -> dict[str, Any]:
     content = bundle.content
     if name == "flow":
         return {"image_size": bundle.settings["ingest"]["image_size"], "network": bundle.settings["flow"]["network"]}
+    if name == "frozen":
+        return {"network": bundle.settings["streams"]["network"]}
     behaviors = {"behaviors": content["behaviors"], "exclusive": content["exclusive"]}
     if name == "sequence":
-        return behaviors | {"streams": content["streams"], "inputs": FEATURES * len(content["streams"])}
+        return behaviors | {"streams": content["streams"]} | _inputs(bundle)
     return behaviors | {"stream": name, "network": bundle.settings["streams"]["network"]}
+
+
+def _inputs(bundle: Bundle) -> dict[str, Any]:
+    """Return the metadata of the input that the sequence model must have."""
+    if "frozen" not in bundle.content["streams"]:
+        return {"inputs": FEATURES * len(bundle.content["streams"]), "maps": None}
+    frozen = FrozenMetadata.read(bundle.files["frozen"])
+    width = frozen.channels * frozen.grid**2
+    return {"inputs": width, "maps": {"channels": frozen.channels, "grid": [frozen.grid, frozen.grid]}}

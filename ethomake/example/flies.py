@@ -4,11 +4,7 @@ Source: the wheel of SLEAP 1.3.1 (BSD-3-Clause), which contains three videos wit
 follow the thorax. The labels are derived from the poses, not scored by a person.
 """
 
-import importlib.util
 import logging
-import shutil
-import subprocess
-import sys
 import tempfile
 import zipfile
 from collections.abc import Mapping
@@ -18,18 +14,20 @@ from pathlib import Path
 
 import numpy as np
 
+from ethomake import package_index
 from ethomake.errors import InputError
 from ethomake.example.poses import Poses, derive_labels, read_analysis, read_slp
 from ethomake.example.video import read_grey, write_h264
-from ethomake.files import file_digest, write_whole
+from ethomake.files import write_whole
 from ethomake.labels.table import write_labels
 from ethomake.messages import track
+from ethomake.package_index import Wheel
 
 logger = logging.getLogger(__name__)
 
 PACKAGE = "sleap==1.3.1"
 WHEEL = "sleap-1.3.1-py3-none-any.whl"
-WHEEL_SHA256 = "8afb5f9e48ae471856eeb8dfc53a076f8e3a7db909798451b5eb7da3cb46fe62"
+SLEAP = Wheel(PACKAGE, WHEEL, "8afb5f9e48ae471856eeb8dfc53a076f8e3a7db909798451b5eb7da3cb46fe62")
 CROP = 192  # pixels, height and width
 FPS = 25
 
@@ -84,29 +82,15 @@ def fetch_wheel(wheel: str | Path) -> None:
     Raises:
         InputError: if the package index cannot be reached or does not have exactly this file.
     """
-    wheel = Path(wheel)
-    if wheel.is_file() and file_digest(wheel) == f"sha256:{WHEEL_SHA256}":
-        return
-    wheel.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=wheel.parent, prefix=".fetch.") as folder:
-        pins = Path(folder) / "requirements.txt"
-        pins.write_text(f"{PACKAGE} --hash=sha256:{WHEEL_SHA256}\n")
+    if not SLEAP.is_in(wheel):
         logger.info(f"fetching {PACKAGE} (64 MB) from the package index")
-        options = "--no-deps --only-binary=:all: --ignore-requires-python --require-hashes "
-        options += "--quiet --no-input --disable-pip-version-check --retries 2 --timeout 20"
-        result = subprocess.run(
-            [*_pip(), "download", *options.split(), "--requirement", str(pins), "--dest", folder],
-            capture_output=True,
-            text=True,
-        )
-        fetched = Path(folder) / WHEEL
-        if result.returncode or not fetched.is_file():
-            errors = [line for line in result.stderr.splitlines() if line.startswith("ERROR:")]
-            reason = (errors or result.stderr.splitlines() or ["no reason given"])[0].removeprefix("ERROR: ")
-            raise _no_flies(f"pip could not fetch {PACKAGE}: {reason.strip()}")
-        if file_digest(fetched) != f"sha256:{WHEEL_SHA256}":  # not every pip checks it reliably
-            raise _no_flies(f"{WHEEL} from the package index is not the file with SHA-256 {WHEEL_SHA256[:12]}...")
-        fetched.replace(wheel)
+    try:
+        package_index.fetch_wheel(SLEAP, wheel)
+    except InputError as error:
+        raise InputError(
+            f"example flies: {error}; check the connection to the package index and run again, or use the example "
+            "that is simulated and needs no network: --config example=simulated"
+        ) from None
 
 
 def cut_flies(wheel: str | Path, clip: str, folder: str | Path) -> None:
@@ -157,20 +141,3 @@ def _take_out(wheel: str | Path, clip: Clip, folder: Path) -> tuple[Path, Poses]
     except (zipfile.BadZipFile, KeyError, FileNotFoundError):
         raise InputError(f"{wheel}: not the intact wheel of {PACKAGE}; delete it and run again") from None
     return video, read_analysis(poses) if poses.name.endswith("analysis.h5") else read_slp(poses)
-
-
-def _pip() -> list[str]:
-    """Return the pip command: of this environment, or else any; downloads are checked by their digest."""
-    if importlib.util.find_spec("pip"):
-        return [sys.executable, "-m", "pip"]
-    for name in ("pip3", "pip"):
-        if path := shutil.which(name):
-            return [path]
-    raise _no_flies(f"pip, which fetches {PACKAGE}, is missing in this environment; install pip")
-
-
-def _no_flies(reason: str) -> InputError:
-    return InputError(
-        f"example flies: {reason}; check the connection to the package index and run again, or use the example "
-        "that is simulated and needs no network: --config example=simulated"
-    )

@@ -1,4 +1,4 @@
-"""Extract the features of a video in one pass over its frames, with both streams, to a Zarr store.
+"""Extract the features of a video in one pass over its frames, with both streams or a frozen backbone, to a Zarr store.
 
 Frames are decoded in a thread while networks compute. Each frame is copied to a GPU once, where windows are made;
 results are copied back while the next block is computed.
@@ -22,6 +22,7 @@ from ethomake.files import file_digest, write_json
 from ethomake.flow.stacks import BLOCK, MARGIN, Block, FlowGenerator, frame_stacks, read_blocks
 from ethomake.ingest.frames import FrameStore
 from ethomake.messages import Progress
+from ethomake.streams.frozen import OFFSETS, FrozenMetadata, grey_images
 from ethomake.streams.fusion import fuse
 from ethomake.streams.metadata import StreamMetadata
 from ethomake.training.device import choose_device, choose_precision, describe
@@ -35,6 +36,7 @@ logger = logging.getLogger(__name__)
 
 ON_CPU = 16  # frames per forward pass on a CPU
 ON_GPU = 320  # frames per forward pass on a GPU, if its memory has room for them
+MAPS_ON_CPU = 4  # of a frozen backbone, whose maps are large and thin: 16 take half as long again
 assert CHUNK % BLOCK == 0, "chunks are written whole, so blocks must fill them"
 
 
@@ -73,6 +75,41 @@ class FrozenStream:
         return features, self.head(features)
 
 
+@dataclass(frozen=True)
+class FrozenMaps:
+    """A pretrained backbone, on its device.
+
+    Attributes:
+        network: returns the feature map of images on a grid.
+        metadata: the metadata of its weights file.
+        batches: its batch size in frames.
+    """
+
+    network: nn.Module
+    metadata: FrozenMetadata
+    device: torch.device
+    precision: torch.dtype
+    batches: Batches
+
+    @classmethod
+    def load(cls, weights: str | Path, device: torch.device, precision: torch.dtype) -> "FrozenMaps":
+        """Load a weights file written by `freeze_backbone`."""
+        network, metadata = FrozenMetadata.load_network(weights)
+        folded = for_inference(network, device, precision)
+        return cls(folded, metadata, device, precision, Batches(device, MAPS_ON_CPU, ON_GPU))
+
+    @property
+    def width(self) -> int:
+        """Number of features of a frame: channels * grid * grid."""
+        return self.metadata.channels * self.metadata.grid**2
+
+    @torch.no_grad()
+    def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        """Return features (N, width), float32 on the backbone's device, of normalized images (N, 3, H, W)."""
+        images = images.to(self.precision).contiguous(memory_format=torch.channels_last)
+        return self.network(images).flatten(1)
+
+
 def extract_features(
     manifest: str | Path,
     store: str | Path,
@@ -82,15 +119,17 @@ def extract_features(
     flow_weights: str | Path | None = None,
     spatial_weights: str | Path | None = None,
     motion_weights: str | Path | None = None,
+    frozen_weights: str | Path | None = None,
     reuse: bool = False,
     fusion: str = "average",
     precision: str = "auto",
 ) -> None:
-    """Write the features, logits and probabilities of every frame of a video.
+    """Write the features of every frame of a video; of trained streams also their logits and probabilities.
 
     The window of a frame extends five frames to each side; outside the video it is filled with the mean image of the
     training videos. Each given stream contributes an array of its name (T, 512), float16, and `logits_<stream>`;
-    `probabilities` (T, K) are computed from the weighted mean of the logits.
+    `probabilities` (T, K) are computed from the weighted mean of the logits. A frozen backbone, which stands alone,
+    contributes the array `frozen` (T, channels * grid * grid), float16, and no more: it knows no behaviors.
 
     Args:
         manifest: the video's `video.json`.
@@ -98,30 +137,44 @@ def extract_features(
         output: the manifest to write last, with digests from which `verify` detects damaged chunks.
         checkpoint: folder in which the store grows; a killed job resumes after the last complete chunk there.
         flow_weights: needed with `motion_weights`.
-        spatial_weights: the trained spatial stream; at least one of the two streams is needed.
+        spatial_weights: the trained spatial stream; at least one of the two streams is needed, or a frozen backbone.
         motion_weights: the trained motion stream.
+        frozen_weights: a frozen backbone.
         reuse: compute each pair's flow once (see `ethomake.flow.stacks`).
         fusion: "average" of the logits as in the paper, or "weighted", motion 1.5 to spatial 1.
-        precision: "auto", "float32" or "bfloat16".
+        precision: "auto", "float32" or "bfloat16"; with "auto" a frozen backbone computes in float32.
+
+    Raises:
+        InputError: if no weights are given, or some that do not go together.
     """
     if motion_weights is not None and flow_weights is None:
         raise InputError("the motion stream needs the weights of a flow network; give `flow_weights`")
     device = choose_device()
+    if frozen_weights is not None and precision == "auto":
+        precision = "float32"  # MobileNet's thin layers lose more in bfloat16 than they gain (docs/decisions/0005)
     dtype = choose_precision(precision, device)
-    given = {"spatial": spatial_weights, "motion": motion_weights}
+    given = {"spatial": spatial_weights, "motion": motion_weights, "frozen": frozen_weights}
     weights = {name: str(path) for name, path in given.items() if path is not None}
     weights |= {"flow": str(flow_weights)} if "motion" in weights else {}
     digests = {name: file_digest(path) for name, path in weights.items()}
-    streams, generator = _load(tuple(weights.items()), tuple(digests.values()), device, dtype)
-    shared = _shared_metadata(streams)
+    streams, generator, maps = _load(tuple(weights.items()), tuple(digests.values()), device, dtype)
     frames = FrameStore(manifest)
     name = frames.manifest["video"]
-    logger.info(f"features of {name}: {len(frames)} frames, streams {' and '.join(streams)}, {describe(device, dtype)}")
+    logger.info(f"features of {name}: {len(frames)} frames, {_title(streams)}, {describe(device, dtype)}")
 
-    outputs = len(shared.behaviors) + shared.exclusive
-    widths = {stream: (512, "float16") for stream in streams}
-    widths |= {f"logits_{stream}": (outputs, "float32") for stream in streams}
-    widths["probabilities"] = (len(shared.behaviors), "float32")
+    if maps is None:
+        shared = _shared_metadata(streams)
+        outputs = len(shared.behaviors) + shared.exclusive
+        widths = {stream: (512, "float16") for stream in streams}
+        widths |= {f"logits_{stream}": (outputs, "float32") for stream in streams}
+        widths["probabilities"] = (len(shared.behaviors), "float32")
+        facts = {"streams": list(streams), "behaviors": shared.behaviors, "exclusive": shared.exclusive}
+    elif streams:
+        raise InputError("a frozen backbone stands alone; give no other weights with `frozen_weights`")
+    else:
+        shown = maps.metadata
+        widths = {"frozen": (maps.width, "float16")}
+        facts = {"streams": ["frozen"], "maps": {"channels": shown.channels, "grid": [shown.grid, shown.grid]}}
     made_from = {
         "frames": frames.manifest["frames_digest"],
         **{f"{name}_weights": digest for name, digest in digests.items()},
@@ -131,16 +184,18 @@ def extract_features(
     if writer.rows:
         logger.info(f"features of {name}: goes on after frame {writer.rows} of {len(frames)}")
     with Progress(len(frames) - writer.rows, f"features of {name}", "frame") as progress:
-        for rows in describe_frames(frames, streams, generator, reuse=reuse, fusion=fusion, first=writer.rows):
+        if maps is None:
+            described = describe_frames(frames, streams, generator, reuse=reuse, fusion=fusion, first=writer.rows)
+        else:
+            described = describe_maps(frames, maps, first=writer.rows)
+        for rows in described:
             writer.append(rows)
-            progress.advance(len(rows["probabilities"]))
+            progress.advance(len(next(iter(rows.values()))))
     writer.publish(store)
     content = {
         "video": name,
         "frames": len(frames),
-        "streams": list(streams),
-        "behaviors": shared.behaviors,
-        "exclusive": shared.exclusive,
+        **facts,
         "arrays": {array: [len(frames), width] for array, (width, _) in sorted(widths.items())},
         **settings,
         "content_digest": digest_of_all(writer.chunks),
@@ -154,8 +209,8 @@ def extract_features(
 @lru_cache(maxsize=1)
 def _load(
     weights: tuple[tuple[str, str], ...], digests: tuple[str, ...], device: torch.device, precision: torch.dtype
-) -> tuple[dict[str, FrozenStream], FlowGenerator | None]:
-    """Load the streams, and the flow network if it is given; cached for jobs that process several short videos.
+) -> tuple[dict[str, FrozenStream], FlowGenerator | None, FrozenMaps | None]:
+    """Load the networks that are given; cached for jobs that process several short videos.
 
     Args:
         weights: name and path of each weights file.
@@ -163,8 +218,10 @@ def _load(
     """
     paths = dict(weights)
     flow = paths.pop("flow", None)
+    frozen = paths.pop("frozen", None)
     streams = {name: FrozenStream.load(path, device, precision) for name, path in paths.items()}
-    return streams, FlowGenerator.load(flow, device, precision) if flow else None
+    generator = FlowGenerator.load(flow, device, precision) if flow else None
+    return streams, generator, FrozenMaps.load(frozen, device, precision) if frozen else None
 
 
 def describe_frames(
@@ -186,6 +243,30 @@ def describe_frames(
     blocks = prefetch(sent_to(device, read_blocks(frames, first, device)), depth=1)
     described = (describe_block(block, streams, generator, reuse, fusion, exclusive) for block in blocks)
     yield from fetched_from(device, described)
+
+
+def describe_maps(frames: FrameStore, maps: FrozenMaps, *, first: int = 0) -> Iterator[dict[str, np.ndarray]]:
+    """Yield the array of the frames of a video, block by block: its feature map, on a grid, in float16.
+
+    Args:
+        first: the frame to begin with, the start of a block.
+    """
+    blocks = prefetch(sent_to(maps.device, read_blocks(frames, first, maps.device)), depth=1)
+    yield from fetched_from(maps.device, ({"frozen": see_maps(block, maps)} for block in blocks))
+
+
+def see_maps(block: Block, maps: FrozenMaps) -> torch.Tensor:
+    """Return the feature maps of one block of frames, float16 (n, channels * grid * grid) on the device.
+
+    Beyond the ends of the video its first or last frame is repeated: nothing moves there.
+    """
+
+    def see(items: range) -> torch.Tensor:
+        rows = slice(MARGIN + items.start + OFFSETS[0], MARGIN + items.stop + OFFSETS[-1])
+        frames = block.frames[rows].to(maps.device, non_blocking=True)
+        return maps(grey_images(frames, maps.metadata.channel_mean, maps.metadata.channel_std)).half()
+
+    return torch.cat(list(maps.batches.run(see, block.stop - block.start)))
 
 
 def describe_block(
@@ -241,7 +322,7 @@ def _shared_metadata(streams: dict[str, FrozenStream]) -> StreamMetadata:
         InputError: if there is no stream or they were trained for different behaviors.
     """
     if not streams:
-        raise InputError("streams.enabled is empty; name spatial, motion or both")
+        raise InputError("streams.enabled is empty; name spatial, motion or both, or frozen")
     first, *others = (stream.metadata for stream in streams.values())
     for other in others:
         for key in ("behaviors", "exclusive"):
@@ -249,3 +330,7 @@ def _shared_metadata(streams: dict[str, FrozenStream]) -> StreamMetadata:
             if one != another:
                 raise InputError(f"the streams were trained for different {key}: {one} and {another}; train them again")
     return first
+
+
+def _title(streams: dict[str, FrozenStream]) -> str:
+    return f"streams {' and '.join(streams)}" if streams else "frozen backbone"

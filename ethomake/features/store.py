@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import zarr
@@ -16,6 +16,13 @@ CHUNK = 5120  # rows per chunk
 # zstd makes features about 10 % smaller; without crc32c a flipped bit on the disk would go unnoticed
 COMPRESSORS = [ZstdCodec(level=1), Crc32cCodec()]
 DAMAGE = (ValueError, RuntimeError, OSError)  # raised by the codecs for a damaged chunk
+
+
+class Maps(TypedDict):
+    """What the rows of an array of feature maps are: `channels` maps of rows and columns `grid`, one after another."""
+
+    channels: int
+    grid: list[int]
 
 
 def create_features(path: str | Path, frames: int, widths: dict[str, tuple[int, str]]) -> zarr.Group:
@@ -76,12 +83,16 @@ def array_of(group: zarr.Group, name: str) -> zarr.Array:
 class FeatureReader:
     """Lazy reader of the input of the sequence model: the features of the streams side by side.
 
-    `reader[start:stop]` returns float16 (stop - start, 512 per stream). The chunks of the last rows are cached, so
+    `reader[start:stop]` returns float16 (stop - start, D), D being 512 per stream, or channels * rows * columns of the
+    maps of a frozen backbone. The chunks of the last rows are cached, so
     that each chunk is read once when overlapping windows pass over the video.
 
     Args:
         manifest: the manifest beside the store.
         streams: streams to read, in this order; by default all, in the order of the manifest.
+
+    Attributes:
+        maps: channels and grid of the maps that the rows are; None if they are vectors.
 
     Raises:
         InputError: if a stream is missing; when rows are read, if they are damaged, NaN or infinite.
@@ -93,6 +104,7 @@ class FeatureReader:
         if missing := [name for name in names if name not in facts["arrays"]]:
             raise InputError(f"{manifest}: has no features of the stream {missing[0]}; extract the features again")
         self._manifest = manifest
+        self.maps: Maps | None = facts.get("maps")
         self._arrays = [array_of(self._group, name) for name in names]
         self._step = max(1, self._arrays[0].chunks[0])
         self._chunks: dict[int, list[np.ndarray]] = {}  # by first row, one array per stream
@@ -130,7 +142,7 @@ class FeatureReader:
 
 
 def read_inputs(manifest: str | Path, streams: list[str] | None = None) -> np.ndarray:
-    """Return all rows of a `FeatureReader`: float16 (T, 512 per stream)."""
+    """Return all rows of a `FeatureReader`, float16 (T, D)."""
     reader = FeatureReader(manifest, streams)
     features = np.empty(reader.shape, np.float16)
     for start in range(0, len(reader), CHUNK):

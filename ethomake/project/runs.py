@@ -56,6 +56,10 @@ def _uses_flow(settings: Settings) -> bool:
     return "motion" in settings["streams"]["enabled"]
 
 
+def _uses_frozen(settings: Settings) -> bool:
+    return "frozen" in settings["streams"]["enabled"]
+
+
 def _uses_spatial(settings: Settings) -> bool:
     return "spatial" in settings["streams"]["enabled"]
 
@@ -146,15 +150,20 @@ STAGES: dict[str, Stage] = {
         results=_trained("streams/[^/]+/joint", ".+", "the weights of flow and streams, trained together"),
         is_used=_trains_jointly,
     ),
+    "frozen": Stage(
+        settings=("streams.network", "streams.weights"),
+        rules={"freeze_backbone": ONCE},
+        results={r"results/streams/[^/]+/frozen/weights\.safetensors": "the weights of the frozen backbone"},
+        is_used=_uses_frozen,
+    ),
     "features": Stage(
-        upstream=("flow", "spatial", "motion", "joint"),
+        upstream=("flow", "spatial", "motion", "joint", "frozen"),
         settings=(
             "flow.reuse",
             "streams.enabled",
             "streams.fusion",
             "streams.precision",
             "streams.joint_epochs",
-            *LABELS,
         ),
         rules={"extract_features": VIDEO},
         results={r"results/features/[^/]+/([^/]+)\.(?:zarr|json)": "the features"},

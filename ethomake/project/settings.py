@@ -13,29 +13,36 @@ from ethomake.errors import InputError
 from ethomake.project import PARTS
 from ethomake.project.messages import count_others, explain_error, show, suggest
 from ethomake.project.schemas import load_schema, resolve_reference, validator
-from ethomake.streams.registry import reject_weights
+from ethomake.streams.registry import STREAM_NETWORKS, reject_weights
 
-# The values of `auto`. DeepEthogram's fast, medium and slow (eLife 2021;10:e63377) compute ten flows for each frame;
-# swift is fast with each flow computed once.
+BOTH = {"enabled": ["spatial", "motion"], "weights": "none"}
+
+# The values of `auto`. frozen trains no stream. DeepEthogram's fast, medium and slow (eLife 2021;10:e63377) compute ten
+# flows for each frame; swift is fast with each flow computed once.
 PRESETS = {
+    "frozen": {
+        "flow": {"network": "tiny_motion_net", "reuse": True},
+        "streams": {"network": "mobilenet_v2", "enabled": ["frozen"], "weights": "IMAGENET1K_V1"},
+        "sequence": {"network": "tcn", "hidden": 128},
+    },
     "swift": {
         "flow": {"network": "tiny_motion_net", "reuse": True},
-        "streams": {"network": "resnet18"},
+        "streams": {"network": "resnet18", **BOTH},
         "sequence": {"network": "tcn", "hidden": 64},
     },
     "fast": {
         "flow": {"network": "tiny_motion_net", "reuse": False},
-        "streams": {"network": "resnet18"},
+        "streams": {"network": "resnet18", **BOTH},
         "sequence": {"network": "tgm", "hidden": 128},
     },
     "medium": {
         "flow": {"network": "motion_net", "reuse": False},
-        "streams": {"network": "resnet50"},
+        "streams": {"network": "resnet50", **BOTH},
         "sequence": {"network": "tgm", "hidden": 128},
     },
     "slow": {
         "flow": {"network": "tiny_motion_net_3d", "reuse": False},
-        "streams": {"network": "resnet3d_34"},
+        "streams": {"network": "resnet3d_34", **BOTH},
         "sequence": {"network": "tgm", "hidden": 128},
     },
 }
@@ -53,9 +60,9 @@ def resolve_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     if config.get("models", "none") != "none":
         config = _adopt_bundle(config)
     settings = _fill(config, load_schema("config"))
-    _check_together(settings)
     for section, choices in PRESETS[settings["preset"]].items():
         settings[section] |= {key: value for key, value in choices.items() if settings[section][key] == "auto"}
+    _check_together(settings)
     if settings["models"] == "none":
         _check_weights(settings)
     return settings
@@ -160,6 +167,12 @@ def _check_together(settings: dict[str, Any]) -> None:
         lowest, rate = settings[section]["minimum_learning_rate"], settings[section]["learning_rate"]
         if lowest >= rate:
             refuse(f"{section}.minimum_learning_rate", lowest, f"must be below {section}.learning_rate ({rate:g})")
+    enabled = settings["streams"]["enabled"]
+    if "frozen" in enabled and len(enabled) > 1:
+        reason = "a frozen backbone stands alone; take it or the trained streams, or compare both as two runs"
+        refuse("streams.enabled", enabled, reason)
+    if settings["preset"] == "frozen" and enabled != ["frozen"]:
+        refuse("streams.enabled", enabled, "preset frozen trains no stream; set auto, or choose another preset")
     if settings["streams"]["joint_epochs"] and len(settings["streams"]["enabled"]) < 2:
         reason = "joint training needs both streams; set streams.enabled: [spatial, motion] or joint_epochs: 0"
         refuse("streams.joint_epochs", settings["streams"]["joint_epochs"], reason)
@@ -194,8 +207,16 @@ def is_weights_file(weights: str) -> bool:
 
 def _check_weights(settings: dict[str, Any]) -> None:
     """Refuse weights that do not exist or do not fit the network."""
+    frozen = settings["streams"]["enabled"] == ["frozen"]
+    if frozen and STREAM_NETWORKS[settings["streams"]["network"]].feature_map is None:
+        known = " or ".join(name for name, record in STREAM_NETWORKS.items() if record.feature_map)
+        network = show(settings["streams"]["network"])
+        raise InputError(f"config: streams.network = {network}: cannot be used frozen; choose {known}")
     for section in ("flow", "streams"):
         weights = settings[section]["weights"]
+        if weights == "none" and section == "streams" and frozen:
+            reason = "a frozen backbone needs pretrained weights; set preset: frozen and weights: auto, or name a file"
+            raise InputError(f"config: streams.weights = none: {reason}")
         if weights == "none":
             continue
         if is_weights_file(weights):

@@ -11,6 +11,10 @@ BUNDLED = (
     "All networks, thresholds and minimum lengths described below were trained and fitted on the videos of another "
     "project and taken from its bundle unchanged."
 )
+QUICK = (
+    "its backbone was not trained on such videos, so it finds what is plain to see, and falls behind trained streams "
+    "on subtle behaviors, above all in recordings that it did not learn from."
+)
 PAPER = "Bohnslav et al., DeepEthogram, eLife 2021;10:e63377"
 
 
@@ -39,7 +43,7 @@ def describe_methods(
         _sequence(settings.get("sequence", {})),
         _decisions(exclusive, fitted=bundle or len([*parts.get("train", []), *parts.get("validate", [])]) > 1),
         _evaluation(settings.get("evaluation", {}), parts),
-        f"The method follows {PAPER}.",
+        _source(settings.get("streams", {})),
     ]
     return [paragraph for paragraph in paragraphs if paragraph]
 
@@ -74,6 +78,8 @@ def _flow(settings: Mapping[str, Any]) -> str:
 def _streams(streams: Mapping[str, Any], augmentation: Mapping[str, Any], exclusive: bool) -> str:
     if not streams.get("network"):
         return ""
+    if "frozen" in streams.get("enabled", ()):
+        return _frozen(streams)
     sees = {"spatial": "the single frame", "motion": "the ten flows around it"}
     enabled = [f"{sees[name]} ({name})" for name in streams.get("enabled", sees) if name in sees]
     loss = "softmax cross-entropy" if exclusive else "binary cross-entropy"
@@ -95,6 +101,28 @@ def _streams(streams: Mapping[str, Any], augmentation: Mapping[str, Any], exclus
     if streams.get("joint_epochs"):
         text += f" Afterwards flow and streams were trained together for {streams['joint_epochs']} epochs."
     return text
+
+
+def _frozen(streams: Mapping[str, Any]) -> str:
+    shown = STREAM_NETWORKS[streams["network"]].feature_map
+    stride = f" (one position per {shown.stride} pixels)" if shown else ""
+    public = streams.get("weights") in STREAM_NETWORKS[streams["network"]].weights
+    weights = f"torchvision's weights {streams['weights']}" if public else "the weights of a file"
+    return (
+        f"Each frame was described by {_name(streams)} with {weights}, used as it is: no stream was trained, and no "
+        "optic flow was computed. It saw the frames t-2, t and t+2 in grey as its three channels; a feature map in "
+        f"its middle{stride} was reduced to means over the cells of a grid. Attention over this grid, which learned "
+        "where to look, was trained as part of the sequence model."
+    )
+
+
+def _source(streams: Mapping[str, Any]) -> str:
+    if "frozen" in streams.get("enabled", ()):
+        return (
+            f"This is the quick tier of ethomake, for a first ethogram and for rounds of labelling: {QUICK} All that "
+            f"follows the features is as in the method of {PAPER}."
+        )
+    return f"The method follows {PAPER}."
 
 
 def _sequence(sequence: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from ethomake import __version__
 from ethomake.files import read_json, write_text
+from ethomake.report.methods import QUICK
 from ethomake.report.page import render
 from ethomake.report.results import Results, read_metrics, read_videos
 from ethomake.report.sections import make_sections
@@ -92,6 +93,8 @@ def _cards(metrics: Mapping[str, Any], behaviors: Sequence[str]) -> list[dict[st
 def _warnings(results: Results) -> list[str]:
     """Return caveats that a reader should know before relying on the numbers."""
     notes = []
+    if "frozen" in results.settings.get("streams", {}).get("enabled", ()):
+        notes.append(f"Made with the quick tier: {QUICK} Compare it with trained streams before you publish.")
     if metrics := results.metrics:
         if len(metrics["videos"]) == 1:
             notes.append("There is one test video; another animal or day may give other numbers.")

@@ -8,7 +8,7 @@ Neither computes anything else; results that exist already are included.
 
 import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ethomake.project.runs import MAIN, ONCE, STAGES, VIDEO, Run, Split, find_homes, stages_made
@@ -85,6 +85,23 @@ def price(x: Experiment, jobs: Sequence[Job], threads: Callable[[str], int], gpu
         minutes = max(minutes_to_ask(one, threads=has, gpus=given) for one in needs)
         rows.append(Price(rule, len(needs), memory, minutes, hours * given, hours * has))
     return rows
+
+
+def in_other_tier(x: Experiment) -> tuple[str, Experiment]:
+    """Return a preset to compare with, and the run `main` alone with it: `frozen`, or `swift` where that is in use."""
+    main = x.runs[MAIN]
+    preset = "swift" if "frozen" in main.settings["streams"]["enabled"] else "frozen"
+    settings: dict[str, Any] = {**main.settings, "preset": preset}
+    for section, choices in PRESETS[preset].items():
+        settings[section] = {**settings[section], **choices}
+    settings["streams"] = {**settings["streams"], "joint_epochs": 0}
+    return preset, replace(x, runs={MAIN: replace(main, settings=settings)})
+
+
+def total(rows: Sequence[Price]) -> str:
+    """Return the hours of all rows in words."""
+    gpu, cores = sum(row.gpu_hours for row in rows), sum(row.core_hours for row in rows)
+    return f"{cores:.1f} core-hours" + (f" and {gpu:.1f} GPU-hours" if gpu else "")
 
 
 def table(rows: Sequence[Price]) -> str:

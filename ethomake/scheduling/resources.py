@@ -39,7 +39,8 @@ WINDOW, FLOWS = 11, 10  # frames that a flow network sees, and flows between the
 FEATURES = 512  # of a stream
 FEATURE_ROWS = 5120  # that extraction writes at a time
 BLOCK = 661  # frames that extraction has decoded at a time, with those around them
-AT_ONCE = {"flow": 4, "spatial": 16, "motion": 16}  # samples that extraction gives to a network on a processor
+# Samples that extraction gives to a network on a processor at a time.
+AT_ONCE = {"flow": 4, "spatial": 16, "motion": 16, "frozen": 4}
 FLOW_BLOCK = 64  # windows whose flow is computed at a time before a motion stream is trained
 FLOW_CHECKS = 256  # windows that judge an epoch of flow training
 FRAMES_KEPT = 2**32 / 1e6  # decoded frames that a training keeps in memory; if they are more, it keeps none
@@ -64,6 +65,7 @@ READ_FRAME, READ_MEGABYTE = 0.006, 1.0  # seconds to decode and store; large pic
 CELL = 2e-6  # seconds to read or write a cell of a table
 SHIFTED_CELL = 5e-8  # seconds to compare it with labels shifted in time
 FIGURE = 3  # seconds to draw one
+FETCH = 30  # to download pretrained weights
 DRAW_FRAME = 0.003  # seconds to draw a frame of the simulated example
 
 # From a core of the measured machine to what a job requests.
@@ -156,8 +158,21 @@ class Experiment:
         return FLOW_NETWORKS[self.settings["flow"]["network"]].cost
 
     def stream_network(self, stream: str) -> NetworkCost:
-        """Return the cost of the network of a stream."""
-        return STREAM_NETWORKS[self.settings["streams"]["network"]].costs[stream]
+        """Return the cost of the network of a stream, or of the frozen backbone up to its feature map."""
+        record = STREAM_NETWORKS[self.settings["streams"]["network"]]
+        if stream != "frozen":
+            return record.costs[stream]
+        assert record.feature_map is not None, "checked with the settings"
+        return record.feature_map.cost
+
+    @property
+    def width(self) -> int:
+        """The number of features of a frame."""
+        streams = self.settings["streams"]
+        shown = STREAM_NETWORKS[streams["network"]].feature_map
+        if "frozen" in streams["enabled"] and shown is not None:
+            return shown.channels * shown.grid**2
+        return FEATURES * len(streams["enabled"])
 
     @property
     def networks(self) -> list[NetworkCost]:
@@ -222,7 +237,7 @@ def extract(x: Experiment, video: str) -> Need:
     """Estimate the extraction of the features of a video, block by block."""
     streams, flow, frames = x.settings["streams"], x.settings["flow"], x.frames(video)
     block = min(frames + 2 * FLOWS + 1, BLOCK)
-    rows = min(frames, FEATURE_ROWS) * len(streams["enabled"]) * FEATURES
+    rows = min(frames, FEATURE_ROWS) * x.width
     held, loading = 4 * block * x.image + 12e-6 * rows, frames * DECODE * x.pixels
     need = Need(held + WORKSPACE, loading, held, loading)
     for kind in streams["enabled"]:
@@ -235,7 +250,7 @@ def extract(x: Experiment, video: str) -> Need:
 
 def learn_sequence(x: Experiment) -> Need:
     """Estimate the trainings of the sequence model, with all labelled videos and without those of each fold."""
-    plan, width = x.settings["sequence"], FEATURES * len(x.settings["streams"]["enabled"])
+    plan, width = x.settings["sequence"], x.width
     videos = [*x.parts["train"], *x.parts["validate"]]
     frames, trainings = x.total(videos), 1 + (min(len(videos), MOST_FOLDS) if len(videos) > 1 else 0)
     steps, batch = trainings * plan["epochs"] * plan["steps"], plan["batch"] * plan["window"]
@@ -368,6 +383,7 @@ WORK: dict[str, Callable[[Experiment, Mapping[str, str]], Need]] = {
     "train_flow": lambda x, at: learn_flow(x),
     "train_stream": lambda x, at: learn_stream(x, at["stream"]),
     "train_joint": lambda x, at: learn_jointly(x),
+    "freeze_backbone": lambda x, at: Need(TORCH + FROZEN * x.networks[0].parameters, FETCH),
     "extract_features": lambda x, at: extract(x, at["video"]),
     "train_sequence": lambda x, at: learn_sequence(x),
     "predict_video": lambda x, at: predict(x, at["video"]),

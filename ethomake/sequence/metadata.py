@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from ethomake.features.store import Maps
 from ethomake.sequence.model import SequenceModel
 from ethomake.training.weights import WeightsMetadata
 
@@ -17,6 +18,7 @@ class SequenceMetadata(WeightsMetadata[SequenceModel]):
         exclusive: whether one more logit, for background, precedes them.
         streams: streams whose features are its input, in this order.
         inputs: number of features per frame.
+        maps: channels and grid of the maps that the features are; None if they are vectors.
         made_from: digests of the feature manifests of the training videos, by the video's name.
     """
 
@@ -27,8 +29,10 @@ class SequenceMetadata(WeightsMetadata[SequenceModel]):
     exclusive: bool
     streams: list[str]
     inputs: int
+    maps: Maps | None = None
     made_from: dict[str, str] = field(default_factory=dict)
 
     def build(self) -> SequenceModel:
         """Return a new sequence model."""
-        return SequenceModel(self.network, self.inputs, len(self.behaviors) + self.exclusive, self.settings)
+        outputs = len(self.behaviors) + self.exclusive
+        return SequenceModel(self.network, self.inputs, outputs, self.settings, self.maps)

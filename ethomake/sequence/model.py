@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from ethomake.features.store import FeatureReader
+from ethomake.features.store import FeatureReader, Maps
+from ethomake.sequence.maps import MapReader
 from ethomake.sequence.networks import build_sequence_network
 
 CHUNK = 1024  # frames per forward pass at inference: faster than fewer or more, and a few megabytes each
@@ -16,6 +17,11 @@ CHUNK = 1024  # frames per forward pass at inference: faster than fewer or more,
 class SequenceModel(nn.Module):
     """A sequence network whose input features are standardized with the statistics of the training videos.
 
+    Features that are maps pass through a `MapReader` first.
+
+    Args:
+        maps: channels and grid of the maps that the features are; None if they are vectors.
+
     Attributes:
         inputs: number of features per frame.
     """
@@ -23,10 +29,15 @@ class SequenceModel(nn.Module):
     mean: torch.Tensor
     std: torch.Tensor
 
-    def __init__(self, network: str, inputs: int, outputs: int, settings: dict[str, Any]):
+    def __init__(self, network: str, inputs: int, outputs: int, settings: dict[str, Any], maps: Maps | None = None):
         super().__init__()
         self.inputs = inputs
-        self.network = build_sequence_network(network, inputs, outputs, settings)
+        self.reader = None
+        if maps is not None:
+            channels, grid = maps["channels"], (maps["grid"][0], maps["grid"][1])
+            self.reader = MapReader(channels, grid, settings["hidden"], settings["dropout"])
+        read = inputs if self.reader is None else settings["hidden"]
+        self.network = build_sequence_network(network, read, outputs, settings)
         self.register_buffer("mean", torch.zeros(inputs))
         self.register_buffer("std", torch.ones(inputs))
 
@@ -42,7 +53,8 @@ class SequenceModel(nn.Module):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Return logits (B, T, K) of features (B, T, D); beyond the ends of T the standardized features are zero."""
-        return self.network((features - self.mean).div_(self.std))
+        standardized = (features - self.mean).div_(self.std)
+        return self.network(standardized if self.reader is None else self.reader(standardized))
 
 
 def infer(model: SequenceModel, features: np.ndarray, chunk: int = CHUNK) -> torch.Tensor:

@@ -36,7 +36,7 @@ def predict_video(features: str | Path, weights: str | Path, output: str | Path)
     model, metadata = SequenceMetadata.load_network(weights)
     model = model.to(device).eval()
     logger.info(f"probabilities of {Path(features).stem}: {describe(device, torch.float32)}")
-    if open_features(features)[0]["behaviors"] != metadata.behaviors:
+    if open_features(features)[0].get("behaviors", metadata.behaviors) != metadata.behaviors:  # maps know none
         raise InputError(f"{features}: has other behaviors than {weights}; extract the features again")
     rows = FeatureReader(features, metadata.streams)
     # NumPy's open_memmap would write the header, too; but a full disk would then be a bus error, not an OSError.

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ethomake.errors import InputError
-from ethomake.features.store import open_features, read_inputs
+from ethomake.features.store import Maps, open_features, read_inputs
 from ethomake.files import file_digest, write_npz
 from ethomake.labels.table import read_labels
 from ethomake.sequence.metadata import SequenceMetadata
@@ -34,11 +34,13 @@ class LabelledFeatures:
         video: its name.
         features: float16 (T, D).
         labels: 1, 0 or -1 (not scored), int8 tensor (T, K).
+        maps: channels and grid of the maps that the features are; None if they are vectors.
     """
 
     video: str
     features: np.ndarray
     labels: torch.Tensor
+    maps: Maps | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -102,6 +104,7 @@ def train_sequence(
         exclusive=plan.exclusive,
         streams=streams,
         inputs=model.inputs,
+        maps=videos[0].maps,
         made_from={open_features(path)[0]["video"]: file_digest(path) for path in plan.train},
     )
     save_weights(weights, model, metadata)
@@ -121,7 +124,7 @@ def _fit(
     settings, schedule = plan.settings, Schedule.of(plan.settings, l2_sp_beta=plan.settings["l2"], fixed=True)
     objective = Objective(torch.cat([video.labels for video in videos]), plan.exclusive, settings, device)
     torch.manual_seed(plan.seed)
-    model = SequenceModel(settings["network"], videos[0].features.shape[1], plan.outputs, settings)
+    model = SequenceModel(settings["network"], videos[0].features.shape[1], plan.outputs, settings, videos[0].maps)
     model.standardize_with([video.features for video in videos])
     model.to(device)
     window = settings["window"]
@@ -168,7 +171,8 @@ def _read(video: LabelledVideo, behaviors: Sequence[str], streams: list[str]) ->
         raise InputError(f"{path}: has the behaviors {table.behaviors}, not {tuple(behaviors)}; make it again")
     if len(features) != len(table.values):
         raise InputError(f"{path}: {len(table.values)} rows, but {manifest} has {len(features)} frames; run again")
-    return LabelledFeatures(open_features(manifest)[0]["video"], features, torch.from_numpy(table.values))
+    facts, _ = open_features(manifest)
+    return LabelledFeatures(facts["video"], features, torch.from_numpy(table.values), facts.get("maps"))
 
 
 def _window_starts(lengths: Sequence[int], window: int, rng: np.random.Generator) -> np.ndarray:

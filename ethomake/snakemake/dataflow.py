@@ -38,8 +38,8 @@ TITLES = {
 }
 """The title of the learning curves of each training."""
 
-IN_STREAMS = ("spatial", "motion", "joint")
-"""Trainings whose results lie in results/streams/<run>/."""
+IN_STREAMS = ("spatial", "motion", "joint", "frozen")
+"""Stages whose results lie in results/streams/<run>/."""
 
 
 class DataFlow:
@@ -139,7 +139,7 @@ class DataFlow:
         """Return (name, weights file) of each network that features are extracted with."""
         streams = self.run_of(run).settings["streams"]
         names = ["flow"] if "motion" in streams["enabled"] else []
-        names += [name for name in ("spatial", "motion") if name in streams["enabled"]]
+        names += [name for name in ("spatial", "motion", "frozen") if name in streams["enabled"]]
         if self.bundle:  # apart from what was trained here, so that no training is lost while a bundle is in use
             return [(name, f"results/models/{name}.safetensors") for name in names]
         if streams["joint_epochs"]:

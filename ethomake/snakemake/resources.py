@@ -1,6 +1,7 @@
 """The resources of rules: memory and time, as estimated by `ethomake.scheduling.resources`."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,8 @@ from snakemake.iocontainers import Wildcards
 from snakemake.workflow import Workflow
 
 from ethomake.project.load import Project
-from ethomake.scheduling.costs import jobs_of, price, table
+from ethomake.project.runs import MAIN
+from ethomake.scheduling.costs import Price, in_other_tier, jobs_of, price, table, total
 from ethomake.scheduling.resources import (
     Experiment,
     count_frames,
@@ -77,10 +79,25 @@ class Estimates:
         return known(self.workflow.get_rule(rule).resources)["_cores"].value
 
     def cost_table(self, packs: Sequence[Sequence[str]]) -> str:
-        """Return a table of the costs of all jobs of the project, with its rules, packs, threads and GPUs."""
-        jobs = [job for job in jobs_of(self.experiment, packs) if self.workflow.is_rule(job[0])]
-        rows = price(self.experiment, jobs, self.threads_of, self.gpus_of)
+        """Return a table of the costs of all jobs of the project, with its rules, packs, threads and GPUs.
+
+        Where networks are trained, a line compares the run `main` with a preset of the other tier.
+        """
+        rows = self._rows(self.experiment, packs)
         videos = self.experiment.videos
         counted = sum(Path(f"results/ingest/{name}/frames.npy").is_file() for name in videos)
         note = f"frames are counted for {counted} of {len(videos)} videos"
-        return f"{note}{'' if counted == len(videos) else '; `snakemake frames` counts the others'}\n\n{table(rows)}"
+        missing = "" if counted == len(videos) else "; `snakemake frames` counts the others"
+        return f"{note}{missing}\n\n{table(rows)}{self._other_tier(packs)}"
+
+    def _rows(self, x: Experiment, packs: Sequence[Sequence[str]]) -> list[Price]:
+        jobs = [job for job in jobs_of(x, packs) if self.workflow.is_rule(job[0])]
+        return price(x, jobs, self.threads_of, self.gpus_of)
+
+    def _other_tier(self, packs: Sequence[Sequence[str]]) -> str:
+        main = self.experiment.runs[MAIN]
+        if main.settings["models"] != "none":
+            return ""
+        preset, other = in_other_tier(self.experiment)
+        own = total(self._rows(replace(self.experiment, runs={MAIN: main}), packs))
+        return f"\n\nmain: {own}; with preset {preset}: {total(self._rows(other, packs))}"

@@ -10,6 +10,8 @@ To add a backbone, write two things:
 2. A record below. `python -m benchmarks.needs train_stream extract_features` compares the costs it states with
    measured ones.
 
+A backbone that can also be used frozen (`ethomake.streams.frozen`) states its feature map in the record, too.
+
 Tests then fail until the two lists that users read show the new name: `streams.network` in config.schema.yaml, and
 the section `streams` of config.yaml. Nothing else has to be changed.
 """
@@ -17,6 +19,25 @@ the section `streams` of config.yaml. Nothing else has to be changed.
 from dataclasses import dataclass
 
 from ethomake.registry import Network, NetworkCost, by_name
+
+
+@dataclass(frozen=True)
+class FeatureMap:
+    """A feature map inside of a backbone, which the frozen stream takes instead of the vector at its end.
+
+    Attributes:
+        layers: names of the backbone's layers from the image to the map, each taking the output of the one before.
+        channels: its channels.
+        stride: pixels of the image per position.
+        grid: rows and columns to which it is reduced.
+        cost: of one image, up to the map.
+    """
+
+    layers: tuple[str, ...]
+    channels: int
+    stride: int
+    grid: int
+    cost: NetworkCost
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,12 +50,14 @@ class StreamNetwork(Network):
         stem: the name of its first convolution, whose weights are adapted if they were trained on RGB.
         weights: names of the weights that torchvision has for a network of this name.
         costs: costs per stream, "spatial" and "motion".
+        feature_map: what the frozen stream sees; None for a backbone that can only be trained.
     """
 
     volumetric: bool
     stem: str
     weights: tuple[str, ...]
     costs: dict[str, NetworkCost]
+    feature_map: FeatureMap | None = None
 
 
 # ethomake/scheduling/resources.py describes how costs were measured, and their limits.
@@ -51,6 +74,13 @@ STREAM_NETWORKS = by_name(
                 "spatial": NetworkCost(parameters=11.2, gflop=3.6, held=28, passing=12),
                 "motion": NetworkCost(parameters=11.2, gflop=1.3, held=8, passing=5),
             },
+            feature_map=FeatureMap(
+                layers=("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3"),
+                channels=256,
+                stride=16,
+                grid=4,
+                cost=NetworkCost(parameters=2.8, gflop=2.8, held=28, passing=12),  # not measured
+            ),
         ),
         StreamNetwork(
             name="resnet50",
@@ -87,6 +117,13 @@ STREAM_NETWORKS = by_name(
                 "spatial": NetworkCost(parameters=2.9, gflop=0.6, held=80, passing=20),  # guessed
                 "motion": NetworkCost(parameters=2.9, gflop=0.2, held=25, passing=8),  # guessed
             },
+            feature_map=FeatureMap(
+                layers=tuple(f"features.{number}" for number in range(14)),
+                channels=96,
+                stride=16,
+                grid=4,
+                cost=NetworkCost(parameters=0.5, gflop=0.7, held=80, passing=20),
+            ),
         ),
     ]
 )

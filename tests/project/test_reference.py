@@ -16,8 +16,12 @@ def test_config_as_shipped_states_the_defaults():
     shipped = yaml.safe_load((ROOT / "config.yaml").read_text())
     assert shipped.pop("example") == "flies"
     expected = resolve_settings(BASE) | {"behaviors": []}
-    by_preset = {"flow": ("network", "reuse"), "streams": ("network",), "sequence": ("network", "hidden")}
-    for section, key in ((section, key) for section, keys in by_preset.items() for key in keys):
+    by_preset = {
+        "flow": ["network", "reuse"],
+        "streams": ["enabled", "network", "weights"],
+        "sequence": ["network", "hidden"],
+    }
+    for section, key in [(section, key) for section, keys in by_preset.items() for key in keys]:
         expected[section][key] = "auto"
     expected.pop("example")
     assert shipped == expected

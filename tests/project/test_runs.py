@@ -83,7 +83,7 @@ def test_a_run_makes_itself_what_depends_on_its_change_and_nothing_else(change, 
 
 
 def test_the_first_run_makes_all_that_it_uses():
-    assert own(project(), "main") == set(STAGES) - {"joint"}
+    assert own(project(), "main") == set(STAGES) - {"joint", "frozen"}
     assert own(project(other={"streams__enabled": ["spatial"], "flow__epochs": 3}), "other") == (
         {"features"} | AFTER_FEATURES  # the flow network is not used, so its settings do not matter
     )

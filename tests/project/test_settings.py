@@ -40,6 +40,19 @@ def test_presets_name_the_networks_and_how_flow_is_computed(preset, flow, reuse,
     assert (own["flow"]["network"], own["streams"]["network"]) == (flow, "mobilenet_v2")
 
 
+def test_the_frozen_preset_trains_no_stream_and_starts_from_public_weights(tmp_path):
+    settings = resolve_settings({**BASE, "preset": "frozen"})
+    streams = settings["streams"]
+    assert (streams["enabled"], streams["network"], streams["weights"]) == (["frozen"], "mobilenet_v2", "IMAGENET1K_V1")
+    assert settings["sequence"]["network"] == "tcn"
+    (tmp_path / "own.pth").touch()
+    own = {"network": "resnet18", "weights": str(tmp_path / "own.pth")}
+    chosen = resolve_settings({**BASE, "preset": "frozen", "streams": own})["streams"]
+    assert {key: chosen[key] for key in own} == own
+    swift = resolve_settings({**BASE})["streams"]
+    assert (swift["enabled"], swift["weights"]) == (["spatial", "motion"], "none")
+
+
 def test_numbers_are_read_as_the_schema_means_them():
     given = yaml.safe_load("flow: {learning_rate: 1e-3, epochs: 4.0}\naugmentation: {rotation: 20}\nstreams:\n")
     settings = resolve_settings({**BASE, **given})
@@ -106,6 +119,14 @@ def test_settling_twice_changes_nothing_and_leaves_the_input_alone():
         ({"split": {"train": 0.9}}, ["split = ", "add up to 1.3"]),
         ({"flow": {"learning_rate": 1e-8}}, ["flow.minimum_learning_rate", "below flow.learning_rate"]),
         ({"streams": {"enabled": ["motion"], "joint_epochs": 2}}, ["streams.joint_epochs = 2", "both streams"]),
+        ({"streams": {"enabled": ["spatial", "frozen"]}}, ["streams.enabled", "stands alone"]),
+        ({"streams": {"enabled": ["frozen"]}}, ["streams.weights = none", "needs pretrained weights"]),
+        ({"preset": "frozen", "streams": {"enabled": ["motion"]}}, ["streams.enabled", "preset frozen trains no"]),
+        ({"preset": "frozen", "streams": {"weights": "none"}}, ["streams.weights = none", "needs pretrained weights"]),
+        (
+            {"preset": "frozen", "streams": {"network": "resnet3d_34"}},
+            ["streams.network", "cannot be used frozen", "resnet18"],
+        ),
         ({"sequence": {"filter_length": 14}}, ["sequence.filter_length = 14", "odd"]),
         ({"sequence": {"window": 9}}, ["sequence.window = 9", "filter_length (15)"]),
         ({"ethogram": {"thresholds": {"grom": 0.5}}}, ["ethogram.thresholds.grom", "did you mean groom?"]),

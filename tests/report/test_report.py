@@ -312,3 +312,17 @@ def test_methods_say_only_what_is_known():
     assert "None" not in bare
     spatial = SETTINGS | {"streams": SETTINGS["streams"] | {"enabled": ["spatial"]}}
     assert "Optic flow" not in " ".join(describe_methods(spatial, exclusive=False, parts=parts, frames=1))
+
+
+def test_the_quick_tier_says_what_it_is(tmp_path):
+    streams = {"network": "mobilenet_v2", "enabled": ["frozen"], "weights": "IMAGENET1K_V1", "epochs": 20}
+    settings = SETTINGS | {"preset": "frozen", "streams": streams}
+    rows = make_results(tmp_path, ["walk"], [""])
+    given = {"evaluation": None, "thresholds": None, "transitions": None}
+    page = report(tmp_path, rows, ["walk"], settings=settings, **given)
+    assert "Made with the quick tier" in page.text
+    for piece in ("MobileNetV2 with torchvision's weights IMAGENET1K_V1", "no stream was trained", "t-2, t and t+2"):
+        assert piece in page.text
+    for piece in ("Optic flow was", "looked at", "at most 20 epochs", "augmented"):
+        assert piece not in page.text
+    assert "quick tier" not in report(tmp_path, rows, ["walk"], settings=SETTINGS, **given).text

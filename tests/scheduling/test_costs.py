@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from ethomake.project.settings import resolve_settings
-from ethomake.scheduling.costs import ON_GPU, jobs_of, plan, price, table
+from ethomake.scheduling.costs import ON_GPU, in_other_tier, jobs_of, plan, price, table
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,6 +36,18 @@ def test_streams_that_are_left_out_cost_nothing():
     assert jobs["train_flow"] == jobs["train_joint"] == 0
     assert jobs["train_stream"] == 1
     assert count(experiment(streams={"joint_epochs": 2}))["train_joint"] == 1
+
+
+def test_the_quick_tier_stands_beside_the_trained_one():
+    x = experiment(splits=2, streams={"joint_epochs": 2})
+    preset, quick = in_other_tier(x)
+    jobs = count(quick)
+    assert preset == "frozen"
+    assert (jobs["freeze_backbone"], jobs["extract_features"], jobs["train_sequence"]) == (1, 10, 1)
+    assert not {"train_flow", "train_stream", "train_joint"} & set(jobs)
+    preset, back = in_other_tier(quick)
+    assert preset == "swift"
+    assert count(back) == count(experiment())
 
 
 def test_videos_of_a_pack_share_a_job():

@@ -39,6 +39,7 @@ def test_a_larger_image_a_larger_network_and_more_steps_need_more():
         assert small.memory < of(rule, usual).memory
         assert small.seconds < of(rule, usual).seconds / 3
     slower = [of("extract_features", experiment(preset=preset)) for preset in PRESETS]
+    assert slower[0].seconds < slower[1].seconds / 3, "frozen is the quick one"
     assert [each.gpu_seconds for each in slower] == sorted(each.gpu_seconds for each in slower)
     half = of("train_flow", experiment(flow={"steps": 500}))
     assert half.gpu_seconds < 0.6 * of("train_flow", usual).gpu_seconds
@@ -67,7 +68,7 @@ def test_the_gpu_takes_over_what_networks_hold():
 
 def test_every_job_of_every_preset_has_an_estimate():
     for preset in PRESETS:
-        x = experiment(preset=preset, streams={"joint_epochs": 1})
+        x = experiment(preset=preset, streams={"joint_epochs": int(preset != "frozen")})
         for rule in resources.WORK:
             for stream in ("spatial", "motion"):
                 found = of(rule, x, stream=stream)
@@ -116,7 +117,12 @@ def test_constants_are_those_of_the_stages():
     from ethomake.training import frames
 
     assert (resources.WINDOW, resources.FLOWS, resources.FEATURES) == (stacks.FRAMES, stacks.FLOWS, FEATURES)
-    assert resources.AT_ONCE == {"flow": stacks.ON_CPU, "spatial": extract.ON_CPU, "motion": extract.ON_CPU}
+    assert resources.AT_ONCE == {
+        "flow": stacks.ON_CPU,
+        "spatial": extract.ON_CPU,
+        "motion": extract.ON_CPU,
+        "frozen": extract.MAPS_ON_CPU,
+    }
     assert resources.BLOCK == stacks.BLOCK + 2 * stacks.MARGIN + 1
     assert resources.FEATURE_ROWS == store.CHUNK
     assert (resources.FLOW_BLOCK, resources.LARGEST_TRACK) == (sources.BLOCK, sources.LARGEST_TRACK / 1e6)
@@ -142,7 +148,9 @@ CASES = [
     ("train_stream", "motion", "slow", 8),
     ("train_joint", "", "swift", 8),
     ("extract_features", "", "swift", 4),
+    ("extract_features", "", "frozen", 4),
     ("train_sequence", "", "swift", 32),
+    ("train_sequence", "", "frozen", 32),
     ("predict_video", "", "swift", 4),
 ]
 

@@ -52,6 +52,12 @@ def test_a_run_uses_the_networks_of_another_until_they_differ():
     assert joint["flow"] == "results/streams/other/joint/flow.safetensors"
 
 
+def test_a_frozen_backbone_stands_in_for_the_streams():
+    data = data_of(preset="frozen")
+    assert data.trained_models("other") == [("frozen", "results/streams/other/frozen/weights.safetensors")]
+    assert data.learning_curves("other") == [("Sequence model", "results/sequence/other/curves.svg")]
+
+
 def test_learning_curves_are_those_of_the_trainings_that_a_run_uses():
     curves = data_of(streams={"enabled": ["spatial"]}).learning_curves("other")
     assert curves == [

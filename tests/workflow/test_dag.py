@@ -107,6 +107,16 @@ def test_streams_can_be_left_out_or_trained_together(run_snakemake, project, str
     assert {rule: jobs[rule] for rule in rules if rule in jobs} == expected
 
 
+def test_the_frozen_preset_trains_nothing_but_the_sequence_model(run_snakemake, project):
+    outcome = run_snakemake(project, "--dry-run", "--verbose", config={"preset": "frozen"})
+    jobs = plan(outcome)
+    assert not {"train_flow", "train_stream", "train_joint"} & set(jobs)
+    assert jobs["freeze_backbone"] == jobs["train_sequence"] == jobs["draw_curves"] == 1
+    assert jobs["extract_features"] == 6
+    files = inputs(outcome, "Extracting the features of new")
+    assert {path for path in files if "ingest" not in path} == {"results/streams/main/frozen/weights.safetensors"}
+
+
 @pytest.mark.parametrize(
     ("target", "made", "left"),
     [

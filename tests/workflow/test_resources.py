@@ -127,4 +127,5 @@ def test_costs_are_printed_for_a_project_that_has_nothing_yet(run_snakemake, pro
     assert "frames are counted for 0 of 6 videos; `snakemake frames` counts the others" in outcome.output
     assert re.search(r"^\| train_stream +\| +2 \|", outcome.output, re.MULTILINE)
     assert re.search(r"^\| extract_features +\| +6 \|", outcome.output, re.MULTILINE)
+    assert re.search(r"^main: [\d.]+ core-hours.*; with preset frozen: [\d.]+ core-hours", outcome.output, re.MULTILINE)
     assert not (project / "results/ingest").exists()

@@ -1,4 +1,5 @@
 # Frames and labels -> the spatial and the motion stream, each on its own; then, if the config says so, both together.
+# Or nothing is trained: pretrained weights -> a frozen backbone.
 
 
 rule train_stream:
@@ -82,3 +83,28 @@ rule train_joint:
         "Training flow and both streams together"
     script:
         "../scripts/train_joint.py"
+
+
+rule freeze_backbone:
+    input:
+        weights=weights_input("streams"),
+    output:
+        weights="results/streams/{run}/frozen/weights.safetensors",
+    log:
+        "logs/streams/{run}/frozen.log",
+    benchmark:
+        "benchmarks/jobs/streams/{run}/frozen.tsv"
+    localrule: True
+    conda:
+        "../../envs/learning.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_of("freeze_backbone"),
+        runtime=time_of("freeze_backbone"),
+    params:
+        code=code_of("freeze_backbone"),
+        settings=setting("streams", "network", "weights"),
+    message:
+        "Taking the pretrained backbone"
+    script:
+        "../scripts/freeze_backbone.py"

@@ -13,6 +13,7 @@ with job(snakemake):
         flow_weights=snakemake.input.get("flow"),
         spatial_weights=snakemake.input.get("spatial"),
         motion_weights=snakemake.input.get("motion"),
+        frozen_weights=snakemake.input.get("frozen"),
         reuse=snakemake.params.reuse,
         fusion=snakemake.params.fusion,
         precision=snakemake.params.precision,
