@@ -23,7 +23,7 @@ TOLERANCE = 0.01
 """F1 this close to the best counts as equally good: a few videos cannot tell them apart."""
 
 DISAGREEMENT = 0.05
-"""A loss of F1 in one recording, by the threshold of all of them, from which on they count as disagreeing."""
+"""A loss of F1 in one recording, by the threshold for all of them, from which on they count as disagreeing."""
 
 DEFAULT_THRESHOLD = 0.5
 
@@ -51,7 +51,7 @@ class PooledThreshold:
         threshold: the one that is applied.
         pooled: fitted on all recordings together.
         recordings: fitted on each recording that shows the behavior.
-        disagree: whether the pooled one is clearly worse in a recording than that recording's own.
+        disagree: whether the one that is applied is clearly worse in a recording than that recording's own.
     """
 
     threshold: float
@@ -145,12 +145,13 @@ def shortest(lengths: np.ndarray) -> float:
 
 
 def fit_pooled(recordings: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> PooledThreshold | None:
-    """Fit the threshold of one behavior on all recordings together, with caution where they disagree.
+    """Fit the threshold of one behavior on all recordings together.
 
-    The threshold is fitted on the frames of all recordings. If with it the F1 of a recording is more than
-    `DISAGREEMENT` below that recording's best, a new recording may need yet another threshold: the pooled one is then
-    moved half way to 0.5 (in logits), since probabilities of a trained network say most about unknown recordings at
-    0.5. Of the rules that were tried, none was better on recordings that were left out (docs/decisions/0004).
+    The threshold that is best on their frames is moved half way to 0.5 (in logits): what is best in some recordings
+    is too far from 0.5 for others, and probabilities of a trained network say most about an unknown recording at 0.5.
+    Left-out recordings and videos decided between this and other rules (docs/decisions/0004).
+
+    Recordings disagree if with the threshold the F1 of one of them is more than `DISAGREEMENT` below its own best.
 
     Args:
         recordings: (N,) probabilities and labels (1, 0 or -1) of the frames of each recording; frames whose
@@ -168,11 +169,10 @@ def fit_pooled(recordings: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Poole
     pooled = fit_threshold(*(np.concatenate(parts) for parts in zip(*known.values(), strict=True)))
     if pooled is None:
         return None
+    threshold = half_way(pooled.threshold)
     own = {name: fitted for name, frames in known.items() if (fitted := fit_threshold(*frames))}
-    lost = [fitted.f1 - f1_at(pooled.threshold, *known[name]) for name, fitted in own.items()]
-    disagree = max(lost) > DISAGREEMENT
-    threshold = half_way(pooled.threshold) if disagree else pooled.threshold
-    return PooledThreshold(threshold, pooled, own, disagree)
+    lost = [fitted.f1 - f1_at(threshold, *known[name]) for name, fitted in own.items()]
+    return PooledThreshold(threshold, pooled, own, disagree=len(own) > 1 and max(lost) > DISAGREEMENT)
 
 
 def half_way(threshold: float) -> float:

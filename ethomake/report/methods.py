@@ -144,7 +144,7 @@ def _decisions(exclusive: bool, fitted: bool) -> str:
             "A behavior was predicted where its probability reached a threshold: the middle of the range of "
             "thresholds that gave the best F1 on all labelled videos for training and validation together, with "
             "probabilities from sequence models that were trained without the video (out of fold), moved half way to "
-            "0.5 (in logits) where recordings disagreed."
+            "0.5 (in logits)."
         )
     else:
         text = "A behavior was predicted where its probability reached its threshold."

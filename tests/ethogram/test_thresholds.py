@@ -103,31 +103,31 @@ def test_shortest_is_careful_with_few():
     assert shortest(np.full(20, 2.0)) == pytest.approx(2)
 
 
-def test_recordings_that_agree_share_the_threshold_of_all_frames():
+def test_the_threshold_is_half_way_between_the_best_of_all_frames_and_one_half():
     one = np.array([0.1, 0.2, 0.9, 0.8]), np.array([0, 0, 1, 1])
-    two = np.array([0.3, 0.2, 0.7]), np.array([0, 0, 1])
+    two = np.array([0.3, 0.2, 0.85]), np.array([0, 0, 1])
     fitted = fit_pooled({"one": one, "two": two})
     together = fit_threshold(*(np.concatenate(parts) for parts in zip(one, two, strict=True)))
     assert fitted.pooled == together
-    assert not fitted.disagree
-    assert fitted.threshold == together.threshold
+    assert together.threshold == pytest.approx(0.55, abs=0.01)
+    logit = np.log(together.threshold / (1 - together.threshold))
+    assert fitted.threshold == pytest.approx(1 / (1 + np.exp(-logit / 2)))
     assert fitted.recordings == {"one": fit_threshold(*one), "two": fit_threshold(*two)}
+    assert not fitted.disagree
 
 
-def test_where_recordings_disagree_the_threshold_moves_half_way_to_one_half():
+def test_recordings_disagree_where_one_would_lose_by_the_threshold_for_all():
     # in the first, 0.2 separates best; in the second, which is larger, 0.8
     one = np.repeat([0.1, 0.3], 20), np.repeat([0, 1], 20)
     two = np.repeat([0.7, 0.9], 100), np.repeat([0, 1], 100)
     fitted = fit_pooled({"one": one, "two": two})
-    pooled = fitted.pooled.threshold
-    assert pooled == pytest.approx(0.8, abs=0.01)
-    lost = [f1_score(labels, values >= 0.2) - f1_score(labels, values >= pooled) for values, labels in [one]]
-    assert lost[0] > DISAGREEMENT
+    assert fitted.pooled.threshold == pytest.approx(0.8, abs=0.01)
+    assert 0.5 < fitted.threshold < fitted.pooled.threshold
+    lost = f1_score(one[1], one[0] >= 0.2) - f1_score(one[1], one[0] >= fitted.threshold, zero_division=0)
+    assert lost > DISAGREEMENT
     assert fitted.disagree
-    logit = np.log(pooled / (1 - pooled))
-    assert fitted.threshold == pytest.approx(1 / (1 + np.exp(-logit / 2)))
-    assert 0.5 < fitted.threshold < pooled
     assert "0.20 to 0.80" in fitted.in_words()
+    assert not fit_pooled({"two": two}).disagree
 
 
 def test_frames_without_probabilities_and_recordings_without_the_behavior_do_not_count():
@@ -184,7 +184,8 @@ def test_fit_thresholds_writes_rules_and_provenance(tmp_path, capsys):
     fit_thresholds(*given, tmp_path / "out.json", behaviors=["walk", "rest"], exclusive=False)
     content = json.loads((tmp_path / "out.json").read_text())
     walk, rest = content["behaviors"]["walk"], content["behaviors"]["rest"]
-    assert walk["threshold"] == walk["pooled"]["threshold"] == pytest.approx(0.4, abs=0.01)
+    assert walk["pooled"]["threshold"] == pytest.approx(0.4, abs=0.01)
+    assert walk["threshold"] == pytest.approx(0.45, abs=0.01)
     assert walk["pooled"]["f1"] == 1
     assert list(walk["recordings"]) == ["day of a", "day of b"]
     assert not walk["disagree"]
