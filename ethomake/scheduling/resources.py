@@ -387,7 +387,7 @@ WORK: dict[str, Callable[[Experiment, Mapping[str, str]], Need]] = {
     "extract_features": lambda x, at: extract(x, at["video"]),
     "train_sequence": lambda x, at: learn_sequence(x),
     "predict_video": lambda x, at: predict(x, at["video"]),
-    "fit_thresholds": lambda x, at: tables(x, x.parts["validate"]),
+    "fit_thresholds": lambda x, at: tables(x, [*x.parts["train"], *x.parts["validate"]]),
     "decide_behaviors": lambda x, at: tables(x, [at["video"]]),
     "draw_ethogram": lambda x, at: tables(x, [at["video"]], figures=1),
     "draw_curves": lambda x, at: Need(FIGURES, START + FIGURE),
