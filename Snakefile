@@ -22,7 +22,7 @@ from ethomake.snakemake import begin, begin_on_node, packs
 from ethomake.snakemake.dataflow import DataFlow, curves_title, stream_of
 from ethomake.snakemake.explain import explain_in_words
 from ethomake.snakemake.folder import discard_checkpoints, forget_failures, tell_versions
-from ethomake.snakemake.resources import Estimates, experiment_of
+from ethomake.snakemake.resources import Estimates, experiment_of, tell_time
 from ethomake.snakemake.stop import note, stop
 
 min_version("9.20")
@@ -77,6 +77,7 @@ include: "workflow/rules/costs.smk"
 
 onstart:
     forget_failures(workflow)
+    tell_time(workflow, ESTIMATES.experiment)
     write_packs(PACKS)
     DATA.keep_splits()
 

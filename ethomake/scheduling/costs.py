@@ -11,14 +11,25 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ethomake.messages import duration
 from ethomake.project.runs import MAIN, ONCE, STAGES, VIDEO, Run, Split, find_homes, stages_made
 from ethomake.project.settings import PRESETS, resolve_settings
-from ethomake.scheduling.resources import Experiment, memory_to_ask, minutes_to_ask, need, seconds_to_take
-from ethomake.text import markdown_table
+from ethomake.scheduling.resources import (
+    SHARED,
+    WORK,
+    Experiment,
+    memory_to_ask,
+    minutes_to_ask,
+    need,
+    seconds_to_take,
+)
+from ethomake.text import counted, markdown_table
 
 HEADS = ("job", "number", "memory, MB", "limit, min", "GPU-hours", "core-hours")
 ON_GPU = {"train_flow": 8, "train_stream": 8, "train_joint": 8, "extract_features": 8, "train_sequence": 4}  # cores
 RATE, FRAME = 30, 0.008  # frames per second, and MB per frame, of planned videos
+LONG = 3600  # seconds; of a run that takes longer, users are told before it begins
+LEARNING = ("train_flow", "train_stream", "train_joint")  # what the quick tier does without
 SHARES = {"train": 0.6, "validate": 0.2, "test": 0.2}
 
 Job = tuple[str, Sequence[Mapping[str, str]]]
@@ -96,6 +107,34 @@ def in_other_tier(x: Experiment) -> tuple[str, Experiment]:
         settings[section] = {**settings[section], **choices}
     settings["streams"] = {**settings["streams"], "joint_epochs": 0}
     return preset, replace(x, runs={MAIN: replace(main, settings=settings)})
+
+
+def note_on_time(x: Experiment, jobs: Sequence[tuple[str, Mapping[str, str]]], cores: int) -> str:
+    """Return a note on how long jobs take without a GPU, and what the quick tier would take instead.
+
+    Args:
+        x: the experiment.
+        jobs: rule and wildcards of the jobs that are about to run.
+        cores: number of cores.
+
+    Returns:
+        One line; empty if the jobs train no stream and no flow network, or are done within `LONG`.
+    """
+    seconds = {rule: 0.0 for rule, _ in jobs if rule in WORK}
+    for rule, at in jobs:
+        if rule in WORK:
+            seconds[rule] += need(x, rule, [at]).seconds
+    speed = max(1.0, SHARED * cores)
+    whole, learning = sum(seconds.values()) / speed, sum(seconds.get(rule, 0.0) for rule in LEARNING) / speed
+    if not learning or whole < LONG or x.runs[MAIN].settings["models"] != "none":
+        return ""
+    _, quick = in_other_tier(x)
+    frozen = sum(need(quick, rule, each).seconds for rule, each in jobs_of(quick)) / speed
+    return (
+        f"by estimate, this takes about {duration(whole)} on {counted(cores, 'core')} without a GPU, of which training "
+        f"flow and streams takes {duration(learning)}; for a first ethogram in about {duration(frozen)}, "
+        "without them, add: --config preset=frozen"
+    )
 
 
 def total(rows: Sequence[Price]) -> str:

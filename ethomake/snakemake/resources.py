@@ -10,7 +10,7 @@ from snakemake.workflow import Workflow
 
 from ethomake.project.load import Project
 from ethomake.project.runs import MAIN
-from ethomake.scheduling.costs import Price, in_other_tier, jobs_of, price, table, total
+from ethomake.scheduling.costs import Price, in_other_tier, jobs_of, note_on_time, price, table, total
 from ethomake.scheduling.resources import (
     Experiment,
     count_frames,
@@ -19,7 +19,9 @@ from ethomake.scheduling.resources import (
     minutes_to_ask,
     need,
 )
+from ethomake.snakemake.folder import each_video
 from ethomake.snakemake.known import known
+from ethomake.snakemake.stop import note
 
 
 def experiment_of(project: Project) -> Experiment:
@@ -32,6 +34,16 @@ def experiment_of(project: Project) -> Experiment:
         return count_frames(f"results/ingest/{name}/frames.npy", videos[name].path, **otherwise)
 
     return Experiment(project.runs, frames, lambda name: count_megabytes(videos[name].path), list(videos))
+
+
+def tell_time(workflow: Workflow, experiment: Experiment) -> None:
+    """Note before a run begins how long it takes, if that is long and this machine, which runs it, has no GPU."""
+    if not workflow.local_exec or any(Path("/dev").glob("nvidia[0-9]*")):
+        return
+    jobs = [one for job in known(workflow.dag).needrun_jobs() for one in each_video(job)]
+    line = note_on_time(experiment, [(str(one.rule), dict(one.wildcards.items())) for one in jobs], int(workflow.cores))
+    if line:
+        note(f"note: {line}")
 
 
 class Estimates:
@@ -86,9 +98,9 @@ class Estimates:
         rows = self._rows(self.experiment, packs)
         videos = self.experiment.videos
         counted = sum(Path(f"results/ingest/{name}/frames.npy").is_file() for name in videos)
-        note = f"frames are counted for {counted} of {len(videos)} videos"
+        basis = f"frames are counted for {counted} of {len(videos)} videos"
         missing = "" if counted == len(videos) else "; `snakemake frames` counts the others"
-        return f"{note}{missing}\n\n{table(rows)}{self._other_tier(packs)}"
+        return f"{basis}{missing}\n\n{table(rows)}{self._other_tier(packs)}"
 
     def _rows(self, x: Experiment, packs: Sequence[Sequence[str]]) -> list[Price]:
         jobs = [job for job in jobs_of(x, packs) if self.workflow.is_rule(job[0])]

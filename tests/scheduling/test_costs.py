@@ -6,8 +6,10 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from ethomake.messages import duration
 from ethomake.project.settings import resolve_settings
-from ethomake.scheduling.costs import ON_GPU, in_other_tier, jobs_of, plan, price, table
+from ethomake.scheduling.costs import LEARNING, LONG, ON_GPU, in_other_tier, jobs_of, note_on_time, plan, price, table
+from ethomake.scheduling.resources import SHARED, need
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,6 +50,34 @@ def test_the_quick_tier_stands_beside_the_trained_one():
     preset, back = in_other_tier(quick)
     assert preset == "swift"
     assert count(back) == count(experiment())
+
+
+def single_jobs(x):
+    return [(rule, at) for rule, each in jobs_of(x) for at in each]
+
+
+def test_a_run_of_hours_is_told_of_before_it_begins():
+    x = experiment()
+    jobs = single_jobs(x)
+    line = note_on_time(x, jobs, 2)
+    seconds = sum(need(x, rule, [at]).seconds for rule, at in jobs) / (2 * SHARED)
+    learning = sum(need(x, rule, [at]).seconds for rule, at in jobs if rule in LEARNING) / (2 * SHARED)
+    quick = sum(need(in_other_tier(x)[1], rule, [at]).seconds for rule, at in single_jobs(in_other_tier(x)[1]))
+    assert learning > 0.8 * seconds > LONG
+    for text in (f"about {duration(seconds)} on 2 cores", duration(learning), duration(quick / (2 * SHARED))):
+        assert text in line
+    assert "--config preset=frozen" in line
+    assert note_on_time(x, jobs, 8) != line
+
+
+def test_a_run_that_trains_nothing_or_is_short_is_not():
+    x = experiment()
+    assert note_on_time(x, [job for job in single_jobs(x) if job[0] not in LEARNING], 1) == ""
+    quick = in_other_tier(x)[1]
+    assert note_on_time(quick, single_jobs(quick), 1) == ""
+    short = {"epochs": 1, "steps": 1}
+    brief = experiment(flow=short, streams=short, ingest={"image_size": [64, 64]})
+    assert note_on_time(brief, single_jobs(brief), 2) == ""
 
 
 def test_videos_of_a_pack_share_a_job():
