@@ -150,9 +150,10 @@ def test_killed_at_twelve_moments_it_ends_with_the_same_bytes(undisturbed, tmp_p
 
 
 def going_on(folder):
-    """The trainings of which the last run said that they went on."""
+    """The trainings of which the last run said that they went on; the sequence model has one for each fold."""
     lines = (folder / "run.txt").read_text().splitlines()
-    return {line.split(":")[0] for line in lines if "goes on after" in line}
+    names = (line.split(":")[0] for line in lines if "goes on after" in line)
+    return {"sequence" if name.startswith("sequence") else name for name in names}
 
 
 def said(folder):
