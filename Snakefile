@@ -77,7 +77,7 @@ include: "workflow/rules/costs.smk"
 
 onstart:
     forget_failures(workflow)
-    tell_time(workflow, ESTIMATES.experiment)
+    tell_time(workflow, PROJECT, ESTIMATES.experiment)
     write_packs(PACKS)
     DATA.keep_splits()
 

@@ -131,9 +131,9 @@ def note_on_time(x: Experiment, jobs: Sequence[tuple[str, Mapping[str, str]]], c
     _, quick = in_other_tier(x)
     frozen = sum(need(quick, rule, each).seconds for rule, each in jobs_of(quick)) / speed
     return (
-        f"by estimate, this takes about {duration(whole)} on {counted(cores, 'core')} without a GPU, of which training "
-        f"flow and streams takes {duration(learning)}; for a first ethogram in about {duration(frozen)}, "
-        "without them, add: --config preset=frozen"
+        f"by estimate, this takes up to {duration(whole)} on {counted(cores, 'core')} without a GPU, of which training "
+        f"flow and streams takes {duration(learning)}; for a first ethogram in {duration(frozen)}, without "
+        "them, add: --config preset=frozen"
     )
 
 

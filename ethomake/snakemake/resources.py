@@ -36,8 +36,14 @@ def experiment_of(project: Project) -> Experiment:
     return Experiment(project.runs, frames, lambda name: count_megabytes(videos[name].path), list(videos))
 
 
-def tell_time(workflow: Workflow, experiment: Experiment) -> None:
-    """Note before a run begins how long it takes, if that is long and this machine, which runs it, has no GPU."""
+def tell_time(workflow: Workflow, project: Project, experiment: Experiment) -> None:
+    """Note before a run begins how long it takes, if that is long and this machine, which runs it, has no GPU.
+
+    Nothing is told if videos are still to be made or fetched, as those of an example are: their length is not known.
+    """
+    paths = {name: (f"results/ingest/{name}/frames.npy", video.path) for name, video in project.videos.items()}
+    if not all(any(Path(path).is_file() for path in each) for each in paths.values()):
+        return
     if not workflow.local_exec or any(Path("/dev").glob("nvidia[0-9]*")):
         return
     jobs = [one for job in known(workflow.dag).needrun_jobs() for one in each_video(job)]

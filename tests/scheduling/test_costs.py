@@ -64,7 +64,7 @@ def test_a_run_of_hours_is_told_of_before_it_begins():
     learning = sum(need(x, rule, [at]).seconds for rule, at in jobs if rule in LEARNING) / (2 * SHARED)
     quick = sum(need(in_other_tier(x)[1], rule, [at]).seconds for rule, at in single_jobs(in_other_tier(x)[1]))
     assert learning > 0.8 * seconds > LONG
-    for text in (f"about {duration(seconds)} on 2 cores", duration(learning), duration(quick / (2 * SHARED))):
+    for text in (f"up to {duration(seconds)} on 2 cores", duration(learning), duration(quick / (2 * SHARED))):
         assert text in line
     assert "--config preset=frozen" in line
     assert note_on_time(x, jobs, 8) != line
