@@ -74,7 +74,7 @@ def draw_ethogram(
         InputError: if the files do not match.
     """
     rules = read_rules(thresholds, behaviors=behaviors, exclusive=exclusive, settings=settings)
-    facts = read_json(manifest)
+    fitted, facts = read_json(thresholds)["behaviors"].values(), read_json(manifest)
     edges = frame_edges(facts)
     model = read_predictions(predictions, behaviors)
     human = None if labels is None else read_labels(labels).values
@@ -92,7 +92,7 @@ def draw_ethogram(
         rows, traces = figure.subplots(2, 1, sharex=True, height_ratios=heights)
         _draw_rows(rows, model.decisions, human, edges, colors)
         _draw_traces(traces, model.probabilities, [rule.threshold for rule in rules], edges, colors)
-        _draw_bands(traces, read_json(thresholds)["behaviors"].values())
+        _draw_bands(traces, fitted)
         for axes in (rows, traces):
             axes.set_yticks(np.arange(len(behaviors)) + 0.5, [shorten(name) for name in behaviors])
             axes.set_ylim(len(behaviors), 0)
@@ -106,7 +106,7 @@ def draw_ethogram(
         traces.set_xlabel(unit)
         rows.set_title(video, fontsize=12)
         title = "probability" if exclusive else "probability and threshold"
-        if any(own.get("disagree") for own in read_json(thresholds)["behaviors"].values()):
+        if any(own.get("disagree") for own in fitted):
             title += " (grey: the best thresholds of single recordings)"
         if facts["frames"] > 2 * COLUMNS:
             title += " (line: mean, band: lowest to highest)"

@@ -27,6 +27,9 @@ DISAGREEMENT = 0.05
 
 DEFAULT_THRESHOLD = 0.5
 
+ALONE = "at most one labelled animal or recording shows it, so its threshold stays at 0.5; label it in another"
+"""Why a threshold is not fitted: no model that has not seen a video with the behavior has learned it from another."""
+
 FEW, ENOUGH = 5, 100
 """Below `FEW` lengths no minimum is fitted; from `ENOUGH` on, the 1st percentile is read from the data alone."""
 
@@ -239,8 +242,8 @@ def fit_thresholds(
     """Fit threshold, minimum bout and minimum gap of each behavior on the videos for training and validation.
 
     Thresholds are fitted on probabilities of models that did not see the video (see `fit_pooled`), minima on the
-    labels. If no such video shows a behavior, its threshold is 0.5 and a note says so. For exclusive behaviors there
-    are no thresholds (the most probable one wins): they are null.
+    labels. Where there are no such probabilities of a behavior, its threshold is 0.5 and a note says so. For exclusive
+    behaviors there are no thresholds (the most probable one wins): they are null.
 
     Args:
         out_of_fold: probabilities of each video, float32 (T, K), as written by `train_sequence`.
@@ -322,8 +325,8 @@ def _fit_behavior(name: str, k: int, videos: Sequence[_Video], exclusive: bool) 
         }
         fitted = fit_pooled(recordings)
         if fitted is None:
-            notes.append("fewer than two labelled videos show it: threshold 0.5 was not fitted")
-            logger.warning(f"{name}: fewer than two labelled videos show it; its threshold stays at 0.5")
+            notes.append(ALONE)
+            logger.warning(f"{name}: {ALONE}")
         elif fitted.disagree:
             notes.append(fitted.in_words())
             logger.warning(f"{name}: {fitted.in_words()}")

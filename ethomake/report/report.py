@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ethomake import __version__
+from ethomake.ethogram.thresholds import ALONE
 from ethomake.files import read_json, write_text
 from ethomake.report.methods import QUICK
 from ethomake.report.page import render
@@ -108,7 +109,7 @@ def _warnings(results: Results) -> list[str]:
     if results.fitted and (results.bundle or results.names("train") or results.names("validate")):
         for name, own in results.fitted["behaviors"].items():
             if own["threshold"] is not None and own["pooled"] is None:
-                notes.append(f"{name}: fewer than two labelled videos show it; its threshold of 0.5 was not fitted.")
+                notes.append(f"{name}: {ALONE}.")
             elif own["disagree"]:
                 best = sorted(one["threshold"] for one in own["recordings"].values())
                 notes.append(

@@ -62,8 +62,8 @@ def train_sequence(
     trained without it are those on which thresholds are fitted.
 
     Args:
-        plan: `train` has the manifests of the features of all videos for training and validation, and the file
-            `checkpoint` is a folder here; `settings` is the section `sequence:` of the config.
+        plan: `train` has the manifests of the features of all videos for training and validation; `checkpoint` is a
+            folder, with a file for each training; `settings` is the section `sequence:` of the config.
         streams: streams whose features are the input, in this order.
         weights: the weights file to write.
         history: the learning history to write.

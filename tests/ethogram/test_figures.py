@@ -3,10 +3,11 @@ import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from ethomake.drawing import pick_colors, time_ticks
 from ethomake.errors import InputError
-from ethomake.ethogram.figures import draw_ethogram, envelope, share_of_time
+from ethomake.ethogram.figures import TRACE, _draw_bands, draw_ethogram, envelope, share_of_time
 from ethomake.ethogram.tables import Predictions, write_predictions
 from ethomake.labels.table import LabelTable, write_labels
 
@@ -55,6 +56,25 @@ def test_labels_and_colors_are_seen(tmp_path):
     assert without != labelled
     assert b"#123456" in colored
     assert b"#123456" not in without
+
+
+def test_the_thresholds_of_recordings_that_disagree_are_a_band(tmp_path):
+    write_files(tmp_path)
+    _, plain = draw(tmp_path, "plain")
+    content = json.loads((tmp_path / "t.json").read_text())
+    content["behaviors"]["walk"] |= {
+        "disagree": True,
+        "recordings": {"day1": {"threshold": 0.2}, "day2": {"threshold": 0.8}, "day3": {"threshold": 0.4}},
+    }
+    (tmp_path / "t.json").write_text(json.dumps(content))
+    _, band = draw(tmp_path, "band")
+    assert b"grey: the best thresholds of single recordings" in band
+    assert b"grey:" not in plain
+    axes = Figure().subplots()
+    _draw_bands(axes, content["behaviors"].values())
+    (patch,) = axes.patches  # walk alone; the trace of a behavior is upside down, 1 is at its top
+    ends = sorted((patch.get_y(), patch.get_y() + patch.get_height()))
+    assert ends == pytest.approx([0.5 + TRACE / 2 - 0.8 * TRACE, 0.5 + TRACE / 2 - 0.2 * TRACE])
 
 
 def test_dollars_in_names_are_dollars(tmp_path):

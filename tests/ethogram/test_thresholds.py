@@ -197,7 +197,7 @@ def test_fit_thresholds_writes_rules_and_provenance(tmp_path, capsys):
     assert rest["threshold"] == 0.5
     assert rest["pooled"] is None
     assert rest["minimum_bout_s"] == 0
-    assert "fewer than two labelled videos show it" in rest["notes"][0]
+    assert "label it in another" in rest["notes"][0]
     assert "warning: rest" in capsys.readouterr().err
     assert content["made_from"][0]["video"] == "a"
     assert content["made_from"][0]["recording"] == "day of a"

@@ -262,6 +262,18 @@ def test_predictions_alone_are_reported(tmp_path):
         assert len(page.images) == 1
 
 
+def test_thresholds_that_will_not_carry_over_are_told_of(results, tmp_path):
+    folder, rows, behaviors = results
+    content = json.loads((folder / "thresholds.json").read_text())
+    first, second = content["behaviors"].values()
+    first |= {"disagree": True, "recordings": {"b": {"threshold": 0.71}, "a": {"threshold": 0.24}}}
+    second |= {"pooled": None, "recordings": {}, "disagree": False}
+    (tmp_path / "thresholds.json").write_text(json.dumps(content))
+    page = report(folder, rows, behaviors, thresholds=tmp_path / "thresholds.json")
+    assert "walk: the best threshold differs between recordings, 0.24 to 0.71" in page.text
+    assert "a<b&c: at most one labelled animal or recording shows it" in page.text
+
+
 def test_models_of_a_bundle_are_told_of(results, tmp_path):
     folder, rows, behaviors = results
     counts = {name: {"scored_frames": 5000, "positive_frames": 4321} for name in behaviors}
