@@ -163,10 +163,6 @@ def _check_together(settings: dict[str, Any]) -> None:
     total = sum(split[part] for part in PARTS)
     if abs(total - 1) > 1e-6:
         refuse("split", {part: split[part] for part in PARTS}, f"the shares add up to {total:g}, not to 1")
-    for section in ("flow", "streams"):
-        lowest, rate = settings[section]["minimum_learning_rate"], settings[section]["learning_rate"]
-        if lowest >= rate:
-            refuse(f"{section}.minimum_learning_rate", lowest, f"must be below {section}.learning_rate ({rate:g})")
     enabled = settings["streams"]["enabled"]
     if "frozen" in enabled and len(enabled) > 1:
         reason = "a frozen backbone stands alone; take it or the trained streams, or compare both as two runs"
