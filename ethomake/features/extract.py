@@ -22,9 +22,10 @@ from ethomake.files import file_digest, write_json
 from ethomake.flow.stacks import BLOCK, MARGIN, Block, FlowGenerator, frame_stacks, read_blocks
 from ethomake.ingest.frames import FrameStore
 from ethomake.messages import Progress
-from ethomake.streams.frozen import OFFSETS, FrozenMetadata, grey_images
+from ethomake.streams.frozen import FrozenMetadata, grey_images
 from ethomake.streams.fusion import fuse
 from ethomake.streams.metadata import StreamMetadata
+from ethomake.streams.networks import OFFSETS
 from ethomake.training.device import choose_device, choose_precision, describe
 from ethomake.training.fingerprint import fingerprint
 from ethomake.training.frames import normalize_frames, prefetch

@@ -91,7 +91,8 @@ class Stage:
 
 LABELS = ("behaviors", "exclusive")
 STREAM = ("streams", "-streams.enabled", "-streams.joint_epochs", "-streams.fusion", "augmentation", "seed", *LABELS)
-JOINT = ("streams", "-streams.enabled", "-streams.network", "-streams.weights", "-streams.epochs", *LABELS)
+STARTED = ("-streams.network", "-streams.weights", "-streams.sees", "-streams.epochs")  # of the streams it begins with
+JOINT = ("streams", "-streams.enabled", *STARTED, *LABELS)
 LEARNING = ("train", "validate")
 CURVES = {
     r"results/{}/history\.csv": "the training history",
@@ -136,7 +137,7 @@ STAGES: dict[str, Stage] = {
     ),
     "motion": Stage(
         upstream=("labels", "flow"),
-        settings=(*STREAM, "flow.reuse"),
+        settings=(*STREAM, "-streams.sees", "flow.reuse"),
         parts=LEARNING,
         rules={"train_stream": ONCE, "draw_curves": ONCE},
         results=_trained("streams/[^/]+/motion", "weights", "the weights of the motion stream"),

@@ -15,14 +15,14 @@ from ethomake.project.messages import count_others, explain_error, show, suggest
 from ethomake.project.schemas import load_schema, resolve_reference, validator
 from ethomake.streams.registry import STREAM_NETWORKS, reject_weights
 
-BOTH = {"enabled": ["spatial", "motion"], "weights": "none"}
+BOTH = {"enabled": ["spatial", "motion"], "weights": "none", "sees": "color"}
 
 # The values of `auto`. frozen trains no stream. DeepEthogram's fast, medium and slow (eLife 2021;10:e63377) compute ten
 # flows for each frame; swift is fast with each flow computed once.
 PRESETS = {
     "frozen": {
         "flow": {"network": "tiny_motion_net", "reuse": True},
-        "streams": {"network": "mobilenet_v2", "enabled": ["frozen"], "weights": "IMAGENET1K_V1"},
+        "streams": {"network": "mobilenet_v2", "enabled": ["frozen"], "weights": "IMAGENET1K_V1", "sees": "grey"},
         "sequence": {"network": "tcn", "hidden": 128},
     },
     "swift": {

@@ -80,7 +80,8 @@ def _streams(streams: Mapping[str, Any], augmentation: Mapping[str, Any], exclus
         return ""
     if "frozen" in streams.get("enabled", ()):
         return _frozen(streams)
-    sees = {"spatial": "the single frame", "motion": "the ten flows around it"}
+    frame = "the frames t-2, t and t+2 in grey, as its three channels" if _sees_grey(streams) else "the single frame"
+    sees = {"spatial": frame, "motion": "the ten flows around it"}
     enabled = [f"{sees[name]} ({name})" for name in streams.get("enabled", sees) if name in sees]
     loss = "softmax cross-entropy" if exclusive else "binary cross-entropy"
     text = f"For each frame, {_name(streams)} looked at {' and '.join(enabled)}, {_trained(streams)}".rstrip(", ")
@@ -101,6 +102,10 @@ def _streams(streams: Mapping[str, Any], augmentation: Mapping[str, Any], exclus
     if streams.get("joint_epochs"):
         text += f" Afterwards flow and streams were trained together for {streams['joint_epochs']} epochs."
     return text
+
+
+def _sees_grey(streams: Mapping[str, Any]) -> bool:
+    return streams.get("sees") == "grey" and not STREAM_NETWORKS[streams["network"]].volumetric
 
 
 def _frozen(streams: Mapping[str, Any]) -> str:

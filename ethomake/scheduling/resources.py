@@ -36,6 +36,7 @@ OF_A_VIDEO = 0.1  # bouts and metadata of a video in tables of all
 
 SIDE = 224  # pixels; the networks were measured on squares of this side, and their needs grow with the pixels
 WINDOW, FLOWS = 11, 10  # frames that a flow network sees, and flows between them
+GREY_WINDOW = 5  # frames that a spatial stream needs to see three grey ones
 FEATURES = 512  # of a stream
 FEATURE_ROWS = 5120  # that extraction writes at a time
 BLOCK = 661  # frames that extraction has decoded at a time, with those around them
@@ -218,7 +219,9 @@ def learn_stream(x: Experiment, stream: str) -> Need:
     """Estimate the training of one stream, on frames or on flow."""
     streams = x.settings["streams"]
     samples, checks, kept = _labelled_frames(x)
-    clip, flow = (WINDOW if STREAM_NETWORKS[streams["network"]].volumetric else 1), Need()
+    clip, flow = (GREY_WINDOW if streams["sees"] == "grey" else 1), Need()
+    if STREAM_NETWORKS[streams["network"]].volumetric:
+        clip = WINDOW
     if stream == "motion":
         clip, flow = _flow(x, samples, checks)
         kept = kept if clip == WINDOW else 0.0

@@ -59,7 +59,7 @@ def train_stream(
     check_shown(train_set.labels, plan.behaviors)
 
     torch.manual_seed(plan.seed)
-    model = build_stream(settings["network"], stream, plan.outputs, frames=FRAMES, dropout=settings["dropout"])
+    model = build_stream(settings["network"], stream, plan.outputs, FRAMES, settings["dropout"], sees=settings["sees"])
     with parallel.first_alone():  # it may download them
         pretrained = load_pretrained(model, settings["weights"])
     model = place(model, device)
@@ -99,6 +99,7 @@ def train_stream(
             behaviors=list(plan.behaviors),
             exclusive=plan.exclusive,
             frames=FRAMES,
+            sees=model.sees,
             **inputs.metadata,
         )
         save_weights(weights, model, metadata)

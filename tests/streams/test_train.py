@@ -18,6 +18,7 @@ from ethomake.training.weights import flat_parameters, read_header
 SETTINGS = {
     "network": "resnet18",
     "weights": "none",
+    "sees": "color",
     "dropout": 0.1,
     "epochs": 3,
     "steps": 6,
