@@ -88,7 +88,7 @@ def test_writing_changes_values_and_nothing_else(tmp_path):
         next(line for line in after if line.startswith("  thresholds: {rear: 0.5} # by behavior")),
     ]
     content = yaml.safe_load("\n".join(before))
-    content["flow"]["learning_rate"], content["ethogram"]["thresholds"] = 1e-5, {"rear": 0.5}
+    content["flow"]["l2_sp_beta"], content["ethogram"]["thresholds"] = 1e-5, {"rear": 0.5}
     assert read_config(path) == content | {"behaviors": ["yes", "rear"]}
 
 
