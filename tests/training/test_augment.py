@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage, stats
 from torchvision.transforms.v2 import functional as torchvision
 
 from ethomake.training.augment import (
@@ -8,10 +9,14 @@ from ethomake.training.augment import (
     change_clips,
     change_colors,
     change_flows,
+    draw_clip_changes,
     draw_colors,
+    draw_flow_changes,
     draw_rotations,
+    draw_scales,
     turn_clips,
     turn_flow,
+    unit_values,
 )
 
 NONE = Augmentation(0, 0, 0, 0, 0, 0, 0, 0, 0)
@@ -27,29 +32,55 @@ def pictures(n, frames, low=0, high=256):
 
 
 def test_every_frame_of_a_clip_is_changed_alike():
-    strong = Augmentation(0.5, 0.5, 180, 1, 0.5, 0.5, 0.5, 0.3, 0.3)
+    strong = Augmentation(0.5, 0.5, 180, 1, 0.5, 0.5, 0.5, 0.3, 0.3, scale=1.5)
     frame = pictures(6, 1)
     clips = frame.expand(-1, 4, -1, -1, -1)
-    rng = np.random.default_rng(0)
-    out = change_clips(clips, draw_colors(strong, 6, rng), draw_rotations(strong, 6, rng))
+    out = change_clips(clips, *draw_clip_changes(strong, 6, np.random.default_rng(0)))
     assert torch.equal(out[:, :1].expand_as(out), out)
     assert ((out - clips / 255).abs().mean((1, 2, 3, 4)) > 0.05).all()
 
 
 def test_nothing_changes_when_all_is_off():
     clips = pictures(3, 2)
-    rng = np.random.default_rng(0)
-    out = change_clips(clips, draw_colors(NONE, 3, rng), draw_rotations(NONE, 3, rng))
+    out = change_clips(clips, *draw_clip_changes(NONE, 3, np.random.default_rng(0)))
     assert torch.allclose(out, clips / 255, atol=1e-5)
+
+
+def test_what_is_switched_off_leaves_the_same_bytes():
+    clips, stacks = pictures(5, 3), torch.randn(5, 20, 16, 16).half()
+    rng = np.random.default_rng(0)
+    colors, rotations = draw_colors(Augmentation(), 5, rng), draw_rotations(Augmentation(), 5, rng)
+    expected = [
+        change_colors(turn_clips(unit_values(clip[None]), rotations[i, None]), colors[i, None])
+        for i, clip in enumerate(clips)
+    ]
+    changes = draw_clip_changes(Augmentation(), 5, np.random.default_rng(0))
+    assert torch.equal(change_clips(clips, *changes), torch.cat(expected))
+    rotations = draw_rotations(Augmentation(), 5, np.random.default_rng(0))
+    expected = [turn_flow(stack[None].float(), rotations[i, None]) for i, stack in enumerate(stacks)]
+    changes = draw_flow_changes(Augmentation(), 5, np.random.default_rng(0))
+    assert torch.equal(change_flows(stacks, *changes), torch.cat(expected))
+
+
+def test_what_is_switched_on_leaves_the_other_changes_as_they_are():
+    more = Augmentation(scale=1.5, rate=2)
+    plain, extended = (draw_clip_changes(settings, 5, np.random.default_rng(0)) for settings in (Augmentation(), more))
+    assert torch.equal(plain[0], extended[0])
+    assert torch.equal(plain[1], extended[1])
+    rngs = [np.random.default_rng(0) for _ in range(2)]
+    for settings, rng in zip((NONE, more), rngs, strict=True):
+        draw_clip_changes(settings, 5, rng)
+    assert rngs[0].random() == rngs[1].random()
 
 
 def test_clips_are_changed_one_by_one_as_they_are_together():
     clips, rng = pictures(5, 3), np.random.default_rng(0)
-    colors, rotations = draw_colors(Augmentation(), 5, rng), draw_rotations(Augmentation(), 5, rng)
-    together = change_colors(turn_clips(clips / 255, rotations), colors)
-    assert torch.allclose(change_clips(clips, colors, rotations), together, atol=1e-5)
+    colors, rotations, scales = draw_clip_changes(Augmentation(scale=1.5, rate=2), 5, rng)
+    together = change_colors(turn_clips(clips / 255, rotations, scales[:, 0]), colors)
+    assert torch.allclose(change_clips(clips, colors, rotations, scales), together, atol=1e-5)
     stacks = torch.randn(5, 20, 16, 16).half()
-    assert torch.allclose(change_flows(stacks, rotations), turn_flow(stacks.float(), rotations), atol=1e-4)
+    together = turn_flow(stacks.float(), rotations, scales)
+    assert torch.allclose(change_flows(stacks, rotations, scales), together, atol=1e-4)
 
 
 def test_flips_are_exact():
@@ -85,6 +116,63 @@ def test_turned_flow_is_the_flow_of_turned_frames():
     got = turn_flow(flow, QUARTER)
     assert got[0, :, 4, 4].tolist() == pytest.approx([move_x, move_y], abs=1e-6)
     assert (move_x, move_y) == (0, 1)
+
+
+def zoomed_by_hand(picture, factor):
+    """Zoom a picture (H, W) about its center by bilinear interpolation, mirroring what lies outside."""
+    height, width = picture.shape
+    mirrored = np.pad(picture, 20, mode="symmetric")
+    places = np.meshgrid(
+        (np.arange(height) + 0.5 - height / 2) / factor + height / 2 - 0.5 + 20,
+        (np.arange(width) + 0.5 - width / 2) / factor + width / 2 - 0.5 + 20,
+        indexing="ij",
+    )
+    return ndimage.map_coordinates(mirrored, places, order=1)
+
+
+@pytest.mark.parametrize("factor", [0.6, 0.8, 1.25, 1.9])
+def test_zoomed_clips_are_those_of_scipy(factor):
+    clips = torch.rand(1, 2, 3, 18, 26, generator=torch.Generator().manual_seed(0))
+    got = turn_clips(clips, torch.eye(2)[None], torch.tensor([factor]))
+    for frame, expected in zip(got[0].flatten(0, 1), clips[0].flatten(0, 1), strict=True):
+        assert np.allclose(frame, zoomed_by_hand(expected.numpy(), factor), atol=1e-4)
+
+
+def test_zoom_and_rotation_undo_their_inverses():
+    y, x = torch.meshgrid(torch.linspace(-1, 1, 64), torch.linspace(-1, 1, 96), indexing="ij")
+    smooth = torch.exp(-8 * ((x - 0.1) ** 2 + (y + 0.1) ** 2))[None, None]
+    rotations, scales = (part[:1] for part in draw_flow_changes(Augmentation(scale=1.5), 1, np.random.default_rng(3)))
+    there = turn_clips(smooth, rotations, scales[:, 0])
+    assert (there - smooth).abs().max() > 0.1
+    assert torch.allclose(turn_clips(there, rotations.transpose(1, 2), 1 / scales[:, 0]), smooth, atol=0.02)
+
+
+def test_zoomed_flow_is_the_flow_of_zoomed_frames():
+    # a blob that moves two pixels to the right and one down
+    y, x = torch.meshgrid(torch.arange(48.0), torch.arange(64.0), indexing="ij")
+    clips = torch.stack([torch.exp(-((x - 30 - 2 * t) ** 2 + (y - 22 - t) ** 2) / 8) for t in range(2)])[None, :, None]
+    scales = torch.tensor([[1.6, 1.0]])
+    flow = torch.tensor([2.0, 1.0])[None, :, None, None].expand(1, 2, 48, 64)
+    for rotation in (torch.eye(2)[None], QUARTER):
+        turned = turn_clips(clips, rotation, scales[:, 0])[0, :, 0]
+        center = [[float((frame * axis).sum() / frame.sum()) for axis in (x, y)] for frame in turned]
+        moved = np.subtract(*center[::-1])
+        assert turn_flow(flow, rotation, scales)[0, :, 24, 32].tolist() == pytest.approx(moved, abs=0.02)
+        assert np.linalg.norm(moved) == pytest.approx(1.6 * 5**0.5, abs=0.02)
+
+
+def test_a_faster_animal_has_longer_vectors_in_the_same_places():
+    flow = torch.randn(2, 20, 8, 8, generator=torch.Generator().manual_seed(0))
+    got = turn_flow(flow, torch.eye(2).expand(2, 2, 2), torch.tensor([[1.0, 2.0], [1.0, 0.5]]))
+    assert torch.allclose(got, flow * torch.tensor([2.0, 0.5]).view(2, 1, 1, 1), atol=1e-5)
+
+
+def test_zoom_and_speed_are_spread_evenly_over_factors():
+    scales = draw_scales(Augmentation(scale=1.25, rate=2), 2000, np.random.default_rng(0)).double().log()
+    assert (scales.abs() <= torch.tensor([1.25, 2.0]).log() + 1e-6).all()
+    for column, largest in zip(scales.T, (1.25, 2), strict=True):
+        assert stats.kstest(column.numpy() / np.log(largest), "uniform", (-1, 2)).pvalue > 0.01
+    assert abs(np.corrcoef(scales.T)[0, 1]) < 0.1
 
 
 def test_the_drawn_angles_and_flips_follow_the_settings():

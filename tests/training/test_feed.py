@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from ethomake.training.augment import Augmentation, change_clips, draw_colors, draw_rotations
+from ethomake.training.augment import Augmentation, change_clips, draw_clip_changes
 from ethomake.training.feed import Waits, feed
 
 CPU, META = torch.device("cpu"), torch.device("meta")  # meta stands for a GPU: tensors move there, without values
@@ -64,7 +64,7 @@ def test_nothing_waits_where_nothing_was_done():
 def test_on_a_gpu_nothing_waits_for_a_copy_or_a_change():
     gpu, rng = torch.device("cuda"), np.random.default_rng(0)
     clips = torch.randint(0, 256, (4, 3, 3, 32, 32), dtype=torch.uint8)
-    batch = clips, draw_colors(Augmentation(), 4, rng), draw_rotations(Augmentation(), 4, rng)
+    batch = clips, *draw_clip_changes(Augmentation(), 4, rng)
     waits, arrived = Waits(gpu), []
     torch.cuda.set_sync_debug_mode("error")
     try:
