@@ -112,7 +112,7 @@ def _load_plainly(folder: Path, size: int, frames: int) -> Callable[[], int]:
             next(read)
             pixels = [np.frombuffer(frame, np.uint8).reshape(size, size, 3) for frame in read]
             clip = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).contiguous()[None]
-            change_clips(clip, *draw_clip_changes(Augmentation(), 1, rng))
+            change_clips(clip, Augmentation(), *draw_clip_changes(Augmentation(), 1, rng))
         return 4
 
     return load

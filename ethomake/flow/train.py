@@ -65,7 +65,7 @@ def train_flow(plan: TrainingPlan, weights: str | Path, history: str | Path) -> 
 
     def prepare(batch: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, torch.Tensor]:
         clips, inside, *drawn = batch
-        return change_clips(clips, *drawn), inside
+        return change_clips(clips, changes, *drawn), inside
 
     def loss(batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
         clips, inside = batch

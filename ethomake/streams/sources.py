@@ -37,7 +37,7 @@ Loaded = tuple[torch.Tensor, ...]
 
 BLOCK = 64  # windows after which progress is recorded
 PHASES = (0, FLOWS // 2)  # phases of the windows that a motion stream is trained on
-SCALES = 4  # place of the scales in what a `FrameSource` loads
+SCALES = 2  # place of the scales among the changes of a clip
 LARGEST_TRACK = 32e9  # maximum bytes of flows, ten for each frame, that are cached on disk
 
 
@@ -110,7 +110,7 @@ class FrameSource:
     def change(self, loaded: Loaded) -> Loaded:
         """Return clips, values 0..1, float32 (N, count, 3, H, W), and `inside` unchanged."""
         clips, inside, *changes = loaded
-        return change_clips(clips, *changes) if changes else unit_values(clips), inside
+        return change_clips(clips, self.augmentation, *changes) if changes else unit_values(clips), inside
 
     def prepare(self, changed: Loaded) -> torch.Tensor:
         """Return normalized clips (N, count, 3, H, W)."""
@@ -235,9 +235,9 @@ class WindowSource(FrameSource):
 
     def change(self, loaded: Loaded) -> Loaded:
         """Return clips and `inside` as a `FrameSource` does, and factors of the speed (N,) if they are to change it."""
+        _, _, *changes = loaded
         changed = super().change(loaded)
-        is_scaled = len(loaded) > 2 and self.augmentation.rate != 1
-        return (*changed, loaded[SCALES][:, 1]) if is_scaled else changed
+        return (*changed, changes[SCALES][:, 1]) if changes and self.augmentation.rate != 1 else changed
 
     def prepare(self, changed: Loaded) -> torch.Tensor:
         """Return flow stacks, float32 (N, 20, H/2, W/2)."""

@@ -142,7 +142,7 @@ def test_flow_on_the_fly_becomes_as_fast_as_drawn(videos, generator):
     plain, faster = (WindowSource(labelled, generator, Augmentation(rate=rate)) for rate in (1, 4))
     loaded = faster.load(chosen, np.random.default_rng(0))
     flows = plain.prepare(plain.change(plain.load(chosen, np.random.default_rng(0))))
-    factors = loaded[sources.SCALES][:, 1]
+    factors = loaded[2 + sources.SCALES][:, 1]
     assert len(set(factors.tolist())) == 3
     assert torch.allclose(faster.prepare(faster.change(loaded)), flows * factors.view(3, 1, 1, 1), atol=1e-5)
     unchanged = faster.prepare(faster.change(faster.load(chosen, None)))
