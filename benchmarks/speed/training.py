@@ -20,7 +20,7 @@ from ethomake.flow.train import train_flow
 from ethomake.labels.table import LabelTable, write_labels
 from ethomake.streams.sources import FrameSource, LabelledFrames
 from ethomake.streams.train import train_stream
-from ethomake.training.augment import Augmentation, change_clips, draw_colors, draw_rotations
+from ethomake.training.augment import Augmentation, change_clips, draw_clip_changes
 from ethomake.training.device import choose_precision
 from ethomake.training.frames import FramePool
 from ethomake.training.plan import TrainingPlan
@@ -40,7 +40,7 @@ SCHEDULE = {
 FLOW = SCHEDULE | {"network": "tiny_motion_net", "charbonnier_exponent": 0.4, "smoothness_exponent": 0.3}
 FLOW |= {"smoothness": [0.01, 0.02, 0.04]}
 STREAM = SCHEDULE | {"network": "resnet18", "dropout": 0.25, "focal_gamma": 1.0, "label_smoothing": 0.05}
-STREAM |= {"positive_weight_exponent": 0.25, "sees": "color"}
+STREAM |= {"positive_weight_exponent": 0.25, "positive_weight_cap": 20.0, "sees": "color"}
 
 
 def cases(folder: Path, quick: bool) -> list[Case]:
@@ -118,7 +118,7 @@ def _load_plainly(folder: Path, size: int, frames: int) -> Callable[[], int]:
             next(read)
             pixels = [np.frombuffer(frame, np.uint8).reshape(size, size, 3) for frame in read]
             clip = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).contiguous()[None]
-            change_clips(clip, draw_colors(Augmentation(), 1, rng), draw_rotations(Augmentation(), 1, rng))
+            change_clips(clip, Augmentation(), *draw_clip_changes(Augmentation(), 1, rng))
         return 4
 
     return load

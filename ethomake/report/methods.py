@@ -17,6 +17,8 @@ QUICK = (
 )
 PAPER = "Bohnslav et al., DeepEthogram, eLife 2021;10:e63377"
 
+FACTORS = {"scale": 1, "rate": 1}  # settings of the augmentation that are factors, with the one that changes nothing
+
 
 def describe_methods(
     settings: Mapping[str, Any],
@@ -94,11 +96,19 @@ def _streams(streams: Mapping[str, Any], augmentation: Mapping[str, Any], exclus
             ("rotation", "rotations (up to {:g}°)"),
             ("color_probability", "changes of color ({:g})"),
             ("greyscale", "greyscale ({:g})"),
+            ("scale", "zoom (up to {:g} times)"),
+            ("rate", "faster and slower flow (up to {:g} times)"),
+            ("gamma", "gamma (up to {:g})"),
+            ("blur", "blur and sharpening (up to {:g} pixels)"),
+            ("shading", "shading (up to {:g} of the range of brightness)"),
+            ("channel", "repeating one channel ({:g})"),
         )
-        if augmentation.get(key)
+        if augmentation.get(key, 0) not in (0, FACTORS.get(key))
     ]
     if changes:
         text += f" Training clips were augmented by {', '.join(changes)}, the same for all frames of a clip."
+    if augmentation.get("noise"):
+        text += f" Noise was added to training clips (up to {augmentation['noise']:g} of the range of brightness)."
     if streams.get("joint_epochs"):
         text += f" Afterwards flow and streams were trained together for {streams['joint_epochs']} epochs."
     return text

@@ -1,17 +1,20 @@
 """Classification losses that ignore labels that were not scored."""
 
+import math
+
 import torch
 from torch.nn import functional
 
 UNSCORED = -1
 
 
-def class_weights(labels: torch.Tensor, exponent: float) -> torch.Tensor:
-    """Return weights of the positive class, (negatives / positives) ** exponent.
+def class_weights(labels: torch.Tensor, exponent: float, cap: float = math.inf) -> torch.Tensor:
+    """Return weights of the positive class, (negatives / positives) ** exponent, at most `cap`.
 
     Args:
         labels: 1, 0 or -1 (not scored), (N, K).
         exponent: 0 gives equal weights, 1 balances the classes; the paper found 0.25 a good compromise.
+        cap: keeps a behavior with very few frames, whose labels may be wrong, from outweighing all others.
 
     Returns:
         Float tensor (K,); 1 where a behavior has no positive or no negative label.
@@ -19,7 +22,7 @@ def class_weights(labels: torch.Tensor, exponent: float) -> torch.Tensor:
     positives = (labels == 1).sum(0).double()
     negatives = (labels == 0).sum(0).double()
     defined = (positives > 0) & (negatives > 0)
-    return torch.where(defined, (negatives / positives.clamp(min=1)) ** exponent, 1.0).float()
+    return torch.where(defined, (negatives / positives.clamp(min=1)) ** exponent, 1.0).clamp(max=cap).float()
 
 
 def focal_binary_loss(
@@ -90,12 +93,15 @@ def focal_softmax_loss(
     return _masked_mean(entropy * _focus(miss, gamma), scored)
 
 
-def softmax_weights(labels: torch.Tensor, exponent: float) -> torch.Tensor:
-    """Return weights of background and behaviors for `focal_softmax_loss`, (K + 1,): (others / own) ** exponent."""
+def softmax_weights(labels: torch.Tensor, exponent: float, cap: float = math.inf) -> torch.Tensor:
+    """Return weights of background and behaviors for `focal_softmax_loss`, (K + 1,): (others / own) ** exponent.
+
+    They are at most `cap`.
+    """
     classes = classes_of(labels)
     columns = torch.stack([(classes == k).long() for k in range(labels.shape[-1] + 1)], -1)
     columns[classes == UNSCORED] = UNSCORED
-    return class_weights(columns, exponent)
+    return class_weights(columns, exponent, cap)
 
 
 def probabilities(logits: torch.Tensor, exclusive: bool) -> torch.Tensor:

@@ -45,7 +45,7 @@ class Objective:
     Args:
         labels: of the training frames, 1, 0 or -1 (not scored), (N, K).
         exclusive: softmax over background and K behaviors, instead of K sigmoids.
-        settings: `focal_gamma`, `label_smoothing`, `positive_weight_exponent`.
+        settings: `focal_gamma`, `label_smoothing`, `positive_weight_exponent`, `positive_weight_cap`.
 
     Attributes:
         positives, negatives: number of training frames for and against each output, (K,) or (K + 1,).
@@ -55,7 +55,8 @@ class Objective:
         self.exclusive = exclusive
         self.options = {"gamma": settings["focal_gamma"], "smoothing": settings["label_smoothing"]}
         weigh = softmax_weights if exclusive else class_weights
-        self.weight = weigh(labels, settings["positive_weight_exponent"]).to(device)
+        weight = weigh(labels, settings["positive_weight_exponent"], settings["positive_weight_cap"])
+        self.weight = weight.to(device)
         if exclusive:
             classes = classes_of(labels)
             of_class = classes[:, None] == torch.arange(labels.shape[1] + 1)

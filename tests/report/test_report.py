@@ -29,7 +29,7 @@ SETTINGS = {
     "preset": "fast",
     "seed": 5,
     "ingest": {"image_size": [96, 128], "keep_aspect": True},
-    "augmentation": {"flip_vertical": 0.5},
+    "augmentation": {"flip_vertical": 0.5, "scale": 1.0, "blur": 0.0},
     "flow": {"network": "tiny_motion_net", "epochs": 3, "weights": "none"},
     "streams": {"network": "resnet18", "enabled": ["spatial", "motion"], "epochs": 4, "weights": "none"},
     "sequence": {"network": "tgm", "window": 60, "epochs": 5},
@@ -319,6 +319,11 @@ def test_methods_say_only_what_is_known():
     for piece in ("1,234 frames", "128 x 96 pixels", "ResNet18", "at most 4 epochs", "up-down flips (0.5)", "4 times"):
         assert piece in text
     assert "left-right" not in text
+    assert "zoom" not in text
+    wide = SETTINGS | {"augmentation": {"scale": 1.25, "rate": 1.0, "gamma": 0.5, "noise": 0.05, "blur": 0.0}}
+    text = " ".join(describe_methods(wide, exclusive=False, parts=parts, frames=1))
+    assert "augmented by zoom (up to 1.25 times), gamma (up to 0.5), the same" in text
+    assert "Noise was added to training clips (up to 0.05 of the range" in text
     bare = " ".join(describe_methods({}, exclusive=True, parts={}, frames=10))
     assert "most probable behavior" in bare
     assert "None" not in bare

@@ -27,6 +27,7 @@ SETTINGS = {
     "focal_gamma": 1.0,
     "label_smoothing": 0.05,
     "positive_weight_exponent": 0.25,
+    "positive_weight_cap": 20.0,
     "l2_sp_alpha": 1e-5,
     "l2_sp_beta": 1e-3,
     "joint_epochs": 1,

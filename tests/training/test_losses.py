@@ -103,6 +103,17 @@ def test_softmax_weights_by_hand():
     assert softmax_weights(labels, 1.0).tolist() == pytest.approx([2 / 2, 3 / 1, 3 / 1])
 
 
+def test_class_weights_are_capped():
+    labels = torch.zeros(1000, 2, dtype=torch.int8)
+    labels[:1, 0], labels[:500, 1] = 1, 1
+    assert class_weights(labels, 1.0, 20).tolist() == [20, 1]
+    assert class_weights(labels, 1.0, 1000).tolist() == pytest.approx([999, 1])
+    labels[:1, 1] = 0
+    # background 500, first 1, second 499
+    assert softmax_weights(labels, 1.0, 20).tolist() == pytest.approx([1, 20, 501 / 499])
+    assert torch.equal(softmax_weights(labels, 0.25, 20), softmax_weights(labels, 0.25))
+
+
 def test_probabilities_leave_out_background():
     logits = torch.tensor([[0.0, np.log(2.0), np.log(5.0)]])
     assert probabilities(logits, exclusive=True)[0].tolist() == pytest.approx([2 / 8, 5 / 8])
