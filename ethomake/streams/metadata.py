@@ -17,6 +17,9 @@ class StreamMetadata(WeightsMetadata[Stream]):
         exclusive: whether one more logit, for background, precedes them.
         frames: number of frames in a window.
         channel_mean, channel_std: statistics that normalize the images of a spatial stream; for red, green and blue.
+        source: where the weights come from that its training started with: the name of public ones, or of a file.
+        license: of these, if they are public.
+        page: address of a page about them.
     """
 
     kinds: ClassVar[tuple[str, ...]] = ("spatial", "motion")
@@ -27,6 +30,9 @@ class StreamMetadata(WeightsMetadata[Stream]):
     frames: int
     channel_mean: list[float] | None = None
     channel_std: list[float] | None = None
+    source: str | None = None
+    license: str | None = None
+    page: str | None = None
 
     @property
     def kind(self) -> str:

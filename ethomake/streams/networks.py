@@ -7,16 +7,14 @@ The second axis of all inputs is time:
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, Self
 
 import torch
 from torch import Tensor, nn
 
-from ethomake.errors import InputError
-
 # Imported so that backbones count as code of the stages that import this module: registry records name them by strings.
 from ethomake.streams import backbones  # noqa: F401
-from ethomake.streams.registry import STREAM_NETWORKS
+from ethomake.streams.registry import find_network
 
 FEATURES = 512
 Kind = Literal["spatial", "motion"]
@@ -30,15 +28,16 @@ class Stream(nn.Module):
 
     Attributes:
         kind: "spatial" or "motion".
-        network: name of the network, a key of `STREAM_NETWORKS`.
+        network: name of the network, see `find_network`.
         volumetric: whether the backbone is 3D.
         context_frames: number of frames that the input must contain, centered on the frame to classify.
         head: dropout and a linear layer.
+        still: names of the modules that stay in eval mode in training, see `ethomake.streams.partial`.
     """
 
     def __init__(self, network: str, kind: Kind, outputs: int, frames: int = 11, dropout: float = 0.25) -> None:
         super().__init__()
-        record = STREAM_NETWORKS[network]
+        record = find_network(network)
         self.network, self.kind, self.frames, self.volumetric = network, kind, frames, record.volumetric
         self.context_frames = frames if kind == "motion" or self.volumetric else 1
         channels = 3 if kind == "spatial" else 2 if self.volumetric else 2 * (frames - 1)
@@ -47,6 +46,14 @@ class Stream(nn.Module):
             nn.Identity() if width == FEATURES else nn.Sequential(nn.Linear(width, FEATURES), nn.ReLU(inplace=True))
         )
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(FEATURES, outputs))
+        self.still: tuple[str, ...] = ()
+
+    def train(self, mode: bool = True) -> Self:
+        """Set the mode of all modules but those that stay as they are."""
+        super().train(mode)
+        for name in self.still:
+            self.get_submodule(name).eval()
+        return self
 
     @property
     def backbone(self) -> nn.Module:
@@ -81,7 +88,7 @@ def build_stream(network: str, kind: Kind, outputs: int, frames: int = 11, dropo
     """Return a new stream with random weights.
 
     Args:
-        network: a key of `STREAM_NETWORKS`.
+        network: its name, see `ethomake.streams.registry.find_network`.
         kind: "spatial" or "motion".
         outputs: number of logits.
         frames: number of frames in a window; the motion stream takes `frames - 1` flows.
@@ -90,8 +97,6 @@ def build_stream(network: str, kind: Kind, outputs: int, frames: int = 11, dropo
     Raises:
         InputError: if no network has that name.
     """
-    if network not in STREAM_NETWORKS:
-        raise InputError(f"no stream network is called {network!r}; choose one of {', '.join(STREAM_NETWORKS)}")
     return Stream(network, kind, outputs, frames, dropout)
 
 
