@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ethomake.errors import InputError
 from ethomake.flow.registry import FLOW_NETWORKS
 from ethomake.sequence.registry import SEQUENCE_NETWORKS
-from ethomake.streams.registry import STREAM_NETWORKS
+from ethomake.streams.registry import find_network
 
 BUNDLED = (
     "All networks, thresholds and minimum lengths described below were trained and fitted on the videos of another "
@@ -52,8 +53,11 @@ def describe_methods(
 
 def network_title(name: str) -> str:
     """Return the title of a network, or its name if it is not registered."""
-    networks = {**FLOW_NETWORKS, **STREAM_NETWORKS, **SEQUENCE_NETWORKS}
-    return networks[name].title if name in networks else str(name)
+    networks = {**FLOW_NETWORKS, **SEQUENCE_NETWORKS}
+    try:
+        return networks[name].title if name in networks else find_network(str(name)).title
+    except InputError:
+        return str(name)
 
 
 def _input(ingest: Mapping[str, Any], frames: int) -> str:
@@ -115,13 +119,13 @@ def _streams(streams: Mapping[str, Any], augmentation: Mapping[str, Any], exclus
 
 
 def _sees_grey(streams: Mapping[str, Any]) -> bool:
-    return streams.get("sees") == "grey" and not STREAM_NETWORKS[streams["network"]].volumetric
+    return streams.get("sees") == "grey" and not find_network(streams["network"]).volumetric
 
 
 def _frozen(streams: Mapping[str, Any]) -> str:
-    shown = STREAM_NETWORKS[streams["network"]].feature_map
+    shown = find_network(streams["network"]).feature_map
     stride = f" (one position per {shown.stride} pixels)" if shown else ""
-    public = streams.get("weights") in STREAM_NETWORKS[streams["network"]].weights
+    public = streams.get("weights") in find_network(streams["network"]).weights
     weights = f"torchvision's weights {streams['weights']}" if public else "the weights of a file"
     return (
         f"Each frame was described by {_name(streams)} with {weights}, used as it is: no stream was trained, and no "
@@ -201,4 +205,8 @@ def _trained(section: Mapping[str, Any]) -> str:
         return ""
     weights = section.get("weights", "none")
     start = "from scratch" if weights in (None, "none") else "from given weights"
+    start += {
+        "half": " (the first half of the backbone's layers stayed as they were)",
+        "head": " (the backbone stayed as it was)",
+    }.get(section.get("trained", "all"), "")
     return f"trained {start} for at most {section['epochs']} epochs, "

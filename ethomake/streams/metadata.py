@@ -18,6 +18,9 @@ class StreamMetadata(WeightsMetadata[Stream]):
         frames: number of frames in a window.
         channel_mean, channel_std: statistics that normalize the images of a spatial stream; for red, green and blue.
         sees: what a spatial stream sees.
+        source: where the weights come from that its training started with: the name of public ones, or of a file.
+        license: of these, if they are public.
+        page: address of a page about them.
     """
 
     kinds: ClassVar[tuple[str, ...]] = ("spatial", "motion")
@@ -29,6 +32,9 @@ class StreamMetadata(WeightsMetadata[Stream]):
     channel_mean: list[float] | None = None
     channel_std: list[float] | None = None
     sees: Sight = "color"
+    source: str | None = None
+    license: str | None = None
+    page: str | None = None
 
     @property
     def kind(self) -> str:

@@ -7,16 +7,14 @@ The second axis of all inputs is time:
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, Self
 
 import torch
 from torch import Tensor, nn
 
-from ethomake.errors import InputError
-
 # Imported so that backbones count as code of the stages that import this module: registry records name them by strings.
 from ethomake.streams import backbones  # noqa: F401
-from ethomake.streams.registry import STREAM_NETWORKS
+from ethomake.streams.registry import find_network
 
 FEATURES = 512
 Kind = Literal["spatial", "motion"]
@@ -39,11 +37,12 @@ class Stream(nn.Module):
 
     Attributes:
         kind: "spatial" or "motion".
-        network: name of the network, a key of `STREAM_NETWORKS`.
+        network: name of the network, see `find_network`.
         volumetric: whether the backbone is 3D.
         sees: what a spatial stream sees; a 3D network sees colors.
         context_frames: number of frames that the input must contain, centered on the frame to classify.
         head: dropout and a linear layer.
+        still: names of the modules that stay in eval mode in training, see `ethomake.streams.partial`.
     """
 
     def __init__(
@@ -56,7 +55,7 @@ class Stream(nn.Module):
         sees: Sight = "color",
     ) -> None:
         super().__init__()
-        record = STREAM_NETWORKS[network]
+        record = find_network(network)
         self.network, self.kind, self.frames, self.volumetric = network, kind, frames, record.volumetric
         self.sees: Sight = "color" if self.volumetric else sees
         if kind == "motion" or self.volumetric:
@@ -69,6 +68,14 @@ class Stream(nn.Module):
             nn.Identity() if width == FEATURES else nn.Sequential(nn.Linear(width, FEATURES), nn.ReLU(inplace=True))
         )
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(FEATURES, outputs))
+        self.still: tuple[str, ...] = ()
+
+    def train(self, mode: bool = True) -> Self:
+        """Set the mode of all modules but those that stay as they are."""
+        super().train(mode)
+        for name in self.still:
+            self.get_submodule(name).eval()
+        return self
 
     @property
     def backbone(self) -> nn.Module:
@@ -118,7 +125,7 @@ def build_stream(
     """Return a new stream with random weights.
 
     Args:
-        network: a key of `STREAM_NETWORKS`.
+        network: its name, see `ethomake.streams.registry.find_network`.
         kind: "spatial" or "motion".
         outputs: number of logits.
         frames: number of frames in a window; the motion stream takes `frames - 1` flows.
@@ -128,8 +135,6 @@ def build_stream(
     Raises:
         InputError: if no network has that name.
     """
-    if network not in STREAM_NETWORKS:
-        raise InputError(f"no stream network is called {network!r}; choose one of {', '.join(STREAM_NETWORKS)}")
     return Stream(network, kind, outputs, frames, dropout, sees)
 
 

@@ -7,7 +7,8 @@ import torch
 from ethomake.errors import InputError
 from ethomake.flow.networks import build_flow_network
 from ethomake.sequence.networks import build_sequence_network
-from ethomake.streams.networks import STREAM_NETWORKS, build_stream, head_bias
+from ethomake.streams.networks import build_stream, head_bias
+from ethomake.streams.registry import STREAM_NETWORKS
 
 SEQUENCE = {"filters": 8, "filter_length": 15, "layers": 3, "channels": 8, "hidden": 128, "dropout": 0.5}
 
@@ -123,5 +124,5 @@ def test_head_bias():
 
 
 def test_an_unknown_network():
-    with pytest.raises(InputError, match=r"no stream network is called 'vgg16'; choose one of resnet18"):
-        build_stream("vgg16", "spatial", 1)
+    with pytest.raises(InputError, match=r"no stream network is called 'vgg99'; choose one of resnet18"):
+        build_stream("vgg99", "spatial", 1)
