@@ -17,7 +17,7 @@ CHOSEN_BY_PRESET = ("enabled", "network", "reuse")  # a preset stands for these;
 OWN = {
     "ethogram": ("thresholds", "minimum_bout_s", "minimum_gap_s", "colors"),
     "flow": ("precision",),
-    "streams": ("precision",),
+    "streams": ("precision", "adapt"),
 }
 TRAINED = ("augmentation", "flow", "streams", "sequence")  # complete, with schedules, for the methods of the report
 

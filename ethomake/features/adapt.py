@@ -109,7 +109,8 @@ def adapt_recording(
     if len(frames) < least:
         logger.warning(
             f"recording {recording}: {len(frames)} frames are too few to adapt to ({least} are needed); its features "
-            "are made with the statistics of the training videos"
+            "are made with the statistics of the training videos; if you add videos to it, delete "
+            "results/features/adapted.json"
         )
         Statistics(recording, names, len(frames), 0, made_from, {}).save(output)
         return

@@ -6,7 +6,6 @@ Normalization for Practical Domain Adaptation", 2016).
 """
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,9 +100,9 @@ def norms_of(network: nn.Module) -> dict[str, _BatchNorm]:
     return {name: layer for name, layer in layers.items() if layer.track_running_stats}
 
 
-def statistics_of(network: nn.Module) -> Mapping[str, Tensor]:
+def statistics_of(network: nn.Module) -> dict[str, Tensor]:
     """Return mean and variance of each BatchNorm layer, by their names in the state dict."""
-    found = {}
+    found: dict[str, Tensor] = {}
     for name, layer in norms_of(network).items():
         mean, variance = layer.running_mean, layer.running_var
         if mean is not None and variance is not None:

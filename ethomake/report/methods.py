@@ -100,6 +100,12 @@ def _streams(streams: Mapping[str, Any], augmentation: Mapping[str, Any], exclus
         text += f" Training clips were augmented by {', '.join(changes)}, the same for all frames of a clip."
     if streams.get("joint_epochs"):
         text += f" Afterwards flow and streams were trained together for {streams['joint_epochs']} epochs."
+    if streams.get("adapt") == "recording":
+        text += (
+            " When features were made, mean and variance of batch normalization in the streams were those of frames of "
+            "the same recording, all its videos together and without labels, not those of training (AdaBN, Li et al. "
+            "2016)."
+        )
     return text
 
 
