@@ -18,7 +18,7 @@ CHOSEN_BY_PRESET = ("enabled", "network", "sees", "reuse")
 OWN = {
     "ethogram": ("thresholds", "minimum_bout_s", "minimum_gap_s", "colors"),
     "flow": ("precision",),
-    "streams": ("precision",),
+    "streams": ("precision", "adapt"),
 }
 TRAINED = ("augmentation", "flow", "streams", "sequence")  # complete, with schedules, for the methods of the report
 

@@ -173,6 +173,9 @@ def _check_together(settings: dict[str, Any]) -> None:
         refuse("streams.enabled", enabled, reason)
     if settings["preset"] == "frozen" and enabled != ["frozen"]:
         refuse("streams.enabled", enabled, "preset frozen trains no stream; set auto, or choose another preset")
+    if settings["streams"]["adapt"] != "none" and "frozen" in enabled:
+        reason = "a frozen backbone is used as it is; set none, or train the streams"
+        refuse("streams.adapt", settings["streams"]["adapt"], reason)
     if settings["streams"]["joint_epochs"] and len(settings["streams"]["enabled"]) < 2:
         reason = "joint training needs both streams; set streams.enabled: [spatial, motion] or joint_epochs: 0"
         refuse("streams.joint_epochs", settings["streams"]["joint_epochs"], reason)

@@ -115,6 +115,12 @@ def _streams(streams: Mapping[str, Any], augmentation: Mapping[str, Any], exclus
         text += f" Noise was added to training clips (up to {augmentation['noise']:g} of the range of brightness)."
     if streams.get("joint_epochs"):
         text += f" Afterwards flow and streams were trained together for {streams['joint_epochs']} epochs."
+    if streams.get("adapt") == "recording":
+        text += (
+            " When features were made, mean and variance of batch normalization in the streams were those of frames of "
+            "the same recording, all its videos together and without labels, not those of training (AdaBN, Li et al. "
+            "2016)."
+        )
     return text
 
 

@@ -10,7 +10,7 @@ No stage imports this module: correcting an estimate must not make results outda
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ FEATURE_ROWS = 5120  # that extraction writes at a time
 BLOCK = 661  # frames that extraction has decoded at a time, with those around them
 # Samples that extraction gives to a network on a processor at a time.
 AT_ONCE = {"flow": 4, "spatial": 16, "motion": 16, "frozen": 4}
+ADAPTED, ADAPTED_AT_ONCE = 2000, 32  # frames that streams are adapted to, at most
 FLOW_BLOCK = 64  # windows whose flow is computed at a time before a motion stream is trained
 FLOW_CHECKS = 256  # windows that judge an epoch of flow training
 FRAMES_KEPT = 2**32 / 1e6  # decoded frames that a training keeps in memory; if they are more, it keeps none
@@ -120,6 +121,7 @@ class Experiment:
         megabytes: the size of a video file, by the name of the video.
         videos: the names of all.
         run: the name of the run whose jobs are meant.
+        recordings: the recording of each video; all are one recording if it is empty.
     """
 
     runs: Mapping[str, Run]
@@ -127,6 +129,7 @@ class Experiment:
     megabytes: Callable[[str], float]
     videos: Sequence[str]
     run: str = MAIN
+    recordings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -251,6 +254,24 @@ def extract(x: Experiment, video: str) -> Need:
     if "motion" in streams["enabled"]:
         windows, tracks = (frames / FLOWS, 2 * block * x.image / 3) if flow["reuse"] else (frames, 0.0)
         need += Need(memory=tracks) + _pass(x, x.flow_network, windows, AT_ONCE["flow"])
+    return _with_torch(need)
+
+
+def adapt(x: Experiment) -> Need:
+    """Estimate the adaptation of the streams to a recording: most pass as many frames, in float32, as it has any.
+
+    BatchNorm that collects statistics reads its input once more than when it is folded.
+    """
+    streams, flow, frames = x.settings["streams"], x.settings["flow"], ADAPTED
+    need = Need(memory=WORKSPACE)
+    for kind in streams["enabled"]:
+        need += _pass(x, x.stream_network(kind), frames, 2 * ADAPTED_AT_ONCE)  # inputs and outputs of a BatchNorm
+        clip = WINDOW if STREAM_NETWORKS[streams["network"]].volumetric else 1
+        if kind == "motion":
+            clip = WINDOW * (2 if flow["reuse"] else 1)
+            need += _pass(x, x.flow_network, frames * (2 if flow["reuse"] else 1), AT_ONCE["flow"])
+        loading, waiting = frames * clip * DECODE * x.pixels, 4 * ADAPTED_AT_ONCE * clip * x.image
+        need += Need(waiting, loading, waiting, loading)
     return _with_torch(need)
 
 
@@ -391,6 +412,7 @@ WORK: dict[str, Callable[[Experiment, Mapping[str, str]], Need]] = {
     "train_joint": lambda x, at: learn_jointly(x),
     "freeze_backbone": lambda x, at: Need(TORCH + FROZEN * x.networks[0].parameters, FETCH),
     "extract_features": lambda x, at: extract(x, at["video"]),
+    "adapt_streams": lambda x, at: adapt(x),
     "train_sequence": lambda x, at: learn_sequence(x),
     "predict_video": lambda x, at: predict(x, at["video"]),
     "fit_thresholds": lambda x, at: tables(x, [*x.parts["train"], *x.parts["validate"]]),
