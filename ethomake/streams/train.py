@@ -14,6 +14,7 @@ from ethomake.flow.stacks import FRAMES, FlowGenerator
 from ethomake.streams.classifier import fit_classifier, validation_choice
 from ethomake.streams.metadata import StreamMetadata
 from ethomake.streams.networks import Kind, build_stream, head_bias
+from ethomake.streams.sampling import sampling_weights
 from ethomake.streams.sources import FrameSource, LabelledFrames, Source, flow_source
 from ethomake.streams.weights import load_pretrained
 from ethomake.training import parallel
@@ -64,7 +65,8 @@ def train_stream(
         pretrained = load_pretrained(model, settings["weights"])
     model = place(model, device)
     precision = choose_precision(settings["precision"], device, model, image_width(plan.train[0]))
-    objective = Objective(train_set.labels, plan.exclusive, settings, device)
+    sampling = sampling_weights(settings, train_set)
+    objective = Objective(train_set.labels, plan.exclusive, settings, device, sampling)
     with torch.no_grad():
         cast(nn.Linear, model.head[-1]).bias.copy_(head_bias(objective.positives, objective.negatives))
     network = parallel.replicate(model)
@@ -85,6 +87,7 @@ def train_stream(
         inputs.source(val_set, "validate") if len(val_set) else None,
         device=device,
         precision=precision,
+        sampling=sampling,
         seed=plan.seed,
         checkpoint=plan.checkpoint,
         identity=plan.fingerprint(given),

@@ -164,6 +164,7 @@ STREAM = {
     "label_smoothing": 0.05,
     "positive_weight_exponent": 0.25,
     "positive_weight_cap": 20.0,
+    "sampling": "frames",
     "l2_sp_beta": 1e-3,
     "precision": "float32",
     "reuse": True,
