@@ -92,6 +92,8 @@ def _streams(streams: Mapping[str, Any], augmentation: Mapping[str, Any], exclus
     loss = "softmax cross-entropy" if exclusive else "binary cross-entropy"
     text = f"For each frame, {_name(streams)} looked at {' and '.join(enabled)}, {_trained(streams)}".rstrip(", ")
     text += f" with focal, class-weighted {loss}; unscored frames were ignored."
+    if streams.get("sampling") == "bouts":
+        text += " Training frames were drawn with weights 1 / sqrt(length of their bout)."
     changes = [
         label.format(augmentation.get(key, 0))
         for key, label in (

@@ -225,14 +225,19 @@ def learn_stream(x: Experiment, stream: str) -> Need:
     """Estimate the training of one stream, on frames or on flow."""
     streams = x.settings["streams"]
     samples, checks, kept = _labelled_frames(x)
-    clip, flow = (GREY_WINDOW if streams["sees"] == "grey" else 1), Need()
-    if find_network(streams["network"]).volumetric:
-        clip = WINDOW
+    clip, flow = _clip(streams), Need()
     if stream == "motion":
         clip, flow = _flow(x, samples, checks)
         kept = kept if clip == WINDOW else 0.0
     networks = [x.stream_network(stream)]
     return _with_torch(_learn(x, networks, streams, streams["epochs"], samples, checks, clip, kept) + flow)
+
+
+def _clip(streams: Mapping[str, Any]) -> int:
+    """Return the number of frames that the spatial stream needs to classify one."""
+    if find_network(streams["network"]).volumetric:
+        return WINDOW
+    return GREY_WINDOW if streams["sees"] == "grey" else 1
 
 
 def learn_jointly(x: Experiment) -> Need:
@@ -266,7 +271,7 @@ def adapt(x: Experiment) -> Need:
     need = Need(memory=WORKSPACE)
     for kind in streams["enabled"]:
         need += _pass(x, x.stream_network(kind), frames, 2 * ADAPTED_AT_ONCE)  # inputs and outputs of a BatchNorm
-        clip = WINDOW if STREAM_NETWORKS[streams["network"]].volumetric else 1
+        clip = _clip(streams)
         if kind == "motion":
             clip = WINDOW * (2 if flow["reuse"] else 1)
             need += _pass(x, x.flow_network, frames * (2 if flow["reuse"] else 1), AT_ONCE["flow"])

@@ -27,6 +27,7 @@ def fit_classifier(
     *,
     device: torch.device,
     precision: torch.dtype,
+    sampling: np.ndarray | None = None,
     **options: Any,
 ) -> list[dict]:
     """Train `model` on labelled frames and leave it in its last state, in eval mode.
@@ -36,6 +37,7 @@ def fit_classifier(
             the device.
         train_source: inputs of the training frames.
         val_source: inputs of the validation frames; None if there are none.
+        sampling: weights with which the training frames are drawn, (N,), as from `sampling_weights`.
         options: `seed`, `checkpoint`, `identity`, `label` and `pretrained`, as for `fit`.
 
     Returns:
@@ -55,7 +57,7 @@ def fit_classifier(
         return objective.loss(logits(train_source, loaded), labels)
 
     training = Training(
-        plan=lambda rng: shuffled_batches(len(train_labels), schedule, rng),
+        plan=lambda rng: shuffled_batches(len(train_labels), schedule, rng, sampling),
         load=load,
         loss=loss,
         prepare=lambda batch: (train_source.change(batch[0]), batch[1]),

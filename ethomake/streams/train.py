@@ -15,6 +15,7 @@ from ethomake.streams.classifier import fit_classifier, validation_choice
 from ethomake.streams.metadata import StreamMetadata
 from ethomake.streams.networks import Kind, build_stream, head_bias
 from ethomake.streams.partial import train_part
+from ethomake.streams.sampling import sampling_weights
 from ethomake.streams.sources import FrameSource, LabelledFrames, Source, flow_source
 from ethomake.streams.weights import Origin, load_pretrained, origin_of
 from ethomake.training import parallel
@@ -67,7 +68,8 @@ def train_stream(
     train_part(model, settings["trained"])
     model = place(model, device)
     precision = choose_precision(settings["precision"], device, model, image_width(plan.train[0]))
-    objective = Objective(train_set.labels, plan.exclusive, settings, device)
+    sampling = sampling_weights(settings, train_set)
+    objective = Objective(train_set.labels, plan.exclusive, settings, device, sampling)
     with torch.no_grad():
         cast(nn.Linear, model.head[-1]).bias.copy_(head_bias(objective.positives, objective.negatives))
     network = parallel.replicate(model)
@@ -88,6 +90,7 @@ def train_stream(
         inputs.source(val_set, "validate") if len(val_set) else None,
         device=device,
         precision=precision,
+        sampling=sampling,
         seed=plan.seed,
         checkpoint=plan.checkpoint,
         identity=plan.fingerprint(given),

@@ -56,12 +56,29 @@ def step_rng(seed: int, epoch: int, step: int) -> np.random.Generator:
     return np.random.default_rng([seed, epoch, step])
 
 
-def shuffled_batches(n: int, schedule: Schedule, rng: np.random.Generator) -> list[np.ndarray]:
+def shuffled_batches(
+    n: int, schedule: Schedule, rng: np.random.Generator, weights: np.ndarray | None = None
+) -> list[np.ndarray]:
     """Return one epoch's batches of sample numbers 0..n-1: each sample at most once, at most `steps` full batches.
 
     With fewer samples than one batch, return one batch of all of them.
+
+    Args:
+        n: number of samples.
+        schedule: number and size of the batches.
+        rng: the generator of the epoch.
+        weights: draw samples in proportion to these, (n,), instead; an epoch is as long, and has some samples more
+            than once. The draw is systematic (Madow 1949): a sample that is expected x times comes floor(x) or
+            ceil(x) times.
     """
-    return np.split(rng.permutation(n)[: epoch_samples(n, schedule)], max(1, min(schedule.steps, n // schedule.batch)))
+    count = epoch_samples(n, schedule)
+    if weights is None:
+        chosen = rng.permutation(n)[:count]
+    else:
+        until = np.cumsum(weights) / np.sum(weights)
+        drawn = np.searchsorted(until, (rng.random() + np.arange(count)) / count, side="right")
+        chosen = rng.permutation(drawn.clip(max=n - 1))  # rounding may leave the last sum below 1
+    return np.split(chosen, max(1, min(schedule.steps, n // schedule.batch)))
 
 
 def epoch_samples(n: int, schedule: Schedule) -> int:

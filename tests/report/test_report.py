@@ -323,6 +323,9 @@ def test_methods_say_only_what_is_known():
     wide = SETTINGS | {"augmentation": {"scale": 1.25, "rate": 1.0, "gamma": 0.5, "noise": 0.05, "blur": 0.0}}
     text = " ".join(describe_methods(wide, exclusive=False, parts=parts, frames=1))
     assert "augmented by zoom (up to 1.25 times), gamma (up to 0.5), the same" in text
+    assert "length of their bout" not in text
+    bouts = SETTINGS | {"streams": SETTINGS["streams"] | {"sampling": "bouts"}}
+    assert "length of their bout" in " ".join(describe_methods(bouts, exclusive=False, parts=parts, frames=1))
     assert "Noise was added to training clips (up to 0.05 of the range" in text
     bare = " ".join(describe_methods({}, exclusive=True, parts={}, frames=10))
     assert "most probable behavior" in bare

@@ -7,7 +7,8 @@ from ethomake.flow.stacks import FlowGenerator
 from ethomake.streams.classifier import validation_choice
 from ethomake.streams.joint import train_joint
 from ethomake.streams.metadata import StreamMetadata
-from ethomake.streams.sources import CachedFlowSource, LabelledFrames, WindowSource
+from ethomake.streams.sampling import bout_weights
+from ethomake.streams.sources import CachedFlowSource, FrameSource, LabelledFrames, WindowSource
 from ethomake.streams.train import train_stream
 from ethomake.training.augment import Augmentation
 from ethomake.training.history import read_history
@@ -28,6 +29,7 @@ SETTINGS = {
     "label_smoothing": 0.05,
     "positive_weight_exponent": 0.25,
     "positive_weight_cap": 20.0,
+    "sampling": "frames",
     "l2_sp_alpha": 1e-5,
     "l2_sp_beta": 1e-3,
     "joint_epochs": 1,
@@ -153,6 +155,22 @@ def test_exclusive_behaviors_have_an_output_for_background(tmp_path, write_store
     weights = train(tmp_path / "a", "spatial", [pair] * 3, exclusive=True, epochs=6)
     assert StreamMetadata.read(weights).exclusive
     assert max(read_history(tmp_path / "a/history.csv")["validation_f1"]) > 0.9
+
+
+@pytest.mark.parametrize("stream", ["spatial", "motion"])
+def test_frames_of_short_bouts_are_seen_more_often_if_bouts_are_sampled(
+    tmp_path, videos, flow_weights, monkeypatch, stream
+):
+    seen = []
+    kind = FrameSource if stream == "spatial" else CachedFlowSource
+    load = kind.load
+    monkeypatch.setattr(kind, "load", lambda self, chosen, rng: seen.append((rng, chosen)) or load(self, chosen, rng))
+    train(tmp_path / "a", stream, videos, flow_weights, sampling="bouts", epochs=1, steps=8, batch=10)
+    times = np.bincount(np.concatenate([chosen for rng, chosen in seen if rng is not None]), minlength=80)
+    weights = bout_weights(LabelledFrames(videos[:2], ["bright", "half"]))
+    assert times.sum() == 80
+    assert (np.abs(times - weights) < 1).all()
+    assert weights.max() > 1.2 * weights.min()
 
 
 def test_only_scored_frames_are_learned_from(videos, write_table):

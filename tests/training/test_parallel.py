@@ -165,6 +165,7 @@ STREAM = {
     "positive_weight_exponent": 0.25,
     "sees": "color",
     "positive_weight_cap": 20.0,
+    "sampling": "frames",
     "l2_sp_beta": 1e-3,
     "precision": "float32",
     "reuse": True,
