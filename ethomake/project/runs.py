@@ -14,6 +14,7 @@ from typing import Any
 
 from ethomake.errors import InputError
 from ethomake.files import short_digest
+from ethomake.project.settings import is_weights_file
 
 MAIN = "main"
 
@@ -62,6 +63,12 @@ def _uses_frozen(settings: Settings) -> bool:
 
 def _uses_spatial(settings: Settings) -> bool:
     return "spatial" in settings["streams"]["enabled"]
+
+
+def starts_from_public(settings: Settings) -> bool:
+    """Return whether trained streams start from public weights, which have to be fetched."""
+    weights = settings["streams"]["weights"]
+    return not _uses_frozen(settings) and weights != "none" and not is_weights_file(weights)
 
 
 def _trains_jointly(settings: Settings) -> bool:
@@ -132,8 +139,14 @@ STAGES: dict[str, Stage] = {
         results=_trained("flow/[^/]+", "weights", "the weights of the flow network"),
         is_used=_uses_flow,
     ),
+    "pretrained": Stage(
+        settings=("streams.network", "streams.weights"),
+        rules={"fetch_weights": ONCE},
+        results={r"results/streams/[^/]+/pretrained\.safetensors": "the pretrained weights"},
+        is_used=starts_from_public,
+    ),
     "spatial": Stage(
-        upstream=("labels",),
+        upstream=("labels", "pretrained"),
         settings=STREAM,
         parts=LEARNING,
         rules={"train_stream": ONCE, "draw_curves": ONCE},
@@ -141,7 +154,7 @@ STAGES: dict[str, Stage] = {
         is_used=_uses_spatial,
     ),
     "motion": Stage(
-        upstream=("labels", "flow"),
+        upstream=("labels", "flow", "pretrained"),
         settings=(*STREAM, "-streams.sees", "flow.reuse"),
         parts=LEARNING,
         rules={"train_stream": ONCE, "draw_curves": ONCE},

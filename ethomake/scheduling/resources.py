@@ -415,6 +415,7 @@ WORK: dict[str, Callable[[Experiment, Mapping[str, str]], Need]] = {
     "train_flow": lambda x, at: learn_flow(x),
     "train_stream": lambda x, at: learn_stream(x, at["stream"]),
     "train_joint": lambda x, at: learn_jointly(x),
+    "fetch_weights": lambda x, at: Need(TORCH + FROZEN * x.networks[0].parameters, FETCH),
     "freeze_backbone": lambda x, at: Need(TORCH + FROZEN * x.networks[0].parameters, FETCH),
     "extract_features": lambda x, at: extract(x, at["video"]),
     "adapt_streams": lambda x, at: adapt(x),

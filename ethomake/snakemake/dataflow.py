@@ -168,6 +168,12 @@ class DataFlow:
 
         return find
 
+    def stream_weights(self, wildcards: Wildcards) -> list[str]:
+        """An input function: the file of weights that the trained streams start from, given or fetched."""
+        if runs.starts_from_public(self.run_of(wildcards.run).settings):
+            return [f"results/streams/{self.home('pretrained', wildcards.run)}/pretrained.safetensors"]
+        return self.weights_input("streams")(wildcards)
+
     def trained_models(self, run: str) -> list[tuple[str, str]]:
         """Return (name, weights file) of each network that features are extracted with."""
         streams = self.run_of(run).settings["streams"]

@@ -37,6 +37,7 @@ def train_stream(
     history: str | Path,
     *,
     flow_weights: str | Path | None = None,
+    pretrained: str | Path | None = None,
 ) -> None:
     """Train the spatial or the motion stream on labelled frames and write its weights and learning history.
 
@@ -48,6 +49,8 @@ def train_stream(
         weights: the weights file to write.
         history: the learning history to write.
         flow_weights: the trained flow network; needed by the motion stream, which does not change it.
+        pretrained: the file of the public weights that `weights` in the settings names, as written by
+            `fetch_weights`; without it they are downloaded.
 
     Raises:
         InputError: if no frame is labelled, a behavior is present in none, or given weights or label tables do not
@@ -61,9 +64,10 @@ def train_stream(
     check_shown(train_set.labels, plan.behaviors)
 
     torch.manual_seed(plan.seed)
-    model = build_stream(settings["network"], stream, plan.outputs, FRAMES, settings["dropout"], sees=settings["sees"])
+    sees = settings["sees"] if stream == "spatial" else "color"
+    model = build_stream(settings["network"], stream, plan.outputs, FRAMES, settings["dropout"], sees)
     with parallel.first_alone():  # it may download them
-        pretrained = load_pretrained(model, settings["weights"])
+        loaded = load_pretrained(model, pretrained or settings["weights"])
     origin = origin_of(settings["network"], settings["weights"])
     train_part(model, settings["trained"])
     model = place(model, device)
@@ -79,7 +83,8 @@ def train_stream(
         inputs = _spatial_inputs(plan, train_set, model.context_frames, origin)
     else:
         inputs = _motion_inputs(plan, flow_weights, device, precision)
-    given = inputs.files + ([settings["weights"]] if Path(settings["weights"]).is_file() else [])
+    start = pretrained or settings["weights"]
+    given = inputs.files + ([start] if Path(start).is_file() else [])
 
     rows = fit_classifier(
         model,
@@ -95,7 +100,7 @@ def train_stream(
         checkpoint=plan.checkpoint,
         identity=plan.fingerprint(given),
         label=stream,
-        pretrained=pretrained,
+        pretrained=loaded,
     )
     if parallel.is_first():
         metadata = StreamMetadata(
