@@ -80,6 +80,7 @@ onstart:
     tell_time(workflow, PROJECT, ESTIMATES.experiment)
     write_packs(PACKS)
     DATA.keep_splits()
+    DATA.keep_adapted()
 
 
 onsuccess:

@@ -39,7 +39,7 @@ from ethomake.sequence.train import train_sequence
 from ethomake.streams.frozen import OFFSETS, FrozenMetadata
 from ethomake.streams.joint import train_joint
 from ethomake.streams.metadata import StreamMetadata
-from ethomake.streams.registry import STREAM_NETWORKS
+from ethomake.streams.registry import find_network
 from ethomake.streams.train import train_stream
 from ethomake.training.plan import TrainingPlan
 from ethomake.training.weights import WeightsMetadata, save_weights
@@ -193,7 +193,7 @@ def _weights(folder: Path, kind: str, name: str) -> Path:
     """Random weights of a network."""
     metadata: WeightsMetadata
     if kind == "frozen":
-        shown = STREAM_NETWORKS[name].feature_map
+        shown = find_network(name).feature_map
         assert shown is not None, "a network of the preset frozen"
         what = list(shown.layers), shown.channels, shown.grid, list(OFFSETS)
         metadata = FrozenMetadata(name, 0, "frozen", "random", "", MEAN, STD, *what)

@@ -29,12 +29,18 @@ from ethomake.training.weights import save_weights
 RATE = 30  # frames a second of the drawn video
 BEHAVIORS = ("a", "b", "c", "d")
 GFLOP = {"flow": 25.6, "spatial": 3.6, "motion": 1.3}  # of a sample at 224x224, forward; backward takes twice that
-SCHEDULE = {"learning_rate": 1e-4, "plateau_factor": 0.1, "patience": 3, "minimum_learning_rate": 1e-9}
-SCHEDULE |= {"epochs": 1, "l2_sp_alpha": 1e-5, "l2_sp_beta": 1e-3, "precision": "auto", "weights": "none"}
+SCHEDULE = {
+    "learning_rate": 1e-4,
+    "epochs": 1,
+    "l2_sp_alpha": 1e-5,
+    "l2_sp_beta": 1e-3,
+    "precision": "auto",
+    "weights": "none",
+}
 FLOW = SCHEDULE | {"network": "tiny_motion_net", "charbonnier_exponent": 0.4, "smoothness_exponent": 0.3}
 FLOW |= {"smoothness": [0.01, 0.02, 0.04]}
 STREAM = SCHEDULE | {"network": "resnet18", "dropout": 0.25, "focal_gamma": 1.0, "label_smoothing": 0.05}
-STREAM |= {"positive_weight_exponent": 0.25, "positive_weight_cap": 20.0, "sampling": "frames"}
+STREAM |= {"positive_weight_exponent": 0.25, "positive_weight_cap": 20.0, "sampling": "frames", "sees": "color"}
 
 
 def cases(folder: Path, quick: bool) -> list[Case]:

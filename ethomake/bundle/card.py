@@ -37,7 +37,7 @@ def describe(
         ("How good it is", _scores(metrics, content["behaviors"], figures)),
         ("Thresholds", _thresholds(content["behaviors"], rules)),
         ("Limits", _limits(content, metrics)),
-        ("License", "License of these weights: *(to be filled in before sharing this folder)*"),
+        ("License", _license(content)),
         ("Citation", f"The method is that of {PAPER} (https://doi.org/10.7554/eLife.63377)."),
     ]
     title = f"# Behaviors in videos: {', '.join(map(escape, content['behaviors']))}\n\n"
@@ -57,6 +57,20 @@ def _predicts(content: Mapping[str, Any]) -> str:
         f"It takes frames of {width} x {height} pixels (width x height, {shape}).\n\n"
         + markdown_table(["sees", "network"], rows, words=2)
     )
+
+
+def _license(content: Mapping[str, Any]) -> str:
+    """Return the place for the license of a bundle, and those of the weights that its networks started from."""
+    text = "License of these weights: *(to be filled in before sharing this folder)*"
+    rows = []
+    for name, own in content.get("pretrained", {}).items():
+        page = f"<{own['page']}>" if own.get("page") else ""
+        rows.append([escape(name), escape(own["source"]), escape(own.get("license") or "not known"), page])
+    if not rows:
+        return text
+    heads = ["network", "started from", "license of these, as published", "about them"]
+    note = "They contain, or were trained from, the weights of others, whose terms hold for them, too:"
+    return f"{text}\n\n{note}\n\n" + markdown_table(heads, rows, words=4)
 
 
 def _use() -> str:

@@ -97,6 +97,11 @@ def _describe_models(folder: Path, settings: Mapping[str, Any]) -> dict[str, Any
             for name, own in headers.items()
             if "channel_mean" in own
         },
+        "pretrained": {
+            name: {key: own.get(key, "") for key in ("source", "license", "page")}
+            for name, own in headers.items()
+            if own.get("source")
+        },
         "reuse": settings["flow"]["reuse"],
         "fusion": settings["streams"]["fusion"],
         "precision": settings["streams"]["precision"],

@@ -17,8 +17,8 @@ from ethomake.files import short_digest
 
 MAIN = "main"
 
-VIDEO, LABELLED, ONCE = "video", "labelled video", "run"
-"""How often a rule of a stage runs: for every video, for every labelled video, or once per run."""
+VIDEO, LABELLED, RECORDING, ONCE = "video", "labelled video", "recording", "run"
+"""How often a rule of a stage runs: for every video, labelled video or recording, or once per run."""
 
 Settings = Mapping[str, Any]
 
@@ -68,6 +68,10 @@ def _trains_jointly(settings: Settings) -> bool:
     return settings["streams"]["joint_epochs"] > 0
 
 
+def _adapts(settings: Settings) -> bool:
+    return settings["streams"]["adapt"] == "recording" and not _uses_frozen(settings)
+
+
 @dataclass(frozen=True)
 class Stage:
     """What the results of a stage depend on, in addition to the videos and their labels.
@@ -90,8 +94,10 @@ class Stage:
 
 
 LABELS = ("behaviors", "exclusive")
-STREAM = ("streams", "-streams.enabled", "-streams.joint_epochs", "-streams.fusion", "augmentation", "seed", *LABELS)
-JOINT = ("streams", "-streams.enabled", "-streams.network", "-streams.weights", "-streams.epochs", *LABELS)
+LATER = ("-streams.joint_epochs", "-streams.fusion", "-streams.adapt")
+STREAM = ("streams", "-streams.enabled", *LATER, "augmentation", "seed", *LABELS)
+STARTED = ("-streams.network", "-streams.weights", "-streams.sees", "-streams.epochs")  # of the streams it begins with
+JOINT = ("streams", "-streams.enabled", "-streams.adapt", *STARTED, *LABELS)
 LEARNING = ("train", "validate")
 CURVES = {
     r"results/{}/history\.csv": "the training history",
@@ -136,7 +142,7 @@ STAGES: dict[str, Stage] = {
     ),
     "motion": Stage(
         upstream=("labels", "flow"),
-        settings=(*STREAM, "flow.reuse"),
+        settings=(*STREAM, "-streams.sees", "flow.reuse"),
         parts=LEARNING,
         rules={"train_stream": ONCE, "draw_curves": ONCE},
         results=_trained("streams/[^/]+/motion", "weights", "the weights of the motion stream"),
@@ -156,8 +162,15 @@ STAGES: dict[str, Stage] = {
         results={r"results/streams/[^/]+/frozen/weights\.safetensors": "the weights of the frozen backbone"},
         is_used=_uses_frozen,
     ),
+    "adapted": Stage(
+        upstream=("flow", "spatial", "motion", "joint"),
+        settings=("flow.reuse", "streams.enabled", "streams.precision", "streams.adapt"),
+        rules={"adapt_streams": RECORDING},
+        results={r"results/features/[^/]+/adapted/.+": "the statistics of a recording"},
+        is_used=_adapts,
+    ),
     "features": Stage(
-        upstream=("flow", "spatial", "motion", "joint", "frozen"),
+        upstream=("flow", "spatial", "motion", "joint", "frozen", "adapted"),
         settings=(
             "flow.reuse",
             "streams.enabled",

@@ -13,16 +13,16 @@ from ethomake.errors import InputError
 from ethomake.project import PARTS
 from ethomake.project.messages import count_others, explain_error, show, suggest
 from ethomake.project.schemas import load_schema, resolve_reference, validator
-from ethomake.streams.registry import STREAM_NETWORKS, reject_weights
+from ethomake.streams.registry import check_network, find_network, mapped_networks, reject_weights
 
-BOTH = {"enabled": ["spatial", "motion"], "weights": "none"}
+BOTH = {"enabled": ["spatial", "motion"], "weights": "none", "sees": "color"}
 
 # The values of `auto`. frozen trains no stream. DeepEthogram's fast, medium and slow (eLife 2021;10:e63377) compute ten
 # flows for each frame; swift is fast with each flow computed once.
 PRESETS = {
     "frozen": {
         "flow": {"network": "tiny_motion_net", "reuse": True},
-        "streams": {"network": "mobilenet_v2", "enabled": ["frozen"], "weights": "IMAGENET1K_V1"},
+        "streams": {"network": "mobilenet_v2", "enabled": ["frozen"], "weights": "IMAGENET1K_V1", "sees": "grey"},
         "sequence": {"network": "tcn", "hidden": 128},
     },
     "swift": {
@@ -62,6 +62,10 @@ def resolve_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     settings = _fill(config, load_schema("config"))
     for section, choices in PRESETS[settings["preset"]].items():
         settings[section] |= {key: value for key, value in choices.items() if settings[section][key] == "auto"}
+    try:
+        check_network(settings["streams"]["network"])
+    except InputError as error:
+        raise InputError(f"config: streams.network = {show(settings['streams']['network'])}: {error}") from None
     _check_together(settings)
     if settings["models"] == "none":
         _check_weights(settings)
@@ -163,16 +167,15 @@ def _check_together(settings: dict[str, Any]) -> None:
     total = sum(split[part] for part in PARTS)
     if abs(total - 1) > 1e-6:
         refuse("split", {part: split[part] for part in PARTS}, f"the shares add up to {total:g}, not to 1")
-    for section in ("flow", "streams"):
-        lowest, rate = settings[section]["minimum_learning_rate"], settings[section]["learning_rate"]
-        if lowest >= rate:
-            refuse(f"{section}.minimum_learning_rate", lowest, f"must be below {section}.learning_rate ({rate:g})")
     enabled = settings["streams"]["enabled"]
     if "frozen" in enabled and len(enabled) > 1:
         reason = "a frozen backbone stands alone; take it or the trained streams, or compare both as two runs"
         refuse("streams.enabled", enabled, reason)
     if settings["preset"] == "frozen" and enabled != ["frozen"]:
         refuse("streams.enabled", enabled, "preset frozen trains no stream; set auto, or choose another preset")
+    if settings["streams"]["adapt"] != "none" and "frozen" in enabled:
+        reason = "a frozen backbone is used as it is; set none, or train the streams"
+        refuse("streams.adapt", settings["streams"]["adapt"], reason)
     if settings["streams"]["joint_epochs"] and len(settings["streams"]["enabled"]) < 2:
         reason = "joint training needs both streams; set streams.enabled: [spatial, motion] or joint_epochs: 0"
         refuse("streams.joint_epochs", settings["streams"]["joint_epochs"], reason)
@@ -201,17 +204,19 @@ def _check_together(settings: dict[str, Any]) -> None:
 
 
 def is_weights_file(weights: str) -> bool:
-    """Return whether `weights` names a file (rather than `none` or weights of torchvision)."""
+    """Return whether `weights` names a file (rather than `none` or public weights)."""
     return "/" in weights or Path(weights).suffix in (".pth", ".pt", ".safetensors")
 
 
 def _check_weights(settings: dict[str, Any]) -> None:
     """Refuse weights that do not exist or do not fit the network."""
     frozen = settings["streams"]["enabled"] == ["frozen"]
-    if frozen and STREAM_NETWORKS[settings["streams"]["network"]].feature_map is None:
-        known = " or ".join(name for name, record in STREAM_NETWORKS.items() if record.feature_map)
-        network = show(settings["streams"]["network"])
+    if frozen and find_network(settings["streams"]["network"]).feature_map is None:
+        network, known = show(settings["streams"]["network"]), " or ".join(mapped_networks())
         raise InputError(f"config: streams.network = {network}: cannot be used frozen; choose {known}")
+    if settings["streams"]["trained"] != "all" and not frozen and settings["streams"]["weights"] == "none":
+        reason = "layers that are not trained need pretrained weights; name them in streams.weights, or set all"
+        raise InputError(f"config: streams.trained = {settings['streams']['trained']}: {reason}")
     for section in ("flow", "streams"):
         weights = settings[section]["weights"]
         if weights == "none" and section == "streams" and frozen:

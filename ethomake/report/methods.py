@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ethomake.errors import InputError
 from ethomake.flow.registry import FLOW_NETWORKS
 from ethomake.sequence.registry import SEQUENCE_NETWORKS
-from ethomake.streams.registry import STREAM_NETWORKS
+from ethomake.streams.registry import find_network
 
 BUNDLED = (
     "All networks, thresholds and minimum lengths described below were trained and fitted on the videos of another "
@@ -52,8 +53,11 @@ def describe_methods(
 
 def network_title(name: str) -> str:
     """Return the title of a network, or its name if it is not registered."""
-    networks = {**FLOW_NETWORKS, **STREAM_NETWORKS, **SEQUENCE_NETWORKS}
-    return networks[name].title if name in networks else str(name)
+    networks = {**FLOW_NETWORKS, **SEQUENCE_NETWORKS}
+    try:
+        return networks[name].title if name in networks else find_network(str(name)).title
+    except InputError:
+        return str(name)
 
 
 def _input(ingest: Mapping[str, Any], frames: int) -> str:
@@ -82,7 +86,8 @@ def _streams(streams: Mapping[str, Any], augmentation: Mapping[str, Any], exclus
         return ""
     if "frozen" in streams.get("enabled", ()):
         return _frozen(streams)
-    sees = {"spatial": "the single frame", "motion": "the ten flows around it"}
+    frame = "the frames t-2, t and t+2 in grey, as its three channels" if _sees_grey(streams) else "the single frame"
+    sees = {"spatial": frame, "motion": "the ten flows around it"}
     enabled = [f"{sees[name]} ({name})" for name in streams.get("enabled", sees) if name in sees]
     loss = "softmax cross-entropy" if exclusive else "binary cross-entropy"
     text = f"For each frame, {_name(streams)} looked at {' and '.join(enabled)}, {_trained(streams)}".rstrip(", ")
@@ -112,13 +117,23 @@ def _streams(streams: Mapping[str, Any], augmentation: Mapping[str, Any], exclus
         text += f" Noise was added to training clips (up to {augmentation['noise']:g} of the range of brightness)."
     if streams.get("joint_epochs"):
         text += f" Afterwards flow and streams were trained together for {streams['joint_epochs']} epochs."
+    if streams.get("adapt") == "recording":
+        text += (
+            " When features were made, mean and variance of batch normalization in the streams were those of frames of "
+            "the same recording, all its videos together and without labels, not those of training (AdaBN, Li et al. "
+            "2016)."
+        )
     return text
 
 
+def _sees_grey(streams: Mapping[str, Any]) -> bool:
+    return streams.get("sees") == "grey" and not find_network(streams["network"]).volumetric
+
+
 def _frozen(streams: Mapping[str, Any]) -> str:
-    shown = STREAM_NETWORKS[streams["network"]].feature_map
+    shown = find_network(streams["network"]).feature_map
     stride = f" (one position per {shown.stride} pixels)" if shown else ""
-    public = streams.get("weights") in STREAM_NETWORKS[streams["network"]].weights
+    public = streams.get("weights") in find_network(streams["network"]).weights
     weights = f"torchvision's weights {streams['weights']}" if public else "the weights of a file"
     return (
         f"Each frame was described by {_name(streams)} with {weights}, used as it is: no stream was trained, and no "
@@ -198,4 +213,8 @@ def _trained(section: Mapping[str, Any]) -> str:
         return ""
     weights = section.get("weights", "none")
     start = "from scratch" if weights in (None, "none") else "from given weights"
+    start += {
+        "half": " (the first half of the backbone's layers stayed as they were)",
+        "head": " (the backbone stayed as it was)",
+    }.get(section.get("trained", "all"), "")
     return f"trained {start} for at most {section['epochs']} epochs, "

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ethomake.messages import duration
-from ethomake.project.runs import MAIN, ONCE, STAGES, VIDEO, Run, Split, find_homes, stages_made
+from ethomake.project.runs import MAIN, ONCE, RECORDING, STAGES, VIDEO, Run, Split, find_homes, stages_made
 from ethomake.project.settings import PRESETS, resolve_settings
 from ethomake.scheduling.resources import (
     SHARED,
@@ -69,8 +69,9 @@ def jobs_of(x: Experiment, packs: Sequence[Sequence[str]] = ()) -> Iterator[Job]
         for stage in stages_made(run, homes):
             every = {"run": name} | ({"stream": stage} if stage in ("spatial", "motion") else {})
             for rule, each in STAGES[stage].rules.items():
-                if each == ONCE:
-                    yield rule, [every]
+                if each in (ONCE, RECORDING):
+                    times = 1 if each == ONCE else max(1, len(set(x.recordings.values())))
+                    yield from [(rule, [every])] * times
                     continue
                 for group in groups:
                     videos = [video for video in group if each == VIDEO or video in labelled]
@@ -105,7 +106,7 @@ def in_other_tier(x: Experiment) -> tuple[str, Experiment]:
     settings: dict[str, Any] = {**main.settings, "preset": preset}
     for section, choices in PRESETS[preset].items():
         settings[section] = {**settings[section], **choices}
-    settings["streams"] = {**settings["streams"], "joint_epochs": 0}
+    settings["streams"] = {**settings["streams"], "joint_epochs": 0, "adapt": "none"}
     return preset, replace(x, runs={MAIN: replace(main, settings=settings)})
 
 

@@ -10,7 +10,7 @@ No stage imports this module: correcting an estimate must not make results outda
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from ethomake.flow.registry import FLOW_NETWORKS
 from ethomake.project.runs import MAIN, Run
 from ethomake.project.splits import MOST_FOLDS
 from ethomake.registry import NetworkCost
-from ethomake.streams.registry import STREAM_NETWORKS
+from ethomake.streams.registry import find_network
 
 # --- constants -------------------------------------------------------------------------------------------------
 
@@ -36,11 +36,13 @@ OF_A_VIDEO = 0.1  # bouts and metadata of a video in tables of all
 
 SIDE = 224  # pixels; the networks were measured on squares of this side, and their needs grow with the pixels
 WINDOW, FLOWS = 11, 10  # frames that a flow network sees, and flows between them
+GREY_WINDOW = 5  # frames that a spatial stream needs to see three grey ones
 FEATURES = 512  # of a stream
 FEATURE_ROWS = 5120  # that extraction writes at a time
 BLOCK = 661  # frames that extraction has decoded at a time, with those around them
 # Samples that extraction gives to a network on a processor at a time.
 AT_ONCE = {"flow": 4, "spatial": 16, "motion": 16, "frozen": 4}
+ADAPTED, ADAPTED_AT_ONCE = 2000, 32  # frames that streams are adapted to, at most
 FLOW_BLOCK = 64  # windows whose flow is computed at a time before a motion stream is trained
 FLOW_CHECKS = 256  # windows that judge an epoch of flow training
 FRAMES_KEPT = 2**32 / 1e6  # decoded frames that a training keeps in memory; if they are more, it keeps none
@@ -84,7 +86,8 @@ FRAME_BYTES = 2000  # of a video that was not ingested yet: few; most have more,
 # resnet50 2,452 (16) and resnet3d_34 2,300 (3), both with flow computed in each step. Jointly: swift 1,708 (2) and
 # 1,970 (4), medium 3,456 (2), slow 4,644 (2). Extraction of 48 frames: swift 1,162, fast 1,164, medium 1,815, slow
 # 3,471 at least (it was stopped early). The estimates are 1.06 times as much or more. mobilenet_v2 was not measured
-# but guessed.
+# but guessed. The costs of ethomake/streams/published.py are counted by benchmarks/backbones.py; those of networks of
+# timm without a line there are guessed to be those of a large one.
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,7 @@ class Experiment:
         megabytes: the size of a video file, by the name of the video.
         videos: the names of all.
         run: the name of the run whose jobs are meant.
+        recordings: the recording of each video; all are one recording if it is empty.
     """
 
     runs: Mapping[str, Run]
@@ -125,6 +129,7 @@ class Experiment:
     megabytes: Callable[[str], float]
     videos: Sequence[str]
     run: str = MAIN
+    recordings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -159,9 +164,11 @@ class Experiment:
 
     def stream_network(self, stream: str) -> NetworkCost:
         """Return the cost of the network of a stream, or of the frozen backbone up to its feature map."""
-        record = STREAM_NETWORKS[self.settings["streams"]["network"]]
+        record = find_network(self.settings["streams"]["network"])
         if stream != "frozen":
-            return record.costs[stream]
+            cost = record.costs[stream]
+            times = 1 / self.pixels if record.scaled else 1  # estimates grow with the pixels; its images are scaled
+            return replace(cost, gflop=cost.gflop * times, held=cost.held * times, passing=cost.passing * times)
         assert record.feature_map is not None, "checked with the settings"
         return record.feature_map.cost
 
@@ -169,7 +176,7 @@ class Experiment:
     def width(self) -> int:
         """The number of features of a frame."""
         streams = self.settings["streams"]
-        shown = STREAM_NETWORKS[streams["network"]].feature_map
+        shown = find_network(streams["network"]).feature_map
         if "frozen" in streams["enabled"] and shown is not None:
             return shown.channels * shown.grid**2
         return FEATURES * len(streams["enabled"])
@@ -218,7 +225,9 @@ def learn_stream(x: Experiment, stream: str) -> Need:
     """Estimate the training of one stream, on frames or on flow."""
     streams = x.settings["streams"]
     samples, checks, kept = _labelled_frames(x)
-    clip, flow = (WINDOW if STREAM_NETWORKS[streams["network"]].volumetric else 1), Need()
+    clip, flow = (GREY_WINDOW if streams["sees"] == "grey" else 1), Need()
+    if find_network(streams["network"]).volumetric:
+        clip = WINDOW
     if stream == "motion":
         clip, flow = _flow(x, samples, checks)
         kept = kept if clip == WINDOW else 0.0
@@ -245,6 +254,24 @@ def extract(x: Experiment, video: str) -> Need:
     if "motion" in streams["enabled"]:
         windows, tracks = (frames / FLOWS, 2 * block * x.image / 3) if flow["reuse"] else (frames, 0.0)
         need += Need(memory=tracks) + _pass(x, x.flow_network, windows, AT_ONCE["flow"])
+    return _with_torch(need)
+
+
+def adapt(x: Experiment) -> Need:
+    """Estimate the adaptation of the streams to a recording: most pass as many frames, in float32, as it has any.
+
+    BatchNorm that collects statistics reads its input once more than when it is folded.
+    """
+    streams, flow, frames = x.settings["streams"], x.settings["flow"], ADAPTED
+    need = Need(memory=WORKSPACE)
+    for kind in streams["enabled"]:
+        need += _pass(x, x.stream_network(kind), frames, 2 * ADAPTED_AT_ONCE)  # inputs and outputs of a BatchNorm
+        clip = WINDOW if STREAM_NETWORKS[streams["network"]].volumetric else 1
+        if kind == "motion":
+            clip = WINDOW * (2 if flow["reuse"] else 1)
+            need += _pass(x, x.flow_network, frames * (2 if flow["reuse"] else 1), AT_ONCE["flow"])
+        loading, waiting = frames * clip * DECODE * x.pixels, 4 * ADAPTED_AT_ONCE * clip * x.image
+        need += Need(waiting, loading, waiting, loading)
     return _with_torch(need)
 
 
@@ -385,6 +412,7 @@ WORK: dict[str, Callable[[Experiment, Mapping[str, str]], Need]] = {
     "train_joint": lambda x, at: learn_jointly(x),
     "freeze_backbone": lambda x, at: Need(TORCH + FROZEN * x.networks[0].parameters, FETCH),
     "extract_features": lambda x, at: extract(x, at["video"]),
+    "adapt_streams": lambda x, at: adapt(x),
     "train_sequence": lambda x, at: learn_sequence(x),
     "predict_video": lambda x, at: predict(x, at["video"]),
     "fit_thresholds": lambda x, at: tables(x, [*x.parts["train"], *x.parts["validate"]]),

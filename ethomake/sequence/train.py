@@ -121,7 +121,7 @@ def _fit(
         identity: digest of everything that the training depends on.
         name: of its file in the folder of checkpoints.
     """
-    settings, schedule = plan.settings, Schedule.of(plan.settings, l2_sp_beta=plan.settings["l2"], fixed=True)
+    settings, schedule = plan.settings, Schedule.of(plan.settings, l2_sp_beta=plan.settings["l2"])
     objective = Objective(torch.cat([video.labels for video in videos]), plan.exclusive, settings, device)
     torch.manual_seed(plan.seed)
     model = SequenceModel(settings["network"], videos[0].features.shape[1], plan.outputs, settings, videos[0].maps)

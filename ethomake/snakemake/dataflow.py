@@ -5,7 +5,7 @@ calls it when it plans the job.
 """
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from ethomake.evaluation import files as evaluation_files
 from ethomake.files import short_digest
 from ethomake.project import runs
 from ethomake.project.load import Project
+from ethomake.project.recordings import file_name_of, read_adapted, videos_to_adapt, write_adapted
 from ethomake.project.runs import Run
 from ethomake.project.settings import is_weights_file
 from ethomake.project.splits import deal_folds, write_split
@@ -40,6 +41,9 @@ TITLES = {
 
 IN_STREAMS = ("spatial", "motion", "joint", "frozen")
 """Stages whose results lie in results/streams/<run>/."""
+
+ADAPTED = "results/features/adapted.json"
+"""The videos of each recording that streams were adapted to first; shared by all runs."""
 
 
 class DataFlow:
@@ -99,6 +103,17 @@ class DataFlow:
             seed, split = run.settings["seed"], run.split
             write_split(f"results/splits/{run.name}.json", split.remembered, run=run.name, seed=seed, flow=split.flow)
 
+    def keep_adapted(self) -> None:
+        """Write to which videos of each recording streams are adapted, if they are: those of the first time stay."""
+        if any(runs.STAGES["adapted"].is_used(run.settings) for run in self.project.runs.values()):
+            gone = {name: names for name, names in read_adapted(ADAPTED).items() if name not in self.adapted_to}
+            write_adapted(ADAPTED, gone | self.adapted_to)
+
+    @cached_property
+    def adapted_to(self) -> dict[str, list[str]]:
+        """The videos of each recording that streams are adapted to."""
+        return videos_to_adapt(self.project.recordings, read_adapted(ADAPTED))
+
     # --- inputs ------------------------------------------------------------------------------------------------
 
     def at_home(self, stage: str, pattern: str) -> Callable[[Wildcards], str]:
@@ -125,6 +140,24 @@ class DataFlow:
                 file=["frames.mjpeg", "frames.npy"],
             )
         )
+
+    def recording_of(self, wildcards: Wildcards) -> str:
+        """A param: the name of the recording whose files have the wildcard `recording` in their names."""
+        names = {file_name_of(recording): recording for recording in self.adapted_to}
+        if wildcards.recording not in names:
+            stop(f"{wildcards.recording}: no recording has files of this name")
+        return names[wildcards.recording]
+
+    def recording_files(self, pattern: str) -> Callable[[Wildcards], list[str]]:
+        """An input function: the file that `pattern` names for each video that streams are adapted to."""
+        return lambda wildcards: [pattern.format(video=name) for name in self.adapted_to[self.recording_of(wildcards)]]
+
+    def adapted_statistics(self, wildcards: Wildcards) -> dict[str, str]:
+        """An input function to unpack: the statistics of the recording of a video, as `adapted`, if streams adapt."""
+        if not runs.STAGES["adapted"].is_used(self.run_of(wildcards.run).settings):
+            return {}
+        home, recording = self.home("adapted", wildcards.run), self.project.recordings[self.video_of(wildcards).video]
+        return {"adapted": f"results/features/{home}/adapted/{file_name_of(recording)}.safetensors"}
 
     def weights_input(self, section: str) -> Callable[[Wildcards], list[str]]:
         """An input function: the file of weights that a section of the config starts from, if it names one."""

@@ -9,7 +9,7 @@ from snakemake.iocontainers import Wildcards
 from snakemake.workflow import Workflow
 
 from ethomake.project.load import Project
-from ethomake.project.runs import MAIN
+from ethomake.project.runs import MAIN, STAGES
 from ethomake.scheduling.costs import Price, in_other_tier, jobs_of, note_on_time, price, table, total
 from ethomake.scheduling.resources import (
     Experiment,
@@ -33,7 +33,12 @@ def experiment_of(project: Project) -> Experiment:
     def frames(name: str) -> int:
         return count_frames(f"results/ingest/{name}/frames.npy", videos[name].path, **otherwise)
 
-    return Experiment(project.runs, frames, lambda name: count_megabytes(videos[name].path), list(videos))
+    def megabytes(name: str) -> float:
+        return count_megabytes(videos[name].path)
+
+    adapted = any(STAGES["adapted"].is_used(run.settings) for run in project.runs.values())
+    recordings = project.recordings if adapted else {}  # paths are looked at to find them
+    return Experiment(project.runs, frames, megabytes, list(videos), recordings=recordings)
 
 
 def tell_time(workflow: Workflow, project: Project, experiment: Experiment) -> None:

@@ -14,6 +14,8 @@ from ethomake.training.loop import Training, Validation, fit
 from ethomake.training.objective import Objective
 from ethomake.training.schedule import Schedule, shuffled_batches
 
+VALIDATION_SHARE = 1 / 4
+
 
 def fit_classifier(
     model: nn.Module,
@@ -28,7 +30,7 @@ def fit_classifier(
     sampling: np.ndarray | None = None,
     **options: Any,
 ) -> list[dict]:
-    """Train `model` on labelled frames and leave it in the state of its best epoch.
+    """Train `model` on labelled frames and leave it in its last state, in eval mode.
 
     Args:
         classify: returns the logits (N, K) of a batch, given its source and what its `load` and `change` returned, on
@@ -81,5 +83,9 @@ def _validation(
 
 
 def validation_choice(frames: int, schedule: Schedule) -> np.ndarray:
-    """Choose the validation frames of every epoch: all, or as many as an epoch trains on, spread evenly."""
-    return np.unique(np.linspace(0, frames - 1, min(frames, schedule.steps * schedule.batch)).astype(int))
+    """Choose the validation frames of every epoch, spread evenly: at most a quarter of those that an epoch trains on.
+
+    They are for the learning curve alone, so more would cost time and change nothing.
+    """
+    wanted = max(schedule.batch, int(VALIDATION_SHARE * schedule.steps * schedule.batch))
+    return np.unique(np.linspace(0, frames - 1, min(frames, wanted)).astype(int))

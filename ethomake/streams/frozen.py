@@ -17,37 +17,33 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ethomake.errors import InputError
-from ethomake.streams.networks import build_stream
-from ethomake.streams.registry import STREAM_NETWORKS
+from ethomake.streams.networks import LUMA, OFFSETS, build_stream
+from ethomake.streams.registry import find_network, mapped_networks
 from ethomake.streams.weights import load_pretrained, origin_of
 from ethomake.training.weights import WeightsMetadata, save_weights
 
 logger = logging.getLogger(__name__)
 
-OFFSETS = (-2, 0, 2)
-"""The frames around frame t that are the channels of its image."""
-
-# Of ImageNet, for values 0..1; all of torchvision's weights were trained with them.
+# Of ImageNet, for values 0..1, where the weights do not say otherwise.
 CHANNEL_MEAN, CHANNEL_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-LUMA = (0.299, 0.587, 0.114)  # of red, green and blue (ITU-R BT.601), as in JPEG
 
 
 class FrozenBackbone(nn.Module):
     """The layers of a backbone up to a feature map, and the means over the cells of a grid.
 
     Attributes:
-        network: name of the backbone, a key of `STREAM_NETWORKS` whose record has a feature map.
+        network: name of the backbone, one of `mapped_networks`.
         grid: rows and columns of the grid.
         channels: of the feature map.
     """
 
     def __init__(self, network: str) -> None:
         super().__init__()
-        shown = STREAM_NETWORKS[network].feature_map
+        shown = find_network(network).feature_map
         if shown is None:
             raise InputError(f"{network} has no feature map to be used frozen; choose {' or '.join(mapped_networks())}")
         self.network, self.grid, self.channels = network, shown.grid, shown.channels
-        backbone, _ = STREAM_NETWORKS[network].make(3)
+        backbone, _ = find_network(network).make(3)
         self.layers = nn.ModuleDict({name.replace(".", "_"): backbone.get_submodule(name) for name in shown.layers})
 
     def forward(self, images: Tensor) -> Tensor:
@@ -69,6 +65,7 @@ class FrozenMetadata(WeightsMetadata[FrozenBackbone]):
         layers: the layers of the backbone up to the feature map.
         channels, grid: channels of the feature map, and rows and columns of the grid.
         offsets: the frames around frame t that are the channels of its image.
+        page: address of a page about public weights.
     """
 
     kinds: ClassVar[tuple[str, ...]] = ("frozen",)
@@ -82,6 +79,7 @@ class FrozenMetadata(WeightsMetadata[FrozenBackbone]):
     channels: int
     grid: int
     offsets: list[int]
+    page: str = ""
 
     def build(self) -> FrozenBackbone:
         """Return a new backbone.
@@ -89,7 +87,7 @@ class FrozenMetadata(WeightsMetadata[FrozenBackbone]):
         Raises:
             InputError: if this version of ethomake takes another feature map of it.
         """
-        backbone, shown = FrozenBackbone(self.network), STREAM_NETWORKS[self.network].feature_map
+        backbone, shown = FrozenBackbone(self.network), find_network(self.network).feature_map
         assert shown is not None, "checked by FrozenBackbone"
         here = {"layers": list(shown.layers), "grid": shown.grid, "offsets": list(OFFSETS)}
         if changed := [key for key, value in here.items() if getattr(self, key) != value]:
@@ -98,11 +96,6 @@ class FrozenMetadata(WeightsMetadata[FrozenBackbone]):
                 "it again, or use the version that made it"
             )
         return backbone
-
-
-def mapped_networks() -> list[str]:
-    """Return the names of the backbones that can be used frozen."""
-    return [name for name, record in STREAM_NETWORKS.items() if record.feature_map is not None]
 
 
 def freeze_backbone(network: str, weights: str | Path, output: str | Path) -> None:
@@ -117,29 +110,30 @@ def freeze_backbone(network: str, weights: str | Path, output: str | Path) -> No
         InputError: if the backbone has no feature map, or the weights are not available or do not fit.
     """
     frozen = FrozenBackbone(network)
-    shown = STREAM_NETWORKS[network].feature_map
+    shown = find_network(network).feature_map
     assert shown is not None, "checked by FrozenBackbone"
     stream = build_stream(network, "spatial", 1)
     load_pretrained(stream, weights)
     for name in shown.layers:
         given = stream.backbone.get_submodule(name).state_dict()
         frozen.layers[name.replace(".", "_")].load_state_dict(given)
-    source, terms = origin_of(network, weights)
+    origin = origin_of(network, weights)
     metadata = FrozenMetadata(
         network=network,
         seed=0,
         stream="frozen",
-        source=source,
-        license=terms,
-        channel_mean=list(CHANNEL_MEAN),
-        channel_std=list(CHANNEL_STD),
+        source=origin.source,
+        license=origin.license,
+        page=origin.page,
+        channel_mean=list(origin.mean or CHANNEL_MEAN),
+        channel_std=list(origin.std or CHANNEL_STD),
         layers=list(shown.layers),
         channels=frozen.channels,
         grid=frozen.grid,
         offsets=list(OFFSETS),
     )
     save_weights(output, frozen, metadata)
-    logger.info(f"frozen {network}: {source}, up to {shown.layers[-1]}, {frozen.channels} channels on a grid")
+    logger.info(f"frozen {network}: {origin.source}, up to {shown.layers[-1]}, {frozen.channels} channels on a grid")
 
 
 def grey_images(frames: Tensor, mean: Sequence[float] = CHANNEL_MEAN, std: Sequence[float] = CHANNEL_STD) -> Tensor:

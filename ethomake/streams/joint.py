@@ -12,6 +12,7 @@ from ethomake.flow.stacks import FRAMES
 from ethomake.streams.classifier import fit_classifier
 from ethomake.streams.fusion import fuse
 from ethomake.streams.metadata import StreamMetadata
+from ethomake.streams.partial import train_part
 from ethomake.streams.sampling import sampling_weights
 from ethomake.streams.sources import FrameSource, LabelledFrames
 from ethomake.training import parallel
@@ -81,6 +82,8 @@ def train_joint(
     settings, schedule = plan.settings, Schedule.of(plan.settings, epochs=plan.settings["joint_epochs"])
     torch.manual_seed(plan.seed)
     model = TwoStream(given, settings["dropout"], settings["fusion"]).to(device)
+    for stream in (model.spatial, model.motion):
+        train_part(stream, settings["trained"])
     for part in model.parts.values():
         place(part, device)
     precision = choose_precision(settings["precision"], device, model, image_width(plan.train[0]))

@@ -14,9 +14,10 @@ from ethomake.flow.stacks import FRAMES, FlowGenerator
 from ethomake.streams.classifier import fit_classifier, validation_choice
 from ethomake.streams.metadata import StreamMetadata
 from ethomake.streams.networks import Kind, build_stream, head_bias
+from ethomake.streams.partial import train_part
 from ethomake.streams.sampling import sampling_weights
 from ethomake.streams.sources import FrameSource, LabelledFrames, Source, flow_source
-from ethomake.streams.weights import load_pretrained
+from ethomake.streams.weights import Origin, load_pretrained, origin_of
 from ethomake.training import parallel
 from ethomake.training.device import choose_device, choose_precision, describe, place
 from ethomake.training.frames import FramePool, image_width
@@ -60,9 +61,11 @@ def train_stream(
     check_shown(train_set.labels, plan.behaviors)
 
     torch.manual_seed(plan.seed)
-    model = build_stream(settings["network"], stream, plan.outputs, frames=FRAMES, dropout=settings["dropout"])
+    model = build_stream(settings["network"], stream, plan.outputs, FRAMES, settings["dropout"], sees=settings["sees"])
     with parallel.first_alone():  # it may download them
         pretrained = load_pretrained(model, settings["weights"])
+    origin = origin_of(settings["network"], settings["weights"])
+    train_part(model, settings["trained"])
     model = place(model, device)
     precision = choose_precision(settings["precision"], device, model, image_width(plan.train[0]))
     sampling = sampling_weights(settings, train_set)
@@ -73,7 +76,7 @@ def train_stream(
     logger.info(f"{stream}: {settings['network']}, {len(train_set)} labelled frames, {describe(device, precision)}")
 
     if stream == "spatial":
-        inputs = _spatial_inputs(plan, train_set, model.context_frames)
+        inputs = _spatial_inputs(plan, train_set, model.context_frames, origin)
     else:
         inputs = _motion_inputs(plan, flow_weights, device, precision)
     given = inputs.files + ([settings["weights"]] if Path(settings["weights"]).is_file() else [])
@@ -102,7 +105,9 @@ def train_stream(
             behaviors=list(plan.behaviors),
             exclusive=plan.exclusive,
             frames=FRAMES,
+            sees=model.sees,
             **inputs.metadata,
+            **origin.facts,
         )
         save_weights(weights, model, metadata)
         write_history(history, rows)
@@ -124,10 +129,17 @@ class _Inputs(NamedTuple):
     files: list[str | Path]
 
 
-def _spatial_inputs(plan: TrainingPlan, train_set: LabelledFrames, frames: int) -> _Inputs:
-    """Return inputs of `frames` frames around each labelled one, normalized with statistics of the training videos."""
-    pool = FramePool(train_set.manifests, budget=0)
-    mean, std = pool.mean.tolist(), pool.std.tolist()
+def _spatial_inputs(plan: TrainingPlan, train_set: LabelledFrames, frames: int, origin: Origin) -> _Inputs:
+    """Return inputs of `frames` frames around each labelled one.
+
+    They are normalized with the statistics that pretrained weights were trained with, else with those of the training
+    videos.
+    """
+    if origin.mean is None or origin.std is None:
+        pool = FramePool(train_set.manifests, budget=0)
+        mean, std = pool.mean.tolist(), pool.std.tolist()
+    else:
+        mean, std = list(origin.mean), list(origin.std)
 
     def source(labelled: LabelledFrames, part: str) -> Source:
         return FrameSource(labelled, frames, plan.changes, mean, std)

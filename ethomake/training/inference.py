@@ -8,7 +8,6 @@ from typing import TypeVar
 import torch
 from torch import nn
 from torch.fx.experimental.optimization import fuse
-from torch.fx.proxy import TraceError
 
 from ethomake.training.device import place
 from ethomake.training.weights import freeze
@@ -27,7 +26,7 @@ def for_inference(network: nn.Module, device: torch.device, precision: torch.dty
     """
     try:
         folded = fuse(network.eval())
-    except (TraceError, TypeError, ValueError):
+    except Exception:  # what cannot be traced fails in many ways: each network has its own checks of shapes
         folded = copy.deepcopy(network.eval())
     if device.type == "cpu":
         use_winograd(folded)

@@ -7,35 +7,25 @@ from typing import Any
 import numpy as np
 
 WARM_UP = 0.1
-"""Share of the steps of a fixed schedule in which the learning rate rises."""
+"""Share of the steps in which the learning rate rises."""
 
 
 @dataclass(frozen=True)
 class Schedule:
     """Duration and learning rate of a training; the fields are keys of config.yaml.
 
-    The optimizer is Adam. Its learning rate is multiplied by `plateau_factor` after `patience` epochs without
-    progress; training ends when it falls below `minimum_learning_rate`. With few epochs, progress may never stop for
-    that long: in the last `final_epochs` the rate is at most `plateau_factor` times the first. `l2_sp_alpha` pulls
-    pretrained weights toward their initial values, `l2_sp_beta` pulls all others toward zero (L2-SP, Li et al. 2018,
-    arXiv 1802.01483).
-
-    A schedule that is `fixed` does not depend on a validation: all of its epochs are done, the learning rate rises
-    linearly over the first tenth of all steps and then falls to zero along half a cosine (Loshchilov & Hutter 2017,
-    arXiv 1608.03983), and the last state is kept.
+    The optimizer is Adam. Its learning rate rises linearly to `learning_rate` over the first tenth of all steps and
+    then falls to zero along half a cosine (Loshchilov & Hutter 2017, arXiv 1608.03983). `l2_sp_alpha` pulls pretrained
+    weights toward their initial values, `l2_sp_beta` pulls all others toward zero (L2-SP, Li et al. 2018, arXiv
+    1802.01483).
     """
 
     epochs: int
     steps: int
     batch: int
     learning_rate: float = 1e-4
-    plateau_factor: float = 0.1
-    patience: int = 3
-    minimum_learning_rate: float = 5e-7
-    final_epochs: int = 0
     l2_sp_alpha: float = 0.0
     l2_sp_beta: float = 0.0
-    fixed: bool = False
 
     @classmethod
     def of(cls, settings: dict[str, Any], **changes: Any) -> "Schedule":
@@ -43,8 +33,8 @@ class Schedule:
         names = {entry.name for entry in fields(cls)}
         return cls(**{key: value for key, value in {**settings, **changes}.items() if key in names})
 
-    def fixed_rate(self, step: int, steps: int) -> float:
-        """Return the learning rate of a step of a fixed schedule.
+    def rate(self, step: int, steps: int) -> float:
+        """Return the learning rate of a step.
 
         Args:
             step: steps that were done before it, in all epochs.

@@ -117,7 +117,6 @@ def test_settling_twice_changes_nothing_and_leaves_the_input_alone():
         ({"ethogram": {"minimum_bout_s": -1}}, ["ethogram.minimum_bout_s = -1", "must be auto, seconds"]),
         # right by themselves, impossible together
         ({"split": {"train": 0.9}}, ["split = ", "add up to 1.3"]),
-        ({"flow": {"learning_rate": 1e-8}}, ["flow.minimum_learning_rate", "below flow.learning_rate"]),
         ({"streams": {"enabled": ["motion"], "joint_epochs": 2}}, ["streams.joint_epochs = 2", "both streams"]),
         ({"streams": {"enabled": ["spatial", "frozen"]}}, ["streams.enabled", "stands alone"]),
         ({"streams": {"enabled": ["frozen"]}}, ["streams.weights = none", "needs pretrained weights"]),

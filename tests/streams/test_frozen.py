@@ -16,10 +16,9 @@ from ethomake.streams.frozen import (
     FrozenMetadata,
     freeze_backbone,
     grey_images,
-    mapped_networks,
 )
 from ethomake.streams.networks import build_stream
-from ethomake.streams.registry import STREAM_NETWORKS
+from ethomake.streams.registry import find_network, mapped_networks
 from ethomake.training.weights import save_weights
 
 
@@ -61,7 +60,7 @@ def test_its_file_says_what_it_is(mobilenet, tmp_path):
 
 @pytest.mark.parametrize("name", mapped_networks())
 def test_records_say_what_the_maps_are(name):
-    shown = STREAM_NETWORKS[name].feature_map
+    shown = find_network(name).feature_map
     backbone = FrozenBackbone(name).eval()
     whole = build_stream(name, "spatial", 1).eval()
     for layer in shown.layers:

@@ -1,12 +1,14 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 
 from ethomake.errors import InputError
 from ethomake.flow.networks import build_flow_network
 from ethomake.sequence.networks import build_sequence_network
-from ethomake.streams.networks import STREAM_NETWORKS, build_stream, head_bias
+from ethomake.streams.networks import build_stream, head_bias
+from ethomake.streams.registry import STREAM_NETWORKS
 
 SEQUENCE = {"filters": 8, "filter_length": 15, "layers": 3, "channels": 8, "hidden": 128, "dropout": 0.5}
 
@@ -72,6 +74,22 @@ def test_frames_that_must_be_read():
         assert build_stream("resnet3d_34", "motion", 1).context_frames == 11
 
 
+def test_grey_frames_are_the_channels_of_an_image():
+    stream = build_stream("resnet18", "spatial", 1, sees="grey")
+    assert stream.context_frames == 5
+    frames = torch.rand(2, 5, 3, 4, 6)
+    expected = np.tensordot(frames.numpy(), (0.299, 0.587, 0.114), axes=(2, 0))[:, [0, 2, 4]]
+    np.testing.assert_allclose(stream.to_backbone_layout(frames), expected, rtol=1e-5)
+    longer = torch.cat([torch.rand(2, 3, 3, 4, 6), frames, torch.rand(2, 3, 3, 4, 6)], 1)  # a window of eleven
+    np.testing.assert_allclose(stream.to_backbone_layout(longer), expected, rtol=1e-5)
+
+
+def test_a_3d_network_sees_colors():
+    with torch.device("meta"):
+        stream = build_stream("resnet3d_34", "spatial", 1, sees="grey")
+    assert (stream.sees, stream.context_frames) == ("color", 11)
+
+
 def test_the_center_frame_has_its_own_red_green_and_blue():
     # DeepEthogram 0.5.0 used G and B of one frame and R of the next.
     stream = build_stream("resnet18", "spatial", 1)
@@ -106,5 +124,5 @@ def test_head_bias():
 
 
 def test_an_unknown_network():
-    with pytest.raises(InputError, match=r"no stream network is called 'vgg16'; choose one of resnet18"):
-        build_stream("vgg16", "spatial", 1)
+    with pytest.raises(InputError, match=r"no stream network is called 'vgg99'; choose one of resnet18"):
+        build_stream("vgg99", "spatial", 1)

@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from ethomake.flow.networks import FLOW_NETWORKS, build_flow_network
-from ethomake.streams.networks import STREAM_NETWORKS, build_stream
+from ethomake.streams.networks import build_stream
+from ethomake.streams.registry import STREAM_NETWORKS
 from ethomake.training.inference import Batches, for_inference
 
 CPU = torch.device("cpu")

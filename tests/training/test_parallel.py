@@ -163,6 +163,7 @@ STREAM = {
     "focal_gamma": 1.0,
     "label_smoothing": 0.05,
     "positive_weight_exponent": 0.25,
+    "sees": "color",
     "positive_weight_cap": 20.0,
     "sampling": "frames",
     "l2_sp_beta": 1e-3,

@@ -27,9 +27,9 @@ def test_steps_draw_different_numbers_from_each_other_and_from_their_epoch():
     assert len(draws) == 16
 
 
-def test_a_fixed_rate_rises_over_a_tenth_and_falls_along_a_cosine_to_zero():
-    schedule = Schedule(epochs=10, steps=10, batch=1, learning_rate=0.5, fixed=True)
-    rates = np.array([schedule.fixed_rate(step, 100) for step in range(100)])
+def test_the_rate_rises_over_a_tenth_and_falls_along_a_cosine_to_zero():
+    schedule = Schedule(epochs=10, steps=10, batch=1, learning_rate=0.5)
+    rates = np.array([schedule.rate(step, 100) for step in range(100)])
     assert (np.diff(rates[:11]) > 0).all()
     assert (np.diff(rates[10:]) < 0).all()
     assert rates[10] == 0.5
@@ -40,7 +40,7 @@ def test_a_fixed_rate_rises_over_a_tenth_and_falls_along_a_cosine_to_zero():
         assert rate == pytest.approx(optimizer.param_groups[0]["lr"])
         optimizer.step()
         judge.step()
-    assert Schedule(epochs=1, steps=1, batch=1, learning_rate=0.5, fixed=True).fixed_rate(0, 1) > 0
+    assert Schedule(epochs=1, steps=1, batch=1, learning_rate=0.5).rate(0, 1) > 0
 
 
 def test_weighted_samples_come_as_often_as_expected_and_an_epoch_is_as_long():

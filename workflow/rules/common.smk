@@ -59,3 +59,4 @@ wildcard_constraints:
     video=packs.alone(SHARED.values()),  # packs.smk has the rules for the others
     run="[A-Za-z0-9_-]+",
     stream="spatial|motion",
+    recording="[A-Za-z0-9_-]+",

@@ -1,9 +1,40 @@
 # Frame stores and trained streams -> two 512-vectors, logits and probabilities per frame, in one pass over each video.
+# If the streams adapt to recordings, the statistics of each recording are collected before that.
+
+
+rule adapt_streams:
+    input:
+        unpack(lambda wildcards: dict(trained_models(wildcards.run))),
+        videos=DATA.recording_files("results/ingest/{video}/video.json"),
+        frames=lambda wildcards: ancient(DATA.recording_files("results/ingest/{video}/frames.mjpeg")(wildcards)),
+        index=lambda wildcards: ancient(DATA.recording_files("results/ingest/{video}/frames.npy")(wildcards)),
+    output:
+        "results/features/{run}/adapted/{recording}.safetensors",
+    log:
+        "logs/features/{run}/adapted/{recording}.log",
+    benchmark:
+        "benchmarks/jobs/features/{run}/adapted/{recording}.tsv"
+    conda:
+        "../../envs/learning.yaml"
+    threads: 8
+    resources:
+        gpu=1,
+        mem_mb=memory_of("adapt_streams"),
+        runtime=time_of("adapt_streams"),
+    params:
+        code=code_of("adapt_streams"),
+        recording=DATA.recording_of,
+        reuse=setting("flow", "reuse"),
+        precision=setting("streams", "precision"),
+    message:
+        "Adapting the streams to the recording {params.recording}"
+    script:
+        "../scripts/adapt_streams.py"
 
 
 rule extract_features:
     input:
-        unpack(lambda wildcards: dict(trained_models(wildcards.run))),
+        unpack(lambda wildcards: dict(trained_models(wildcards.run)) | DATA.adapted_statistics(wildcards)),
         video="results/ingest/{video}/video.json",
         frames=ancient("results/ingest/{video}/frames.mjpeg"),
         index=ancient("results/ingest/{video}/frames.npy"),
