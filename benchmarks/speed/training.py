@@ -40,7 +40,7 @@ SCHEDULE = {
 FLOW = SCHEDULE | {"network": "tiny_motion_net", "charbonnier_exponent": 0.4, "smoothness_exponent": 0.3}
 FLOW |= {"smoothness": [0.01, 0.02, 0.04]}
 STREAM = SCHEDULE | {"network": "resnet18", "dropout": 0.25, "focal_gamma": 1.0, "label_smoothing": 0.05}
-STREAM |= {"positive_weight_exponent": 0.25, "positive_weight_cap": 20.0, "sees": "color", "sampling": "frames"}
+STREAM |= {"positive_weight_exponent": 0.25, "positive_weight_cap": 20.0, "sampling": "frames", "sees": "color"}
 
 
 def cases(folder: Path, quick: bool) -> list[Case]:
