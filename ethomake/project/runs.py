@@ -75,6 +75,10 @@ def _trains_jointly(settings: Settings) -> bool:
     return settings["streams"]["joint_epochs"] > 0
 
 
+def _trains_streams(settings: Settings) -> bool:
+    return not _uses_frozen(settings)
+
+
 def _adapts(settings: Settings) -> bool:
     return settings["streams"]["adapt"] == "recording" and not _uses_frozen(settings)
 
@@ -194,6 +198,14 @@ STAGES: dict[str, Stage] = {
         rules={"extract_features": VIDEO},
         results={r"results/features/[^/]+/([^/]+)\.(?:zarr|json)": "the features"},
     ),
+    "stream_scores": Stage(
+        upstream=("labels", "features"),
+        settings=("evaluation.chance_shifts", "seed"),
+        parts=("train", "validate", "test"),
+        rules={"score_streams": ONCE},
+        results={r"results/features/[^/]+/streams/scores\.json": "the scores of each stream"},
+        is_used=_trains_streams,
+    ),
     "sequence": Stage(
         upstream=("labels", "features"),
         settings=("sequence", "streams.enabled", "split.by", "seed", *LABELS),
@@ -233,7 +245,7 @@ STAGES: dict[str, Stage] = {
         results={r"results/evaluation/.+": "the evaluation"},
     ),
     "report": Stage(
-        upstream=("evaluation",),
+        upstream=("evaluation", "stream_scores"),
         settings=("preset", "example", "videos", "models", "split"),
         rules={"write_report": ONCE},
         results={r"results/report/[^/]+\.html": "the report"},

@@ -26,7 +26,14 @@ from ethomake.scheduling.resources import (
 from ethomake.text import counted, markdown_table
 
 HEADS = ("job", "number", "memory, MB", "limit, min", "GPU-hours", "core-hours")
-ON_GPU = {"train_flow": 8, "train_stream": 8, "train_joint": 8, "extract_features": 8, "train_sequence": 4}  # cores
+ON_GPU = {
+    "train_flow": 8,
+    "train_stream": 8,
+    "train_joint": 8,
+    "extract_features": 8,
+    "adapt_streams": 8,
+    "train_sequence": 4,
+}  # cores
 RATE, FRAME = 30, 0.008  # frames per second, and MB per frame, of planned videos
 LONG = 3600  # seconds; of a run that takes longer, users are told before it begins
 LEARNING = ("train_flow", "train_stream", "train_joint")  # what the quick tier does without

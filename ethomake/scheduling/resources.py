@@ -323,6 +323,12 @@ def compare(x: Experiment, videos: Sequence[str]) -> Need:
     return tables(x, videos, passes=4 + x.settings["evaluation"]["chance_shifts"] * SHIFTED_CELL / CELL)
 
 
+def compare_streams(x: Experiment) -> Need:
+    """Estimate the comparison of each stream with the labels, shifted ones, too."""
+    videos = [name for names in x.parts.values() for name in names]
+    return tables(x, videos, passes=4 + 2 * x.settings["evaluation"]["chance_shifts"] * SHIFTED_CELL / CELL)
+
+
 def _labelled_frames(x: Experiment) -> tuple[int, int, float]:
     """Return frames for training, frames for validation in an epoch, and MB of both that are kept in memory."""
     streams, parts = x.settings["streams"], [x.parts[part] for part in ("train", "validate")]
@@ -419,6 +425,7 @@ WORK: dict[str, Callable[[Experiment, Mapping[str, str]], Need]] = {
     "freeze_backbone": lambda x, at: Need(TORCH + FROZEN * x.networks[0].parameters, FETCH),
     "extract_features": lambda x, at: extract(x, at["video"]),
     "adapt_streams": lambda x, at: adapt(x),
+    "score_streams": lambda x, at: compare_streams(x),
     "train_sequence": lambda x, at: learn_sequence(x),
     "predict_video": lambda x, at: predict(x, at["video"]),
     "fit_thresholds": lambda x, at: tables(x, [*x.parts["train"], *x.parts["validate"]]),

@@ -204,6 +204,15 @@ class DataFlow:
         files = evaluation_files.FILES if self.part_of(run, "test") else []
         return [f"results/evaluation/{self.home('evaluation', run)}/{file}" for file in files]
 
+    def stream_scores_of(self, run: str) -> list[str]:
+        """Return the scores of each stream by itself; none if no stream is trained or no video is labelled."""
+        scored = runs.STAGES["stream_scores"].is_used(self.run_of(run).settings) and self.scored(run)
+        return [f"results/features/{self.home('stream_scores', run)}/streams/scores.json"] if scored else []
+
+    def scored(self, run: str) -> list[tuple[str, str]]:
+        """Return name and part of the videos of the split of a run, by part."""
+        return [(name, part) for part, names in self.run_of(run).split.parts.items() for name in names]
+
     def ethograms_of(self, run: str, pattern: str) -> list[str]:
         """Return a file of the ethograms of a run for each video; `pattern` has a wildcard `video`."""
         folder = f"results/ethograms/{self.home('ethogram', run)}"
@@ -264,6 +273,10 @@ class DataFlow:
             return f"results/.checkpoints/{_name(stage, wildcards)}-{'+'.join(wildcards)}-{digest}"
 
         return find
+
+    def scored_as(self, wildcards: Wildcards) -> list[list[str]]:
+        """A param: recording and part of the videos of the split."""
+        return [[self.project.recordings[name], part] for name, part in self.scored(wildcards.run)]
 
     def report_rows(self, wildcards: Wildcards) -> list[dict[str, str]]:
         """A param: the part, subject and group of each video."""

@@ -19,13 +19,17 @@ def test_a_config_that_says_nothing_gets_all_from_the_bundle(bundle):
 
 
 def test_a_project_keeps_what_is_its_own(bundle):
-    own = {"ethogram": {"thresholds": {"groom": 0.2}, "minimum_bout_s": 1}, "streams": {"precision": "float32"}}
+    own = {
+        "ethogram": {"thresholds": {"groom": 0.2}, "minimum_bout_s": 1},
+        "streams": {"precision": "float32", "adapt": "recording"},
+    }
     settings = resolve_settings(
         {"models": str(bundle), "seed": 7, "ingest": {"jpeg_quality": 80, "damaged": "mark"}} | own
     )
     assert settings["ethogram"]["thresholds"] == {"groom": 0.2}
     assert settings["ethogram"]["minimum_bout_s"] == 1
     assert settings["streams"]["precision"] == "float32"
+    assert settings["streams"]["adapt"] == "recording"
     assert (settings["seed"], settings["ingest"]["jpeg_quality"], settings["ingest"]["damaged"]) == (7, 80, "mark")
 
 

@@ -62,3 +62,41 @@ rule extract_features:
         "Extracting the features of {wildcards.video}"
     script:
         "../scripts/extract_features.py"
+
+
+rule score_streams:
+    input:
+        features=lambda wildcards: [
+            f"results/features/{home('features', wildcards.run)}/{video}.json"
+            for video, _ in DATA.scored(wildcards.run)
+        ],
+        labels=lambda wildcards: [f"results/labels/{video}.csv" for video, _ in DATA.scored(wildcards.run)],
+        stores=lambda wildcards: ancient(
+            [
+                f"results/features/{home('features', wildcards.run)}/{video}.zarr"
+                for video, _ in DATA.scored(wildcards.run)
+            ]
+        ),
+    output:
+        "results/features/{run}/streams/scores.json",
+    log:
+        "logs/features/{run}/streams/scores.log",
+    benchmark:
+        "benchmarks/jobs/features/{run}/streams/scores.tsv"
+    conda:
+        "../../envs/learning.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_of("score_streams"),
+        runtime=time_of("score_streams"),
+    params:
+        code=code_of("score_streams"),
+        videos=DATA.scored_as,
+        behaviors=BEHAVIORS,
+        exclusive=EXCLUSIVE,
+        shifts=setting("evaluation", "chance_shifts"),
+        seed=settings_of("stream_scores", "seed"),
+    message:
+        "Comparing each stream with the labels"
+    script:
+        "../scripts/score_streams.py"
