@@ -257,6 +257,15 @@ SHARED = ("example", "videos", "models", "behaviors", "exclusive", "ingest", "si
 """Keys that all runs of a project share: those of frames and labels, which do not belong to a run."""
 
 
+def rules_after(stage: str) -> set[str]:
+    """Return the rules of all stages that use the results of a stage, directly or through others."""
+    after = {stage}
+    for name, one in STAGES.items():  # in order
+        if after.intersection(one.upstream):
+            after.add(name)
+    return {rule for name in after - {stage} for rule in STAGES[name].rules}
+
+
 def stage_settings(stage: str, settings: Settings) -> dict[str, Any]:
     """Return the settings that a stage itself depends on, as in the config: `{"flow": {"network": ...}, "seed": 0}`.
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ethomake.messages import duration
-from ethomake.project.runs import MAIN, ONCE, RECORDING, STAGES, VIDEO, Run, Split, find_homes, stages_made
+from ethomake.project.runs import MAIN, ONCE, RECORDING, STAGES, VIDEO, Run, Split, find_homes, rules_after, stages_made
 from ethomake.project.settings import PRESETS, resolve_settings
 from ethomake.scheduling.resources import (
     SHARED,
@@ -62,14 +62,17 @@ class Price:
     core_hours: float
 
 
-def jobs_of(x: Experiment, packs: Sequence[Sequence[str]] = ()) -> Iterator[Job]:
+def jobs_of(
+    x: Experiment, packs: Sequence[Sequence[str]] = (), late_packs: Sequence[Sequence[str]] = ()
+) -> Iterator[Job]:
     """Yield all jobs of an experiment.
 
     Args:
         packs: videos that share jobs.
+        late_packs: others, which share the jobs of rules after the features.
     """
-    alone = [[name] for name in x.videos if name not in {name for pack in packs for name in pack}]
-    groups = [*([name for name in pack if name in x.videos] for pack in packs), *alone]
+    early, late = _groups(x, packs), _groups(x, [*packs, *late_packs])
+    late_rules = rules_after("features")
     labelled = set(x.labelled)
     homes = find_homes(x.runs)
     for name, run in x.runs.items():
@@ -80,10 +83,18 @@ def jobs_of(x: Experiment, packs: Sequence[Sequence[str]] = ()) -> Iterator[Job]
                     times = 1 if each == ONCE else max(1, len(set(x.recordings.values())))
                     yield from [(rule, [every])] * times
                     continue
-                for group in groups:
+                for group in late if rule in late_rules else early:
                     videos = [video for video in group if each == VIDEO or video in labelled]
                     if videos:
                         yield rule, [every | {"video": video} for video in videos]
+
+
+def _groups(x: Experiment, packs: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Return the videos of each pack that are there, and those that are in none, each by itself."""
+    known = {name for pack in packs for name in pack}
+    return [[name for name in pack if name in x.videos] for pack in packs] + [
+        [name] for name in x.videos if name not in known
+    ]
 
 
 def price(x: Experiment, jobs: Sequence[Job], threads: Callable[[str], int], gpus: Callable[[str], int]) -> list[Price]:

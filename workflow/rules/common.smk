@@ -4,6 +4,8 @@ try:
     PROJECT = open_project(config, ROOT)
     BUNDLE = read_bundle(PROJECT.main.settings["models"]) if PROJECT.main.settings["models"] != "none" else None
     PACKS = packs.find(PROJECT)
+    SHARED = packs.shared(PACKS, PROJECT.videos)  # packs by number
+    LATE_PACKS = packs.find_late(PROJECT, SHARED.values())
 except InputError as error:
     stop(error)
 
@@ -18,7 +20,8 @@ SUBJECTS = DATA.subjects
 THRESHOLDS = DATA.thresholds
 LABELLED = [name for name, video in VIDEOS.items() if video.labels]
 PART_OF = {name: part for part, names in PROJECT.main.split.parts.items() for name in names}
-SHARED = packs.shared(PACKS, VIDEOS)  # packs by number
+SHARED_LATE = packs.shared(LATE_PACKS, VIDEOS, "late")  # by number, for the rules after the features
+SINGLE_LATE = packs.alone([*SHARED.values(), *SHARED_LATE.values()])
 
 video_of, run_of, home, part_of, learned_from = DATA.video_of, DATA.run_of, DATA.home, DATA.part_of, DATA.learned_from
 at_home, part_files, stored_frames, weights_input = (
