@@ -96,7 +96,9 @@ def load_pretrained(stream: Stream, weights: str | Path) -> frozenset[str]:
     if str(weights) == "none":
         return frozenset()
     if str(weights) in (known := known_weights(stream.network)):
-        given = _fetch_timm(stream, str(weights)) if _is_of_timm(stream.network) else _fetch(stream.network, str(weights))
+        given = (
+            _fetch_timm(stream, str(weights)) if _is_of_timm(stream.network) else _fetch(stream.network, str(weights))
+        )
     elif Path(weights).is_file():
         given = _read(Path(weights))
         if _is_of_timm(stream.network):

@@ -188,7 +188,9 @@ def test_what_nobody_has():
 
 def test_networks_of_timm_without_timm(monkeypatch):
     monkeypatch.setattr(registry, "has_timm", lambda: False)
-    with pytest.raises(InputError, match=r"package timm, which is not installed; install it .*pip install timm") as told:
+    with pytest.raises(
+        InputError, match=r"package timm, which is not installed; install it .*pip install timm"
+    ) as told:
         check_network(DINO)
     assert "\n" not in str(told.value)
     monkeypatch.setitem(sys.modules, "timm", None)
@@ -283,7 +285,9 @@ def test_weights_of_timm_out_of_reach(monkeypatch):
         return original(name, **options)
 
     monkeypatch.setattr(timm, "create_model", fail)
-    with pytest.raises(InputError, match=r"could not be downloaded from timm/vit_small.*no route.*give its path") as told:
+    with pytest.raises(
+        InputError, match=r"could not be downloaded from timm/vit_small.*no route.*give its path"
+    ) as told:
         load_pretrained(build_stream(DINO, "spatial", 1), "lvd142m")
     assert "\n" not in str(told.value)
     with pytest.raises(InputError, match=r"'lvd9': neither a file nor weights that timm has"):
