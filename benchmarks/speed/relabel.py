@@ -15,7 +15,6 @@ Each process tells what it has used when it ends, by a hook on PYTHONPATH; what 
 import argparse
 import csv
 import hashlib
-import json
 import os
 import shutil
 import subprocess
@@ -192,7 +191,9 @@ def write_features(folder: Path, video: str, preset: str) -> None:
     mix = {name: mixing[name].normal(size=(len(BEHAVIORS), width)) for name, (width, _) in widths.items()}
     for start in range(0, len(labels), CHUNK):
         part = labels[start : start + CHUNK]
-        writer.append({name: part @ each + rng.normal(0, NOISE, (len(part), each.shape[1])) for name, each in mix.items()})
+        writer.append(
+            {name: part @ each + rng.normal(0, NOISE, (len(part), each.shape[1])) for name, each in mix.items()}
+        )
     manifest = folder / f"results/features/main/{video}.json"
     writer.publish(manifest.with_suffix(".zarr"))
     facts = {"maps": MAPS} if preset == "frozen" else {"behaviors": BEHAVIORS, "exclusive": False}

@@ -129,8 +129,8 @@ def find_network(name: str) -> StreamNetwork:
         return timm_network(name.removeprefix(TIMM))
     close = _similar(name, [*STREAM_NETWORKS, *TORCHVISION])
     raise InputError(
-        f"no stream network is called {name!r}; choose one of {', '.join(STREAM_NETWORKS)}, another one of torchvision, "
-        f"or timm:<name>{close}"
+        f"no stream network is called {name!r}; choose one of {', '.join(STREAM_NETWORKS)}, another one of "
+        f"torchvision, or timm:<name>{close}"
     )
 
 

@@ -38,6 +38,19 @@ def test_every_row_of_a_table_has_all_columns(card):
         assert len({row.count("|") for row in table}) == 1
 
 
+def test_it_tells_whose_weights_the_networks_started_from(made):
+    content = json.loads((made / "bundle.json").read_text())
+    assert content["pretrained"] == {}
+    content["pretrained"] = {
+        "spatial": {"source": "W.V1 of torchvision", "license": "BSD-3-Clause", "page": "https://a.org/b"},
+        "motion": {"source": "own.pth", "license": "", "page": ""},
+    }
+    text = describe(content, [Rule(0.5, 0, 0)] * 2, None, [])
+    assert "| spatial | W.V1 of torchvision | BSD-3-Clause | <https://a.org/b> |" in text
+    assert "| motion | own.pth | not known |  |" in text
+    assert "to be filled in before sharing" in text
+
+
 def test_without_test_videos_it_says_that_it_was_not_evaluated(parts, tmp_path):
     make_bundle(tmp_path / "untested", **parts | {"evaluation": []})
     assert "Not evaluated: there were no test videos" in (tmp_path / "untested/README.md").read_text()

@@ -20,6 +20,7 @@ SETTINGS = {
     "network": "resnet18",
     "weights": "none",
     "sees": "color",
+    "trained": "all",
     "dropout": 0.1,
     "epochs": 3,
     "steps": 6,
@@ -82,6 +83,21 @@ def test_the_spatial_stream_learns_what_a_frame_shows(tmp_path, videos):
     assert max(read_history(tmp_path / "a/history.csv")["validation_f1"]) > 0.9
     metadata = StreamMetadata.read(weights)
     assert (metadata.kind, metadata.behaviors) == ("spatial", ["bright", "half"])
+
+
+def test_a_pretrained_stream_sees_images_as_its_weights_did_and_its_file_says_where_these_are_from(
+    tmp_path, videos, mobilenet
+):
+    changes = {"network": "mobilenet_v2", "weights": str(mobilenet), "trained": "head", "epochs": 1, "steps": 1}
+    network, metadata = StreamMetadata.load_network(train(tmp_path / "a", "spatial", videos, **changes))
+    assert metadata.channels == ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    assert (metadata.source, metadata.license) == ("mobilenet.pth", "")
+    given = torch.load(mobilenet, weights_only=True)
+    for key, value in network.backbone.state_dict().items():  # nothing of it was trained, statistics included
+        assert torch.equal(value, given[key]), key
+    scratch = StreamMetadata.read(train(tmp_path / "b", "spatial", videos, epochs=1, steps=1))
+    assert scratch.source is None
+    assert scratch.channel_mean != metadata.channel_mean
 
 
 @pytest.mark.parametrize(("reuse", "epochs"), [(True, 1), (False, 1), (False, 3)])  # shared, on the fly, cached

@@ -155,6 +155,7 @@ FLOW = {
 STREAM = {
     "network": "resnet18",
     "weights": "none",
+    "trained": "all",
     "dropout": 0.2,
     "epochs": 2,
     "steps": 2,

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 from torch import nn
 from torchvision import models
@@ -69,7 +70,7 @@ def of_timm(name: str, channels: int) -> tuple[nn.Module, int]:
     return network, getattr(network, "head_hidden_size", None) or network.num_features
 
 
-def import_timm():
+def import_timm() -> Any:
     """Return the module timm.
 
     Raises:
