@@ -139,7 +139,7 @@ def test_settling_twice_changes_nothing_and_leaves_the_input_alone():
         ),
         ({"preset": "frozen", "streams": {"enabled": ["motion"]}}, ["streams.enabled", "preset frozen trains no"]),
         ({"preset": "frozen", "streams": {"adapt": "recording"}}, ['streams.adapt = "recording"', "used as it is"]),
-        ({"preset": "frozen", "streams": {"weights": "none"}}, ["streams.weights = none", "needs pretrained weights"]),
+        ({"preset": "frozen", "streams": {"weights": "none"}}, ["streams.weights = none", "needs pretrained"]),
         (
             {"preset": "frozen", "streams": {"network": "resnet3d_34"}},
             ["streams.network", "cannot be used frozen", "resnet18"],
