@@ -17,7 +17,7 @@ from ethomake.errors import InputError
 from ethomake.evaluation import files as evaluation_files
 from ethomake.project.configfile import find_config_file
 from ethomake.project.load import open_project
-from ethomake.scheduling.packs import write_packs
+from ethomake.scheduling.packs import LATE_FILE, write_packs
 from ethomake.snakemake import begin, begin_on_node, packs
 from ethomake.snakemake.dataflow import DataFlow, curves_title, stream_of
 from ethomake.snakemake.explain import explain_in_words
@@ -79,7 +79,9 @@ onstart:
     forget_failures(workflow)
     tell_time(workflow, PROJECT, ESTIMATES.experiment)
     write_packs(PACKS)
+    write_packs(LATE_PACKS, LATE_FILE)
     DATA.keep_splits()
+    DATA.keep_adapted()
 
 
 onsuccess:

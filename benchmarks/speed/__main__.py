@@ -20,7 +20,7 @@ from benchmarks import speed
 from benchmarks.speed.measure import compare, table
 from ethomake.training.device import choose_device, describe
 
-TOOLS = ("__main__", "drawn", "measure", "packs", "scale")  # or commands of their own
+TOOLS = ("__main__", "drawn", "measure", "packs", "relabel", "scale")  # or commands of their own
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ from ethomake.flow.train import train_flow
 from ethomake.labels.table import LabelTable, write_labels
 from ethomake.streams.sources import FrameSource, LabelledFrames
 from ethomake.streams.train import train_stream
-from ethomake.training.augment import Augmentation, change_clips, draw_colors, draw_rotations
+from ethomake.training.augment import Augmentation, change_clips, draw_clip_changes
 from ethomake.training.device import choose_precision
 from ethomake.training.frames import FramePool
 from ethomake.training.plan import TrainingPlan
@@ -29,12 +29,18 @@ from ethomake.training.weights import save_weights
 RATE = 30  # frames a second of the drawn video
 BEHAVIORS = ("a", "b", "c", "d")
 GFLOP = {"flow": 25.6, "spatial": 3.6, "motion": 1.3}  # of a sample at 224x224, forward; backward takes twice that
-SCHEDULE = {"learning_rate": 1e-4, "plateau_factor": 0.1, "patience": 3, "minimum_learning_rate": 1e-9}
-SCHEDULE |= {"epochs": 1, "l2_sp_alpha": 1e-5, "l2_sp_beta": 1e-3, "precision": "auto", "weights": "none"}
+SCHEDULE = {
+    "learning_rate": 1e-4,
+    "epochs": 1,
+    "l2_sp_alpha": 1e-5,
+    "l2_sp_beta": 1e-3,
+    "precision": "auto",
+    "weights": "none",
+}
 FLOW = SCHEDULE | {"network": "tiny_motion_net", "charbonnier_exponent": 0.4, "smoothness_exponent": 0.3}
 FLOW |= {"smoothness": [0.01, 0.02, 0.04]}
 STREAM = SCHEDULE | {"network": "resnet18", "dropout": 0.25, "focal_gamma": 1.0, "label_smoothing": 0.05}
-STREAM |= {"positive_weight_exponent": 0.25}
+STREAM |= {"positive_weight_exponent": 0.25, "positive_weight_cap": 20.0, "sampling": "frames", "sees": "color"}
 
 
 def cases(folder: Path, quick: bool) -> list[Case]:
@@ -112,7 +118,7 @@ def _load_plainly(folder: Path, size: int, frames: int) -> Callable[[], int]:
             next(read)
             pixels = [np.frombuffer(frame, np.uint8).reshape(size, size, 3) for frame in read]
             clip = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).contiguous()[None]
-            change_clips(clip, draw_colors(Augmentation(), 1, rng), draw_rotations(Augmentation(), 1, rng))
+            change_clips(clip, Augmentation(), *draw_clip_changes(Augmentation(), 1, rng))
         return 4
 
     return load

@@ -9,15 +9,16 @@ from typing import Any
 FITTED = {
     "ingest": ("image_size", "keep_aspect"),
     "flow": ("network", "reuse"),
-    "streams": ("enabled", "network", "fusion"),
+    "streams": ("enabled", "network", "sees", "fusion"),
     "sequence": ("network", "filters", "filter_length", "layers", "channels", "hidden"),
 }
-CHOSEN_BY_PRESET = ("enabled", "network", "reuse")  # a preset stands for these; sizes that it sets are the bundle's
+# A preset stands for these; sizes that it sets are the bundle's.
+CHOSEN_BY_PRESET = ("enabled", "network", "sees", "reuse")
 # Settings that a project may choose itself; those it leaves out come from the bundle.
 OWN = {
     "ethogram": ("thresholds", "minimum_bout_s", "minimum_gap_s", "colors"),
     "flow": ("precision",),
-    "streams": ("precision",),
+    "streams": ("precision", "adapt"),
 }
 TRAINED = ("augmentation", "flow", "streams", "sequence")  # complete, with schedules, for the methods of the report
 

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from ethomake.errors import InputError
+from ethomake.features.statistics import Statistics
 from ethomake.features.store import CHUNK, digest_of_all
 from ethomake.features.transfer import fetched_from, sent_to
 from ethomake.features.writer import FeatureWriter
@@ -22,9 +23,10 @@ from ethomake.files import file_digest, write_json
 from ethomake.flow.stacks import BLOCK, MARGIN, Block, FlowGenerator, frame_stacks, read_blocks
 from ethomake.ingest.frames import FrameStore
 from ethomake.messages import Progress
-from ethomake.streams.frozen import OFFSETS, FrozenMetadata, grey_images
+from ethomake.streams.frozen import FrozenMetadata, grey_images
 from ethomake.streams.fusion import fuse
 from ethomake.streams.metadata import StreamMetadata
+from ethomake.streams.networks import OFFSETS
 from ethomake.training.device import choose_device, choose_precision, describe
 from ethomake.training.fingerprint import fingerprint
 from ethomake.training.frames import normalize_frames, prefetch
@@ -61,9 +63,13 @@ class FrozenStream:
     batches: Batches
 
     @classmethod
-    def load(cls, weights: str | Path, device: torch.device, precision: torch.dtype) -> "FrozenStream":
-        """Load a weights file written by `train_stream`."""
+    def load(
+        cls, weights: str | Path, device: torch.device, precision: torch.dtype, adapted: Statistics | None = None
+    ) -> "FrozenStream":
+        """Load a weights file written by `train_stream`, with the BatchNorm statistics of a recording if given."""
         network, metadata = StreamMetadata.load_network(weights)
+        if adapted is not None:  # before BatchNorm is folded
+            adapted.apply(metadata.stream, network, file_digest(weights))
         folded = for_inference(network, device, precision)
         head = freeze(network.head.to(device))
         return cls(folded, head, network.context_frames, metadata, device, precision, Batches(device, ON_CPU, ON_GPU))
@@ -120,6 +126,7 @@ def extract_features(
     spatial_weights: str | Path | None = None,
     motion_weights: str | Path | None = None,
     frozen_weights: str | Path | None = None,
+    adapted: str | Path | None = None,
     reuse: bool = False,
     fusion: str = "average",
     precision: str = "auto",
@@ -140,6 +147,8 @@ def extract_features(
         spatial_weights: the trained spatial stream; at least one of the two streams is needed, or a frozen backbone.
         motion_weights: the trained motion stream.
         frozen_weights: a frozen backbone.
+        adapted: BatchNorm statistics of the video's recording, which replace those of the trained streams (see
+            `ethomake.features.adapt`).
         reuse: compute each pair's flow once (see `ethomake.flow.stacks`).
         fusion: "average" of the logits as in the paper, or "weighted", motion 1.5 to spatial 1.
         precision: "auto", "float32" or "bfloat16"; with "auto" a frozen backbone computes in float32.
@@ -157,6 +166,8 @@ def extract_features(
     weights = {name: str(path) for name, path in given.items() if path is not None}
     weights |= {"flow": str(flow_weights)} if "motion" in weights else {}
     digests = {name: file_digest(path) for name, path in weights.items()}
+    if adapted is not None:
+        weights["adapted"], digests["adapted"] = str(adapted), file_digest(adapted)
     streams, generator, maps = _load(tuple(weights.items()), tuple(digests.values()), device, dtype)
     frames = FrameStore(manifest)
     name = frames.manifest["video"]
@@ -177,8 +188,11 @@ def extract_features(
         facts = {"streams": ["frozen"], "maps": {"channels": shown.channels, "grid": [shown.grid, shown.grid]}}
     made_from = {
         "frames": frames.manifest["frames_digest"],
-        **{f"{name}_weights": digest for name, digest in digests.items()},
+        **{f"{name}_statistics" if name == "adapted" else f"{name}_weights": found for name, found in digests.items()},
     }
+    if adapted is not None:
+        own = Statistics.load(adapted)
+        facts["adapted"] = {"recording": own.recording, "videos": own.videos, "frames": own.used}
     settings = {"reuse": reuse, "fusion": fusion, "precision": str(dtype).removeprefix("torch.")}
     writer = FeatureWriter(checkpoint, len(frames), widths, fingerprint([], made_from, settings))
     if writer.rows:
@@ -213,13 +227,14 @@ def _load(
     """Load the networks that are given; cached for jobs that process several short videos.
 
     Args:
-        weights: name and path of each weights file.
+        weights: name and path of each weights file, and of the statistics of a recording as `adapted`.
         digests: digests of these files, so that a file that has changed is loaded again.
     """
     paths = dict(weights)
     flow = paths.pop("flow", None)
     frozen = paths.pop("frozen", None)
-    streams = {name: FrozenStream.load(path, device, precision) for name, path in paths.items()}
+    adapted = Statistics.load(paths.pop("adapted")) if "adapted" in paths else None
+    streams = {name: FrozenStream.load(path, device, precision, adapted) for name, path in paths.items()}
     generator = FlowGenerator.load(flow, device, precision) if flow else None
     return streams, generator, FrozenMaps.load(frozen, device, precision) if frozen else None
 

@@ -12,7 +12,7 @@ from ethomake.flow.metadata import FlowMetadata
 from ethomake.flow.networks import build_flow_network
 from ethomake.flow.stacks import FRAMES
 from ethomake.training import parallel
-from ethomake.training.augment import change_clips, draw_colors, draw_rotations, unit_values
+from ethomake.training.augment import change_clips, draw_clip_changes, unit_values
 from ethomake.training.device import autocast, choose_device, choose_precision, describe, place
 from ethomake.training.frames import FramePool, image_width, normalize
 from ethomake.training.history import write_history
@@ -61,11 +61,11 @@ def train_flow(plan: TrainingPlan, weights: str | Path, history: str | Path) -> 
         n, own = len(chosen), parallel.own(len(chosen))
         videos, frames = places[chosen[own]].T
         clips, inside = pool.windows(videos, frames, FRAMES)
-        return clips, inside, draw_colors(changes, n, rng)[own], draw_rotations(changes, n, rng)[own]
+        return clips, inside, *(part[own] for part in draw_clip_changes(changes, n, rng))
 
     def prepare(batch: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, torch.Tensor]:
-        clips, inside, colors, rotations = batch
-        return change_clips(clips, colors, rotations), inside
+        clips, inside, *drawn = batch
+        return change_clips(clips, changes, *drawn), inside
 
     def loss(batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
         clips, inside = batch

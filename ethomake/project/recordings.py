@@ -1,10 +1,13 @@
 """Recordings: which videos share a camera or a session, so that they can be grouped."""
 
 import os
+import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from ethomake.errors import InputError
+from ethomake.files import read_json, short_digest, write_json
 from ethomake.project.videos import Video, plain_recording
 
 HERE = "project folder"
@@ -50,6 +53,47 @@ def recordings_of(videos: Iterable[Video]) -> dict[str, str]:
             name = same_file[0].video if len(same_file) == 1 else Path(path).stem
         default |= {video.video: known.get(plain_recording(name), name) for video in same_file}
     return {video.video: video.recording or default[video.video] for video in videos}
+
+
+def file_name_of(recording: str) -> str:
+    """Return a name for files of a recording, of letters, digits, _ and -; two recordings never have the same."""
+    plain = re.sub("[^A-Za-z0-9_-]", "_", recording)
+    return plain if plain == recording.lower() else f"{plain}-{short_digest(recording)[:8]}"
+
+
+def read_adapted(path: str | Path) -> dict[str, list[str]]:
+    """Return the videos of each recording that streams were adapted to first, as `write_adapted` wrote them.
+
+    Raises:
+        InputError: if the file is something else.
+    """
+    content = read_json(path) if Path(path).is_file() else {}
+    lists = content.values() if isinstance(content, dict) else [None]
+    if not all(isinstance(names, list) and all(isinstance(name, str) for name in names) for names in lists):
+        raise InputError(f"{path}: not lists of videos by recording; delete it and run again")
+    return content
+
+
+def write_adapted(path: str | Path, videos: Mapping[str, Iterable[str]]) -> None:
+    """Write the videos of each recording that streams are adapted to."""
+    write_json(path, {recording: sorted(names) for recording, names in videos.items()})
+
+
+def videos_to_adapt(recordings: Mapping[str, str], earlier: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
+    """Return the videos of each recording that the streams are adapted to, sorted.
+
+    They are those of the first time, so that features of a recording stay as they are when videos join it, without any
+    that have left it since; all of its videos if there are no earlier ones, or none is left.
+
+    Args:
+        recordings: the recording of each video, as from `recordings_of`.
+        earlier: from `read_adapted`.
+    """
+    found: dict[str, list[str]] = {}
+    for video, recording in recordings.items():
+        found.setdefault(recording, []).append(video)
+    kept = {recording: set(names) & set(earlier.get(recording, ())) for recording, names in found.items()}
+    return {recording: sorted(kept[recording] or names) for recording, names in found.items()}
 
 
 def _name_folders(folders: Iterable[str]) -> dict[str, str]:

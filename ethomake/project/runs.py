@@ -14,11 +14,12 @@ from typing import Any
 
 from ethomake.errors import InputError
 from ethomake.files import short_digest
+from ethomake.project.settings import is_weights_file
 
 MAIN = "main"
 
-VIDEO, LABELLED, ONCE = "video", "labelled video", "run"
-"""How often a rule of a stage runs: for every video, for every labelled video, or once per run."""
+VIDEO, LABELLED, RECORDING, ONCE = "video", "labelled video", "recording", "run"
+"""How often a rule of a stage runs: for every video, labelled video or recording, or once per run."""
 
 Settings = Mapping[str, Any]
 
@@ -64,8 +65,22 @@ def _uses_spatial(settings: Settings) -> bool:
     return "spatial" in settings["streams"]["enabled"]
 
 
+def starts_from_public(settings: Settings) -> bool:
+    """Return whether trained streams start from public weights, which have to be fetched."""
+    weights = settings["streams"]["weights"]
+    return not _uses_frozen(settings) and weights != "none" and not is_weights_file(weights)
+
+
 def _trains_jointly(settings: Settings) -> bool:
     return settings["streams"]["joint_epochs"] > 0
+
+
+def _trains_streams(settings: Settings) -> bool:
+    return not _uses_frozen(settings)
+
+
+def _adapts(settings: Settings) -> bool:
+    return settings["streams"]["adapt"] == "recording" and not _uses_frozen(settings)
 
 
 @dataclass(frozen=True)
@@ -90,8 +105,10 @@ class Stage:
 
 
 LABELS = ("behaviors", "exclusive")
-STREAM = ("streams", "-streams.enabled", "-streams.joint_epochs", "-streams.fusion", "augmentation", "seed", *LABELS)
-JOINT = ("streams", "-streams.enabled", "-streams.network", "-streams.weights", "-streams.epochs", *LABELS)
+LATER = ("-streams.joint_epochs", "-streams.fusion", "-streams.adapt")
+STREAM = ("streams", "-streams.enabled", *LATER, "augmentation", "seed", *LABELS)
+STARTED = ("-streams.network", "-streams.weights", "-streams.sees", "-streams.epochs")  # of the streams it begins with
+JOINT = ("streams", "-streams.enabled", "-streams.adapt", *STARTED, *LABELS)
 LEARNING = ("train", "validate")
 CURVES = {
     r"results/{}/history\.csv": "the training history",
@@ -126,8 +143,14 @@ STAGES: dict[str, Stage] = {
         results=_trained("flow/[^/]+", "weights", "the weights of the flow network"),
         is_used=_uses_flow,
     ),
+    "pretrained": Stage(
+        settings=("streams.network", "streams.weights"),
+        rules={"fetch_weights": ONCE},
+        results={r"results/streams/[^/]+/pretrained\.safetensors": "the pretrained weights"},
+        is_used=starts_from_public,
+    ),
     "spatial": Stage(
-        upstream=("labels",),
+        upstream=("labels", "pretrained"),
         settings=STREAM,
         parts=LEARNING,
         rules={"train_stream": ONCE, "draw_curves": ONCE},
@@ -135,8 +158,8 @@ STAGES: dict[str, Stage] = {
         is_used=_uses_spatial,
     ),
     "motion": Stage(
-        upstream=("labels", "flow"),
-        settings=(*STREAM, "flow.reuse"),
+        upstream=("labels", "flow", "pretrained"),
+        settings=(*STREAM, "-streams.sees", "flow.reuse"),
         parts=LEARNING,
         rules={"train_stream": ONCE, "draw_curves": ONCE},
         results=_trained("streams/[^/]+/motion", "weights", "the weights of the motion stream"),
@@ -156,8 +179,15 @@ STAGES: dict[str, Stage] = {
         results={r"results/streams/[^/]+/frozen/weights\.safetensors": "the weights of the frozen backbone"},
         is_used=_uses_frozen,
     ),
+    "adapted": Stage(
+        upstream=("flow", "spatial", "motion", "joint"),
+        settings=("flow.reuse", "streams.enabled", "streams.precision", "streams.adapt"),
+        rules={"adapt_streams": RECORDING},
+        results={r"results/features/[^/]+/adapted/.+": "the statistics of a recording"},
+        is_used=_adapts,
+    ),
     "features": Stage(
-        upstream=("flow", "spatial", "motion", "joint", "frozen"),
+        upstream=("flow", "spatial", "motion", "joint", "frozen", "adapted"),
         settings=(
             "flow.reuse",
             "streams.enabled",
@@ -167,6 +197,14 @@ STAGES: dict[str, Stage] = {
         ),
         rules={"extract_features": VIDEO},
         results={r"results/features/[^/]+/([^/]+)\.(?:zarr|json)": "the features"},
+    ),
+    "stream_scores": Stage(
+        upstream=("labels", "features"),
+        settings=("evaluation.chance_shifts", "seed"),
+        parts=("train", "validate", "test"),
+        rules={"score_streams": ONCE},
+        results={r"results/features/[^/]+/streams/scores\.json": "the scores of each stream"},
+        is_used=_trains_streams,
     ),
     "sequence": Stage(
         upstream=("labels", "features"),
@@ -207,7 +245,7 @@ STAGES: dict[str, Stage] = {
         results={r"results/evaluation/.+": "the evaluation"},
     ),
     "report": Stage(
-        upstream=("evaluation",),
+        upstream=("evaluation", "stream_scores"),
         settings=("preset", "example", "videos", "models", "split"),
         rules={"write_report": ONCE},
         results={r"results/report/[^/]+\.html": "the report"},
@@ -217,6 +255,15 @@ STAGES: dict[str, Stage] = {
 
 SHARED = ("example", "videos", "models", "behaviors", "exclusive", "ingest", "simulated", "runs")
 """Keys that all runs of a project share: those of frames and labels, which do not belong to a run."""
+
+
+def rules_after(stage: str) -> set[str]:
+    """Return the rules of all stages that use the results of a stage, directly or through others."""
+    after = {stage}
+    for name, one in STAGES.items():  # in order
+        if after.intersection(one.upstream):
+            after.add(name)
+    return {rule for name in after - {stage} for rule in STAGES[name].rules}
 
 
 def stage_settings(stage: str, settings: Settings) -> dict[str, Any]:

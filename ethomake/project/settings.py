@@ -13,21 +13,23 @@ from ethomake.errors import InputError
 from ethomake.project import PARTS
 from ethomake.project.messages import count_others, explain_error, show, suggest
 from ethomake.project.schemas import load_schema, resolve_reference, validator
-from ethomake.streams.registry import check_network, find_network, mapped_networks, reject_weights
+from ethomake.streams.registry import check_network, find_network, mapped_networks, reject_weights, usual_weights
 
-BOTH = {"enabled": ["spatial", "motion"], "weights": "none"}
+BOTH = {"enabled": ["spatial", "motion"], "weights": "none", "sees": "color"}
+PRETRAINED = {"network": "mobilenet_v2", "weights": "IMAGENET1K_V1", "sees": "grey"}
 
-# The values of `auto`. frozen trains no stream. DeepEthogram's fast, medium and slow (eLife 2021;10:e63377) compute ten
-# flows for each frame; swift is fast with each flow computed once.
+# The values of `auto`. frozen trains no stream, swift trains small pretrained ones (docs/decisions/0006) and computes each
+# flow once. DeepEthogram's fast, medium and slow (eLife 2021;10:e63377) start from scratch and compute ten flows for each
+# frame.
 PRESETS = {
     "frozen": {
         "flow": {"network": "tiny_motion_net", "reuse": True},
-        "streams": {"network": "mobilenet_v2", "enabled": ["frozen"], "weights": "IMAGENET1K_V1"},
+        "streams": {**PRETRAINED, "enabled": ["frozen"]},
         "sequence": {"network": "tcn", "hidden": 128},
     },
     "swift": {
         "flow": {"network": "tiny_motion_net", "reuse": True},
-        "streams": {"network": "resnet18", **BOTH},
+        "streams": {**PRETRAINED, "enabled": ["spatial", "motion"]},
         "sequence": {"network": "tcn", "hidden": 64},
     },
     "fast": {
@@ -60,12 +62,16 @@ def resolve_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     if config.get("models", "none") != "none":
         config = _adopt_bundle(config)
     settings = _fill(config, load_schema("config"))
+    start_is_open = settings["streams"]["weights"] == "auto"
     for section, choices in PRESETS[settings["preset"]].items():
         settings[section] |= {key: value for key, value in choices.items() if settings[section][key] == "auto"}
+    streams = settings["streams"]
     try:
-        check_network(settings["streams"]["network"])
+        check_network(streams["network"])
     except InputError as error:
-        raise InputError(f"config: streams.network = {show(settings['streams']['network'])}: {error}") from None
+        raise InputError(f"config: streams.network = {show(streams['network'])}: {error}") from None
+    if start_is_open and streams["weights"] != "none" and reject_weights(streams["network"], streams["weights"]):
+        streams["weights"] = usual_weights(streams["network"])
     _check_together(settings)
     if settings["models"] == "none":
         _check_weights(settings)
@@ -167,16 +173,15 @@ def _check_together(settings: dict[str, Any]) -> None:
     total = sum(split[part] for part in PARTS)
     if abs(total - 1) > 1e-6:
         refuse("split", {part: split[part] for part in PARTS}, f"the shares add up to {total:g}, not to 1")
-    for section in ("flow", "streams"):
-        lowest, rate = settings[section]["minimum_learning_rate"], settings[section]["learning_rate"]
-        if lowest >= rate:
-            refuse(f"{section}.minimum_learning_rate", lowest, f"must be below {section}.learning_rate ({rate:g})")
     enabled = settings["streams"]["enabled"]
     if "frozen" in enabled and len(enabled) > 1:
         reason = "a frozen backbone stands alone; take it or the trained streams, or compare both as two runs"
         refuse("streams.enabled", enabled, reason)
     if settings["preset"] == "frozen" and enabled != ["frozen"]:
         refuse("streams.enabled", enabled, "preset frozen trains no stream; set auto, or choose another preset")
+    if settings["streams"]["adapt"] != "none" and "frozen" in enabled:
+        reason = "a frozen backbone is used as it is; set none, or train the streams"
+        refuse("streams.adapt", settings["streams"]["adapt"], reason)
     if settings["streams"]["joint_epochs"] and len(settings["streams"]["enabled"]) < 2:
         reason = "joint training needs both streams; set streams.enabled: [spatial, motion] or joint_epochs: 0"
         refuse("streams.joint_epochs", settings["streams"]["joint_epochs"], reason)

@@ -18,6 +18,8 @@ QUICK = (
 )
 PAPER = "Bohnslav et al., DeepEthogram, eLife 2021;10:e63377"
 
+FACTORS = {"scale": 1, "rate": 1}  # settings of the augmentation that are factors, with the one that changes nothing
+
 
 def describe_methods(
     settings: Mapping[str, Any],
@@ -84,11 +86,14 @@ def _streams(streams: Mapping[str, Any], augmentation: Mapping[str, Any], exclus
         return ""
     if "frozen" in streams.get("enabled", ()):
         return _frozen(streams)
-    sees = {"spatial": "the single frame", "motion": "the ten flows around it"}
+    frame = "the frames t-2, t and t+2 in grey, as its three channels" if _sees_grey(streams) else "the single frame"
+    sees = {"spatial": frame, "motion": "the ten flows around it"}
     enabled = [f"{sees[name]} ({name})" for name in streams.get("enabled", sees) if name in sees]
     loss = "softmax cross-entropy" if exclusive else "binary cross-entropy"
     text = f"For each frame, {_name(streams)} looked at {' and '.join(enabled)}, {_trained(streams)}".rstrip(", ")
     text += f" with focal, class-weighted {loss}; unscored frames were ignored."
+    if streams.get("sampling") == "bouts":
+        text += " Training frames were drawn with weights 1 / sqrt(length of their bout)."
     changes = [
         label.format(augmentation.get(key, 0))
         for key, label in (
@@ -97,14 +102,32 @@ def _streams(streams: Mapping[str, Any], augmentation: Mapping[str, Any], exclus
             ("rotation", "rotations (up to {:g}°)"),
             ("color_probability", "changes of color ({:g})"),
             ("greyscale", "greyscale ({:g})"),
+            ("scale", "zoom (up to {:g} times)"),
+            ("rate", "faster and slower flow (up to {:g} times)"),
+            ("gamma", "gamma (up to {:g})"),
+            ("blur", "blur and sharpening (up to {:g} pixels)"),
+            ("shading", "shading (up to {:g} of the range of brightness)"),
+            ("channel", "repeating one channel ({:g})"),
         )
-        if augmentation.get(key)
+        if augmentation.get(key, 0) not in (0, FACTORS.get(key))
     ]
     if changes:
         text += f" Training clips were augmented by {', '.join(changes)}, the same for all frames of a clip."
+    if augmentation.get("noise"):
+        text += f" Noise was added to training clips (up to {augmentation['noise']:g} of the range of brightness)."
     if streams.get("joint_epochs"):
         text += f" Afterwards flow and streams were trained together for {streams['joint_epochs']} epochs."
+    if streams.get("adapt") == "recording":
+        text += (
+            " When features were made, mean and variance of batch normalization in the streams were those of frames of "
+            "the same recording, all its videos together and without labels, not those of training (AdaBN, Li et al. "
+            "2016)."
+        )
     return text
+
+
+def _sees_grey(streams: Mapping[str, Any]) -> bool:
+    return streams.get("sees") == "grey" and not find_network(streams["network"]).volumetric
 
 
 def _frozen(streams: Mapping[str, Any]) -> str:

@@ -24,6 +24,7 @@ def write_report(
     transitions: str | Path | None = None,
     thresholds: str | Path | None = None,
     evaluation: str | Path | None = None,
+    streams: str | Path | None = None,
     curves: Sequence[tuple[str, str | Path]] | None = None,
     weights: Mapping[str, str | Path] | None = None,
     settings: Mapping[str, Any],
@@ -41,6 +42,7 @@ def write_report(
         transitions: path of the transitions figure.
         thresholds: thresholds.json.
         evaluation: folder with the output of `evaluate` and `draw_evaluation`; None if nothing was evaluated.
+        streams: the scores of each stream by itself, scores.json; None if there are none.
         curves: title and figure of each trained stage.
         weights: weights files by name; their digests go into the provenance.
         settings: the config with networks resolved; steps without settings are left out of the methods.
@@ -53,6 +55,7 @@ def write_report(
         settings=settings,
         metrics=read_metrics(evaluation),
         evaluation=Path(evaluation or ""),
+        streams=read_json(streams) if streams else None,
         fitted=read_json(thresholds) if thresholds else None,
         thresholds=thresholds,
         summary=summary,
@@ -116,8 +119,35 @@ def _warnings(results: Results) -> list[str]:
                     f"{name}: the best threshold differs between recordings, {best[0]:.2f} to {best[-1]:.2f}; before "
                     "you rely on it in a new recording, label some of that recording."
                 )
+    if results.streams:
+        notes += _lost_streams(results.streams)
     for video in results.videos:
         if damaged := video.manifest.get("damaged"):
             frames = sum(stop - start for start, stop in damaged)
             notes.append(f"{video.name}: {counted(frames, 'damaged frame')} in the video file, not scored.")
+    return notes
+
+
+def _lost_streams(streams: Mapping[str, Any]) -> list[str]:
+    """Return a note for each behavior that a stream has learned and does not find in a recording new to it."""
+    lost: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    learned = {}
+    for row in streams["scores"]:
+        if row["recording"] is None:
+            learned[row["stream"], row["behavior"]] = row["average_precision"]
+        if row["lost"]:
+            lost.setdefault((row["stream"], row["behavior"]), []).append(row)
+    remedy = ", or leave the stream out (streams.enabled)" if len(streams["streams"]) > 1 else ""
+    notes = []
+    for (stream, behavior), rows in lost.items():
+        where = " and ".join(
+            f"{row['recording']} (AP {row['average_precision']:.2f}, share {row['share']:.2f})" for row in rows
+        )
+        above = any(row["average_precision"] > row["chance"]["p95"] for row in rows)
+        notes.append(
+            f"{stream}: {behavior} in {plural(len(rows), 'recording')} {where} ranks "
+            f"{'hardly' if above else 'no'} better than chance, while it reaches {learned[stream, behavior]:.2f} on "
+            "videos it learned from: what this stream sees does not carry over; label some of "
+            f"{'that recording' if len(rows) == 1 else 'those recordings'}{remedy}."
+        )
     return notes

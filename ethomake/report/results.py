@@ -49,6 +49,7 @@ class Results:
         settings: the config with networks resolved.
         metrics: metrics.json of the evaluation; None without test videos.
         evaluation: folder of the evaluation's tables and figures.
+        streams: the scores of each stream by itself; None if no stream was trained, or no video has labels.
         fitted: thresholds.json.
         thresholds, summary, transitions, bundle: paths of these files.
         curves: title and figure of each trained stage.
@@ -61,6 +62,7 @@ class Results:
     settings: Mapping[str, Any]
     metrics: Mapping[str, Any] | None
     evaluation: Path
+    streams: Mapping[str, Any] | None
     fitted: Mapping[str, Any] | None
     thresholds: str | Path | None
     summary: str | Path

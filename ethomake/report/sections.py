@@ -53,6 +53,8 @@ def make_sections(results: Results) -> Iterable[Section]:
         yield _bouts(results)
         if len(results.metrics["videos"]) > 1:
             yield _per_video(results, results.metrics)
+    if results.streams:
+        yield _streams(results.streams)
     yield _videos(results)
     yield _time_spent(results)
     if results.transitions and len(results.behaviors) > 1:
@@ -146,6 +148,27 @@ def _per_video(results: Results, metrics: Mapping[str, Any]) -> Section:
     columns = text("video") + numbers(*results.behaviors, *(["mean"] if several else []))
     cells = [[video, *(f1.get((video, name), "") for name in names)] for video in metrics["videos"]]
     return Section("per_video", "Scores per video", {"table": make_table(columns, cells)})
+
+
+def _streams(streams: Mapping[str, Any]) -> Section:
+    """Return a line for each stream and group of videos: all for training, then by recording, new ones last."""
+    groups: dict[tuple[str, str, str], dict[str, Mapping[str, Any]]] = {}
+    for row in sorted(streams["scores"], key=lambda row: (row["recording"] is not None, not row["learned"])):
+        if row["recording"] is None:
+            where, what = "all", PARTS["train"]
+        else:
+            where, what = row["recording"], " and ".join(PARTS[part] for part in PARTS if part in row["parts"])
+        groups.setdefault((where, what, row["stream"]), {})[row["behavior"]] = row
+    rows = []
+    for (where, what, stream), own in groups.items():
+        cells = [
+            f"{number(row['average_precision'])} ({number(row['share'])})" if row["positive_frames"] else ""
+            for row in (own[name] for name in streams["behaviors"])
+        ]
+        rows.append(Row([where, what, stream, *cells], total=where == "all" and what == PARTS["train"]))
+    columns = [*text("recording", "videos", "stream"), *numbers(*streams["behaviors"])]
+    shown = make_table(columns, rows[:MOST_ROWS])
+    return Section("streams", "Each stream by recording", {"table": shown, "hidden": len(rows[MOST_ROWS:])})
 
 
 def _videos(results: Results) -> Section:

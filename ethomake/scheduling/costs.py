@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ethomake.messages import duration
-from ethomake.project.runs import MAIN, ONCE, STAGES, VIDEO, Run, Split, find_homes, stages_made
+from ethomake.project.runs import MAIN, ONCE, RECORDING, STAGES, VIDEO, Run, Split, find_homes, rules_after, stages_made
 from ethomake.project.settings import PRESETS, resolve_settings
 from ethomake.scheduling.resources import (
     SHARED,
@@ -26,7 +26,14 @@ from ethomake.scheduling.resources import (
 from ethomake.text import counted, markdown_table
 
 HEADS = ("job", "number", "memory, MB", "limit, min", "GPU-hours", "core-hours")
-ON_GPU = {"train_flow": 8, "train_stream": 8, "train_joint": 8, "extract_features": 8, "train_sequence": 4}  # cores
+ON_GPU = {
+    "train_flow": 8,
+    "train_stream": 8,
+    "train_joint": 8,
+    "extract_features": 8,
+    "adapt_streams": 8,
+    "train_sequence": 4,
+}  # cores
 RATE, FRAME = 30, 0.008  # frames per second, and MB per frame, of planned videos
 LONG = 3600  # seconds; of a run that takes longer, users are told before it begins
 LEARNING = ("train_flow", "train_stream", "train_joint")  # what the quick tier does without
@@ -55,27 +62,39 @@ class Price:
     core_hours: float
 
 
-def jobs_of(x: Experiment, packs: Sequence[Sequence[str]] = ()) -> Iterator[Job]:
+def jobs_of(
+    x: Experiment, packs: Sequence[Sequence[str]] = (), late_packs: Sequence[Sequence[str]] = ()
+) -> Iterator[Job]:
     """Yield all jobs of an experiment.
 
     Args:
         packs: videos that share jobs.
+        late_packs: others, which share the jobs of rules after the features.
     """
-    alone = [[name] for name in x.videos if name not in {name for pack in packs for name in pack}]
-    groups = [*([name for name in pack if name in x.videos] for pack in packs), *alone]
+    early, late = _groups(x, packs), _groups(x, [*packs, *late_packs])
+    late_rules = rules_after("features")
     labelled = set(x.labelled)
     homes = find_homes(x.runs)
     for name, run in x.runs.items():
         for stage in stages_made(run, homes):
             every = {"run": name} | ({"stream": stage} if stage in ("spatial", "motion") else {})
             for rule, each in STAGES[stage].rules.items():
-                if each == ONCE:
-                    yield rule, [every]
+                if each in (ONCE, RECORDING):
+                    times = 1 if each == ONCE else max(1, len(set(x.recordings.values())))
+                    yield from [(rule, [every])] * times
                     continue
-                for group in groups:
+                for group in late if rule in late_rules else early:
                     videos = [video for video in group if each == VIDEO or video in labelled]
                     if videos:
                         yield rule, [every | {"video": video} for video in videos]
+
+
+def _groups(x: Experiment, packs: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Return the videos of each pack that are there, and those that are in none, each by itself."""
+    known = {name for pack in packs for name in pack}
+    return [[name for name in pack if name in x.videos] for pack in packs] + [
+        [name] for name in x.videos if name not in known
+    ]
 
 
 def price(x: Experiment, jobs: Sequence[Job], threads: Callable[[str], int], gpus: Callable[[str], int]) -> list[Price]:
@@ -105,7 +124,7 @@ def in_other_tier(x: Experiment) -> tuple[str, Experiment]:
     settings: dict[str, Any] = {**main.settings, "preset": preset}
     for section, choices in PRESETS[preset].items():
         settings[section] = {**settings[section], **choices}
-    settings["streams"] = {**settings["streams"], "joint_epochs": 0}
+    settings["streams"] = {**settings["streams"], "joint_epochs": 0, "adapt": "none"}
     return preset, replace(x, runs={MAIN: replace(main, settings=settings)})
 
 

@@ -1,6 +1,8 @@
-"""Packs: in a project with many short videos, one job processes a pack of them.
+"""Packs: one job processes several videos, where starting a job for each would cost as much as its work.
 
-Starting a job (Python, torch, matplotlib) costs some seconds of processor time, as much as the work on a short clip.
+Starting a job (Python, torch, matplotlib) costs some seconds of processor time. That is as much as the work on a short
+clip, so many short videos share all jobs. What follows the features, `late` rules, is little work on a long video, too,
+and nothing is trained on its results: there, videos share jobs in all but the smallest projects.
 A video stays in its pack: if packs were assigned again, results would count as outdated.
 """
 
@@ -12,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from itertools import pairwise
 from pathlib import Path
 
 from ethomake.errors import InputError
@@ -23,6 +26,10 @@ FILE = Path("results/packs.json")
 FROM = 100  # videos; smaller projects have a job for each video
 SIZE = 200  # videos per pack, at most: on a cluster, where starting costs most, it is 5 % of the cost of clips of 2 s
 MEGABYTES = 64  # of video files per pack, at most: long videos have jobs of their own, and run in parallel
+
+LATE_FILE = Path("results/late_packs.json")
+LATE_FROM = 8  # videos
+LATE_SIZE = 10  # videos of any length, at most, and at least two packs: one job is not to take long, nor cores to wait
 
 
 @dataclass(frozen=True)
@@ -85,16 +92,20 @@ def run_pack(pack: Pack, threads: int) -> None:
         sys.exit(MISTAKE)
 
 
-def limits() -> tuple[int, int]:
+def limits(late: bool = False) -> tuple[int, int]:
     """Return the minimum number of videos for packing and the maximum pack size.
 
     The environment variables ETHOMAKE_PACKS_FROM and ETHOMAKE_PACK_SIZE override both.
 
+    Args:
+        late: of the packs of late rules.
+
     Raises:
         InputError: if these environment variables are not whole numbers of at least 1.
     """
+    defaults = (LATE_FROM, LATE_SIZE) if late else (FROM, SIZE)
     found = []
-    for name, default in (("ETHOMAKE_PACKS_FROM", FROM), ("ETHOMAKE_PACK_SIZE", SIZE)):
+    for name, default in zip(("ETHOMAKE_PACKS_FROM", "ETHOMAKE_PACK_SIZE"), defaults, strict=True):
         text = os.environ.get(name, str(default))
         if not text.isdecimal() or int(text) < 1:
             raise InputError(f"environment variable {name} = '{text}': must be a whole number from 1 on, or not set")
@@ -161,6 +172,32 @@ def plan_packs(
         pack.append(name)
         open_packs[kind] = pack, filled + size_of_video
     return packs
+
+
+def plan_late_packs(
+    videos: Iterable[str], earlier: Sequence[Sequence[str]] = (), alone: Iterable[str] = ()
+) -> list[list[str]]:
+    """Assign videos to packs for late rules. Earlier packs stay; other videos get new ones, in the order of the table.
+
+    Args:
+        videos: the videos that do not share all of their jobs.
+        earlier: the packs of an earlier run, with videos that may be gone.
+        alone: videos whose late results were made alone; each is a pack of its own.
+
+    Returns:
+        Lists of names, also of those that are gone; empty for a small project.
+    """
+    start, size = limits(late=True)
+    names, alone = list(videos), set(alone)
+    if len(names) < start and not earlier:
+        return []
+    packs = [list(pack) for pack in earlier]
+    known = {name for pack in packs for name in pack}
+    packs += [[name] for name in names if name in alone - known]
+    new = [name for name in names if name not in known | alone]
+    number = max(math.ceil(len(new) / size), min(2, len(new) // 2))
+    ends = [round(len(new) * place / number) for place in range(number + 1)] if new and number else []
+    return packs + [new[first:last] for first, last in pairwise(ends)]
 
 
 def _megabytes(path: str | Path) -> float:

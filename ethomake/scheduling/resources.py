@@ -10,7 +10,7 @@ No stage imports this module: correcting an estimate must not make results outda
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +36,13 @@ OF_A_VIDEO = 0.1  # bouts and metadata of a video in tables of all
 
 SIDE = 224  # pixels; the networks were measured on squares of this side, and their needs grow with the pixels
 WINDOW, FLOWS = 11, 10  # frames that a flow network sees, and flows between them
+GREY_WINDOW = 5  # frames that a spatial stream needs to see three grey ones
 FEATURES = 512  # of a stream
 FEATURE_ROWS = 5120  # that extraction writes at a time
 BLOCK = 661  # frames that extraction has decoded at a time, with those around them
 # Samples that extraction gives to a network on a processor at a time.
 AT_ONCE = {"flow": 4, "spatial": 16, "motion": 16, "frozen": 4}
+ADAPTED, ADAPTED_AT_ONCE = 2000, 32  # frames that streams are adapted to, at most
 FLOW_BLOCK = 64  # windows whose flow is computed at a time before a motion stream is trained
 FLOW_CHECKS = 256  # windows that judge an epoch of flow training
 FRAMES_KEPT = 2**32 / 1e6  # decoded frames that a training keeps in memory; if they are more, it keeps none
@@ -119,6 +121,7 @@ class Experiment:
         megabytes: the size of a video file, by the name of the video.
         videos: the names of all.
         run: the name of the run whose jobs are meant.
+        recordings: the recording of each video; all are one recording if it is empty.
     """
 
     runs: Mapping[str, Run]
@@ -126,6 +129,7 @@ class Experiment:
     megabytes: Callable[[str], float]
     videos: Sequence[str]
     run: str = MAIN
+    recordings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -221,12 +225,19 @@ def learn_stream(x: Experiment, stream: str) -> Need:
     """Estimate the training of one stream, on frames or on flow."""
     streams = x.settings["streams"]
     samples, checks, kept = _labelled_frames(x)
-    clip, flow = (WINDOW if find_network(streams["network"]).volumetric else 1), Need()
+    clip, flow = _clip(streams), Need()
     if stream == "motion":
         clip, flow = _flow(x, samples, checks)
         kept = kept if clip == WINDOW else 0.0
     networks = [x.stream_network(stream)]
     return _with_torch(_learn(x, networks, streams, streams["epochs"], samples, checks, clip, kept) + flow)
+
+
+def _clip(streams: Mapping[str, Any]) -> int:
+    """Return the number of frames that the spatial stream needs to classify one."""
+    if find_network(streams["network"]).volumetric:
+        return WINDOW
+    return GREY_WINDOW if streams["sees"] == "grey" else 1
 
 
 def learn_jointly(x: Experiment) -> Need:
@@ -248,6 +259,24 @@ def extract(x: Experiment, video: str) -> Need:
     if "motion" in streams["enabled"]:
         windows, tracks = (frames / FLOWS, 2 * block * x.image / 3) if flow["reuse"] else (frames, 0.0)
         need += Need(memory=tracks) + _pass(x, x.flow_network, windows, AT_ONCE["flow"])
+    return _with_torch(need)
+
+
+def adapt(x: Experiment) -> Need:
+    """Estimate the adaptation of the streams to a recording: most pass as many frames, in float32, as it has any.
+
+    BatchNorm that collects statistics reads its input once more than when it is folded.
+    """
+    streams, flow, frames = x.settings["streams"], x.settings["flow"], ADAPTED
+    need = Need(memory=WORKSPACE)
+    for kind in streams["enabled"]:
+        need += _pass(x, x.stream_network(kind), frames, 2 * ADAPTED_AT_ONCE)  # inputs and outputs of a BatchNorm
+        clip = _clip(streams)
+        if kind == "motion":
+            clip = WINDOW * (2 if flow["reuse"] else 1)
+            need += _pass(x, x.flow_network, frames * (2 if flow["reuse"] else 1), AT_ONCE["flow"])
+        loading, waiting = frames * clip * DECODE * x.pixels, 4 * ADAPTED_AT_ONCE * clip * x.image
+        need += Need(waiting, loading, waiting, loading)
     return _with_torch(need)
 
 
@@ -292,6 +321,12 @@ def summarize(x: Experiment, base: float, seconds: float) -> Need:
 def compare(x: Experiment, videos: Sequence[str]) -> Need:
     """Estimate the evaluation: predictions compared with labels, and with labels shifted in time."""
     return tables(x, videos, passes=4 + x.settings["evaluation"]["chance_shifts"] * SHIFTED_CELL / CELL)
+
+
+def compare_streams(x: Experiment) -> Need:
+    """Estimate the comparison of each stream with the labels, shifted ones, too."""
+    videos = [name for names in x.parts.values() for name in names]
+    return tables(x, videos, passes=4 + 2 * x.settings["evaluation"]["chance_shifts"] * SHIFTED_CELL / CELL)
 
 
 def _labelled_frames(x: Experiment) -> tuple[int, int, float]:
@@ -386,8 +421,11 @@ WORK: dict[str, Callable[[Experiment, Mapping[str, str]], Need]] = {
     "train_flow": lambda x, at: learn_flow(x),
     "train_stream": lambda x, at: learn_stream(x, at["stream"]),
     "train_joint": lambda x, at: learn_jointly(x),
+    "fetch_weights": lambda x, at: Need(TORCH + FROZEN * x.networks[0].parameters, FETCH),
     "freeze_backbone": lambda x, at: Need(TORCH + FROZEN * x.networks[0].parameters, FETCH),
     "extract_features": lambda x, at: extract(x, at["video"]),
+    "adapt_streams": lambda x, at: adapt(x),
+    "score_streams": lambda x, at: compare_streams(x),
     "train_sequence": lambda x, at: learn_sequence(x),
     "predict_video": lambda x, at: predict(x, at["video"]),
     "fit_thresholds": lambda x, at: tables(x, [*x.parts["train"], *x.parts["validate"]]),

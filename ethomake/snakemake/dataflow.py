@@ -5,7 +5,7 @@ calls it when it plans the job.
 """
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from ethomake.evaluation import files as evaluation_files
 from ethomake.files import short_digest
 from ethomake.project import runs
 from ethomake.project.load import Project
+from ethomake.project.recordings import file_name_of, read_adapted, videos_to_adapt, write_adapted
 from ethomake.project.runs import Run
 from ethomake.project.settings import is_weights_file
 from ethomake.project.splits import deal_folds, write_split
@@ -40,6 +41,9 @@ TITLES = {
 
 IN_STREAMS = ("spatial", "motion", "joint", "frozen")
 """Stages whose results lie in results/streams/<run>/."""
+
+ADAPTED = "results/features/adapted.json"
+"""The videos of each recording that streams were adapted to first; shared by all runs."""
 
 
 class DataFlow:
@@ -99,6 +103,17 @@ class DataFlow:
             seed, split = run.settings["seed"], run.split
             write_split(f"results/splits/{run.name}.json", split.remembered, run=run.name, seed=seed, flow=split.flow)
 
+    def keep_adapted(self) -> None:
+        """Write to which videos of each recording streams are adapted, if they are: those of the first time stay."""
+        if any(runs.STAGES["adapted"].is_used(run.settings) for run in self.project.runs.values()):
+            gone = {name: names for name, names in read_adapted(ADAPTED).items() if name not in self.adapted_to}
+            write_adapted(ADAPTED, gone | self.adapted_to)
+
+    @cached_property
+    def adapted_to(self) -> dict[str, list[str]]:
+        """The videos of each recording that streams are adapted to."""
+        return videos_to_adapt(self.project.recordings, read_adapted(ADAPTED))
+
     # --- inputs ------------------------------------------------------------------------------------------------
 
     def at_home(self, stage: str, pattern: str) -> Callable[[Wildcards], str]:
@@ -126,6 +141,24 @@ class DataFlow:
             )
         )
 
+    def recording_of(self, wildcards: Wildcards) -> str:
+        """A param: the name of the recording whose files have the wildcard `recording` in their names."""
+        names = {file_name_of(recording): recording for recording in self.adapted_to}
+        if wildcards.recording not in names:
+            stop(f"{wildcards.recording}: no recording has files of this name")
+        return names[wildcards.recording]
+
+    def recording_files(self, pattern: str) -> Callable[[Wildcards], list[str]]:
+        """An input function: the file that `pattern` names for each video that streams are adapted to."""
+        return lambda wildcards: [pattern.format(video=name) for name in self.adapted_to[self.recording_of(wildcards)]]
+
+    def adapted_statistics(self, wildcards: Wildcards) -> dict[str, str]:
+        """An input function to unpack: the statistics of the recording of a video, as `adapted`, if streams adapt."""
+        if not runs.STAGES["adapted"].is_used(self.run_of(wildcards.run).settings):
+            return {}
+        home, recording = self.home("adapted", wildcards.run), self.project.recordings[self.video_of(wildcards).video]
+        return {"adapted": f"results/features/{home}/adapted/{file_name_of(recording)}.safetensors"}
+
     def weights_input(self, section: str) -> Callable[[Wildcards], list[str]]:
         """An input function: the file of weights that a section of the config starts from, if it names one."""
 
@@ -134,6 +167,12 @@ class DataFlow:
             return [weights] if is_weights_file(weights) else []
 
         return find
+
+    def stream_weights(self, wildcards: Wildcards) -> list[str]:
+        """An input function: the file of weights that the trained streams start from, given or fetched."""
+        if runs.starts_from_public(self.run_of(wildcards.run).settings):
+            return [f"results/streams/{self.home('pretrained', wildcards.run)}/pretrained.safetensors"]
+        return self.weights_input("streams")(wildcards)
 
     def trained_models(self, run: str) -> list[tuple[str, str]]:
         """Return (name, weights file) of each network that features are extracted with."""
@@ -164,6 +203,15 @@ class DataFlow:
         """Return the files of the evaluation of a run; none if it has no test videos."""
         files = evaluation_files.FILES if self.part_of(run, "test") else []
         return [f"results/evaluation/{self.home('evaluation', run)}/{file}" for file in files]
+
+    def stream_scores_of(self, run: str) -> list[str]:
+        """Return the scores of each stream by itself; none if no stream is trained or no video is labelled."""
+        scored = runs.STAGES["stream_scores"].is_used(self.run_of(run).settings) and self.scored(run)
+        return [f"results/features/{self.home('stream_scores', run)}/streams/scores.json"] if scored else []
+
+    def scored(self, run: str) -> list[tuple[str, str]]:
+        """Return name and part of the videos of the split of a run, by part."""
+        return [(name, part) for part, names in self.run_of(run).split.parts.items() for name in names]
 
     def ethograms_of(self, run: str, pattern: str) -> list[str]:
         """Return a file of the ethograms of a run for each video; `pattern` has a wildcard `video`."""
@@ -225,6 +273,10 @@ class DataFlow:
             return f"results/.checkpoints/{_name(stage, wildcards)}-{'+'.join(wildcards)}-{digest}"
 
         return find
+
+    def scored_as(self, wildcards: Wildcards) -> list[list[str]]:
+        """A param: recording and part of the videos of the split."""
+        return [[self.project.recordings[name], part] for name, part in self.scored(wildcards.run)]
 
     def report_rows(self, wildcards: Wildcards) -> list[dict[str, str]]:
         """A param: the part, subject and group of each video."""

@@ -5,6 +5,8 @@ second rule is generated, without that wildcard: with the files of all videos, a
 for each video, and one that is a digest of all params (Snakemake compares it with that of the last run). A constraint
 of the wildcard restricts the first rule to videos in no pack, so that no file has two rules. Planning time grows
 linearly with the number of files, so thousands of videos are no problem.
+
+Late rules, those after the features, have further packs of the videos that share no other jobs.
 """
 
 import re
@@ -22,7 +24,8 @@ from snakemake.workflow import Workflow
 
 from ethomake.files import short_digest
 from ethomake.project.load import Project
-from ethomake.scheduling.packs import Member, Pack, plan_packs, read_packs
+from ethomake.project.runs import rules_after
+from ethomake.scheduling.packs import LATE_FILE, Member, Pack, plan_late_packs, plan_packs, read_packs
 from ethomake.snakemake.replace import replace
 from ethomake.snakemake.resources import Estimates
 
@@ -72,10 +75,31 @@ def find(project: Project) -> list[list[str]]:
     return plan_packs(paths, parts, earlier, done)
 
 
-def shared(packs: Sequence[Sequence[str]], videos: Iterable[str]) -> dict[int, list[str]]:
-    """Return the packs by number, without videos that are gone, and without packs with fewer than two videos left."""
+def find_late(project: Project, packs: Iterable[Sequence[str]]) -> list[list[str]]:
+    """Return which videos share the jobs of late rules alone; none if there are few. What is done already stays alone.
+
+    Args:
+        packs: the videos that share all of their jobs, as `shared` gives them.
+
+    Raises:
+        InputError: if the file of earlier packs is damaged, or the environment asks for impossible packs.
+    """
+    together = {name for names in packs for name in names}
+    done = {path.stem for path in Path("results/sequence").glob("*/probabilities/*.npy")}
+    names = [name for name in project.videos if name not in together]
+    return plan_late_packs(names, read_packs(LATE_FILE), done)
+
+
+def shared(packs: Sequence[Sequence[str]], videos: Iterable[str], prefix: str = "") -> dict[str, list[str]]:
+    """Return the packs by number, without videos that are gone, and without packs with fewer than two videos left.
+
+    Args:
+        packs: names of videos.
+        videos: the names of those that are there.
+        prefix: of the numbers.
+    """
     known = set(videos)
-    present = {number: [name for name in names if name in known] for number, names in enumerate(packs)}
+    present = {f"{prefix}{number}": [name for name in names if name in known] for number, names in enumerate(packs)}
     return {number: names for number, names in present.items() if len(names) > 1}
 
 
@@ -111,7 +135,8 @@ def packed_rules(workflow: Workflow) -> list[Rule]:
 
 def pack_rules(
     workflow: Workflow,
-    packs: Mapping[int, Sequence[str]],
+    packs: Mapping[str, Sequence[str]],
+    late_packs: Mapping[str, Sequence[str]],
     estimates: Estimates,
     others: Mapping[str, Iterable[str]],
     apart: Mapping[str, Mapping[str, str]],
@@ -120,12 +145,14 @@ def pack_rules(
 
     Args:
         packs: videos that share jobs, as `shared` gives them.
+        late_packs: those that share the jobs of late rules, as `shared` gives them; in no other pack.
         others: the values of every other wildcard that such rules may have.
         apart: by rule, the kind of each video that it is for; its jobs are shared only within a kind.
     """
-    wanted = _wanted_here(workflow)
+    wanted, late_rules = _wanted_here(workflow), rules_after("features")
     for stage in packed_rules(workflow):
-        for name, videos, jobs in _jobs_of(stage, packs, others, apart.get(stage.name)):
+        own = {**packs, **late_packs} if stage.name in late_rules else packs
+        for name, videos, jobs in _jobs_of(stage, own, others, apart.get(stage.name)):
             if wanted is None or name in wanted:
                 yield _pack_rule(workflow, name, stage, videos, jobs, estimates)
 
@@ -141,7 +168,7 @@ def _wanted_here(workflow: Workflow) -> set[str] | None:
 
 def _jobs_of(
     stage: Rule,
-    packs: Mapping[int, Sequence[str]],
+    packs: Mapping[str, Sequence[str]],
     others: Mapping[str, Iterable[str]],
     kinds: Mapping[str, str] | None,
 ) -> Iterator[tuple[str, list[str], list[Values]]]:
@@ -151,7 +178,7 @@ def _jobs_of(
         for number, names in packs.items():
             for kind, videos in [("", list(names))] if kinds is None else _by_kind(names, kinds):
                 jobs: list[Values] = [{"video": video} | ({other: value} if other else {}) for video in videos]
-                yield "_".join([stage.name, *filter(None, (value, kind)), str(number)]), videos, jobs
+                yield "_".join([stage.name, *filter(None, (value, kind)), number]), videos, jobs
 
 
 def _by_kind(names: Sequence[str], kinds: Mapping[str, str]) -> Iterator[tuple[str, list[str]]]:

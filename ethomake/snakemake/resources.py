@@ -9,7 +9,7 @@ from snakemake.iocontainers import Wildcards
 from snakemake.workflow import Workflow
 
 from ethomake.project.load import Project
-from ethomake.project.runs import MAIN
+from ethomake.project.runs import MAIN, STAGES
 from ethomake.scheduling.costs import Price, in_other_tier, jobs_of, note_on_time, price, table, total
 from ethomake.scheduling.resources import (
     Experiment,
@@ -33,7 +33,12 @@ def experiment_of(project: Project) -> Experiment:
     def frames(name: str) -> int:
         return count_frames(f"results/ingest/{name}/frames.npy", videos[name].path, **otherwise)
 
-    return Experiment(project.runs, frames, lambda name: count_megabytes(videos[name].path), list(videos))
+    def megabytes(name: str) -> float:
+        return count_megabytes(videos[name].path)
+
+    adapted = any(STAGES["adapted"].is_used(run.settings) for run in project.runs.values())
+    recordings = project.recordings if adapted else {}  # paths are looked at to find them
+    return Experiment(project.runs, frames, megabytes, list(videos), recordings=recordings)
 
 
 def tell_time(workflow: Workflow, project: Project, experiment: Experiment) -> None:
@@ -96,26 +101,26 @@ class Estimates:
         """Return the number of threads of a job of a rule."""
         return known(self.workflow.get_rule(rule).resources)["_cores"].value
 
-    def cost_table(self, packs: Sequence[Sequence[str]]) -> str:
+    def cost_table(self, packs: Sequence[Sequence[str]], late_packs: Sequence[Sequence[str]]) -> str:
         """Return a table of the costs of all jobs of the project, with its rules, packs, threads and GPUs.
 
         Where networks are trained, a line compares the run `main` with a preset of the other tier.
         """
-        rows = self._rows(self.experiment, packs)
+        rows = self._rows(self.experiment, packs, late_packs)
         videos = self.experiment.videos
         counted = sum(Path(f"results/ingest/{name}/frames.npy").is_file() for name in videos)
         basis = f"frames are counted for {counted} of {len(videos)} videos"
         missing = "" if counted == len(videos) else "; `snakemake frames` counts the others"
-        return f"{basis}{missing}\n\n{table(rows)}{self._other_tier(packs)}"
+        return f"{basis}{missing}\n\n{table(rows)}{self._other_tier(packs, late_packs)}"
 
-    def _rows(self, x: Experiment, packs: Sequence[Sequence[str]]) -> list[Price]:
-        jobs = [job for job in jobs_of(x, packs) if self.workflow.is_rule(job[0])]
+    def _rows(self, x: Experiment, packs: Sequence[Sequence[str]], late_packs: Sequence[Sequence[str]]) -> list[Price]:
+        jobs = [job for job in jobs_of(x, packs, late_packs) if self.workflow.is_rule(job[0])]
         return price(x, jobs, self.threads_of, self.gpus_of)
 
-    def _other_tier(self, packs: Sequence[Sequence[str]]) -> str:
+    def _other_tier(self, packs: Sequence[Sequence[str]], late_packs: Sequence[Sequence[str]]) -> str:
         main = self.experiment.runs[MAIN]
         if main.settings["models"] != "none":
             return ""
         preset, other = in_other_tier(self.experiment)
-        own = total(self._rows(replace(self.experiment, runs={MAIN: main}), packs))
-        return f"\n\nmain: {own}; with preset {preset}: {total(self._rows(other, packs))}"
+        own = total(self._rows(replace(self.experiment, runs={MAIN: main}), packs, late_packs))
+        return f"\n\nmain: {own}; with preset {preset}: {total(self._rows(other, packs, late_packs))}"

@@ -14,6 +14,8 @@ from ethomake.training.loop import Training, Validation, fit
 from ethomake.training.objective import Objective
 from ethomake.training.schedule import Schedule, shuffled_batches
 
+VALIDATION_SHARE = 1 / 4
+
 
 def fit_classifier(
     model: nn.Module,
@@ -25,15 +27,17 @@ def fit_classifier(
     *,
     device: torch.device,
     precision: torch.dtype,
+    sampling: np.ndarray | None = None,
     **options: Any,
 ) -> list[dict]:
-    """Train `model` on labelled frames and leave it in the state of its best epoch.
+    """Train `model` on labelled frames and leave it in its last state, in eval mode.
 
     Args:
         classify: returns the logits (N, K) of a batch, given its source and what its `load` and `change` returned, on
             the device.
         train_source: inputs of the training frames.
         val_source: inputs of the validation frames; None if there are none.
+        sampling: weights with which the training frames are drawn, (N,), as from `sampling_weights`.
         options: `seed`, `checkpoint`, `identity`, `label` and `pretrained`, as for `fit`.
 
     Returns:
@@ -53,7 +57,7 @@ def fit_classifier(
         return objective.loss(logits(train_source, loaded), labels)
 
     training = Training(
-        plan=lambda rng: shuffled_batches(len(train_labels), schedule, rng),
+        plan=lambda rng: shuffled_batches(len(train_labels), schedule, rng, sampling),
         load=load,
         loss=loss,
         prepare=lambda batch: (train_source.change(batch[0]), batch[1]),
@@ -79,5 +83,9 @@ def _validation(
 
 
 def validation_choice(frames: int, schedule: Schedule) -> np.ndarray:
-    """Choose the validation frames of every epoch: all, or as many as an epoch trains on, spread evenly."""
-    return np.unique(np.linspace(0, frames - 1, min(frames, schedule.steps * schedule.batch)).astype(int))
+    """Choose the validation frames of every epoch, spread evenly: at most a quarter of those that an epoch trains on.
+
+    They are for the learning curve alone, so more would cost time and change nothing.
+    """
+    wanted = max(schedule.batch, int(VALIDATION_SHARE * schedule.steps * schedule.batch))
+    return np.unique(np.linspace(0, frames - 1, min(frames, wanted)).astype(int))

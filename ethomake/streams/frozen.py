@@ -17,19 +17,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ethomake.errors import InputError
-from ethomake.streams.networks import build_stream
+from ethomake.streams.networks import LUMA, OFFSETS, build_stream
 from ethomake.streams.registry import find_network, mapped_networks
 from ethomake.streams.weights import load_pretrained, origin_of
 from ethomake.training.weights import WeightsMetadata, save_weights
 
 logger = logging.getLogger(__name__)
 
-OFFSETS = (-2, 0, 2)
-"""The frames around frame t that are the channels of its image."""
-
 # Of ImageNet, for values 0..1, where the weights do not say otherwise.
 CHANNEL_MEAN, CHANNEL_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-LUMA = (0.299, 0.587, 0.114)  # of red, green and blue (ITU-R BT.601), as in JPEG
 
 
 class FrozenBackbone(nn.Module):

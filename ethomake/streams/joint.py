@@ -13,6 +13,7 @@ from ethomake.streams.classifier import fit_classifier
 from ethomake.streams.fusion import fuse
 from ethomake.streams.metadata import StreamMetadata
 from ethomake.streams.partial import train_part
+from ethomake.streams.sampling import sampling_weights
 from ethomake.streams.sources import FrameSource, LabelledFrames
 from ethomake.training import parallel
 from ethomake.training.device import choose_device, choose_precision, describe, place
@@ -88,7 +89,8 @@ def train_joint(
     precision = choose_precision(settings["precision"], device, model, image_width(plan.train[0]))
     train_set = LabelledFrames(plan.labelled_train, plan.behaviors)
     val_set = LabelledFrames(plan.labelled_validate, plan.behaviors)
-    objective = Objective(train_set.labels, plan.exclusive, settings, device)
+    sampling = sampling_weights(settings, train_set)
+    objective = Objective(train_set.labels, plan.exclusive, settings, device, sampling)
     network = parallel.replicate(model)
     logger.info(f"joint: {len(train_set)} labelled frames, {describe(device, precision)}")
 
@@ -104,6 +106,7 @@ def train_joint(
         source(val_set) if len(val_set) else None,
         device=device,
         precision=precision,
+        sampling=sampling,
         seed=plan.seed,
         checkpoint=plan.checkpoint,
         identity=plan.fingerprint(given.values()),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ethomake.streams.networks import Kind, Stream, build_stream
+from ethomake.streams.networks import Kind, Sight, Stream, build_stream
 from ethomake.training.weights import WeightsMetadata
 
 
@@ -17,6 +17,7 @@ class StreamMetadata(WeightsMetadata[Stream]):
         exclusive: whether one more logit, for background, precedes them.
         frames: number of frames in a window.
         channel_mean, channel_std: statistics that normalize the images of a spatial stream; for red, green and blue.
+        sees: what a spatial stream sees.
         source: where the weights come from that its training started with: the name of public ones, or of a file.
         license: of these, if they are public.
         page: address of a page about them.
@@ -30,6 +31,7 @@ class StreamMetadata(WeightsMetadata[Stream]):
     frames: int
     channel_mean: list[float] | None = None
     channel_std: list[float] | None = None
+    sees: Sight = "color"
     source: str | None = None
     license: str | None = None
     page: str | None = None
@@ -53,4 +55,4 @@ class StreamMetadata(WeightsMetadata[Stream]):
     def build(self, dropout: float = 0.0) -> Stream:
         """Return a new stream."""
         outputs = len(self.behaviors) + self.exclusive
-        return build_stream(self.network, self.stream, outputs, frames=self.frames, dropout=dropout)
+        return build_stream(self.network, self.stream, outputs, frames=self.frames, dropout=dropout, sees=self.sees)

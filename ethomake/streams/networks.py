@@ -1,8 +1,8 @@
 """Networks that turn frames or optic flow into a vector of 512 features and logits of the behaviors.
 
 The second axis of all inputs is time:
-    spatial: normalized frames (B, T, 3, H, W), of which the middle `context_frames` are used: 1 by 2D networks, all by
-        3D ones;
+    spatial: normalized frames (B, T, 3, H, W), of which the middle `context_frames` are used: 1 by 2D networks, 5 if
+        they see grey frames, all by 3D ones;
     motion: flows in the layout of the flow networks' output, (B, 2 * (frames - 1), h, w), channels dx0, dy0, dx1, ...
 """
 
@@ -18,6 +18,15 @@ from ethomake.streams.registry import find_network
 
 FEATURES = 512
 Kind = Literal["spatial", "motion"]
+Sight = Literal["color", "grey"]
+"""What a spatial stream sees: the colors of a frame, or three neighboring grey frames as red, green and blue,
+in which what moves shows as color."""
+
+OFFSETS = (-2, 0, 2)
+"""The frames around frame t that are the channels of its image of grey frames."""
+
+LUMA = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in grey (ITU-R BT.601), as in JPEG."""
 
 
 class Stream(nn.Module):
@@ -30,16 +39,29 @@ class Stream(nn.Module):
         kind: "spatial" or "motion".
         network: name of the network, see `find_network`.
         volumetric: whether the backbone is 3D.
+        sees: what a spatial stream sees; a 3D network sees colors.
         context_frames: number of frames that the input must contain, centered on the frame to classify.
         head: dropout and a linear layer.
         still: names of the modules that stay in eval mode in training, see `ethomake.streams.partial`.
     """
 
-    def __init__(self, network: str, kind: Kind, outputs: int, frames: int = 11, dropout: float = 0.25) -> None:
+    def __init__(
+        self,
+        network: str,
+        kind: Kind,
+        outputs: int,
+        frames: int = 11,
+        dropout: float = 0.25,
+        sees: Sight = "color",
+    ) -> None:
         super().__init__()
         record = find_network(network)
         self.network, self.kind, self.frames, self.volumetric = network, kind, frames, record.volumetric
-        self.context_frames = frames if kind == "motion" or self.volumetric else 1
+        self.sees: Sight = "color" if self.volumetric else sees
+        if kind == "motion" or self.volumetric:
+            self.context_frames = frames
+        else:
+            self.context_frames = 1 if self.sees == "color" else OFFSETS[-1] - OFFSETS[0] + 1
         channels = 3 if kind == "spatial" else 2 if self.volumetric else 2 * (frames - 1)
         self.body, width = record.make(channels)
         self.reduce = (
@@ -72,6 +94,9 @@ class Stream(nn.Module):
         first = (inputs.shape[1] - self.context_frames) // 2
         if self.volumetric:
             return inputs[:, first : first + self.context_frames].transpose(1, 2)
+        if self.sees == "grey":
+            middle = inputs.shape[1] // 2
+            return torch.stack([_grey(inputs[:, middle + offset]) for offset in OFFSETS], 1)
         return inputs[:, first]
 
     def features(self, inputs: Tensor) -> Tensor:
@@ -84,7 +109,19 @@ class Stream(nn.Module):
         return features, self.head(features)
 
 
-def build_stream(network: str, kind: Kind, outputs: int, frames: int = 11, dropout: float = 0.25) -> Stream:
+def _grey(images: Tensor) -> Tensor:
+    """Return the luma of images, (B, 3, H, W) -> (B, H, W)."""
+    return LUMA[0] * images[:, 0] + LUMA[1] * images[:, 1] + LUMA[2] * images[:, 2]
+
+
+def build_stream(
+    network: str,
+    kind: Kind,
+    outputs: int,
+    frames: int = 11,
+    dropout: float = 0.25,
+    sees: Sight = "color",
+) -> Stream:
     """Return a new stream with random weights.
 
     Args:
@@ -93,11 +130,12 @@ def build_stream(network: str, kind: Kind, outputs: int, frames: int = 11, dropo
         outputs: number of logits.
         frames: number of frames in a window; the motion stream takes `frames - 1` flows.
         dropout: dropout probability before the head.
+        sees: what a spatial stream sees.
 
     Raises:
         InputError: if no network has that name.
     """
-    return Stream(network, kind, outputs, frames, dropout)
+    return Stream(network, kind, outputs, frames, dropout, sees)
 
 
 def head_bias(positives: Tensor | Sequence[float], negatives: Tensor | Sequence[float]) -> Tensor:

@@ -184,6 +184,17 @@ def reject_weights(network: str, weights: str) -> str:
     return f"must be none, a file, or weights that {owner} has for {network}: {', '.join(known)}"
 
 
+def usual_weights(network: str) -> str:
+    """Return the name of the public weights of a network, of those in question; "none" if there are none.
+
+    Args:
+        network: a name that `find_network` knows.
+    """
+    if network.startswith(TIMM):
+        return "DEFAULT" if public_timm_weights(network.removeprefix(TIMM)) else "none"
+    return next(iter(find_network(network).weights), "none")
+
+
 def public_timm_weights(name: str) -> tuple[str, ...]:
     """Return the names of the public weights of a network of timm: timm's tags, DEFAULT, and those of a package."""
     tags = timm_tags(name)

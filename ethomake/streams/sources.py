@@ -22,8 +22,8 @@ from ethomake.training.augment import (
     Augmentation,
     change_clips,
     change_flows,
-    draw_colors,
-    draw_rotations,
+    draw_clip_changes,
+    draw_flow_changes,
     unit_values,
 )
 from ethomake.training.frames import FramePool, normalize, prefetch
@@ -37,6 +37,7 @@ Loaded = tuple[torch.Tensor, ...]
 
 BLOCK = 64  # windows after which progress is recorded
 PHASES = (0, FLOWS // 2)  # phases of the windows that a motion stream is trained on
+SCALES = 2  # place of the scales among the changes of a clip
 LARGEST_TRACK = 32e9  # maximum bytes of flows, ten for each frame, that are cached on disk
 
 
@@ -104,13 +105,12 @@ class FrameSource:
         windows = self.pool.windows(self.labelled.videos[chosen], self.labelled.frames[chosen], self.count)
         if rng is None:
             return windows
-        colors, rotations = draw_colors(self.augmentation, n, rng), draw_rotations(self.augmentation, n, rng)
-        return *windows, colors[own], rotations[own]
+        return *windows, *(changes[own] for changes in draw_clip_changes(self.augmentation, n, rng))
 
     def change(self, loaded: Loaded) -> Loaded:
         """Return clips, values 0..1, float32 (N, count, 3, H, W), and `inside` unchanged."""
         clips, inside, *changes = loaded
-        return change_clips(clips, *changes) if changes else unit_values(clips), inside
+        return change_clips(clips, self.augmentation, *changes) if changes else unit_values(clips), inside
 
     def prepare(self, changed: Loaded) -> torch.Tensor:
         """Return normalized clips (N, count, 3, H, W)."""
@@ -121,8 +121,9 @@ class FrameSource:
 class CachedFlowSource:
     """Stacks of optic flow that is computed once and cached in a file.
 
-    Flips and rotations are applied to the flow itself; color changes do not affect it. Only windows that a labelled
-    frame needs go through the flow network. If a killed job has left the file, only what is missing is computed.
+    Flips, rotations and zoom are applied to the flow itself; changes of what frames look like do not affect it. Only
+    windows that a labelled frame needs go through the flow network. If a killed job has left the file, only what is
+    missing is computed.
 
     Args:
         track: path of the cache file, float16; `<track>.json` records how far it is complete.
@@ -156,8 +157,8 @@ class CachedFlowSource:
             return (self._stacks(self.rows[0, chosen]),)
         own = parallel.own(len(chosen))
         phases = rng.integers(len(self.rows), size=len(chosen)) if len(self.rows) > 1 else np.zeros(len(chosen), int)
-        rotations = draw_rotations(self.augmentation, len(chosen), rng)
-        return self._stacks(self.rows[phases[own], chosen[own]]), rotations[own]
+        changes = draw_flow_changes(self.augmentation, len(chosen), rng)
+        return self._stacks(self.rows[phases[own], chosen[own]]), *(part[own] for part in changes)
 
     def _stacks(self, rows: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(self.pairs[rows]).flatten(1, 2)
@@ -232,9 +233,17 @@ class WindowSource(FrameSource):
         super().__init__(labelled, FRAMES, augmentation, [], [])
         self.generator = generator
 
+    def change(self, loaded: Loaded) -> Loaded:
+        """Return clips and `inside` as a `FrameSource` does, and factors of the speed (N,) if they are to change it."""
+        _, _, *changes = loaded
+        changed = super().change(loaded)
+        return (*changed, changes[SCALES][:, 1]) if changes and self.augmentation.rate != 1 else changed
+
     def prepare(self, changed: Loaded) -> torch.Tensor:
         """Return flow stacks, float32 (N, 20, H/2, W/2)."""
-        return self.generator(*changed)
+        clips, inside, *speeds = changed
+        flows = self.generator(clips, inside)
+        return flows * speeds[0][:, None, None, None] if speeds else flows
 
 
 def flow_source(

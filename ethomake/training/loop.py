@@ -1,4 +1,4 @@
-"""The training loop of all stages: epochs of random batches, learning rate reduced on plateaus, resumable."""
+"""The training loop of all stages: epochs of random batches, resumable."""
 
 import logging
 import time
@@ -80,13 +80,13 @@ def fit(
     label: str,
     pretrained: frozenset[str] = frozenset(),
 ) -> list[dict]:
-    """Train `model` and leave it in the state of its best epoch.
+    """Train `model` for all epochs of a schedule, and leave it in its last state, in eval mode.
 
-    The best epoch is that of the highest validation F1, or, if there is none, of the lowest validation loss, or,
-    without validation or with a fixed schedule, the last. Plateaus are detected with the same figure. After each
-    epoch, and every CHECKPOINT_EVERY seconds within it, the whole state is saved in `checkpoint`; a run that finds
-    one there resumes from it and ends with the same weights as a run that was never interrupted. The file is kept at
-    the end, so that a job that is killed while it ends loses nothing; `ethomake.workplace.discard` removes it.
+    The validation is for the history alone: an epoch that is chosen on a few videos suits them, not other recordings.
+    After each epoch, and every CHECKPOINT_EVERY seconds within it, the whole state is saved in `checkpoint`; a run
+    that finds one there resumes from it and ends with the same weights as a run that was never interrupted. The file
+    is kept at the end, so that a job that is killed while it ends loses nothing; `ethomake.workplace.discard` removes
+    it.
 
     If several processes train together (ethomake.training.parallel), all call this, with the losses of a model
     returned by `parallel.replicate`, and all end with the same state; the first one saves it.
@@ -111,14 +111,13 @@ def fit(
     keeper.restore(state, label)
 
     while not state.is_finished():
-        state.lower_rate_in_final_epochs()
         waits = _train_epoch(state, training, keeper, seed, label)
         loss, f1 = _validate(state, validation, keeper)
         row = state.end_epoch(loss, f1, label)
         logger.info(f"{label}: epoch {row['epoch']}: " + _in_words(row, waits.share))
         keeper.save(state)
 
-    state.return_to_best_epoch()
+    model.eval()
     return state.history
 
 
@@ -142,8 +141,7 @@ def _train_epoch(state: TrainingState, training: Training, checkpoint: Checkpoin
         batches = feed(items, lambda item: (*item[:2], training.prepare(item[2])), state.device, waits.begin)
         for drawn, share, batch in batches:
             parallel.begin_step(*drawn)  # seeds dropout
-            if schedule.fixed:
-                state.set_fixed_rate(len(plan))
+            state.set_rate(len(plan))
             state.optimizer.zero_grad(set_to_none=True)
             loss = training.loss(batch) * share
             loss.backward()

@@ -1,25 +1,54 @@
 """Classification losses that ignore labels that were not scored."""
 
+import math
+
 import torch
 from torch.nn import functional
 
 UNSCORED = -1
 
 
-def class_weights(labels: torch.Tensor, exponent: float) -> torch.Tensor:
-    """Return weights of the positive class, (negatives / positives) ** exponent.
+def class_counts(
+    labels: torch.Tensor, exclusive: bool, sampling: torch.Tensor | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the numbers of frames for and against each output: each behavior, or background and each behavior.
 
     Args:
         labels: 1, 0 or -1 (not scored), (N, K).
-        exponent: 0 gives equal weights, 1 balances the classes; the paper found 0.25 a good compromise.
+        exclusive: softmax over background and K behaviors, instead of K sigmoids.
+        sampling: count each frame with its weight, (N,); None for 1.
 
     Returns:
-        Float tensor (K,); 1 where a behavior has no positive or no negative label.
+        Two tensors, (K,) or, if exclusive, (K + 1,).
     """
-    positives = (labels == 1).sum(0).double()
-    negatives = (labels == 0).sum(0).double()
+    if exclusive:
+        classes = classes_of(labels)[:, None]
+        positive = classes == torch.arange(labels.shape[-1] + 1)
+        negative = (classes != UNSCORED) & ~positive
+    else:
+        positive, negative = labels == 1, labels == 0
+    if sampling is None:
+        return positive.sum(0), negative.sum(0)
+    return sampling @ positive.to(sampling), sampling @ negative.to(sampling)
+
+
+def class_weights(
+    positives: torch.Tensor, negatives: torch.Tensor, exponent: float, cap: float = math.inf
+) -> torch.Tensor:
+    """Return weights of the positive class, (negatives / positives) ** exponent, at most `cap`.
+
+    Args:
+        positives: as from `class_counts`.
+        negatives: as from `class_counts`.
+        exponent: 0 gives equal weights, 1 balances the classes; the paper found 0.25 a good compromise.
+        cap: keeps a behavior with very few frames, whose labels may be wrong, from outweighing all others.
+
+    Returns:
+        Float tensor of the shape of the counts; 1 where one of them is 0.
+    """
     defined = (positives > 0) & (negatives > 0)
-    return torch.where(defined, (negatives / positives.clamp(min=1)) ** exponent, 1.0).float()
+    ratio = negatives.double() / torch.where(defined, positives, 1).double()
+    return torch.where(defined, ratio**exponent, 1.0).clamp(max=cap).float()
 
 
 def focal_binary_loss(
@@ -76,7 +105,7 @@ def focal_softmax_loss(
     Args:
         logits: (..., K + 1), background first.
         labels: 1, 0 or -1 (not scored), (..., K), at most one 1 per row.
-        weight: weight of background and of each behavior, (K + 1,).
+        weight: weight of background and of each behavior, (K + 1,), as from `class_weights`.
         gamma: as in `focal_binary_loss`.
         smoothing: as in `focal_binary_loss`, but spread over all classes.
     """
@@ -88,14 +117,6 @@ def focal_softmax_loss(
     miss = 1 - (log_probability.exp() * truth).sum(-1)
     entropy = -(target * log_probability * weight).sum(-1)
     return _masked_mean(entropy * _focus(miss, gamma), scored)
-
-
-def softmax_weights(labels: torch.Tensor, exponent: float) -> torch.Tensor:
-    """Return weights of background and behaviors for `focal_softmax_loss`, (K + 1,): (others / own) ** exponent."""
-    classes = classes_of(labels)
-    columns = torch.stack([(classes == k).long() for k in range(labels.shape[-1] + 1)], -1)
-    columns[classes == UNSCORED] = UNSCORED
-    return class_weights(columns, exponent)
 
 
 def probabilities(logits: torch.Tensor, exclusive: bool) -> torch.Tensor:

@@ -9,12 +9,12 @@ import torch
 from ethomake.errors import InputError
 from ethomake.training.losses import (
     UNSCORED,
+    class_counts,
     class_weights,
     classes_of,
     focal_binary_loss,
     focal_softmax_loss,
     probabilities,
-    softmax_weights,
 )
 from ethomake.training.scores import best_f1
 
@@ -45,25 +45,29 @@ class Objective:
     Args:
         labels: of the training frames, 1, 0 or -1 (not scored), (N, K).
         exclusive: softmax over background and K behaviors, instead of K sigmoids.
-        settings: `focal_gamma`, `label_smoothing`, `positive_weight_exponent`.
+        settings: `focal_gamma`, `label_smoothing`, `positive_weight_exponent`, `positive_weight_cap`.
+        sampling: weights with mean 1 with which frames are drawn, (N,), as counts and weights are those of what is
+            drawn; None if all are drawn alike.
 
     Attributes:
-        positives, negatives: number of training frames for and against each output, (K,) or (K + 1,).
+        positives, negatives: number of training frames for and against each output, (K,) or (K + 1,), each frame
+            counted with its weight.
     """
 
-    def __init__(self, labels: torch.Tensor, exclusive: bool, settings: dict[str, Any], device: torch.device):
+    def __init__(
+        self,
+        labels: torch.Tensor,
+        exclusive: bool,
+        settings: dict[str, Any],
+        device: torch.device,
+        sampling: np.ndarray | None = None,
+    ):
         self.exclusive = exclusive
         self.options = {"gamma": settings["focal_gamma"], "smoothing": settings["label_smoothing"]}
-        weigh = softmax_weights if exclusive else class_weights
-        self.weight = weigh(labels, settings["positive_weight_exponent"]).to(device)
-        if exclusive:
-            classes = classes_of(labels)
-            of_class = classes[:, None] == torch.arange(labels.shape[1] + 1)
-            self.positives = of_class.sum(0)
-            self.negatives = (classes != UNSCORED).sum() - self.positives
-        else:
-            self.positives = (labels == 1).sum(0)
-            self.negatives = (labels == 0).sum(0)
+        weights = None if sampling is None else torch.from_numpy(sampling)
+        self.positives, self.negatives = class_counts(labels, exclusive, weights)
+        exponent, cap = settings["positive_weight_exponent"], settings["positive_weight_cap"]
+        self.weight = class_weights(self.positives, self.negatives, exponent, cap).to(device)
 
     def loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Return the loss of a batch; logits (..., K) or (..., K + 1), labels (..., K)."""

@@ -21,7 +21,7 @@ class TrainingPlan:
         seed: seed of the initial weights and of all sampling.
         checkpoint: file in which the state is saved; it is not removed at the end.
         train: manifests of the videos to train on.
-        validate: manifests of the videos that choose the best epoch; may be empty.
+        validate: manifests of the videos on which each epoch is validated; may be empty.
         train_labels, validate_labels: their label tables, in the same order; empty if no labels are needed.
         behaviors: the columns of the label tables, in order.
         exclusive: one behavior at a time (softmax) instead of any number of them (sigmoid).
@@ -49,7 +49,7 @@ class TrainingPlan:
 
     @property
     def labelled_validate(self) -> list[LabelledVideo]:
-        """The videos that choose the best epoch, each with its label table."""
+        """The videos on which each epoch is validated, each with its label table."""
         return list(zip(self.validate, self.validate_labels, strict=True))
 
     @property

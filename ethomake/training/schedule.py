@@ -7,35 +7,25 @@ from typing import Any
 import numpy as np
 
 WARM_UP = 0.1
-"""Share of the steps of a fixed schedule in which the learning rate rises."""
+"""Share of the steps in which the learning rate rises."""
 
 
 @dataclass(frozen=True)
 class Schedule:
     """Duration and learning rate of a training; the fields are keys of config.yaml.
 
-    The optimizer is Adam. Its learning rate is multiplied by `plateau_factor` after `patience` epochs without
-    progress; training ends when it falls below `minimum_learning_rate`. With few epochs, progress may never stop for
-    that long: in the last `final_epochs` the rate is at most `plateau_factor` times the first. `l2_sp_alpha` pulls
-    pretrained weights toward their initial values, `l2_sp_beta` pulls all others toward zero (L2-SP, Li et al. 2018,
-    arXiv 1802.01483).
-
-    A schedule that is `fixed` does not depend on a validation: all of its epochs are done, the learning rate rises
-    linearly over the first tenth of all steps and then falls to zero along half a cosine (Loshchilov & Hutter 2017,
-    arXiv 1608.03983), and the last state is kept.
+    The optimizer is Adam. Its learning rate rises linearly to `learning_rate` over the first tenth of all steps and
+    then falls to zero along half a cosine (Loshchilov & Hutter 2017, arXiv 1608.03983). `l2_sp_alpha` pulls pretrained
+    weights toward their initial values, `l2_sp_beta` pulls all others toward zero (L2-SP, Li et al. 2018, arXiv
+    1802.01483).
     """
 
     epochs: int
     steps: int
     batch: int
     learning_rate: float = 1e-4
-    plateau_factor: float = 0.1
-    patience: int = 3
-    minimum_learning_rate: float = 5e-7
-    final_epochs: int = 0
     l2_sp_alpha: float = 0.0
     l2_sp_beta: float = 0.0
-    fixed: bool = False
 
     @classmethod
     def of(cls, settings: dict[str, Any], **changes: Any) -> "Schedule":
@@ -43,8 +33,8 @@ class Schedule:
         names = {entry.name for entry in fields(cls)}
         return cls(**{key: value for key, value in {**settings, **changes}.items() if key in names})
 
-    def fixed_rate(self, step: int, steps: int) -> float:
-        """Return the learning rate of a step of a fixed schedule.
+    def rate(self, step: int, steps: int) -> float:
+        """Return the learning rate of a step.
 
         Args:
             step: steps that were done before it, in all epochs.
@@ -66,12 +56,29 @@ def step_rng(seed: int, epoch: int, step: int) -> np.random.Generator:
     return np.random.default_rng([seed, epoch, step])
 
 
-def shuffled_batches(n: int, schedule: Schedule, rng: np.random.Generator) -> list[np.ndarray]:
+def shuffled_batches(
+    n: int, schedule: Schedule, rng: np.random.Generator, weights: np.ndarray | None = None
+) -> list[np.ndarray]:
     """Return one epoch's batches of sample numbers 0..n-1: each sample at most once, at most `steps` full batches.
 
     With fewer samples than one batch, return one batch of all of them.
+
+    Args:
+        n: number of samples.
+        schedule: number and size of the batches.
+        rng: the generator of the epoch.
+        weights: draw samples in proportion to these, (n,), instead; an epoch is as long, and has some samples more
+            than once. The draw is systematic (Madow 1949): a sample that is expected x times comes floor(x) or
+            ceil(x) times.
     """
-    return np.split(rng.permutation(n)[: epoch_samples(n, schedule)], max(1, min(schedule.steps, n // schedule.batch)))
+    count = epoch_samples(n, schedule)
+    if weights is None:
+        chosen = rng.permutation(n)[:count]
+    else:
+        until = np.cumsum(weights) / np.sum(weights)
+        drawn = np.searchsorted(until, (rng.random() + np.arange(count)) / count, side="right")
+        chosen = rng.permutation(drawn.clip(max=n - 1))  # rounding may leave the last sum below 1
+    return np.split(chosen, max(1, min(schedule.steps, n // schedule.batch)))
 
 
 def epoch_samples(n: int, schedule: Schedule) -> int:

@@ -1,6 +1,5 @@
 """The state of a training, and the checkpoint from which a killed training resumes."""
 
-import copy
 import logging
 import time
 from collections.abc import Sequence
@@ -42,11 +41,9 @@ class TrainingState:
 
     Attributes:
         model: in the state of the last step.
-        optimizer, plateau: Adam, and the scheduler of its learning rate.
+        optimizer: Adam.
         penalty: the regularization L2-SP.
         history: one row per epoch that has ended.
-        best: the figure of the best epoch so far; lower is better.
-        best_weights: the model's state dict after that epoch.
         progress: progress of the current epoch.
     """
 
@@ -54,18 +51,8 @@ class TrainingState:
         parameters = [p for p in model.parameters() if p.requires_grad]
         self.model, self.schedule, self.device = model, schedule, parameters[0].device
         self.optimizer = torch.optim.Adam(parameters, lr=schedule.learning_rate)
-        # An absolute threshold: a relative one counts an unchanged F1, which is negative here, as progress.
-        self.plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
-            self.optimizer,
-            factor=schedule.plateau_factor,
-            patience=schedule.patience,
-            threshold=1e-4,
-            threshold_mode="abs",
-        )
         self.penalty = Penalty(model, schedule, pretrained)
         self.history: list[dict] = []
-        self.best = float("inf")
-        self.best_weights: dict[str, Any] | None = None
         self.progress = EpochProgress()
 
     @property
@@ -74,28 +61,16 @@ class TrainingState:
         return len(self.history) + 1
 
     def is_finished(self) -> bool:
-        """Return whether all epochs are done, or the learning rate has fallen below its minimum."""
-        rate, lowest = self.optimizer.param_groups[0]["lr"], self.schedule.minimum_learning_rate
-        return len(self.history) >= self.schedule.epochs or (rate < lowest and not self.schedule.fixed)
+        """Return whether all epochs are done."""
+        return len(self.history) >= self.schedule.epochs
 
-    def set_fixed_rate(self, steps: int) -> None:
-        """Set the learning rate of the next step of a fixed schedule, whose epochs have `steps` steps each."""
+    def set_rate(self, steps: int) -> None:
+        """Set the learning rate of the next step, in a training whose epochs have `steps` steps each."""
         done = len(self.history) * steps + self.progress.steps
-        rate = self.schedule.fixed_rate(done, self.schedule.epochs * steps)
-        self.optimizer.param_groups[0]["lr"] = rate
-
-    def lower_rate_in_final_epochs(self) -> None:
-        """Lower the learning rate if this epoch is one of the schedule's `final_epochs`."""
-        schedule, group = self.schedule, self.optimizer.param_groups[0]
-        if self.epoch > schedule.epochs - schedule.final_epochs:
-            group["lr"] = min(group["lr"], schedule.learning_rate * schedule.plateau_factor)
+        self.optimizer.param_groups[0]["lr"] = self.schedule.rate(done, self.schedule.epochs * steps)
 
     def end_epoch(self, validation_loss: float | None, validation_f1: float | None, label: str) -> dict:
-        """Keep the weights if the epoch is the best (with a fixed schedule, the last), lower the rate on a plateau, and
-        add a row to the history.
-
-        Returns:
-            Its row of the history.
+        """Add a row to the history and return it.
 
         Raises:
             InputError: if a loss is NaN or infinite.
@@ -107,11 +82,6 @@ class TrainingState:
                 f"{label}: the loss is no longer a number in epoch {self.epoch} (training {train_loss}, validation "
                 f"{validation_loss}); lower learning_rate or set precision: float32"
             )
-        figures = [-validation_f1 if validation_f1 is not None else None, validation_loss, -float(self.epoch)]
-        figure = next(value for value in figures[-1 if self.schedule.fixed else 0 :] if value is not None)
-        if figure < self.best:
-            self.best, self.best_weights = figure, copy.deepcopy(self.model.state_dict())
-        self.plateau.step(figure)
         row = {
             "epoch": self.epoch,
             "learning_rate": rate,
@@ -123,23 +93,14 @@ class TrainingState:
         self.progress = EpochProgress()
         return row
 
-    def return_to_best_epoch(self) -> None:
-        """Give the model the weights of its best epoch, in eval mode."""
-        if self.best_weights is not None:
-            self.model.load_state_dict(self.best_weights)
-        self.model.eval()
-
     def state_dict(self) -> dict[str, Any]:
         """Return the whole state as tensors and plain values."""
         progress = self.progress
         return {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "plateau": self.plateau.state_dict(),
             "start": self.penalty.start,
             "history": self.history,
-            "best": self.best,
-            "best_weights": self.best_weights,
             "progress": {
                 "steps": progress.steps,
                 "loss": float(progress.loss),
@@ -151,9 +112,8 @@ class TrainingState:
         """Restore a state that `state_dict` returned."""
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.plateau.load_state_dict(state["plateau"])
         self.penalty.load(state["start"])
-        self.history, self.best, self.best_weights = state["history"], state["best"], state["best_weights"]
+        self.history = state["history"]
         self.progress = EpochProgress(**state["progress"])
 
 

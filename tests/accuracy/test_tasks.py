@@ -105,7 +105,7 @@ def test_settings_are_those_of_the_example_and_the_given_ones(task, fold):
     config = config_of(Case(task, fold, "fast", ("streams={epochs: 16}", "ethogram={minimum_bout_s: 0}"), 7))
     assert (config["preset"], config["seed"], config["example"]) == ("fast", 7, "none")
     assert config["streams"]["epochs"] == 16
-    assert config["streams"]["final_epochs"] == 3  # of the example's file
+    assert config["streams"]["learning_rate"] == 5e-4  # of the example's file
     assert config["ethogram"] == {"minimum_bout_s": 0}
 
 

@@ -19,13 +19,17 @@ def test_a_config_that_says_nothing_gets_all_from_the_bundle(bundle):
 
 
 def test_a_project_keeps_what_is_its_own(bundle):
-    own = {"ethogram": {"thresholds": {"groom": 0.2}, "minimum_bout_s": 1}, "streams": {"precision": "float32"}}
+    own = {
+        "ethogram": {"thresholds": {"groom": 0.2}, "minimum_bout_s": 1},
+        "streams": {"precision": "float32", "adapt": "recording"},
+    }
     settings = resolve_settings(
         {"models": str(bundle), "seed": 7, "ingest": {"jpeg_quality": 80, "damaged": "mark"}} | own
     )
     assert settings["ethogram"]["thresholds"] == {"groom": 0.2}
     assert settings["ethogram"]["minimum_bout_s"] == 1
     assert settings["streams"]["precision"] == "float32"
+    assert settings["streams"]["adapt"] == "recording"
     assert (settings["seed"], settings["ingest"]["jpeg_quality"], settings["ingest"]["damaged"]) == (7, 80, "mark")
 
 
@@ -59,7 +63,7 @@ def test_what_fits(bundle, config):
         ({"streams": {"fusion": "weighted"}}, "streams.fusion = weighted, but"),
         ({"flow": {"reuse": False}}, "flow.reuse = false, but"),
         ({"sequence": {"filters": 9}}, "sequence.filters = 9, but"),
-        ({"preset": "swift"}, "preset = swift, but the bundle"),
+        ({"preset": "medium"}, "preset = medium, but the bundle"),
         ({"preset": "fast", "streams": {"network": "mobilenet_v2"}}, "has flow.reuse: true"),
         ({"exclusive": True, "flow": {"reuse": False}}, "and flow.reuse does not fit either: leave these keys out"),
     ],

@@ -106,6 +106,21 @@ def test_features_are_those_of_each_frames_own_window(models, video, tmp_path):
     assert np.std(motion, axis=0).max() > 0.2, "the reference must tell frames apart"
 
 
+@torch.no_grad()
+def test_a_stream_of_grey_frames_sees_the_frames_around_each(video, tmp_path):
+    statistics = {"channel_mean": [0.5, 0.4, 0.3], "channel_std": [0.2, 0.3, 0.25]}
+    torch.manual_seed(0)
+    stream = build_stream("resnet18", "spatial", 2, sees="grey").eval()
+    metadata = StreamMetadata("resnet18", 0, "spatial", BEHAVIORS, False, 11, **statistics, sees="grey")
+    save_weights(tmp_path / "grey", stream, metadata)
+    extract(video, tmp_path / "v", spatial_weights=tmp_path / "grey", precision="float32")
+    store = FrameStore(video)
+    expected = [stream(normalized_window(store, statistics, t)[None, 3:8])[0] for t in range(len(store))]
+    found = zarr.open_group(tmp_path / "v.zarr", mode="r")["spatial"][:]
+    assert np.allclose(found, torch.cat(expected).numpy(), atol=2e-3, rtol=2e-3)
+    assert np.std(found, axis=0).max() > 0.02, "the frames must differ"
+
+
 @pytest.mark.parametrize("block", [10, 640])
 def test_reused_flow_is_that_of_the_window_that_holds_the_pair(models, video, tmp_path, monkeypatch, block):
     monkeypatch.setattr("ethomake.flow.stacks.BLOCK", block)  # with 10, windows cross borders of blocks

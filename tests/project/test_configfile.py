@@ -78,17 +78,17 @@ def test_writing_changes_values_and_nothing_else(tmp_path):
     path = tmp_path / "config.yaml"
     shutil.copyfile(ROOT / "config.yaml", path)
     before = path.read_text().splitlines()
-    changes = {"behaviors": ["yes", "rear"], "flow": {"learning_rate": 1e-5}, "ethogram": {"thresholds": {"rear": 0.5}}}
+    changes = {"behaviors": ["yes", "rear"], "flow": {"l2_sp_beta": 1e-5}, "ethogram": {"thresholds": {"rear": 0.5}}}
     write_config(path, changes)
     after = path.read_text().splitlines()
     changed = {old: new for old, new in zip(before, after, strict=True) if old != new}
     assert list(changed.values()) == [
         "behaviors: ['yes', rear]",
-        "  learning_rate: 1.0e-05 # step size of Adam (above 0, at most 1)",
+        "  l2_sp_beta: 1.0e-05 # pull of new weights toward 0 (L2-SP)",
         next(line for line in after if line.startswith("  thresholds: {rear: 0.5} # by behavior")),
     ]
     content = yaml.safe_load("\n".join(before))
-    content["flow"]["learning_rate"], content["ethogram"]["thresholds"] = 1e-5, {"rear": 0.5}
+    content["flow"]["l2_sp_beta"], content["ethogram"]["thresholds"] = 1e-5, {"rear": 0.5}
     assert read_config(path) == content | {"behaviors": ["yes", "rear"]}
 
 

@@ -1,12 +1,20 @@
 """Which videos were filmed together: the column `recording` of the video table, and what holds where it is empty."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from ethomake.errors import InputError
 from ethomake.project.load import load_project, open_project
-from ethomake.project.recordings import HERE, recordings_of
+from ethomake.project.recordings import (
+    HERE,
+    file_name_of,
+    read_adapted,
+    recordings_of,
+    videos_to_adapt,
+    write_adapted,
+)
 from ethomake.project.videos import Video, check_rows, find_videos
 
 ROOT = Path(__file__).parents[2]
@@ -160,3 +168,30 @@ def test_the_recordings_of_the_examples():
     assert flies.recordings == {name: name.split("_")[0] for name in flies.videos}
     simulated = open_project({"example": "simulated", "behaviors": ["walk", "turn", "rear", "groom"]}, ROOT)
     assert simulated.recordings == {name: name for name in simulated.videos}
+
+
+def test_files_of_recordings_have_names_of_their_own():
+    names = ["cage1", "Cage1", "mouse1/day1", "mouse1_day1", "mouse1 day1", "ü", ".."]
+    files = [file_name_of(name) for name in names]
+    assert files[0] == "cage1"
+    assert len({file.lower() for file in files}) == len(names), "on a disk that ignores case, too"
+    assert all(re.fullmatch("[A-Za-z0-9_-]+", file) for file in files)
+
+
+def test_a_recording_is_adapted_to_the_videos_of_the_first_time():
+    recordings = {"a": "cage1", "b": "cage1", "c": "cage2"}
+    assert videos_to_adapt(recordings, {}) == {"cage1": ["a", "b"], "cage2": ["c"]}
+    earlier = {"cage1": ["a"], "cage2": ["gone"], "cage3": ["x"]}
+    assert videos_to_adapt(recordings, earlier) == {"cage1": ["a"], "cage2": ["c"]}
+    assert videos_to_adapt({"a": "cage2", "b": "cage1"}, earlier) == {"cage1": ["b"], "cage2": ["a"]}
+
+
+def test_the_videos_of_the_first_time_are_read_as_written_and_other_files_are_refused(tmp_path):
+    path = tmp_path / "adapted.json"
+    assert read_adapted(path) == {}
+    write_adapted(path, {"mouse1/day1": ["b", "a"]})
+    assert read_adapted(path) == {"mouse1/day1": ["a", "b"]}
+    for content in ('["a"]', '{"cage1": "a"}', '{"cage1": [1]}'):
+        path.write_text(content)
+        with pytest.raises(InputError, match=r"adapted\.json.*delete it and run again"):
+            read_adapted(path)

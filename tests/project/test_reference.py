@@ -18,7 +18,7 @@ def test_config_as_shipped_states_the_defaults():
     expected = resolve_settings(BASE) | {"behaviors": []}
     by_preset = {
         "flow": ["network", "reuse"],
-        "streams": ["enabled", "network", "weights"],
+        "streams": ["enabled", "network", "weights", "sees"],
         "sequence": ["network", "hidden"],
     }
     for section, key in [(section, key) for section, keys in by_preset.items() for key in keys]:

@@ -47,7 +47,7 @@ def own(runs, name):
     return set(stages_made(runs[name], find_homes(runs)))
 
 
-AFTER_FEATURES = {"sequence", "ethogram", "evaluation", "report"}
+AFTER_FEATURES = {"sequence", "ethogram", "evaluation", "stream_scores", "report"}
 AFTER_FLOW = {"motion", "features"} | AFTER_FEATURES
 LEARNED = {"flow", "spatial"} | AFTER_FLOW
 
@@ -56,14 +56,15 @@ LEARNED = {"flow", "spatial"} | AFTER_FLOW
     ("change", "stages"),
     [
         ({}, set()),
-        ({"sequence__epochs": 3}, AFTER_FEATURES),
+        ({"sequence__epochs": 3}, AFTER_FEATURES - {"stream_scores"}),
         ({"ethogram__minimum_bout_s": 0.5}, {"ethogram", "evaluation", "report"}),
-        ({"evaluation__chance_shifts": 7}, {"evaluation", "report"}),
+        ({"evaluation__chance_shifts": 7}, {"evaluation", "stream_scores", "report"}),
         ({"flow__epochs": 3}, {"flow"} | AFTER_FLOW),
         ({"flow__reuse": False}, AFTER_FLOW),
         ({"flow__videos": "training"}, set()),  # which videos these are stands in the split
         ({"streams__epochs": 3}, {"spatial"} | AFTER_FLOW),
         ({"streams__fusion": "weighted"}, {"features"} | AFTER_FEATURES),
+        ({"streams__adapt": "recording"}, {"adapted", "features"} | AFTER_FEATURES),
         ({"streams__joint_epochs": 1}, {"joint", "features"} | AFTER_FEATURES),
         ({"streams__enabled": ["spatial"]}, {"features"} | AFTER_FEATURES),
         ({"augmentation__rotation": 90.0}, LEARNED),
@@ -74,7 +75,7 @@ LEARNED = {"flow", "spatial"} | AFTER_FLOW
             {"split": split({**PARTS, "validate": ["d"], "test": ["c"]}, flow=split().flow)},
             LEARNED - {"flow"},
         ),
-        ({"split": split({**PARTS, "test": ["e"]})}, {"evaluation", "report"}),
+        ({"split": split({**PARTS, "test": ["e"]})}, {"evaluation", "stream_scores", "report"}),
     ],
     ids=lambda value: " ".join(sorted(value)),  # the same in all processes, unlike that of a set
 )
@@ -83,7 +84,7 @@ def test_a_run_makes_itself_what_depends_on_its_change_and_nothing_else(change, 
 
 
 def test_the_first_run_makes_all_that_it_uses():
-    assert own(project(), "main") == set(STAGES) - {"joint", "frozen"}
+    assert own(project(), "main") == set(STAGES) - {"joint", "frozen", "adapted"}
     assert own(project(other={"streams__enabled": ["spatial"], "flow__epochs": 3}), "other") == (
         {"features"} | AFTER_FEATURES  # the flow network is not used, so its settings do not matter
     )

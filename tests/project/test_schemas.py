@@ -30,7 +30,7 @@ def test_every_key_is_described(key):
     assert not schema["description"].startswith(" ")
     if schema.get("type") in ("integer", "number"):
         assert {"minimum", "exclusiveMinimum"} & schema.keys()
-    if key.endswith(("_s", "epochs", "patience", "batch", "steps", "window", "_length", "rotation", "size")):
+    if key.endswith(("_s", "epochs", "batch", "steps", "window", "_length", "rotation", "size")):
         assert schema["unit"]
     for named in [schema, *schema.get("anyOf", ())]:
         if "choices" in schema and "enum" in named:  # each value is told of

@@ -18,14 +18,15 @@ def test_examples_settle(name, side):
     overlay = yaml.safe_load((ROOT / "example" / f"{name}.yaml").read_text())
     settings = resolve_settings({"example": name, **overlay})
     assert settings["ingest"]["image_size"] == [side, side]
-    assert settings["flow"]["weights"] == settings["streams"]["weights"] == "none"
+    assert settings["flow"]["weights"] == "none"
+    assert settings["streams"]["weights"] == {"flies": "IMAGENET1K_V1", "simulated": "none"}[name]
     assert (settings["augmentation"]["rotation"], settings["augmentation"]["flip_vertical"]) == (180, 0.5)
 
 
 @pytest.mark.parametrize(
     ("preset", "flow", "reuse", "streams"),
     [
-        ("swift", "tiny_motion_net", True, "resnet18"),
+        ("swift", "tiny_motion_net", True, "mobilenet_v2"),
         ("fast", "tiny_motion_net", False, "resnet18"),
         ("medium", "motion_net", False, "resnet50"),
         ("slow", "tiny_motion_net_3d", False, "resnet3d_34"),
@@ -49,8 +50,21 @@ def test_the_frozen_preset_trains_no_stream_and_starts_from_public_weights(tmp_p
     own = {"network": "resnet18", "weights": str(tmp_path / "own.pth")}
     chosen = resolve_settings({**BASE, "preset": "frozen", "streams": own})["streams"]
     assert {key: chosen[key] for key in own} == own
-    swift = resolve_settings({**BASE})["streams"]
-    assert (swift["enabled"], swift["weights"]) == (["spatial", "motion"], "none")
+
+
+def test_streams_start_from_public_weights_where_the_preset_does():
+    def start(**config):
+        streams = resolve_settings({**BASE, **config})["streams"]
+        assert streams["enabled"] == ["spatial", "motion"]
+        return streams["weights"], streams["sees"]
+
+    assert start() == ("IMAGENET1K_V1", "grey")
+    assert start(streams={"weights": "none"}) == ("none", "grey")
+    assert start(streams={"network": "resnet50"}) == ("IMAGENET1K_V1", "grey")
+    assert start(streams={"network": "s3d"}) == ("KINETICS400_V1", "grey")
+    assert start(streams={"network": "resnet3d_34"}) == ("none", "grey")
+    for preset in ("fast", "medium", "slow"):
+        assert start(preset=preset) == ("none", "color")
 
 
 def test_numbers_are_read_as_the_schema_means_them():
@@ -117,11 +131,11 @@ def test_settling_twice_changes_nothing_and_leaves_the_input_alone():
         ({"ethogram": {"minimum_bout_s": -1}}, ["ethogram.minimum_bout_s = -1", "must be auto, seconds"]),
         # right by themselves, impossible together
         ({"split": {"train": 0.9}}, ["split = ", "add up to 1.3"]),
-        ({"flow": {"learning_rate": 1e-8}}, ["flow.minimum_learning_rate", "below flow.learning_rate"]),
         ({"streams": {"enabled": ["motion"], "joint_epochs": 2}}, ["streams.joint_epochs = 2", "both streams"]),
         ({"streams": {"enabled": ["spatial", "frozen"]}}, ["streams.enabled", "stands alone"]),
-        ({"streams": {"enabled": ["frozen"]}}, ["streams.weights = none", "needs pretrained weights"]),
+        ({"streams": {"enabled": ["frozen"], "weights": "none"}}, ["streams.weights = none", "needs pretrained weights"]),
         ({"preset": "frozen", "streams": {"enabled": ["motion"]}}, ["streams.enabled", "preset frozen trains no"]),
+        ({"preset": "frozen", "streams": {"adapt": "recording"}}, ['streams.adapt = "recording"', "used as it is"]),
         ({"preset": "frozen", "streams": {"weights": "none"}}, ["streams.weights = none", "needs pretrained weights"]),
         (
             {"preset": "frozen", "streams": {"network": "resnet3d_34"}},
@@ -133,7 +147,7 @@ def test_settling_twice_changes_nothing_and_leaves_the_input_alone():
             {"streams": {"network": "s3d", "weights": "IMAGENET1K_V1"}},
             ["streams.weights", "torchvision has for s3d: KINETICS400_V1"],
         ),
-        ({"streams": {"trained": "head"}}, ["streams.trained = head", "need pretrained weights"]),
+        ({"streams": {"trained": "head", "weights": "none"}}, ["streams.trained = head", "need pretrained weights"]),
         ({"streams": {"trained": "some", "weights": "DEFAULT"}}, ["streams.trained", "all, half, head"]),
         ({"preset": "frozen", "streams": {"network": "s3d", "weights": "DEFAULT"}}, ["cannot be used frozen"]),
         ({"sequence": {"filter_length": 14}}, ["sequence.filter_length = 14", "odd"]),

@@ -29,7 +29,7 @@ SETTINGS = {
     "preset": "fast",
     "seed": 5,
     "ingest": {"image_size": [96, 128], "keep_aspect": True},
-    "augmentation": {"flip_vertical": 0.5},
+    "augmentation": {"flip_vertical": 0.5, "scale": 1.0, "blur": 0.0},
     "flow": {"network": "tiny_motion_net", "epochs": 3, "weights": "none"},
     "streams": {"network": "resnet18", "enabled": ["spatial", "motion"], "epochs": 4, "weights": "none"},
     "sequence": {"network": "tgm", "window": 60, "epochs": 5},
@@ -319,6 +319,14 @@ def test_methods_say_only_what_is_known():
     for piece in ("1,234 frames", "128 x 96 pixels", "ResNet18", "at most 4 epochs", "up-down flips (0.5)", "4 times"):
         assert piece in text
     assert "left-right" not in text
+    assert "zoom" not in text
+    wide = SETTINGS | {"augmentation": {"scale": 1.25, "rate": 1.0, "gamma": 0.5, "noise": 0.05, "blur": 0.0}}
+    text = " ".join(describe_methods(wide, exclusive=False, parts=parts, frames=1))
+    assert "augmented by zoom (up to 1.25 times), gamma (up to 0.5), the same" in text
+    assert "length of their bout" not in text
+    bouts = SETTINGS | {"streams": SETTINGS["streams"] | {"sampling": "bouts"}}
+    assert "length of their bout" in " ".join(describe_methods(bouts, exclusive=False, parts=parts, frames=1))
+    assert "Noise was added to training clips (up to 0.05 of the range" in text
     bare = " ".join(describe_methods({}, exclusive=True, parts={}, frames=10))
     assert "most probable behavior" in bare
     assert "None" not in bare
@@ -338,3 +346,39 @@ def test_the_quick_tier_says_what_it_is(tmp_path):
     for piece in ("Optic flow was", "looked at", "at most 20 epochs", "augmented"):
         assert piece not in page.text
     assert "quick tier" not in report(tmp_path, rows, ["walk"], settings=SETTINGS, **given).text
+
+
+def stream_row(stream, recording, ap, learned=False, lost=False, p95=0.4):
+    row = {"stream": stream, "behavior": "walk", "recording": recording, "learned": learned, "lost": lost}
+    row |= {"parts": ["train"] if learned else ["validate", "test"], "frames": 900, "positive_frames": 90, "bouts": 9}
+    return row | {"average_precision": ap, "share": 0.25, "chance": None if learned else {"mean": 0.25, "p95": p95}}
+
+
+def test_a_stream_that_knows_nothing_in_a_recording_is_named(results, tmp_path):
+    folder, rows, _ = results
+    scores = [stream_row("motion", None, 0.99, learned=True), stream_row("motion", "clip1", 0.98, learned=True)]
+    scores += [stream_row("motion", "clip2", 0.26, lost=True), stream_row("motion", "<i>3</i>", 0.8)]
+    content = {"streams": ["spatial", "motion"], "behaviors": ["walk"], "scores": scores}
+    (tmp_path / "scores.json").write_text(json.dumps(content))
+    page = report(folder, rows, ["walk"], streams=tmp_path / "scores.json")
+    assert (
+        "motion: walk in recording clip2 (AP 0.26, share 0.25) ranks no better than chance, while it reaches 0.99 on "
+        "videos it learned from: what this stream sees does not carry over; label some of that recording, or leave the "
+        "stream out (streams.enabled)."
+    ) in page.text
+    assert "recording <i>3</i>" not in page.text
+    section = " ".join(page.sections["Each stream by recording"].split())
+    for line in ("alltrainingmotion0.99 (0.25)", "clip2test and validationmotion0.26 (0.25)", "<i>3</i>"):
+        assert line in section
+    assert "Each stream by recording" not in report(folder, rows, ["walk"]).sections
+
+
+def test_several_recordings_are_in_one_note_and_a_single_stream_cannot_be_left_out(results, tmp_path):
+    folder, rows, _ = results
+    scores = [stream_row("motion", None, 0.9, learned=True), stream_row("motion", "clip2", 0.26, lost=True)]
+    scores.append(stream_row("motion", "clip3", 0.3, lost=True, p95=0.28))
+    content = {"streams": ["motion"], "behaviors": ["walk"], "scores": scores}
+    (tmp_path / "scores.json").write_text(json.dumps(content))
+    text = report(folder, rows, ["walk"], streams=tmp_path / "scores.json").text
+    assert "in recordings clip2 (AP 0.26, share 0.25) and clip3 (AP 0.30, share 0.25) ranks hardly better" in text
+    assert "label some of those recordings." in text

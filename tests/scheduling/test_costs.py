@@ -88,6 +88,16 @@ def test_videos_of_a_pack_share_a_job():
     assert sorted(seen) == sorted(x.videos)
 
 
+def test_late_packs_share_the_jobs_after_the_features_only():
+    x = experiment()
+    packs, late = [["video0", "video1"]], [["video2", "video3", "gone"], ["video4", "video5"]]
+    jobs = [(rule, [at["video"] for at in each]) for rule, each in jobs_of(x, packs, late) if "video" in each[0]]
+    of_rule = Counter(rule for rule, _ in jobs)
+    assert of_rule["ingest_video"] == of_rule["check_labels"] == of_rule["extract_features"] == 9
+    assert of_rule["predict_video"] == of_rule["decide_behaviors"] == of_rule["draw_ethogram"] == 7
+    assert sorted(sum((videos for rule, videos in jobs if rule == "predict_video"), [])) == sorted(x.videos)
+
+
 def test_gpu_hours_are_those_for_which_a_gpu_is_held():
     x = experiment()
     jobs = list(jobs_of(x))

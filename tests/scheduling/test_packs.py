@@ -6,7 +6,7 @@ import pytest
 
 from ethomake.errors import InputError
 from ethomake.failures import MISTAKE, TRANSIENT, Failure, read_failure, write_failure
-from ethomake.scheduling.packs import Member, Pack, plan_packs, read_packs, run_pack, write_packs
+from ethomake.scheduling.packs import Member, Pack, plan_late_packs, plan_packs, read_packs, run_pack, write_packs
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +55,33 @@ def test_long_videos_are_alone(tmp_path):
         with paths[name].open("wb") as file:
             file.truncate(megabytes * 10**6)  # takes no space
     assert plan_packs(paths, {}) == [["a", "b"], ["c"], ["d"]]
+
+
+def test_late_packs_are_at_least_two_of_about_the_same_size_and_at_most_of_ten(monkeypatch):
+    monkeypatch.delenv("ETHOMAKE_PACKS_FROM")
+    monkeypatch.delenv("ETHOMAKE_PACK_SIZE")
+    many = [f"mouse{number}" for number in range(25)]
+    assert plan_late_packs(many[:7]) == []
+    assert plan_late_packs(many[:8]) == [many[:4], many[4:8]]
+    assert plan_late_packs(many[:20]) == [many[:10], many[10:20]]
+    packs = plan_late_packs(many)
+    assert [len(pack) for pack in packs] == [8, 9, 8]
+    assert sum(packs, []) == many
+
+
+def test_a_late_pack_stays_and_who_is_new_joins_none():
+    earlier = plan_late_packs("abcd")
+    assert earlier == [["a", "b"], ["c", "d"]]
+    assert plan_late_packs("abcd", earlier) == earlier
+    assert plan_late_packs("xabd", earlier) == [*earlier, ["x"]]
+    assert plan_late_packs("a", earlier) == earlier
+    assert sorted(map(len, plan_late_packs("abcdefg", earlier))) == [1, 2, 2, 2]
+
+
+def test_who_has_late_results_already_stays_alone_in_later_runs_too():
+    first = plan_late_packs("abcdef", alone=["a", "b", "gone"])
+    assert first == [["a"], ["b"], ["c", "d"], ["e", "f"]]
+    assert plan_late_packs("abcdef", first, alone="abcdef") == first
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "many", ""])

@@ -31,6 +31,7 @@ SETTINGS = {
     "focal_gamma": 0.0,
     "label_smoothing": 0.05,
     "positive_weight_exponent": 0.25,
+    "positive_weight_cap": 20.0,
 }
 MAPS = {"channels": 6, "grid": [3, 4]}
 WIDTH = 6 * 3 * 4

@@ -29,6 +29,7 @@ SETTINGS = {
     "focal_gamma": 0.0,
     "label_smoothing": 0.05,
     "positive_weight_exponent": 0.25,
+    "positive_weight_cap": 20.0,
 }
 
 

@@ -117,6 +117,52 @@ def test_flow_videos_are_a_part_of_their_own():
     assert data.learned_from("main") == ["a", "b", "c", "x"]
 
 
+def test_the_streams_are_adapted_to_the_recording_of_a_video_if_the_run_says_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    data = data_of(streams={"adapt": "recording"})
+    assert data.adapted_statistics(job(run="main", video="a")) == {}
+    assert data.adapted_statistics(job(run="other", video="a")) == {
+        "adapted": "results/features/other/adapted/a.safetensors"
+    }
+    assert data.recording_of(job(run="other", recording="a")) == "a"
+    assert data.recording_files("results/ingest/{video}/video.json")(job(run="other", recording="a")) == [
+        "results/ingest/a/video.json"
+    ]
+
+
+def test_a_video_that_joins_a_recording_leaves_its_statistics_as_they_are(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    videos = {name: Video(name, f"{name}.mp4", "", recording="Cage 1") for name in "abc"}
+    settings = resolve_settings({"behaviors": ["groom"], "streams": {"adapt": "recording"}})
+    split = Split({"train": [], "validate": [], "test": []}, {"train": [], "validate": []}, {})
+    runs = {"main": Run("main", split, settings)}
+
+    def data(*names):
+        return DataFlow(Project({name: videos[name] for name in names}, runs, ()), None, SCRIPTS)
+
+    data("a", "b").keep_adapted()
+    later = data("a", "b", "c")
+    path = later.adapted_statistics(job(run="main", video="c"))["adapted"]
+    recording = Path(path).stem
+    assert later.recording_of(job(run="main", recording=recording)) == "Cage 1"
+    assert later.recording_files("{video}")(job(run="main", recording=recording)) == ["a", "b"]
+    later.keep_adapted()
+    assert data("c").adapted_to == {"Cage 1": ["c"]}, "when the first ones are gone, those that are there"
+
+
+def test_without_adaptation_nothing_is_kept(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    data_of().keep_adapted()
+    assert not Path("results").exists()
+
+
+def test_streams_are_scored_on_the_videos_of_the_split_if_any_is_trained():
+    data = data_of(preset="frozen")
+    assert data.stream_scores_of("main") == ["results/features/main/streams/scores.json"]
+    assert data.stream_scores_of("other") == []
+    assert data.scored_as(job(run="main")) == [["a", "train"], ["b", "train"], ["c", "validate"], ["d", "test"]]
+
+
 def test_rows_of_the_report_name_part_and_subject():
     assert data_of().report_rows(job(run="main"))[3] == {"video": "d", "part": "test", "subject": "D", "group": ""}
 
@@ -126,6 +172,7 @@ def test_rows_of_the_report_name_part_and_subject():
     [
         (lambda data: data.run_of("nobody"), "nobody: no run of this name; there is main, other"),
         (lambda data: data.video_of(job(video="z")), "z: no video of this name in the video table"),
+        (lambda data: data.recording_of(job(recording="z")), "z: no recording has files of this name"),
     ],
 )
 def test_unknown_names_end_with_one_line(call, message, capsys):

@@ -10,8 +10,12 @@ from ethomake.snakemake.packs import alone, looking_up, shared
 
 
 def test_packs_are_of_those_that_are_there():
-    assert shared([["a", "b"], ["c"], ["d", "gone"], ["e", "gone", "f"]], "abcdef") == {0: ["a", "b"], 3: ["e", "f"]}
+    assert shared([["a", "b"], ["c"], ["d", "gone"], ["e", "gone", "f"]], "abcdef") == {
+        "0": ["a", "b"],
+        "3": ["e", "f"],
+    }
     assert shared([], "abc") == {}
+    assert shared([["a"], ["b", "c"]], "abc", "late") == {"late1": ["b", "c"]}
 
 
 @pytest.mark.parametrize("packs", [[], [["a", "ab", "b"]], [["mouse1", "mouse10", "mouse-1"], ["Mouse_2"]]])

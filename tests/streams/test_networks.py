@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -71,6 +72,22 @@ def test_frames_that_must_be_read():
         assert build_stream("resnet18", "motion", 1).context_frames == 11
         assert build_stream("resnet3d_34", "spatial", 1).context_frames == 11
         assert build_stream("resnet3d_34", "motion", 1).context_frames == 11
+
+
+def test_grey_frames_are_the_channels_of_an_image():
+    stream = build_stream("resnet18", "spatial", 1, sees="grey")
+    assert stream.context_frames == 5
+    frames = torch.rand(2, 5, 3, 4, 6)
+    expected = np.tensordot(frames.numpy(), (0.299, 0.587, 0.114), axes=(2, 0))[:, [0, 2, 4]]
+    np.testing.assert_allclose(stream.to_backbone_layout(frames), expected, rtol=1e-5)
+    longer = torch.cat([torch.rand(2, 3, 3, 4, 6), frames, torch.rand(2, 3, 3, 4, 6)], 1)  # a window of eleven
+    np.testing.assert_allclose(stream.to_backbone_layout(longer), expected, rtol=1e-5)
+
+
+def test_a_3d_network_sees_colors():
+    with torch.device("meta"):
+        stream = build_stream("resnet3d_34", "spatial", 1, sees="grey")
+    assert (stream.sees, stream.context_frames) == ("color", 11)
 
 
 def test_the_center_frame_has_its_own_red_green_and_blue():

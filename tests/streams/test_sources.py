@@ -126,14 +126,27 @@ def test_a_track_holds_the_flow_of_extraction_at_labelled_frames_and_no_more(
 
 
 def test_stacks_of_a_track_turn_as_flow_does(tmp_path, videos, generator):
-    source = CachedFlowSource(LabelledFrames(videos, ["a"]), generator, Augmentation(rotation=90), tmp_path / "track")
+    changes = Augmentation(rotation=90, scale=1.5, rate=2)
+    source = CachedFlowSource(LabelledFrames(videos, ["a"]), generator, changes, tmp_path / "track")
     chosen = np.array([3, 60])
-    stacks, rotations = source.load(chosen, np.random.default_rng(0))
+    stacks, *drawn = source.load(chosen, np.random.default_rng(0))
     assert torch.equal(stacks, source.load(chosen, None)[0])
     assert stacks.dtype == torch.float16
-    (turned,) = source.change((stacks, rotations))
-    assert torch.allclose(turned, turn_flow(stacks.float(), rotations), atol=1e-5)
+    (turned,) = source.change((stacks, *drawn))
+    assert torch.allclose(turned, turn_flow(stacks.float(), *drawn), atol=1e-5)
     assert not torch.allclose(turned, stacks.float(), atol=0.1)
+
+
+def test_flow_on_the_fly_becomes_as_fast_as_drawn(videos, generator):
+    labelled, chosen = LabelledFrames(videos, ["a"]), np.array([3, 60, 70])
+    plain, faster = (WindowSource(labelled, generator, Augmentation(rate=rate)) for rate in (1, 4))
+    loaded = faster.load(chosen, np.random.default_rng(0))
+    flows = plain.prepare(plain.change(plain.load(chosen, np.random.default_rng(0))))
+    factors = loaded[2 + sources.SCALES][:, 1]
+    assert len(set(factors.tolist())) == 3
+    assert torch.allclose(faster.prepare(faster.change(loaded)), flows * factors.view(3, 1, 1, 1), atol=1e-5)
+    unchanged = faster.prepare(faster.change(faster.load(chosen, None)))
+    assert torch.equal(unchanged, plain.prepare(plain.change(plain.load(chosen, None))))
 
 
 def test_a_batch_to_learn_from_sees_flow_of_several_phases(tmp_path, videos, generator):

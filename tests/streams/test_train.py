@@ -4,30 +4,33 @@ import torch
 
 from ethomake.errors import InputError
 from ethomake.flow.stacks import FlowGenerator
+from ethomake.streams.classifier import validation_choice
 from ethomake.streams.joint import train_joint
 from ethomake.streams.metadata import StreamMetadata
-from ethomake.streams.sources import CachedFlowSource, LabelledFrames, WindowSource
+from ethomake.streams.sampling import bout_weights
+from ethomake.streams.sources import CachedFlowSource, FrameSource, LabelledFrames, WindowSource
 from ethomake.streams.train import train_stream
 from ethomake.training.augment import Augmentation
 from ethomake.training.history import read_history
 from ethomake.training.plan import TrainingPlan
+from ethomake.training.schedule import Schedule
 from ethomake.training.weights import flat_parameters, read_header
 
 SETTINGS = {
     "network": "resnet18",
     "weights": "none",
+    "sees": "color",
     "trained": "all",
     "dropout": 0.1,
     "epochs": 3,
     "steps": 6,
     "batch": 8,
     "learning_rate": 1e-3,
-    "plateau_factor": 0.1,
-    "patience": 3,
-    "minimum_learning_rate": 1e-7,
     "focal_gamma": 1.0,
     "label_smoothing": 0.05,
     "positive_weight_exponent": 0.25,
+    "positive_weight_cap": 20.0,
+    "sampling": "frames",
     "l2_sp_alpha": 1e-5,
     "l2_sp_beta": 1e-3,
     "joint_epochs": 1,
@@ -144,13 +147,20 @@ def test_optic_flow_may_lie_on_a_scratch_disk(tmp_path, videos, flow_weights, ki
 @pytest.mark.parametrize(("stream", "reuse", "exclusive"), [("spatial", True, True), ("motion", True, False)])
 def test_steps_never_make_a_gpu_wait(tmp_path, videos, flow_weights, values_read, stream, reuse, exclusive):
     options = {"flow_weights": flow_weights, "exclusive": exclusive, "reuse": reuse, "epochs": 1}
-    train(tmp_path / "first", stream, videos, steps=5, **options)  # what is made once in a process is there after it
+    train(tmp_path / "first", stream, videos, steps=2, **options)  # what is made once in a process is there after it
     values_read.clear()
-    train(tmp_path / "a", stream, videos, steps=5, **options)
-    in_five_steps = values_read.copy()
+    train(tmp_path / "a", stream, videos, steps=2, **options)
+    in_two_steps = values_read.copy()
     values_read.clear()
-    train(tmp_path / "b", stream, videos, steps=10, **options)
-    assert values_read == in_five_steps
+    train(tmp_path / "b", stream, videos, steps=4, **options)  # validated on as many frames
+    assert values_read == in_two_steps
+
+
+def test_a_quarter_as_many_frames_as_an_epoch_learns_from_are_validated():
+    schedule = Schedule(epochs=1, steps=10, batch=8)
+    assert validation_choice(1000, schedule).tolist() == np.linspace(0, 999, 20).astype(int).tolist()
+    assert validation_choice(15, schedule).tolist() == list(range(15))
+    assert len(validation_choice(1000, Schedule(epochs=1, steps=2, batch=8))) == 8
 
 
 def test_exclusive_behaviors_have_an_output_for_background(tmp_path, write_store, write_table):
@@ -161,6 +171,22 @@ def test_exclusive_behaviors_have_an_output_for_background(tmp_path, write_store
     weights = train(tmp_path / "a", "spatial", [pair] * 3, exclusive=True, epochs=6)
     assert StreamMetadata.read(weights).exclusive
     assert max(read_history(tmp_path / "a/history.csv")["validation_f1"]) > 0.9
+
+
+@pytest.mark.parametrize("stream", ["spatial", "motion"])
+def test_frames_of_short_bouts_are_seen_more_often_if_bouts_are_sampled(
+    tmp_path, videos, flow_weights, monkeypatch, stream
+):
+    seen = []
+    kind = FrameSource if stream == "spatial" else CachedFlowSource
+    load = kind.load
+    monkeypatch.setattr(kind, "load", lambda self, chosen, rng: seen.append((rng, chosen)) or load(self, chosen, rng))
+    train(tmp_path / "a", stream, videos, flow_weights, sampling="bouts", epochs=1, steps=8, batch=10)
+    times = np.bincount(np.concatenate([chosen for rng, chosen in seen if rng is not None]), minlength=80)
+    weights = bout_weights(LabelledFrames(videos[:2], ["bright", "half"]))
+    assert times.sum() == 80
+    assert (np.abs(times - weights) < 1).all()
+    assert weights.max() > 1.2 * weights.min()
 
 
 def test_only_scored_frames_are_learned_from(videos, write_table):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from ethomake.training.augment import Augmentation, change_clips, draw_colors, draw_rotations
+from ethomake.training.augment import Augmentation, change_clips, draw_clip_changes
 from ethomake.training.feed import Waits, feed
 
 CPU, META = torch.device("cpu"), torch.device("meta")  # meta stands for a GPU: tensors move there, without values
@@ -63,9 +63,11 @@ def test_nothing_waits_where_nothing_was_done():
 @pytest.mark.gpu
 def test_on_a_gpu_nothing_waits_for_a_copy_or_a_change():
     gpu, rng = torch.device("cuda"), np.random.default_rng(0)
+    changes = Augmentation(scale=1.25, gamma=0.5, blur=1.5, noise=0.05, shading=0.3, channel=0.5)
     clips = torch.randint(0, 256, (4, 3, 3, 32, 32), dtype=torch.uint8)
-    batch = clips, draw_colors(Augmentation(), 4, rng), draw_rotations(Augmentation(), 4, rng)
+    batch = clips, changes, *draw_clip_changes(changes, 4, rng)
     waits, arrived = Waits(gpu), []
+    change_clips(clips.to(gpu), changes, *(part.to(gpu) for part in batch[2:]))  # what is made once is there after it
     torch.cuda.set_sync_debug_mode("error")
     try:
         for changed in feed([batch] * 5, lambda batch: change_clips(*batch), gpu, waits.begin):

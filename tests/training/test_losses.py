@@ -4,12 +4,12 @@ import torch
 from torch.nn import functional
 
 from ethomake.training.losses import (
+    class_counts,
     class_weights,
     classes_of,
     focal_binary_loss,
     focal_softmax_loss,
     probabilities,
-    softmax_weights,
 )
 
 LABELS = torch.tensor([[1, 0], [0, -1], [-1, 1], [0, 0], [1, 0]])
@@ -93,14 +93,34 @@ def test_exclusive_classes():
 
 def test_class_weights_by_hand():
     labels = torch.tensor([[1, 0, 1], [0, 0, 1], [0, 0, -1], [0, 0, 1], [-1, 0, 1]])
+    counts = class_counts(labels, exclusive=False)
+    assert [part.tolist() for part in counts] == [[1, 0, 4], [3, 5, 0]]
     # first: 1 positive, 3 negatives; second has no positive; third no negative
-    assert class_weights(labels, 0.5).tolist() == pytest.approx([3**0.5, 1, 1])
-    assert class_weights(labels, 0.0).tolist() == [1, 1, 1]
+    assert class_weights(*counts, 0.5).tolist() == pytest.approx([3**0.5, 1, 1])
+    assert class_weights(*counts, 0.0).tolist() == [1, 1, 1]
 
 
-def test_softmax_weights_by_hand():
+def test_weights_of_exclusive_behaviors_by_hand():
     labels = torch.tensor([[1, 0], [0, 0], [0, 0], [0, 1], [-1, -1]])
-    assert softmax_weights(labels, 1.0).tolist() == pytest.approx([2 / 2, 3 / 1, 3 / 1])
+    counts = class_counts(labels, exclusive=True)
+    assert [part.tolist() for part in counts] == [[2, 1, 1], [2, 3, 3]]
+    assert class_weights(*counts, 1.0).tolist() == pytest.approx([2 / 2, 3 / 1, 3 / 1])
+
+
+def test_class_weights_are_capped():
+    counts = torch.tensor([1, 500, 900]), torch.tensor([999, 500, 100])
+    assert class_weights(*counts, 1.0, 20).tolist() == pytest.approx([20, 1, 1 / 9])
+    assert class_weights(*counts, 1.0, 1000).tolist() == pytest.approx([999, 1, 1 / 9])
+
+
+@pytest.mark.parametrize("exclusive", [False, True])
+def test_a_frame_counts_as_often_as_it_is_drawn(exclusive):
+    labels = torch.tensor([[1, 0], [0, 0], [0, 1], [-1, -1]])
+    sampling = torch.tensor([3, 1, 2, 5])
+    counts = class_counts(labels, exclusive, sampling.double())
+    repeated = class_counts(labels.repeat_interleave(sampling, 0), exclusive)
+    assert [part.tolist() for part in counts] == [part.tolist() for part in repeated]
+    assert torch.equal(class_weights(*counts, 0.5), class_weights(*repeated, 0.5))
 
 
 def test_probabilities_leave_out_background():

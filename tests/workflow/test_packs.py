@@ -78,6 +78,63 @@ def test_a_failure_names_each_video(packed, run_snakemake, tmp_path):
     assert "WorkflowError" not in outcome.output
 
 
+@pytest.fixture(scope="module")
+def late(run_snakemake, finished, tmp_path_factory):
+    """The finished folder, in which what follows the features was then done anew in packs; and the Outcome."""
+    folder = tmp_path_factory.mktemp("late") / "project"
+    shutil.copytree(finished, folder, symlinks=True)
+    (folder / "results/late_packs.json").write_text(json.dumps([["sim_00", "sim_02"], ["sim_01", "sim_03"]]))
+    config = {"example": "simulated"} | TINY
+    return folder, config, run_snakemake(folder, "--cores", "2", config=config)
+
+
+def test_late_packs_of_all_parts_give_the_same_bytes_and_nothing_before_them_is_done_again(late, finished):
+    folder, _, outcome = late
+    assert outcome.status == 0, outcome.output[-3000:]
+    assert {name: number for name, number in outcome.jobs.items() if "video" in name or "train" in name} == {
+        "predict_video": 2
+    }
+    assert outcome.jobs["decide_behaviors"] == outcome.jobs["draw_ethogram"] == 2
+    ours, theirs = contents(folder), contents(finished)
+    assert sorted(ours) == sorted([*theirs, "late_packs.json"])
+    assert [name for name in theirs if ours[name] != theirs[name]] == []
+    log = (folder / "logs/sequence/main/probabilities/sim_02.log").read_text()
+    assert "probabilities of sim_02" in log
+    assert "sim_00" not in log
+
+
+def test_after_late_packs_a_new_raw_test_video_trains_nothing(late, run_snakemake, tmp_path):
+    folder, config, _ = late
+    assert "Nothing to be done" in run_snakemake(folder, "--cores", "2", config=config).output
+    work = tmp_path / "project"
+    shutil.copytree(folder, work, symlinks=True)
+    videos = work / "results/example/simulated"
+    test = json.loads((work / "results/splits/main.json").read_text())["test"]
+    (videos / f"{test[0]}.mp4").write_bytes((videos / "sim_03.mp4").read_bytes())
+    outcome = run_snakemake(work, "--dry-run", config=config)
+    assert not [name for name in outcome.jobs if name.startswith(("train_", "fit_"))], outcome.output[-3000:]
+    assert outcome.jobs["extract_features"] == outcome.jobs["predict_video"] == outcome.jobs["draw_ethogram"] == 1
+
+
+def test_a_video_that_comes_later_leaves_late_packs_as_they_are(late, run_snakemake):
+    folder, config, _ = late
+    config = config | {"simulated": config["simulated"] | {"videos": 5, "unlabelled": 2}}
+    outcome = run_snakemake(folder, "--dry-run", config=config)
+    jobs = outcome.jobs
+    assert (jobs["predict_video"], jobs["decide_behaviors"], jobs["draw_ethogram"]) == (1, 1, 1)
+    assert "Predicting the behaviors in sim_04" in outcome.output
+
+
+def test_from_eight_videos_on_what_follows_the_features_is_done_in_packs(run_snakemake, project):
+    rows = (project / "videos.csv").read_text().splitlines()
+    rows += [f"other{number},{number}.mp4," for number in range(3)]
+    (project / "videos.csv").write_text("\n".join(rows) + "\n")
+    outcome = run_snakemake(project, "--dry-run")
+    assert outcome.status == 0, outcome.output[-2000:]
+    early, late = ("ingest_video", "extract_features"), ("predict_video", "decide_behaviors", "draw_ethogram")
+    assert [outcome.jobs[name] for name in (*early, *late)] == [9, 9, 2, 2, 2]
+
+
 def test_what_a_profile_says_of_a_rule_holds_for_its_packs(run_snakemake, tmp_path, tiny):
     (tmp_path / "results").mkdir()
     (tmp_path / "results/packs.json").write_text(json.dumps([["sim_00", "sim_01", "sim_02"]]))

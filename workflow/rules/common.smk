@@ -4,6 +4,8 @@ try:
     PROJECT = open_project(config, ROOT)
     BUNDLE = read_bundle(PROJECT.main.settings["models"]) if PROJECT.main.settings["models"] != "none" else None
     PACKS = packs.find(PROJECT)
+    SHARED = packs.shared(PACKS, PROJECT.videos)  # packs by number
+    LATE_PACKS = packs.find_late(PROJECT, SHARED.values())
 except InputError as error:
     stop(error)
 
@@ -18,7 +20,8 @@ SUBJECTS = DATA.subjects
 THRESHOLDS = DATA.thresholds
 LABELLED = [name for name, video in VIDEOS.items() if video.labels]
 PART_OF = {name: part for part, names in PROJECT.main.split.parts.items() for name in names}
-SHARED = packs.shared(PACKS, VIDEOS)  # packs by number
+SHARED_LATE = packs.shared(LATE_PACKS, VIDEOS, "late")  # by number, for the rules after the features
+SINGLE_LATE = packs.alone([*SHARED.values(), *SHARED_LATE.values()])
 
 video_of, run_of, home, part_of, learned_from = DATA.video_of, DATA.run_of, DATA.home, DATA.part_of, DATA.learned_from
 at_home, part_files, stored_frames, weights_input = (
@@ -27,6 +30,7 @@ at_home, part_files, stored_frames, weights_input = (
     DATA.stored_frames,
     DATA.weights_input,
 )
+stream_weights = DATA.stream_weights
 trained_models, sequence_model, learning_curves = DATA.trained_models, DATA.sequence_model, DATA.learning_curves
 evaluation_of, ethograms_of, report_rows = DATA.evaluation_of, DATA.ethograms_of, DATA.report_rows
 code_of, settings_of, setting, stream_settings = DATA.code_of, DATA.settings_of, DATA.setting, DATA.stream_settings
@@ -59,3 +63,4 @@ wildcard_constraints:
     video=packs.alone(SHARED.values()),  # packs.smk has the rules for the others
     run="[A-Za-z0-9_-]+",
     stream="spatial|motion",
+    recording="[A-Za-z0-9_-]+",

@@ -12,7 +12,7 @@ rule costs:
         mem_mb=1000,
         runtime=10,
     params:
-        table=lambda wildcards: ESTIMATES.cost_table(PACKS),
+        table=lambda wildcards: ESTIMATES.cost_table([*SHARED.values()], [*SHARED_LATE.values()]),
     message:
         "What the project costs, from raw videos to the report, by estimate"
     script:

@@ -44,6 +44,8 @@ rule decide_behaviors:
         "logs/ethograms/{run}/predictions/{video}.log",
     benchmark:
         "benchmarks/jobs/ethograms/{run}/predictions/{video}.tsv"
+    wildcard_constraints:
+        video=SINGLE_LATE,
     conda:
         "../../envs/figures.yaml"
     threads: 1
@@ -80,6 +82,8 @@ rule draw_ethogram:
         "logs/ethograms/{run}/figures/{video}.log",
     benchmark:
         "benchmarks/jobs/ethograms/{run}/figures/{video}.tsv"
+    wildcard_constraints:
+        video=SINGLE_LATE,
     conda:
         "../../envs/figures.yaml"
     threads: 1

@@ -1,11 +1,13 @@
-# Many short videos: one job processes a pack of them, and starts only once. Each of the rules below is one of the rules
-# above for the videos of a pack: same files, script and settings.
+# One job processes a pack of videos, and starts only once: of many short videos for all rules, of others for the rules
+# after the features. Each of the rules below is one of the rules above for the videos of a pack: same files, script and
+# settings.
 
 PACK_RULES = {}  # rule of a pack -> rule of single videos
 
 for pack in packs.pack_rules(
     workflow,
     SHARED,
+    SHARED_LATE,
     ESTIMATES,
     others={"run": RUNS},
     apart={"check_labels": {name: PART_OF.get(name, "") for name in LABELLED}},

@@ -55,6 +55,8 @@ rule predict_video:
         "logs/sequence/{run}/probabilities/{video}.log",
     benchmark:
         "benchmarks/jobs/sequence/{run}/probabilities/{video}.tsv"
+    wildcard_constraints:
+        video=SINGLE_LATE,
     conda:
         "../../envs/learning.yaml"
     threads: 1

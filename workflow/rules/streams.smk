@@ -2,6 +2,29 @@
 # Or nothing is trained: pretrained weights -> a frozen backbone.
 
 
+rule fetch_weights:
+    output:
+        "results/streams/{run}/pretrained.safetensors",
+    log:
+        "logs/streams/{run}/pretrained.log",
+    benchmark:
+        "benchmarks/jobs/streams/{run}/pretrained.tsv"
+    localrule: True  # computers of a cluster that compute often reach no network
+    conda:
+        "../../envs/learning.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_of("fetch_weights"),
+        runtime=time_of("fetch_weights"),
+    params:
+        code=code_of("fetch_weights"),
+        settings=setting("streams", "network", "weights"),
+    message:
+        "Fetching the pretrained weights"
+    script:
+        "../scripts/fetch_weights.py"
+
+
 rule train_stream:
     input:
         train=part_files("train", "results/ingest/{video}/video.json"),
@@ -14,7 +37,7 @@ rule train_stream:
             then=at_home("flow", "results/flow/{run}/weights.safetensors"),
             otherwise=[],
         ),
-        weights=weights_input("streams"),
+        weights=stream_weights,
     output:
         weights="results/streams/{run}/{stream}/weights.safetensors",
         history="results/streams/{run}/{stream}/history.csv",

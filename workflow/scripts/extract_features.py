@@ -14,6 +14,7 @@ with job(snakemake):
         spatial_weights=snakemake.input.get("spatial"),
         motion_weights=snakemake.input.get("motion"),
         frozen_weights=snakemake.input.get("frozen"),
+        adapted=snakemake.input.get("adapted"),
         reuse=snakemake.params.reuse,
         fusion=snakemake.params.fusion,
         precision=snakemake.params.precision,

@@ -29,4 +29,5 @@ with job(snakemake):
         snakemake.output.weights,
         snakemake.output.history,
         flow_weights=snakemake.input.flow or None,
+        pretrained=next(iter(snakemake.input.weights), None),
     )

@@ -21,6 +21,7 @@ with job(snakemake):
         transitions=source.transitions,
         thresholds=source.thresholds,
         evaluation=Path(source.evaluation[0]).parent if source.evaluation else None,
+        streams=source.streams[0] if source.streams else None,
         curves=list(zip(params.titles, source.curves, strict=True)),
         weights={name: source[name] for name in [*params.models, "sequence"]},
         settings=params.settings,
