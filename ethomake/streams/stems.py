@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from ethomake.errors import InputError
 
 Convolution = nn.Conv2d | nn.Conv3d
-AnyConvolution = TypeVar("AnyConvolution", nn.Conv2d, nn.Conv3d)
+AnyConvolution = TypeVar("AnyConvolution", bound=Convolution)
 
 
 def first_convolution(network: nn.Module) -> tuple[str, Convolution]:
