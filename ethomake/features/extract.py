@@ -27,6 +27,7 @@ from ethomake.streams.frozen import FrozenMetadata, grey_images
 from ethomake.streams.fusion import fuse
 from ethomake.streams.metadata import StreamMetadata
 from ethomake.streams.networks import OFFSETS
+from ethomake.streams.registry import find_network
 from ethomake.training.device import choose_device, choose_precision, describe
 from ethomake.training.fingerprint import fingerprint
 from ethomake.training.frames import normalize_frames, prefetch
@@ -38,7 +39,8 @@ logger = logging.getLogger(__name__)
 
 ON_CPU = 16  # frames per forward pass on a CPU
 ON_GPU = 320  # frames per forward pass on a GPU, if its memory has room for them
-MAPS_ON_CPU = 4  # of a frozen backbone, whose maps are large and thin: 16 take half as long again
+FEW_ON_CPU = 4  # of large frames, if layers are large and thin: 16 of 224x224 take half as long again
+LARGE = 128 * 128  # pixels
 assert CHUNK % BLOCK == 0, "chunks are written whole, so blocks must fill them"
 
 
@@ -102,7 +104,7 @@ class FrozenMaps:
         """Load a weights file written by `freeze_backbone`."""
         network, metadata = FrozenMetadata.load_network(weights)
         folded = for_inference(network, device, precision)
-        return cls(folded, metadata, device, precision, Batches(device, MAPS_ON_CPU, ON_GPU))
+        return cls(folded, metadata, device, precision, Batches(device, FEW_ON_CPU, ON_GPU))
 
     @property
     def width(self) -> int:
@@ -194,6 +196,10 @@ def extract_features(
         own = Statistics.load(adapted)
         facts["adapted"] = {"recording": own.recording, "videos": own.videos, "frames": own.used}
     settings = {"reuse": reuse, "fusion": fusion, "precision": str(dtype).removeprefix("torch.")}
+    if device.type == "cpu" and "spatial" in streams:
+        stream = streams["spatial"]
+        is_few = find_network(stream.metadata.network).thin and frames.height * frames.width > LARGE
+        stream.batches.size = FEW_ON_CPU if is_few else ON_CPU
     writer = FeatureWriter(checkpoint, len(frames), widths, fingerprint([], made_from, settings))
     if writer.rows:
         logger.info(f"features of {name}: goes on after frame {writer.rows} of {len(frames)}")

@@ -18,9 +18,9 @@ from ethomake.streams.registry import check_network, find_network, mapped_networ
 BOTH = {"enabled": ["spatial", "motion"], "weights": "none", "sees": "color"}
 PRETRAINED = {"network": "mobilenet_v2", "weights": "IMAGENET1K_V1", "sees": "grey"}
 
-# The values of `auto`. frozen trains no stream, swift trains small pretrained ones (docs/decisions/0006) and computes each
-# flow once. DeepEthogram's fast, medium and slow (eLife 2021;10:e63377) start from scratch and compute ten flows for each
-# frame.
+# The values of `auto`. frozen trains no stream; swift trains small pretrained ones (docs/decisions/0006) and computes
+# each flow once. DeepEthogram's fast, medium and slow (eLife 2021;10:e63377) start from scratch and compute ten flows
+# for each frame.
 PRESETS = {
     "frozen": {
         "flow": {"network": "tiny_motion_net", "reuse": True},

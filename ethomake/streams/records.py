@@ -33,6 +33,8 @@ class StreamNetwork(Network):
             or all flows as channels.
         weights: names of its public weights.
         costs: costs per stream, "spatial" and "motion".
+        thin: whether its layers have much data for their arithmetic (depthwise convolutions), so that a CPU takes few
+            large images at a time.
         scaled: whether all images are scaled to one size, so that costs do not depend on theirs.
         feature_map: what the frozen stream sees; None for a backbone that can only be trained.
     """
@@ -40,5 +42,6 @@ class StreamNetwork(Network):
     volumetric: bool
     weights: tuple[str, ...]
     costs: dict[str, NetworkCost]
+    thin: bool = False
     scaled: bool = False
     feature_map: FeatureMap | None = None

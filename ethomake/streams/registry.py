@@ -102,6 +102,7 @@ STREAM_NETWORKS = by_name(
             title="MobileNetV2",
             maker="ethomake.streams.backbones.mobilenet:mobilenet_v2",
             volumetric=False,
+            thin=True,
             weights=("IMAGENET1K_V1", "IMAGENET1K_V2", "DEFAULT"),
             costs={
                 "spatial": NetworkCost(parameters=2.9, gflop=0.6, held=90, passing=20),

@@ -133,10 +133,13 @@ def test_settling_twice_changes_nothing_and_leaves_the_input_alone():
         ({"split": {"train": 0.9}}, ["split = ", "add up to 1.3"]),
         ({"streams": {"enabled": ["motion"], "joint_epochs": 2}}, ["streams.joint_epochs = 2", "both streams"]),
         ({"streams": {"enabled": ["spatial", "frozen"]}}, ["streams.enabled", "stands alone"]),
-        ({"streams": {"enabled": ["frozen"], "weights": "none"}}, ["streams.weights = none", "needs pretrained weights"]),
+        (
+            {"streams": {"enabled": ["frozen"], "weights": "none"}},
+            ["streams.weights = none", "needs pretrained weights"],
+        ),
         ({"preset": "frozen", "streams": {"enabled": ["motion"]}}, ["streams.enabled", "preset frozen trains no"]),
         ({"preset": "frozen", "streams": {"adapt": "recording"}}, ['streams.adapt = "recording"', "used as it is"]),
-        ({"preset": "frozen", "streams": {"weights": "none"}}, ["streams.weights = none", "needs pretrained weights"]),
+        ({"preset": "frozen", "streams": {"weights": "none"}}, ["streams.weights = none", "needs pretrained"]),
         (
             {"preset": "frozen", "streams": {"network": "resnet3d_34"}},
             ["streams.network", "cannot be used frozen", "resnet18"],
