@@ -275,8 +275,9 @@ def adapt(x: Experiment) -> Need:
         need += _pass(x, x.stream_network(kind), frames, 2 * ADAPTED_AT_ONCE)  # inputs and outputs of a BatchNorm
         clip = _clip(streams)
         if kind == "motion":
-            clip = WINDOW * (2 if flow["reuse"] else 1)
-            need += _pass(x, x.flow_network, frames * (2 if flow["reuse"] else 1), AT_ONCE["flow"])
+            windows = 2 / 4 if flow["reuse"] else 1  # four frames share two windows
+            clip = WINDOW * windows
+            need += _pass(x, x.flow_network, frames * windows, AT_ONCE["flow"])
         loading, waiting = frames * clip * DECODE * x.pixels, 4 * ADAPTED_AT_ONCE * clip * x.image
         need += Need(waiting, loading, waiting, loading)
     return _with_torch(need)
