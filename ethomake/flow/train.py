@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,8 @@ def train_flow(plan: TrainingPlan, weights: str | Path, history: str | Path) -> 
         InputError: if given weights do not fit, or the videos' image sizes differ.
     """
     device = choose_device()
-    settings, changes, schedule = plan.settings, plan.changes, Schedule.of(plan.settings)
+    settings, schedule = plan.settings, Schedule.of(plan.settings)
+    changes = replace(plan.changes, noise=0.0)  # with noise of its own, no frame looks like another one that is warped
     torch.manual_seed(plan.seed)
     model = place(build_flow_network(settings["network"], FRAMES), device)
     precision = choose_precision(settings["precision"], device, model, image_width(plan.train[0]))
