@@ -39,13 +39,13 @@ def video(write_store):
     return make
 
 
-def train(folder, videos, validate=(), **changes):
+def train(folder, videos, validate=(), augmentation=AUGMENTATION, **changes):
     folder.mkdir(exist_ok=True)
     plan = TrainingPlan(
         train=videos,
         validate=list(validate),
         settings=SETTINGS | changes,
-        augmentation=AUGMENTATION,
+        augmentation=augmentation,
         seed=0,
         checkpoint=folder / "checkpoint",
     )
@@ -66,6 +66,14 @@ def test_same_seed_same_bytes(tmp_path, video):
     path = video("v")
     a, b = train(tmp_path / "a", [path]), train(tmp_path / "b", [path])
     assert a.read_bytes() == b.read_bytes()
+
+
+def test_noise_is_left_out_and_other_changes_of_light_are_not(tmp_path, video):
+    path = video("v")
+    plain = train(tmp_path / "a", [path])
+    noisy = train(tmp_path / "b", [path], augmentation=AUGMENTATION | {"noise": 0.3})
+    dark = train(tmp_path / "c", [path], augmentation=AUGMENTATION | {"gamma": 2.0})
+    assert noisy.read_bytes() == plain.read_bytes() != dark.read_bytes()
 
 
 def test_a_killed_training_ends_with_the_same_bytes(tmp_path, video, kill_training):
