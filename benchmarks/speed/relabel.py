@@ -2,9 +2,9 @@
 
     python -m benchmarks.speed.relabel [--videos 20] [--minutes 10] [--presets frozen swift] [--cores 2]
 
-The videos are a few pixels large and really ingested; labels are drawn at random, and features of the size that the
-preset has are simulated from them: extracting those of 20 x 10 minutes would take hours, and their content does not
-matter here. Snakemake gets to know them by `--touch`, then everything after them is made once. That, the round after
+The videos are copies of one of a few pixels, which is ingested once; labels are drawn at random, and features of the
+size that the preset has are simulated from them: extracting those of 20 x 10 minutes would take hours, and their content
+does not matter here. Snakemake gets to know both by `--touch`, then everything after them is made once. That, the round after
 one label was changed, and the round after the label of a test video was changed are timed. With a preset that trains
 streams, its streams would learn from the label, too, so the first round begins with the sequence model instead.
 
@@ -135,10 +135,21 @@ def make_project(folder: Path, videos: int, minutes: float, preset: str) -> None
         "weights.safetensors"
         for name in (["frozen"] if preset == "frozen" else ["flow", "spatial", "motion"])
     }
-    run(folder, "--cores", "2", "frames", "checked_labels", *weights.values())
+    run(folder, "--cores", "2", "results/ingest/mouse00/video.json")
+    for number in range(1, videos):
+        copy_frames(folder / "results/ingest", "mouse00", f"mouse{number:02d}")
+    run(folder, "--cores", "2", "--touch", "frames")
+    run(folder, "--cores", "2", "checked_labels", *weights.values())
     for number in range(videos):
         write_features(folder, f"mouse{number:02d}", preset)
     run(folder, "--cores", "2", "--touch", "features")
+
+
+def copy_frames(folder: Path, one: str, other: str) -> None:
+    """Copy the frames of a video as those of another, whose file is the same."""
+    shutil.copytree(folder / one, folder / other)
+    manifest = folder / other / "video.json"
+    write_json(manifest, read_json(manifest) | {"video": other})
 
 
 def _parts(videos: int) -> list[str]:

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from ethomake.sequence.dropout import Dropout
+
 HEADS = 4
 """Places of a map that are looked at."""
 
@@ -27,7 +29,7 @@ class MapReader(nn.Module):
         self.shape = (channels, grid[0] * grid[1])
         self.score = nn.Linear(channels, HEADS)
         self.dense = nn.Sequential(
-            nn.Dropout(dropout),
+            Dropout(dropout),
             nn.Linear(HEADS * channels, units),
             nn.ReLU(inplace=True),
         )

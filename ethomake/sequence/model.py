@@ -1,6 +1,7 @@
 """The sequence model: from standardized features to logits of whole videos."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,32 @@ from ethomake.sequence.maps import MapReader
 from ethomake.sequence.networks import build_sequence_network
 
 CHUNK = 1024  # frames per forward pass at inference: faster than fewer or more, and a few megabytes each
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """What mean and standard deviation of some rows of features follow from, also together with others.
+
+    Attributes:
+        rows: their number.
+        mean: float64 (D,).
+        squares: the sum of the squared differences from that mean, float64 (D,).
+    """
+
+    rows: int
+    mean: np.ndarray
+    squares: np.ndarray
+
+    @classmethod
+    def of(cls, features: np.ndarray) -> "Moments":
+        """Return those of features (T, D)."""
+        # In pieces, as the differences are float64, four times as large as the features.
+        pieces = [features[start : start + CHUNK] for start in range(0, len(features), CHUNK)]
+        mean = np.sum([piece.sum(0, dtype=np.float64) for piece in pieces], axis=0) / len(features)
+        squares = np.zeros_like(mean)
+        for piece in pieces:
+            squares += ((piece - mean) ** 2).sum(0)
+        return cls(len(features), mean, squares)
 
 
 class SequenceModel(nn.Module):
@@ -41,15 +68,13 @@ class SequenceModel(nn.Module):
         self.register_buffer("mean", torch.zeros(inputs))
         self.register_buffer("std", torch.ones(inputs))
 
-    def standardize_with(self, features: Sequence[np.ndarray]) -> None:
-        """Set mean and standard deviation to those of the training videos' features, each (T, D)."""
-        # In pieces, as the differences are float64, four times as large as the features.
-        pieces = [part[start : start + CHUNK] for part in features for start in range(0, len(part), CHUNK)]
-        rows = sum(len(piece) for piece in pieces)
-        mean = sum(piece.sum(0, dtype=np.float64) for piece in pieces) / rows
-        variance = sum(((piece - mean) ** 2).sum(0) for piece in pieces) / rows
+    def standardize_with(self, moments: Sequence[Moments]) -> None:
+        """Set mean and standard deviation to those of the training videos' features, from the moments of each."""
+        rows = sum(one.rows for one in moments)
+        mean = sum(one.mean * one.rows for one in moments) / rows
+        squares = sum(one.squares + one.rows * (one.mean - mean) ** 2 for one in moments)
         self.mean.copy_(torch.from_numpy(mean))
-        self.std.copy_(torch.from_numpy(np.sqrt(variance)).clamp(min=1e-3))
+        self.std.copy_(torch.from_numpy(np.sqrt(squares / rows)).clamp(min=1e-3))
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Return logits (B, T, K) of features (B, T, D); beyond the ends of T the standardized features are zero."""

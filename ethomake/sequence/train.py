@@ -1,9 +1,11 @@
 """Train the sequence model on windows of the features of labelled videos."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +15,8 @@ from ethomake.features.store import Maps, open_features, read_inputs
 from ethomake.files import file_digest, write_npz
 from ethomake.labels.table import read_labels
 from ethomake.sequence.metadata import SequenceMetadata
-from ethomake.sequence.model import SequenceModel, infer
+from ethomake.sequence.model import Moments, SequenceModel, infer
+from ethomake.sequence.side_by_side import run_all
 from ethomake.training.device import choose_device, describe
 from ethomake.training.history import write_history
 from ethomake.training.loop import Training, fit
@@ -42,6 +45,11 @@ class LabelledFeatures:
     labels: torch.Tensor
     maps: Maps | None = None
 
+    @cached_property
+    def moments(self) -> Moments:
+        """The moments of the features, which are needed in several trainings."""
+        return Moments.of(self.features)
+
     def __len__(self) -> int:
         return len(self.labels)
 
@@ -59,7 +67,8 @@ def train_sequence(
 
     Training takes a fixed number of steps on windows of `window` frames, and the last state is kept: a video that
     chooses an epoch says little about other recordings. The probabilities of each video from the model that was
-    trained without it are those on which thresholds are fitted.
+    trained without it are those on which thresholds are fitted. On a processor these trainings run side by side, one
+    on each of the threads of the job.
 
     Args:
         plan: `train` has the manifests of the features of all videos for training and validation; `checkpoint` is a
@@ -83,19 +92,18 @@ def train_sequence(
     logger.info(f"sequence: {network}, {len(videos)} videos, {frames} frames, {describe(device, torch.float32)}")
 
     held_out = {video.video: np.full(video.labels.shape, np.nan, np.float32) for video in videos}
+    trainings: list[Callable[[], Any]] = [partial(_train_all, videos, plan, device, streams)]
     for number, fold in enumerate(folds, 1):
-        others = [video for video in videos if video.video not in fold]
-        shown = torch.cat([video.labels for video in others]).eq(1).any(0).numpy()
-        if not shown.any():
-            continue
         label = f"sequence without {', '.join(fold)}" if len(fold) == 1 else f"sequence, fold {number}/{len(folds)}"
-        model, _ = _fit(others, plan, device, label, plan.fingerprint([], streams, list(fold)), f"fold{number}")
-        for video in videos:
-            if video.video in fold:
-                predicted = probabilities(infer(model, video.features), plan.exclusive).numpy()
-                held_out[video.video] = np.where(shown, predicted, np.nan).astype(np.float32)
-
-    model, rows = _fit(videos, plan, device, "sequence", plan.fingerprint([], streams), "all")
+        if _shown([video for video in videos if video.video not in fold]).any():
+            trainings.append(partial(_train_without, videos, list(fold), plan, device, streams, label, f"fold{number}"))
+    for video in videos:
+        _ = video.moments  # before the trainings, which share them
+    (state, rows), *predicted = run_all(trainings, device)
+    for of_fold in predicted:
+        held_out |= of_fold
+    model = _model(videos, plan)
+    model.load_state_dict({name: torch.from_numpy(values) for name, values in state.items()})
     metadata = SequenceMetadata(
         network=network,
         seed=plan.seed,
@@ -112,6 +120,45 @@ def train_sequence(
     write_history(history, rows)
 
 
+def _train_all(
+    videos: Sequence[LabelledFeatures], plan: TrainingPlan, device: torch.device, streams: list[str]
+) -> tuple[dict[str, np.ndarray], list[dict]]:
+    """Train on all videos; return the state of the model and the history."""
+    model, rows = _fit(videos, plan, device, "sequence", plan.fingerprint([], streams), "all")
+    return {name: values.cpu().numpy() for name, values in model.state_dict().items()}, rows
+
+
+def _train_without(
+    videos: Sequence[LabelledFeatures],
+    fold: list[str],
+    plan: TrainingPlan,
+    device: torch.device,
+    streams: list[str],
+    label: str,
+    name: str,
+) -> dict[str, np.ndarray]:
+    """Train without the videos of a fold; return the probabilities of these, float32 (T, K), by name."""
+    others = [video for video in videos if video.video not in fold]
+    model, _ = _fit(others, plan, device, label, plan.fingerprint([], streams, fold), name)
+    found, shown = {}, _shown(others)
+    for video in videos:
+        if video.video in fold:
+            predicted = probabilities(infer(model, video.features), plan.exclusive).numpy()
+            found[video.video] = np.where(shown, predicted, np.nan).astype(np.float32)
+    return found
+
+
+def _shown(videos: Sequence[LabelledFeatures]) -> np.ndarray:
+    """Return which behaviors are present in some frame of the videos, bool (K,)."""
+    return torch.stack([video.labels.eq(1).any(0) for video in videos]).any(0).numpy() if videos else np.zeros(1, bool)
+
+
+def _model(videos: Sequence[LabelledFeatures], plan: TrainingPlan) -> SequenceModel:
+    """Return a new model for the features of some videos."""
+    settings, inputs = plan.settings, videos[0].features.shape[1]
+    return SequenceModel(settings["network"], inputs, plan.outputs, settings, videos[0].maps)
+
+
 def _fit(
     videos: Sequence[LabelledFeatures], plan: TrainingPlan, device: torch.device, label: str, identity: str, name: str
 ) -> tuple[SequenceModel, list[dict]]:
@@ -124,8 +171,8 @@ def _fit(
     settings, schedule = plan.settings, Schedule.of(plan.settings, l2_sp_beta=plan.settings["l2"], fixed=True)
     objective = Objective(torch.cat([video.labels for video in videos]), plan.exclusive, settings, device)
     torch.manual_seed(plan.seed)
-    model = SequenceModel(settings["network"], videos[0].features.shape[1], plan.outputs, settings, videos[0].maps)
-    model.standardize_with([video.features for video in videos])
+    model = _model(videos, plan)
+    model.standardize_with([video.moments for video in videos])
     model.to(device)
     window = settings["window"]
 
@@ -196,7 +243,7 @@ def _inside(length: int, start: int, window: int) -> slice:
 def _cut(video: LabelledFeatures, start: int, window: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Return a window of features and labels inside the video; short videos are padded with unscored frames."""
     inside = _inside(len(video), start, window)
-    part, values = torch.from_numpy(video.features[inside].astype(np.float32)), video.labels[inside]
+    part, values = torch.from_numpy(video.features[inside]).float(), video.labels[inside]
     missing = window - len(part)
     if missing:
         part = torch.cat([part, part[-1:].expand(missing, -1)])
