@@ -3,10 +3,11 @@
     python -m benchmarks.speed.relabel [--videos 20] [--minutes 10] [--presets frozen swift] [--cores 2]
 
 The videos are copies of one of a few pixels, which is ingested once; labels are drawn at random, and features of the
-size that the preset has are simulated from them: extracting those of 20 x 10 minutes would take hours, and their content
-does not matter here. Snakemake gets to know both by `--touch`, then everything after them is made once. That, the round after
-one label was changed, and the round after the label of a test video was changed are timed. With a preset that trains
-streams, its streams would learn from the label, too, so the first round begins with the sequence model instead.
+size that the preset has are simulated from them: extracting those of 20 x 10 minutes would take hours, and their
+content does not matter here. Snakemake gets to know both by `--touch`, then everything after them is made once. That,
+the round after one label was changed, and the round after the label of a test video was changed are timed. With a
+preset that trains streams, its streams would learn from the label, too, so the first round begins with the sequence
+model instead.
 
 Each process tells what it has used when it ends, by a hook on PYTHONPATH; what remains is Snakemake itself. With
 `--folder` the project is kept, and later calls measure other code on the same project.
@@ -15,7 +16,6 @@ Each process tells what it has used when it ends, by a hook on PYTHONPATH; what 
 import argparse
 import csv
 import hashlib
-import json
 import os
 import shutil
 import subprocess
@@ -192,7 +192,9 @@ def write_features(folder: Path, video: str, preset: str) -> None:
     mix = {name: mixing[name].normal(size=(len(BEHAVIORS), width)) for name, (width, _) in widths.items()}
     for start in range(0, len(labels), CHUNK):
         part = labels[start : start + CHUNK]
-        writer.append({name: part @ each + rng.normal(0, NOISE, (len(part), each.shape[1])) for name, each in mix.items()})
+        writer.append(
+            {name: part @ each + rng.normal(0, NOISE, (len(part), each.shape[1])) for name, each in mix.items()}
+        )
     manifest = folder / f"results/features/main/{video}.json"
     writer.publish(manifest.with_suffix(".zarr"))
     facts = {"maps": MAPS} if preset == "frozen" else {"behaviors": BEHAVIORS, "exclusive": False}

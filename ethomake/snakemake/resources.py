@@ -108,9 +108,7 @@ class Estimates:
         missing = "" if counted == len(videos) else "; `snakemake frames` counts the others"
         return f"{basis}{missing}\n\n{table(rows)}{self._other_tier(packs, late_packs)}"
 
-    def _rows(
-        self, x: Experiment, packs: Sequence[Sequence[str]], late_packs: Sequence[Sequence[str]]
-    ) -> list[Price]:
+    def _rows(self, x: Experiment, packs: Sequence[Sequence[str]], late_packs: Sequence[Sequence[str]]) -> list[Price]:
         jobs = [job for job in jobs_of(x, packs, late_packs) if self.workflow.is_rule(job[0])]
         return price(x, jobs, self.threads_of, self.gpus_of)
 

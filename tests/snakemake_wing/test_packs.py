@@ -10,7 +10,10 @@ from ethomake.snakemake.packs import alone, looking_up, shared
 
 
 def test_packs_are_of_those_that_are_there():
-    assert shared([["a", "b"], ["c"], ["d", "gone"], ["e", "gone", "f"]], "abcdef") == {"0": ["a", "b"], "3": ["e", "f"]}
+    assert shared([["a", "b"], ["c"], ["d", "gone"], ["e", "gone", "f"]], "abcdef") == {
+        "0": ["a", "b"],
+        "3": ["e", "f"],
+    }
     assert shared([], "abc") == {}
     assert shared([["a"], ["b", "c"]], "abc", "late") == {"late1": ["b", "c"]}
 
