@@ -146,10 +146,11 @@ def make_project(folder: Path, videos: int, minutes: float, preset: str) -> None
 
 
 def copy_frames(folder: Path, one: str, other: str) -> None:
-    """Copy the frames of a video as those of another, whose file is the same."""
+    """Copy the frames of a video as those of another, with a digest of its own: a test on known frames is refused."""
     shutil.copytree(folder / one, folder / other)
     manifest = folder / other / "video.json"
-    write_json(manifest, read_json(manifest) | {"video": other})
+    digest = hashlib.sha256(other.encode()).hexdigest()
+    write_json(manifest, read_json(manifest) | {"video": other, "frames_digest": digest})
 
 
 def _parts(videos: int) -> list[str]:

@@ -61,6 +61,8 @@ DECODE = 0.0014  # seconds for a stored frame of 224x224, until it is part of a 
 A_STEP = 0.02  # seconds per step and million parameters: Adam, L2-SP
 LAUNCH = 0.03  # seconds per step on a GPU, in addition to the arithmetic; a guess
 SEQUENCE_FRAME = 0.0002  # seconds to learn from a frame of features
+BESIDE = 4  # trainings of the sequence model at once without a GPU: the threads of their job
+FORKED = 400  # MB of each of them beside its batches; measured with frozen, all in all: 376
 READ_FRAME, READ_MEGABYTE = 0.006, 1.0  # seconds to decode and store; large pictures and noisy ones have large files
 CELL = 2e-6  # seconds to read or write a cell of a table
 SHIFTED_CELL = 5e-8  # seconds to compare it with labels shifted in time
@@ -256,9 +258,10 @@ def learn_sequence(x: Experiment) -> Need:
     steps, batch = trainings * plan["epochs"] * plan["steps"], plan["batch"] * plan["window"]
     kept, waiting = 2e-6 * frames * width, IN_FLIGHT * 4e-6 * batch * width
     held = SEQUENCE_HELD * 4e-6 * batch * width
+    beside = BESIDE * (waiting + held + FORKED) if trainings >= BESIDE else waiting + held
     seconds = SEQUENCE_FRAME * (steps * batch + frames / AS_LONG)
     return _with_torch(
-        Need(kept + waiting + held, seconds, kept + waiting, seconds / 10, seconds / 10 + steps * LAUNCH)
+        Need(kept + beside, seconds, kept + waiting, seconds / 10, seconds / 10 + steps * LAUNCH)
     )
 
 
