@@ -260,9 +260,7 @@ def learn_sequence(x: Experiment) -> Need:
     held = SEQUENCE_HELD * 4e-6 * batch * width
     beside = BESIDE * (waiting + held + FORKED) if trainings >= BESIDE else waiting + held
     seconds = SEQUENCE_FRAME * (steps * batch + frames / AS_LONG)
-    return _with_torch(
-        Need(kept + beside, seconds, kept + waiting, seconds / 10, seconds / 10 + steps * LAUNCH)
-    )
+    return _with_torch(Need(kept + beside, seconds, kept + waiting, seconds / 10, seconds / 10 + steps * LAUNCH))
 
 
 def predict(x: Experiment, video: str) -> Need:
