@@ -1,7 +1,7 @@
 """Dropout whose masks are drawn once for trainings that would draw the same ones.
 
 The trainings without the videos of a fold have the seeds of the training on all videos, so that in the same step all of
-them drop the same values. On a processor drawing these masks takes as long as half of a network; they are kept as bits.
+them drop the same values. On a processor drawing these masks takes about a seventh of a step; they are kept as bits.
 """
 
 from collections.abc import Iterator

@@ -127,7 +127,9 @@ def test_a_video_that_comes_later_leaves_late_packs_as_they_are(late, run_snakem
 
 def test_from_eight_videos_on_what_follows_the_features_is_done_in_packs(run_snakemake, project):
     rows = (project / "videos.csv").read_text().splitlines()
-    rows += [f"other{number},{number}.mp4," for number in range(3)]
+    for number in range(3):
+        (project / f"other{number}.mp4").write_bytes(b"")
+        rows.append(f"other{number},other{number}.mp4,")
     (project / "videos.csv").write_text("\n".join(rows) + "\n")
     outcome = run_snakemake(project, "--dry-run")
     assert outcome.status == 0, outcome.output[-2000:]
