@@ -3,10 +3,11 @@
     python -m benchmarks.speed.relabel [--videos 20] [--minutes 10] [--presets frozen swift] [--cores 2]
 
 The videos are copies of one of a few pixels, which is ingested once; labels are drawn at random, and features of the
-size that the preset has are simulated from them: extracting those of 20 x 10 minutes would take hours, and their content
-does not matter here. Snakemake gets to know both by `--touch`, then everything after them is made once. That, the round after
-one label was changed, and the round after the label of a test video was changed are timed. With a preset that trains
-streams, its streams would learn from the label, too, so the first round begins with the sequence model instead.
+size that the preset has are simulated from them: extracting those of 20 x 10 minutes would take hours, and their
+content does not matter here. Snakemake gets to know both by `--touch`, then everything after them is made once. That,
+the round after one label was changed, and the round after the label of a test video was changed are timed. With a
+preset that trains streams, its streams would learn from the label, too, so the first round begins with the sequence
+model instead.
 
 Each process tells what it has used when it ends, by a hook on PYTHONPATH; what remains is Snakemake itself. With
 `--folder` the project is kept, and later calls measure other code on the same project.
@@ -145,10 +146,11 @@ def make_project(folder: Path, videos: int, minutes: float, preset: str) -> None
 
 
 def copy_frames(folder: Path, one: str, other: str) -> None:
-    """Copy the frames of a video as those of another, whose file is the same."""
+    """Copy the frames of a video as those of another, with a digest of its own: a test on known frames is refused."""
     shutil.copytree(folder / one, folder / other)
     manifest = folder / other / "video.json"
-    write_json(manifest, read_json(manifest) | {"video": other})
+    digest = hashlib.sha256(other.encode()).hexdigest()
+    write_json(manifest, read_json(manifest) | {"video": other, "frames_digest": digest})
 
 
 def _parts(videos: int) -> list[str]:

@@ -19,6 +19,7 @@ from ethomake.flow.stacks import FLOWS, FRAMES, FlowGenerator, window_flows
 from ethomake.messages import track
 from ethomake.streams.metadata import StreamMetadata
 from ethomake.streams.networks import Stream
+from ethomake.text import counted
 from ethomake.training.device import choose_device, choose_precision, describe
 from ethomake.training.frames import FramePool, normalize_frames, prefetch
 
@@ -114,26 +115,26 @@ def adapt_recording(
         )
         Statistics(recording, names, len(frames), 0, made_from, {}).save(output)
         return
-    chosen = np.unique(np.linspace(0, len(frames) - 1, min(most, len(frames))).astype(int))
-    count = max(1, len(chosen) // BATCH)
-    parts = [chosen[first::count] for first in range(count)]  # each from all over the recording
-    places = [(videos[part], frames[part]) for part in parts]
     logger.info(
-        f"recording {recording}: {len(chosen)} of {len(frames)} frames of {len(names)} videos, streams "
+        f"recording {recording}: up to {most} of {len(frames)} frames of {counted(len(names), 'video')}, streams "
         f"{' and '.join(weights)}, {describe(device, torch.float32)}"
     )
-    values = {}
+    values, used = {}, 0
     for name, path in weights.items():
         stream, metadata = StreamMetadata.load_network(path)
+        places = choose_places(videos, frames, most, together=name == "motion" and reuse)
+        used = max(used, sum(len(part) for _, part in places))
         if name == "motion":
             assert flow_weights is not None, "checked above"
             generator = FlowGenerator.load(flow_weights, device, choose_precision(precision, device))
             inputs = see_motion(pool, places, generator, reuse)
         else:
             inputs = see_frames(pool, places, stream.context_frames, metadata, device)
-        adapted = adapt_statistics(stream.to(device), track(inputs, count, f"{name} stream, {recording}", "batches"))
+        adapted = adapt_statistics(
+            stream.to(device), track(inputs, len(places), f"{name} stream, {recording}", "batch")
+        )
         values[name] = {key: value.cpu() for key, value in statistics_of(adapted).items()}
-    Statistics(recording, names, len(frames), len(chosen), made_from, values).save(output)
+    Statistics(recording, names, len(frames), used, made_from, values).save(output)
 
 
 def undamaged_frames(pool: FramePool) -> tuple[np.ndarray, np.ndarray]:
@@ -147,6 +148,38 @@ def undamaged_frames(pool: FramePool) -> tuple[np.ndarray, np.ndarray]:
         kept.append((np.full(len(frames), number), frames))
     videos, frames = (np.concatenate(part) for part in zip(*kept, strict=True))
     return videos, frames
+
+
+def choose_places(
+    videos: np.ndarray, frames: np.ndarray, most: int, *, together: bool = False
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Choose frames that are spread evenly over a recording, in batches each of which is spread over it, too.
+
+    Args:
+        videos, frames: video number and frame number of all frames, (N,), in order.
+        most: how many frames are chosen at most.
+        together: whether frames that share their windows of flow are taken together: of each twenty frames or so four,
+            or ten in short recordings. Frames that stand alone would need two windows each, where windows lie end to
+            end, and it is the flow that takes time.
+
+    Returns:
+        For each batch the numbers of the videos and of the frames.
+    """
+    if together:
+        whose = np.stack([videos, (frames - FLOWS // 2) // FLOWS], 1)  # the first of the two windows of each frame
+        first = np.flatnonzero(np.any(np.diff(whose, axis=0, prepend=-2), axis=1))
+        groups = np.split(np.arange(len(frames)), first[1:])
+        each = slice(None, None, 3 if len(frames) * 4 >= most * FLOWS else 1)
+        sets = [group[each] for group in groups]
+    else:
+        sets = list(np.arange(len(frames))[:, None])
+    wanted = max(1, most // max(map(len, sets)))
+    chosen = np.unique(np.linspace(0, len(sets) - 1, min(wanted, len(sets))).astype(int))
+    count = max(1, sum(len(sets[number]) for number in chosen) // BATCH)
+    batches = [
+        np.concatenate([sets[number] for number in chosen[start::count]]) for start in range(min(count, len(chosen)))
+    ]
+    return [(videos[batch], frames[batch]) for batch in batches]
 
 
 def see_frames(

@@ -63,6 +63,8 @@ DECODE = 0.0014  # seconds for a stored frame of 224x224, until it is part of a 
 A_STEP = 0.02  # seconds per step and million parameters: Adam, L2-SP
 LAUNCH = 0.03  # seconds per step on a GPU, in addition to the arithmetic; a guess
 SEQUENCE_FRAME = 0.0002  # seconds to learn from a frame of features
+BESIDE = 4  # trainings of the sequence model at once without a GPU: the threads of their job
+FORKED = 400  # MB of each of them beside its batches; measured with frozen, all in all: 376
 READ_FRAME, READ_MEGABYTE = 0.006, 1.0  # seconds to decode and store; large pictures and noisy ones have large files
 CELL = 2e-6  # seconds to read or write a cell of a table
 SHIFTED_CELL = 5e-8  # seconds to compare it with labels shifted in time
@@ -273,8 +275,9 @@ def adapt(x: Experiment) -> Need:
         need += _pass(x, x.stream_network(kind), frames, 2 * ADAPTED_AT_ONCE)  # inputs and outputs of a BatchNorm
         clip = _clip(streams)
         if kind == "motion":
-            clip = WINDOW * (2 if flow["reuse"] else 1)
-            need += _pass(x, x.flow_network, frames * (2 if flow["reuse"] else 1), AT_ONCE["flow"])
+            windows = 2 / 4 if flow["reuse"] else 1  # four frames share two windows
+            clip = WINDOW * windows
+            need += _pass(x, x.flow_network, frames * windows, AT_ONCE["flow"])
         loading, waiting = frames * clip * DECODE * x.pixels, 4 * ADAPTED_AT_ONCE * clip * x.image
         need += Need(waiting, loading, waiting, loading)
     return _with_torch(need)
@@ -288,10 +291,9 @@ def learn_sequence(x: Experiment) -> Need:
     steps, batch = trainings * plan["epochs"] * plan["steps"], plan["batch"] * plan["window"]
     kept, waiting = 2e-6 * frames * width, IN_FLIGHT * 4e-6 * batch * width
     held = SEQUENCE_HELD * 4e-6 * batch * width
+    beside = BESIDE * (waiting + held + FORKED) if trainings >= BESIDE else waiting + held
     seconds = SEQUENCE_FRAME * (steps * batch + frames / AS_LONG)
-    return _with_torch(
-        Need(kept + waiting + held, seconds, kept + waiting, seconds / 10, seconds / 10 + steps * LAUNCH)
-    )
+    return _with_torch(Need(kept + beside, seconds, kept + waiting, seconds / 10, seconds / 10 + steps * LAUNCH))
 
 
 def predict(x: Experiment, video: str) -> Need:

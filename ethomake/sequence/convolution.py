@@ -1,9 +1,10 @@
 """Convolutions over time with many taps, in a third of the multiplications, by discrete Fourier transforms.
 
-A convolution is a product at each frequency (T. G. Stockham, AFIPS 1966, with the blocks that are called overlap-save).
-The networks here have filters of 15 frames between all pairs of some hundred channels, so the products are nearly all of
-the work. The blocks are short: what is saved grows slowly with their length, and the transforms are matrix products,
-which are faster than FFTs of some tens of values. It is the same sum in another order: float32 differs by rounding.
+A convolution is a product at each frequency; long series are cut into overlapping blocks, of whose results the ends are
+left out (overlap-save: T. G. Stockham, High-speed convolution and correlation, AFIPS 1966). The networks here have
+filters of 15 frames between all pairs of some hundred channels, so these products are nearly all of the work. Blocks
+are short: what is saved grows slowly with their length, and the transforms of some tens of values are matrix products,
+which are faster than FFTs. It is the same sum in another order: float32 differs by rounding.
 """
 
 import math

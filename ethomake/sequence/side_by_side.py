@@ -30,9 +30,8 @@ _stack = ExitStack()  # what is open as long as a forked process runs
 def run_all(tasks: Sequence[Callable[[], Any]], device: torch.device) -> list[Any]:
     """Call functions, and return what they return, in the same order.
 
-    If there are at least as many as threads, and threads are all that there is to compute with, each thread is a process
-    that calls some of them; these have the memory of this process, of which they change nothing. Else they are called
-    one after another.
+    If there are at least as many as threads, and nothing but these to compute with, each thread is a process that calls
+    some of them; it has the memory of this process and changes nothing in it. Else they are called one after another.
 
     Args:
         tasks: functions without arguments; what they return can be pickled.

@@ -8,7 +8,7 @@ from torch import nn
 
 from ethomake.errors import InputError
 from ethomake.features import adapt as adapt_module
-from ethomake.features.adapt import adapt_recording, adapt_statistics
+from ethomake.features.adapt import adapt_recording, adapt_statistics, choose_places, undamaged_frames
 from ethomake.features.extract import extract_features
 from ethomake.features.statistics import Statistics, statistics_of
 from ethomake.files import read_json, write_json
@@ -103,11 +103,12 @@ def test_the_inputs_are_those_of_extraction(models, write_store, tmp_path, reuse
     monkeypatch.setattr(adapt_module, "adapt_statistics", torch.no_grad()(keep))
     monkeypatch.setattr(adapt_module, "BATCH", 7)
     adapt_recording("cage", videos, tmp_path / "adapted", **weights, reuse=reuse, precision="float32", least=1)
-    count = max(1, 2 * COUNT // 7)
-    order = np.concatenate([np.arange(2 * COUNT)[first::count] for first in range(count)])
+    pool = FramePool(videos, budget=0)
     stores = [extract(video, tmp_path / f"{n}", **weights, reuse=reuse) for n, video in enumerate(videos)]
     for kind in ("spatial", "motion"):
-        want = np.concatenate([store[kind][:] for store in stores])[order]
+        places = choose_places(*undamaged_frames(pool), adapt_module.MOST, together=reuse and kind == "motion")
+        assert len(places) > 2
+        want = np.concatenate([stores[v][kind][int(t)][None] for part in places for v, t in zip(*part, strict=True)])
         assert np.allclose(seen[kind].numpy(), want, atol=2e-3, rtol=2e-3)
         assert np.std(want, axis=0).max() > 0.02, "the reference must tell frames apart"
 
@@ -143,9 +144,36 @@ def test_the_same_inputs_give_the_same_bytes(models, write_store, tmp_path):
 def test_frames_are_spread_evenly_and_damaged_ones_are_left_out(write_store):
     (video,) = make_videos(write_store, a=255)
     write_json(video, read_json(video) | {"damaged": [[0, 3], [10, 12]]})
-    videos, frames = adapt_module.undamaged_frames(FramePool([video], budget=0))
+    videos, frames = undamaged_frames(FramePool([video], budget=0))
     assert frames.tolist() == [*range(3, 10), *range(12, COUNT)]
     assert videos.tolist() == [0] * len(frames)
+
+
+def test_each_batch_is_spread_evenly_over_the_recording():
+    videos, frames = np.repeat([0, 1], [3000, 7000]), np.concatenate([np.arange(3000), np.arange(7000)])
+    batches = choose_places(videos, frames, 2000)
+    assert sum(len(part) for _, part in batches) == 2000
+    assert {len(part) for _, part in batches} <= {32, 33}
+    for own, part in batches:
+        assert abs((own == 0).mean() - 0.3) < 0.05
+        assert abs(part[own == 1].mean() - 3500) < 300
+    pairs = {(v, t) for own, part in batches for v, t in zip(own.tolist(), part.tolist(), strict=True)}
+    assert len(pairs) == 2000
+
+
+@pytest.mark.parametrize("length", [5000, 1000])
+def test_frames_with_flow_in_common_are_taken_together(length):
+    videos, frames = np.repeat([0, 1], length), np.tile(np.arange(length), 2)
+    batches = choose_places(videos, frames, 2000, together=True)
+    windows = 0
+    for own, part in batches:
+        pairs = part[:, None] + np.arange(-5, 5)
+        windows += len(np.unique(own[:, None] * 10_000 + pairs // 10))
+    many = sum(len(part) for _, part in batches)
+    assert 0.95 * 2000 <= many <= 2000
+    assert windows <= 0.55 * many
+    phases = np.bincount(np.concatenate([part for _, part in batches]) % 10, minlength=10)
+    assert (phases > 0).sum() >= 4, "flows at all places of a window are seen"
 
 
 def test_with_few_frames_features_are_those_of_the_stored_statistics(models, write_store, tmp_path, caplog):

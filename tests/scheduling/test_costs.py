@@ -95,7 +95,7 @@ def test_late_packs_share_the_jobs_after_the_features_only():
     of_rule = Counter(rule for rule, _ in jobs)
     assert of_rule["ingest_video"] == of_rule["check_labels"] == of_rule["extract_features"] == 9
     assert of_rule["predict_video"] == of_rule["decide_behaviors"] == of_rule["draw_ethogram"] == 7
-    assert sorted(sum((videos for rule, videos in jobs if rule == "predict_video"), [])) == sorted(x.videos)
+    assert sorted(video for rule, videos in jobs if rule == "predict_video" for video in videos) == sorted(x.videos)
 
 
 def test_gpu_hours_are_those_for_which_a_gpu_is_held():

@@ -40,6 +40,7 @@ def test_as_shipped_it_plans_the_flies(run_snakemake, tmp_path):
     assert jobs["draw_curves"] == 4
     assert jobs["evaluate"] == jobs["write_report"] == 1
     assert "train_joint" not in jobs
+    assert jobs["score_streams"] == 1
 
 
 def test_the_simulated_example_draws_instead_of_fetching(run_snakemake, tmp_path, tiny):
@@ -115,6 +116,29 @@ def test_the_frozen_preset_trains_nothing_but_the_sequence_model(run_snakemake, 
     assert jobs["extract_features"] == 6
     files = inputs(outcome, "Extracting the features of new")
     assert {path for path in files if "ingest" not in path} == {"results/streams/main/frozen/weights.safetensors"}
+
+
+def test_streams_are_adapted_once_a_recording_and_a_new_video_does_not_adapt_them_again(run_snakemake, project):
+    table = (project / "videos.csv").read_text().splitlines()
+    rows = [table[0] + ",recording", *(f"{row},cage {n % 2}" for n, row in enumerate(table[1:]))]
+    (project / "videos.csv").write_text("\n".join(rows) + "\n")
+    config = {"streams": {"adapt": "recording"}}
+    outcome = run_snakemake(project, "--dry-run", "--verbose", "features", config=config)
+    assert plan(outcome)["adapt_streams"] == 2
+    assert plan(outcome)["extract_features"] == 6
+    needed = inputs(outcome, "Adapting the streams to the recording cage 0")
+    assert videos(needed, "ingest") == {"mouse0", "mouse2", "mouse4"}
+    of_video = inputs(outcome, "Extracting the features of mouse2")
+    (adapted,) = {path for path in of_video if "/adapted/" in path}
+    assert adapted in inputs(outcome, "Extracting the features of mouse0")
+    assert adapted not in inputs(outcome, "Extracting the features of mouse1")
+    (project / "results/features").mkdir(parents=True)
+    (project / "results/features/adapted.json").write_text('{"cage 0": ["mouse0", "mouse2"]}')
+    outcome = run_snakemake(project, "--dry-run", "--verbose", "features", config=config)
+    needed = inputs(outcome, "Adapting the streams to the recording cage 0")
+    assert videos(needed, "ingest") == {"mouse0", "mouse2"}
+    assert adapted in inputs(outcome, "Extracting the features of mouse4")
+    assert "adapt_streams" not in plan(run_snakemake(project, "--dry-run"))
 
 
 @pytest.mark.parametrize(
