@@ -113,7 +113,7 @@ def test_a_further_backbone_has_estimates(toy):
     parts = {"train": ["a"], "validate": ["b"], "test": []}
 
     def of(name, rule, stream):
-        main = Run("main", Split(parts, parts, parts), settings_with(name))
+        main = Run("main", Split(parts, parts, parts), settings_with(name, sees="color"))
         x = Experiment({"main": main}, lambda video: 5000, lambda video: 40.0, ["a", "b"])
         return need(x, rule, [{"video": "a", "stream": stream}])
 
