@@ -67,6 +67,24 @@ def open_project(config: Mapping[str, Any], root: Path) -> Project:
     return load_project(config)
 
 
+def _refuse_to_adapt_to_videos(project: Project) -> Project:
+    """Return a project, unless its streams would be adapted to each video for want of recordings.
+
+    Raises:
+        InputError: if they would.
+    """
+    wants = [run.name for run in project.runs.values() if run.settings["streams"]["adapt"] == "recording"]
+    is_named = any(video.recording for video in project.videos.values())
+    if wants and not is_named and len(set(project.recordings.values())) == len(project.videos) > 1:
+        key = "streams.adapt" if wants[0] == MAIN else f"runs.{wants[0]}.streams.adapt"
+        raise InputError(
+            f"config: {key} = recording: all videos lie in one folder, so each would be a recording of its own, and "
+            "statistics of one video hide what its animal does; name the recordings in the column recording of the "
+            "video table, or set none"
+        )
+    return project
+
+
 def load_project(
     config: Mapping[str, Any],
     *,
@@ -103,13 +121,13 @@ def load_project(
             raise InputError("config: runs: with models nothing is trained, so runs cannot differ; remove them")
         parts, notes = assign_without_training(videos, previous)
         split = Split(parts, {"train": [], "validate": []}, {})
-        return Project(names, {MAIN: Run(MAIN, split, settings)}, tuple(notes))
+        return _refuse_to_adapt_to_videos(Project(names, {MAIN: Run(MAIN, split, settings)}, tuple(notes)))
     split, notes = _deal(videos, settings, previous)
     runs = {MAIN: Run(MAIN, split, settings)}
     for name, change in changes.items():
         runs[name], more = _load_run(name, config, change, videos, runs[MAIN], Path(splits, f"{name}.json"))
         notes += [f"run {name}: {note}" for note in more]
-    return Project(names, runs, tuple(notes))
+    return _refuse_to_adapt_to_videos(Project(names, runs, tuple(notes)))
 
 
 def _deal(videos: list[Video], settings: Mapping[str, Any], previous: Mapping[str, Any]) -> tuple[Split, list[str]]:

@@ -117,6 +117,17 @@ def test_a_preset_of_a_run_is_resolved_for_it(project):
     assert loaded.main.settings["streams"]["network"] == "mobilenet_v2"
 
 
+def test_streams_are_not_adapted_to_each_video_for_want_of_recordings(project):
+    adapted = {"streams": {"adapt": "recording"}}
+    with pytest.raises(InputError, match=r"^config: streams.adapt = recording: all videos lie in one folder.*column"):
+        load_project(BASE | adapted)
+    with pytest.raises(InputError, match=r"^config: runs.other.streams.adapt = recording: "):
+        load_project(BASE | {"runs": {"other": adapted}})
+    table = Path("videos.csv").read_text().splitlines()
+    Path("videos.csv").write_text("\n".join([table[0] + ",recording", *(f"{row},cage1" for row in table[1:])]) + "\n")
+    assert set(load_project(BASE | adapted).recordings.values()) == {"cage1"}
+
+
 @pytest.mark.parametrize(
     ("runs", "message"),
     [
