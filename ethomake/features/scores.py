@@ -25,6 +25,9 @@ GOOD, POOR = 0.5, 0.1
 FEWEST_FRAMES, FEWEST_BOUTS = 50, 3
 """Positive ones; with fewer, nothing is said about a recording."""
 
+LEARNED = ("train", "validate")
+"""Parts that streams are trained on."""
+
 Video = tuple[str, str, str | Path, str | Path]
 """Recording, part (train, validate or test), manifest of the features, labels CSV."""
 
@@ -67,11 +70,11 @@ def score_streams(
     """
     groups: dict[tuple[str | None, bool], list[int]] = {}
     for number, (recording, part, _, _) in enumerate(videos):
-        learned = part == "train"
+        learned = part in LEARNED
         groups.setdefault((recording, learned), []).append(number)
         if learned:
             groups.setdefault((None, True), []).append(number)
-    known = {recording for recording, part, _, _ in videos if part == "train"}
+    known = {recording for recording, part, _, _ in videos if part in LEARNED}
     read = [read_logits(manifest, labels, behaviors, exclusive) for _, _, manifest, labels in videos]
     streams = list(dict.fromkeys(name for _, logits in read for name in logits))
     scores: list[dict[str, Any]] = []

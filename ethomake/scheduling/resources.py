@@ -332,10 +332,12 @@ def compare_streams(x: Experiment) -> Need:
 
 
 def _labelled_frames(x: Experiment) -> tuple[int, int, float]:
-    """Return frames for training, frames for validation in an epoch, and MB of both that are kept in memory."""
-    streams, parts = x.settings["streams"], [x.parts[part] for part in ("train", "validate")]
-    samples, checks = map(x.total, parts)
-    return samples, min(checks, streams["steps"] * streams["batch"]), sum(map(x.in_memory, parts))
+    """Return frames for training, frames for validation in an epoch, and MB of both that are kept in memory.
+
+    The streams learn from the videos for validation, too, and are validated on none.
+    """
+    learned = [*x.parts["train"], *x.parts["validate"]]
+    return x.total(learned), 0, x.in_memory(learned)
 
 
 def _flow(x: Experiment, samples: int, checks: int) -> tuple[float, Need]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 
-from ethomake.drawing import INK, PALETTE, new_figure, save_figure, strip, style
+from ethomake.drawing import PALETTE, new_figure, save_figure, strip, style
 from ethomake.files import write_whole
 
 COLUMNS = ("epoch", "learning_rate", "train_loss", "validation_loss", "validation_f1")
@@ -30,7 +30,7 @@ def read_history(path: str | Path) -> dict[str, list[float | None]]:
 
 
 def draw_curves(history: str | Path, png: str | Path, svg: str | Path, *, title: str) -> None:
-    """Draw the learning curves: losses, and F1 if there is any; a ring marks the best epoch."""
+    """Draw the learning curves: losses, and F1 if there is any."""
     columns = read_history(history)
     epochs, scores = columns["epoch"], columns["validation_f1"]
     has_f1 = any(score is not None for score in scores)
@@ -44,9 +44,6 @@ def draw_curves(history: str | Path, png: str | Path, svg: str | Path, *, title:
         if has_f1:
             axes[1].set(title="Validation", ylabel="mean F1, best thresholds", ylim=(0, 1.02))
             _plot(axes[1], epochs, scores, PALETTE[2])
-            _mark_best(axes[1], epochs, [None if score is None else -score for score in scores], -1)
-        else:
-            _mark_best(axes[0], epochs, columns["validation_loss"])
         for axis in axes:
             axis.set_xlabel("epoch")
             axis.xaxis.get_major_locator().set_params(integer=True)
@@ -58,11 +55,3 @@ def _plot(axes: Axes, epochs: list, values: list, color: str, label: str | None 
     points = [(epoch, value) for epoch, value in zip(epochs, values, strict=True) if value is not None]
     if points:
         axes.plot(*zip(*points, strict=True), color=color, label=label, marker="o", markersize=3, linewidth=1.2)
-
-
-def _mark_best(axes: Axes, epochs: list, values: list, sign: int = 1) -> None:
-    """Mark the first epoch with the lowest value by a ring; `sign` converts values back to those that are drawn."""
-    points = [(value, epoch) for epoch, value in zip(epochs, values, strict=True) if value is not None]
-    if points:
-        value, epoch = min(points)
-        axes.plot([epoch], [sign * value], "o", color=INK, markersize=7, fillstyle="none")

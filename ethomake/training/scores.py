@@ -1,4 +1,4 @@
-"""The F1 score that selects the best epoch of a training."""
+"""The F1 score of the validation of a training."""
 
 import numpy as np
 

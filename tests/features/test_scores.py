@@ -63,8 +63,9 @@ def make(tmp_path):
 def test_a_stream_that_knows_nothing_in_a_new_recording_is_found_and_no_other(make, tmp_path):
     videos = [
         make("a", "cage1", "train", spatial=sees, motion=sees),
-        make("b", "cage2", "validate", spatial=sees, motion=blind),
+        make("b", "cage2", "test", spatial=sees, motion=blind),
         make("c", "cage3", "test", spatial=sees, motion=sees),
+        make("d", "cage4", "validate", spatial=sees, motion=blind),  # it was learned from, too
     ]
     rows = scores_of(tmp_path, videos)
     found = {key[:3] for key, row in rows.items() if row["lost"]}
@@ -72,7 +73,8 @@ def test_a_stream_that_knows_nothing_in_a_new_recording_is_found_and_no_other(ma
     row = rows["motion", "walk", "cage2", False]
     assert row["chance"]["mean"] == pytest.approx(row["share"], abs=0.05)
     assert row["average_precision"] < row["chance"]["p95"] + 0.05
-    assert row["parts"] == ["validate"]
+    assert row["parts"] == ["test"]
+    assert rows["motion", "walk", "cage4", True]["parts"] == ["validate"]
 
 
 def test_the_numbers_are_those_of_scikit_learn_without_unscored_frames(make, tmp_path):

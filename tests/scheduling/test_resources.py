@@ -121,7 +121,7 @@ def test_constants_are_those_of_the_stages():
         "flow": stacks.ON_CPU,
         "spatial": extract.ON_CPU,
         "motion": extract.ON_CPU,
-        "frozen": extract.MAPS_ON_CPU,
+        "frozen": extract.FEW_ON_CPU,
     }
     assert resources.BLOCK == stacks.BLOCK + 2 * stacks.MARGIN + 1
     assert resources.FEATURE_ROWS == store.CHUNK

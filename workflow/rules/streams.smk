@@ -27,11 +27,9 @@ rule fetch_weights:
 
 rule train_stream:
     input:
-        train=part_files("train", "results/ingest/{video}/video.json"),
-        train_labels=part_files("train", "results/labels/{video}.csv"),
-        validate=part_files("validate", "results/ingest/{video}/video.json"),
-        validate_labels=part_files("validate", "results/labels/{video}.csv"),
-        frames=stored_frames("train"),
+        train=part_files("learning", "results/ingest/{video}/video.json"),
+        train_labels=part_files("learning", "results/labels/{video}.csv"),
+        frames=stored_frames("learning"),
         flow=branch(
             lambda wildcards: wildcards.stream == "motion",
             then=at_home("flow", "results/flow/{run}/weights.safetensors"),
@@ -59,7 +57,7 @@ rule train_stream:
         settings=stream_settings,
         augmentation=settings_of(stream_of, "augmentation"),
         seed=settings_of(stream_of, "seed"),
-        videos=trained_on("train", "validate"),
+        videos=trained_on("learning"),
         checkpoint=checkpoint_of(stream_of, "train_stream"),
     message:
         "Training the {wildcards.stream} stream"
@@ -69,11 +67,9 @@ rule train_stream:
 
 rule train_joint:
     input:
-        train=part_files("train", "results/ingest/{video}/video.json"),
-        train_labels=part_files("train", "results/labels/{video}.csv"),
-        validate=part_files("validate", "results/ingest/{video}/video.json"),
-        validate_labels=part_files("validate", "results/labels/{video}.csv"),
-        frames=stored_frames("train"),
+        train=part_files("learning", "results/ingest/{video}/video.json"),
+        train_labels=part_files("learning", "results/labels/{video}.csv"),
+        frames=stored_frames("learning"),
         flow=at_home("flow", "results/flow/{run}/weights.safetensors"),
         spatial=at_home("spatial", "results/streams/{run}/spatial/weights.safetensors"),
         motion=at_home("motion", "results/streams/{run}/motion/weights.safetensors"),
@@ -100,7 +96,7 @@ rule train_joint:
         settings=settings_of("joint", "streams"),
         augmentation=settings_of("joint", "augmentation"),
         seed=settings_of("joint", "seed"),
-        videos=trained_on("train", "validate"),
+        videos=trained_on("learning"),
         checkpoint=checkpoint_of("joint", "train_joint"),
     message:
         "Training flow and both streams together"

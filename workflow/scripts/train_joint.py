@@ -10,8 +10,6 @@ with job(snakemake):
     plan = TrainingPlan(
         train=snakemake.input.train,
         train_labels=snakemake.input.train_labels,
-        validate=snakemake.input.validate,
-        validate_labels=snakemake.input.validate_labels,
         behaviors=snakemake.params.behaviors,
         exclusive=snakemake.params.exclusive,
         settings=snakemake.params.settings,
