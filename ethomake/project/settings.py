@@ -16,20 +16,18 @@ from ethomake.project.schemas import load_schema, resolve_reference, validator
 from ethomake.streams.registry import check_network, find_network, mapped_networks, reject_weights, usual_weights
 
 BOTH = {"enabled": ["spatial", "motion"], "weights": "none", "sees": "color"}
-PRETRAINED = {"network": "mobilenet_v2", "weights": "IMAGENET1K_V1", "sees": "grey"}
 
-# The values of `auto`. frozen trains no stream; swift trains small pretrained ones (docs/decisions/0006) and computes
-# each flow once. DeepEthogram's fast, medium and slow (eLife 2021;10:e63377) start from scratch and compute ten flows
-# for each frame.
+# The values of `auto`. frozen trains no stream. DeepEthogram's fast, medium and slow (eLife 2021;10:e63377) compute ten
+# flows for each frame; swift is fast with each flow computed once. All start from scratch (docs/decisions/0006).
 PRESETS = {
     "frozen": {
         "flow": {"network": "tiny_motion_net", "reuse": True},
-        "streams": {**PRETRAINED, "enabled": ["frozen"]},
+        "streams": {"network": "mobilenet_v2", "enabled": ["frozen"], "weights": "IMAGENET1K_V1", "sees": "grey"},
         "sequence": {"network": "tcn", "hidden": 128},
     },
     "swift": {
         "flow": {"network": "tiny_motion_net", "reuse": True},
-        "streams": {**PRETRAINED, "enabled": ["spatial", "motion"]},
+        "streams": {"network": "resnet18", **BOTH},
         "sequence": {"network": "tcn", "hidden": 64},
     },
     "fast": {

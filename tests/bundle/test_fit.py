@@ -63,7 +63,7 @@ def test_what_fits(bundle, config):
         ({"streams": {"fusion": "weighted"}}, "streams.fusion = weighted, but"),
         ({"flow": {"reuse": False}}, "flow.reuse = false, but"),
         ({"sequence": {"filters": 9}}, "sequence.filters = 9, but"),
-        ({"preset": "medium"}, "preset = medium, but the bundle"),
+        ({"preset": "swift"}, "preset = swift, but the bundle"),
         ({"preset": "fast", "streams": {"network": "mobilenet_v2"}}, "has flow.reuse: true"),
         ({"exclusive": True, "flow": {"reuse": False}}, "and flow.reuse does not fit either: leave these keys out"),
     ],

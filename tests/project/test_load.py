@@ -114,7 +114,7 @@ def test_a_run_may_name_the_videos_of_each_part(project):
 def test_a_preset_of_a_run_is_resolved_for_it(project):
     loaded = load_project({**BASE, "runs": {"paper": {"preset": "medium"}}})
     assert loaded.runs["paper"].settings["streams"]["network"] == "resnet50"
-    assert loaded.main.settings["streams"]["network"] == "mobilenet_v2"
+    assert loaded.main.settings["streams"]["network"] == "resnet18"
 
 
 def test_streams_are_not_adapted_to_each_video_for_want_of_recordings(project):

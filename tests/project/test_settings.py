@@ -18,15 +18,14 @@ def test_examples_settle(name, side):
     overlay = yaml.safe_load((ROOT / "example" / f"{name}.yaml").read_text())
     settings = resolve_settings({"example": name, **overlay})
     assert settings["ingest"]["image_size"] == [side, side]
-    assert settings["flow"]["weights"] == "none"
-    assert settings["streams"]["weights"] == {"flies": "IMAGENET1K_V1", "simulated": "none"}[name]
+    assert settings["flow"]["weights"] == settings["streams"]["weights"] == "none"
     assert (settings["augmentation"]["rotation"], settings["augmentation"]["flip_vertical"]) == (180, 0.5)
 
 
 @pytest.mark.parametrize(
     ("preset", "flow", "reuse", "streams"),
     [
-        ("swift", "tiny_motion_net", True, "mobilenet_v2"),
+        ("swift", "tiny_motion_net", True, "resnet18"),
         ("fast", "tiny_motion_net", False, "resnet18"),
         ("medium", "motion_net", False, "resnet50"),
         ("slow", "tiny_motion_net_3d", False, "resnet3d_34"),
@@ -52,19 +51,15 @@ def test_the_frozen_preset_trains_no_stream_and_starts_from_public_weights(tmp_p
     assert {key: chosen[key] for key in own} == own
 
 
-def test_streams_start_from_public_weights_where_the_preset_does():
+def test_trained_streams_start_from_scratch_and_frozen_ones_from_the_weights_of_their_network():
     def start(**config):
         streams = resolve_settings({**BASE, **config})["streams"]
-        assert streams["enabled"] == ["spatial", "motion"]
-        return streams["weights"], streams["sees"]
+        return streams["enabled"], streams["weights"], streams["sees"]
 
-    assert start() == ("IMAGENET1K_V1", "grey")
-    assert start(streams={"weights": "none"}) == ("none", "grey")
-    assert start(streams={"network": "resnet50"}) == ("IMAGENET1K_V1", "grey")
-    assert start(streams={"network": "s3d"}) == ("KINETICS400_V1", "grey")
-    assert start(streams={"network": "resnet3d_34"}) == ("none", "grey")
-    for preset in ("fast", "medium", "slow"):
-        assert start(preset=preset) == ("none", "color")
+    for preset in ("swift", "fast", "medium", "slow"):
+        assert start(preset=preset) == (["spatial", "motion"], "none", "color")
+    assert start(streams={"weights": "IMAGENET1K_V1", "sees": "grey"})[1:] == ("IMAGENET1K_V1", "grey")
+    assert start(preset="frozen", streams={"network": "convnext_tiny"}) == (["frozen"], "IMAGENET1K_V1", "grey")
 
 
 def test_numbers_are_read_as_the_schema_means_them():
