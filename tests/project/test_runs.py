@@ -63,6 +63,8 @@ LEARNED = {"flow", "spatial"} | AFTER_FLOW
         ({"flow__reuse": False}, AFTER_FLOW),
         ({"flow__videos": "training"}, set()),  # which videos these are stands in the split
         ({"streams__epochs": 3}, {"spatial"} | AFTER_FLOW),
+        ({"streams__sees": "grey"}, {"spatial", "features"} | AFTER_FEATURES),
+        ({"streams__weights": "IMAGENET1K_V1"}, {"pretrained", "spatial"} | AFTER_FLOW),
         ({"streams__fusion": "weighted"}, {"features"} | AFTER_FEATURES),
         ({"streams__adapt": "recording"}, {"adapted", "features"} | AFTER_FEATURES),
         ({"streams__joint_epochs": 1}, {"joint", "features"} | AFTER_FEATURES),
@@ -84,7 +86,7 @@ def test_a_run_makes_itself_what_depends_on_its_change_and_nothing_else(change, 
 
 
 def test_the_first_run_makes_all_that_it_uses():
-    assert own(project(), "main") == set(STAGES) - {"joint", "frozen", "adapted"}
+    assert own(project(), "main") == set(STAGES) - {"joint", "frozen", "adapted", "pretrained"}
     assert own(project(other={"streams__enabled": ["spatial"], "flow__epochs": 3}), "other") == (
         {"features"} | AFTER_FEATURES  # the flow network is not used, so its settings do not matter
     )

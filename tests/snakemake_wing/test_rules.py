@@ -53,7 +53,8 @@ def test_every_rule_has_an_estimate_that_it_asks_for(rule):
 def test_every_estimate_and_every_line_of_costs_is_that_of_a_rule():
     settings = resolve_settings({"behaviors": ["groom"], "streams": {"joint_epochs": 1, "adapt": "recording"}})
     frozen = resolve_settings({"behaviors": ["groom"], "preset": "frozen"})
-    priced = {rule for each in (settings, frozen) for rule, _ in jobs_of(plan(10, 1, 30, 1, each))}
+    public = resolve_settings({"behaviors": ["groom"], "streams": {"weights": "IMAGENET1K_V1"}})
+    priced = {rule for each in (settings, frozen, public) for rule, _ in jobs_of(plan(10, 1, 30, 1, each))}
     assert set(WORK) == set(RULES) - UNESTIMATED
     assert priced == set(RULES) - ASIDE
 

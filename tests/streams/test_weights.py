@@ -9,7 +9,7 @@ from torchvision import models
 
 from ethomake.errors import InputError
 from ethomake.streams.networks import build_stream
-from ethomake.streams.weights import fit_stem, load_pretrained
+from ethomake.streams.weights import fetch_weights, fit_stem, load_pretrained
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "weights" / "mobilenet_v2-b0353104.pth"
 
@@ -240,6 +240,23 @@ def test_a_file_of_an_earlier_download_is_not_fetched_again(mobilenet, tmp_path,
     (tmp_path / "hub" / "checkpoints" / "mobilenet_v2-b0353104.pth").write_bytes(mobilenet.read_bytes())
     monkeypatch.setattr("ethomake.streams.weights.fetch_wheel", lambda *_: pytest.fail("it is at hand"))
     assert load_pretrained(build_stream("mobilenet_v2", "spatial", 2), "IMAGENET1K_V1")
+
+
+@pytest.mark.parametrize("kind", ["spatial", "motion"])
+def test_a_stream_starts_from_fetched_weights_as_from_those_it_fetches(mobilenet, tmp_path, monkeypatch, kind):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "hub" / "checkpoints" / "mobilenet_v2-b0353104.pth").write_bytes(mobilenet.read_bytes())
+    fetch_weights("mobilenet_v2", "IMAGENET1K_V1", tmp_path / "fetched.safetensors")
+    one, other = (build_stream("mobilenet_v2", kind, 2) for _ in range(2))
+    assert load_pretrained(one, tmp_path / "fetched.safetensors") == load_pretrained(other, "IMAGENET1K_V1")
+    for (name, mine), theirs in zip(
+        one.backbone.state_dict().items(), other.backbone.state_dict().values(), strict=True
+    ):
+        assert torch.equal(mine, theirs), name
+    first = (tmp_path / "fetched.safetensors").read_bytes()
+    fetch_weights("mobilenet_v2", "IMAGENET1K_V1", tmp_path / "fetched.safetensors")
+    assert (tmp_path / "fetched.safetensors").read_bytes() == first
 
 
 def test_a_name_that_is_nothing():

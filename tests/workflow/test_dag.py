@@ -118,6 +118,14 @@ def test_the_frozen_preset_trains_nothing_but_the_sequence_model(run_snakemake, 
     assert {path for path in files if "ingest" not in path} == {"results/streams/main/frozen/weights.safetensors"}
 
 
+def test_public_weights_are_fetched_once_for_both_streams(run_snakemake, project):
+    outcome = run_snakemake(project, "--dry-run", "--verbose", config={"streams": {"weights": "IMAGENET1K_V1"}})
+    assert plan(outcome)["fetch_weights"] == 1
+    for stream in ("spatial", "motion"):
+        assert "results/streams/main/pretrained.safetensors" in inputs(outcome, f"Training the {stream} stream")
+    assert "fetch_weights" not in plan(run_snakemake(project, "--dry-run", "--verbose"))
+
+
 def test_streams_are_adapted_once_a_recording_and_a_new_video_does_not_adapt_them_again(run_snakemake, project):
     table = (project / "videos.csv").read_text().splitlines()
     rows = [table[0] + ",recording", *(f"{row},cage {n % 2}" for n, row in enumerate(table[1:]))]
