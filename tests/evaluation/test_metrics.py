@@ -8,7 +8,6 @@ from ethomake.evaluation.metrics import (
     METRICS,
     average_precision,
     behavior_metrics,
-    calibration,
     confusion_matrix,
     count_frames,
     macro_metrics,
@@ -135,14 +134,6 @@ def test_precision_recall_curve_agrees_with_scikit_learn():
     assert found_thresholds == pytest.approx(thresholds[::-1])
     assert found_recall == pytest.approx(recall[:-1][::-1])
     assert found_precision == pytest.approx(precision[:-1][::-1])
-
-
-def test_calibration_counts_bins():
-    probabilities = np.array([0.05, 0.15, 0.15, 1.0, 0.95])
-    mean, share, frames = calibration(probabilities, np.array([0, 1, 0, 1, -1]))
-    assert frames.tolist() == [1, 2, 0, 0, 0, 0, 0, 0, 0, 1]
-    assert share[[0, 1, 9]].tolist() == [0, 0.5, 1]
-    assert mean[9] == 1
 
 
 def test_confusion_of_exclusive_behaviors_is_the_usual_one():
