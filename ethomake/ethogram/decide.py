@@ -1,4 +1,4 @@
-"""From probabilities to decisions and bouts."""
+"""From probabilities to decisions and bouts, and to calibrated probabilities."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ethomake.errors import InputError
+from ethomake.ethogram.calibration import Calibration, calibrate, read_calibration
 from ethomake.ethogram.tables import Bout, Predictions, write_bouts, write_predictions
 from ethomake.files import read_json, read_npy
 from ethomake.ingest.times import frame_edges
@@ -40,9 +41,7 @@ def read_rules(
     Raises:
         InputError: if thresholds.json was fitted for another configuration.
     """
-    content = read_json(thresholds)
-    if list(content["behaviors"]) != list(behaviors) or content["exclusive"] != exclusive:
-        raise InputError(f"{thresholds}: fitted for another configuration; delete it and run again")
+    content = _read_fitted(thresholds, behaviors, exclusive)
     chosen = settings.get("thresholds") or {}
     return [
         Rule(
@@ -50,8 +49,26 @@ def read_rules(
             _choose(settings.get("minimum_bout_s", "auto"), name, fitted["minimum_bout_s"]),
             _choose(settings.get("minimum_gap_s", "auto"), name, fitted["minimum_gap_s"]),
         )
-        for name, fitted in content["behaviors"].items()
+        for name, fitted in content.items()
     ]
+
+
+def read_calibrations(thresholds: str | Path, *, behaviors: Sequence[str], exclusive: bool) -> list[Calibration]:
+    """Return how the probabilities of each behavior are calibrated; arguments as in `read_rules`.
+
+    Raises:
+        InputError: if thresholds.json was fitted for another configuration, or holds something impossible.
+    """
+    content = _read_fitted(thresholds, behaviors, exclusive)
+    return [read_calibration(thresholds, name, fitted) for name, fitted in content.items()]
+
+
+def _read_fitted(thresholds: str | Path, behaviors: Sequence[str], exclusive: bool) -> dict[str, Any]:
+    """Return what was fitted for each behavior."""
+    content = read_json(thresholds)
+    if list(content["behaviors"]) != list(behaviors) or content["exclusive"] != exclusive:
+        raise InputError(f"{thresholds}: fitted for another configuration; delete it and run again")
+    return content["behaviors"]
 
 
 def _choose(setting: Any, name: str, fitted: float) -> float:
@@ -122,6 +139,8 @@ def decide_behaviors(
 ) -> None:
     """Convert the probabilities of one video to its predictions and bouts.
 
+    Calibrated probabilities are written beside those of the model; decisions and bouts are made of the latter.
+
     Args:
         probabilities: float32 .npy (T, K).
         thresholds: thresholds.json.
@@ -138,6 +157,7 @@ def decide_behaviors(
         InputError: if the files do not match.
     """
     rules = read_rules(thresholds, behaviors=behaviors, exclusive=exclusive, settings=settings)
+    calibrations = read_calibrations(thresholds, behaviors=behaviors, exclusive=exclusive)
     facts = read_json(manifest)
     # Decide from the values as rounded in the file, so that applying a threshold to the file gives the same frames.
     values = np.round(read_npy(probabilities).astype(np.float64), 6)
@@ -148,7 +168,8 @@ def decide_behaviors(
         )
     edges = frame_edges(facts)
     decisions = decide(values, rules, edges, exclusive)
-    write_predictions(predictions, behaviors, Predictions(edges[:-1], values, decisions))
+    calibrated = calibrate(values, calibrations, exclusive)
+    write_predictions(predictions, behaviors, Predictions(edges[:-1], values, decisions, calibrated))
     if bouts is not None:
         write_bouts(bouts, list_bouts(values, decisions, edges, video, subject, behaviors))
 

@@ -35,11 +35,13 @@ class Predictions:
         times: float64 (T,), seconds.
         probabilities: float64 (T, K).
         decisions: int8 (T, K), 1 or 0.
+        calibrated: float64 (T, K), calibrated probabilities.
     """
 
     times: np.ndarray
     probabilities: np.ndarray
     decisions: np.ndarray
+    calibrated: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -93,16 +95,21 @@ def read_table(path: str | Path, columns: Sequence[str]) -> list[dict[str, str]]
 
 def prediction_columns(behaviors: Sequence[str]) -> list[str]:
     """Return the header of a predictions file."""
-    return ["frame", "time_s", *(f"probability_{name}" for name in behaviors), *behaviors, "background"]
+    numbers = [f"{what}_{name}" for what in ("probability", "calibrated") for name in behaviors]
+    return ["frame", "time_s", *numbers, *behaviors, "background"]
 
 
 def write_predictions(path: str | Path, behaviors: Sequence[str], predictions: Predictions) -> None:
-    """Write frame, time, probabilities (6 decimals), decisions and background (no behavior present) per frame."""
+    """Write a CSV file with one row per frame.
+
+    Its columns are frame, time, probabilities and calibrated probabilities (6 decimals each), decisions, and background
+    (no behavior present).
+    """
     header = io.StringIO()
     csv.writer(header, lineterminator="\n").writerow(prediction_columns(behaviors))
     background = ~np.asarray(predictions.decisions.any(axis=1))
     k = len(behaviors)
-    row = "%d,%.6f" + ",%.6f" * k + ",%d" * (k + 1) + "\n"
+    row = "%d,%.6f" + ",%.6f" * (2 * k) + ",%d" * (k + 1) + "\n"
     with write_whole(path) as part, part.open("w", encoding="utf-8", newline="\n") as file:
         file.write(header.getvalue())
         for start in range(0, len(background), ROWS):
@@ -111,6 +118,7 @@ def write_predictions(path: str | Path, behaviors: Sequence[str], predictions: P
                 range(rows.start, rows.stop),
                 predictions.times[rows].tolist(),
                 *predictions.probabilities[rows].T.tolist(),
+                *predictions.calibrated[rows].T.tolist(),
                 *predictions.decisions[rows].T.tolist(),
                 background[rows].tolist(),
             )
@@ -129,16 +137,17 @@ def read_predictions(path: str | Path, behaviors: Sequence[str]) -> Predictions:
             if header != prediction_columns(behaviors):
                 raise InputError(f"{path}: its behaviors are not {', '.join(behaviors)}; delete it and run again")
             k = len(behaviors)
-            times, probabilities = [np.zeros(0)], [np.zeros((0, k))]
+            times, probabilities, calibrated = [np.zeros(0)], [np.zeros((0, k))], [np.zeros((0, k))]
             decisions = [np.zeros((0, k), np.int8)]
             while lines := list(islice(file, ROWS)):
                 values = np.loadtxt(lines, delimiter=",", ndmin=2, dtype=np.float64)
                 times.append(values[:, 1].copy())
                 probabilities.append(values[:, 2 : 2 + k].copy())
-                decisions.append(values[:, 2 + k : 2 + 2 * k].astype(np.int8))
+                calibrated.append(values[:, 2 + k : 2 + 2 * k].copy())
+                decisions.append(values[:, 2 + 2 * k : 2 + 3 * k].astype(np.int8))
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file; run the step that makes it first") from None
-    return Predictions(np.concatenate(times), np.concatenate(probabilities), np.concatenate(decisions))
+    return Predictions(*map(np.concatenate, (times, probabilities, decisions, calibrated)))
 
 
 def write_bouts(path: str | Path, bouts: Sequence[Bout]) -> None:

@@ -9,6 +9,8 @@ import numpy as np
 
 from ethomake import __version__
 from ethomake.errors import InputError
+from ethomake.ethogram.calibration import IDENTITY, Calibration, fit_calibrations, left_out_errors
+from ethomake.ethogram.reliability import calibration_error
 from ethomake.files import file_digest, read_json, read_npz, write_json
 from ethomake.ingest.times import frame_edges
 from ethomake.labels.bouts import find_bouts
@@ -29,6 +31,9 @@ DEFAULT_THRESHOLD = 0.5
 
 ALONE = "at most one labelled animal or recording shows it, so its threshold stays at 0.5; label it in another"
 """Why a threshold is not fitted: no model that has not seen a video with the behavior has learned it from another."""
+
+UNCALIBRATED = "no frames with and without it have probabilities out of fold: calibrated ones are those of the model"
+"""Why a calibration is not fitted."""
 
 FEW, ENOUGH = 5, 100
 """Below `FEW` lengths no minimum is fitted; from `ENOUGH` on, the 1st percentile is read from the data alone."""
@@ -191,29 +196,6 @@ def f1_at(threshold: float, probabilities: np.ndarray, labels: np.ndarray) -> fl
     return float(2 * (predicted & positive).sum() / (predicted.sum() + positive.sum()))
 
 
-def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = 10) -> float | None:
-    """Return the expected calibration error of one behavior (Naeini et al. 2015, AAAI).
-
-    Frames are sorted into bins of equal width by their probability; the error is the mean, weighted by the number of
-    frames, of the difference between the mean probability in a bin and the share of its frames that are labelled 1.
-
-    Args:
-        probabilities: (N,); frames whose probability is NaN are ignored.
-        labels: (N,), 1, 0 or -1; frames with -1 are ignored.
-        bins: number of bins.
-
-    Returns:
-        0 to 1; None if no frame is scored.
-    """
-    scored = (labels >= 0) & np.isfinite(probabilities)
-    if not scored.any():
-        return None
-    values, positive = probabilities[scored].astype(float), labels[scored] == 1
-    which = np.minimum((values * bins).astype(int), bins - 1)
-    excess = np.bincount(which, weights=values - positive, minlength=bins)
-    return float(np.abs(excess).sum() / len(values))
-
-
 @dataclass(frozen=True)
 class FittingVideo:
     """A labelled video on which thresholds are fitted.
@@ -239,11 +221,12 @@ def fit_thresholds(
     behaviors: Sequence[str],
     exclusive: bool,
 ) -> None:
-    """Fit threshold, minimum bout and minimum gap of each behavior on the videos for training and validation.
+    """Fit threshold, calibration, minimum bout and gap of each behavior on the videos for training and validation.
 
-    Thresholds are fitted on probabilities of models that did not see the video (see `fit_pooled`), minima on the
-    labels. Where there are no such probabilities of a behavior, its threshold is 0.5 and a note says so. For exclusive
-    behaviors there are no thresholds (the most probable one wins): they are null.
+    Thresholds and calibrations are fitted on probabilities of models that did not see the video (see `fit_pooled` and
+    `fit_calibrations`), minima on the labels. Where there are no such probabilities of a behavior, its threshold is
+    0.5, its calibrated probabilities are those of the model, and notes say so. For exclusive behaviors there are no
+    thresholds (the most probable one wins): they are null.
 
     Args:
         out_of_fold: probabilities of each video, float32 (T, K), as written by `train_sequence`.
@@ -259,9 +242,15 @@ def fit_thresholds(
     read = [_read_video(out_of_fold, probabilities, video, behaviors) for video in videos]
     if len(videos) < 2 and not exclusive:
         logger.warning("fewer than two labelled videos: thresholds stay at 0.5; label a second one to have them fitted")
+    frames = [(video.probabilities, video.labels) for video in read]
+    calibrations = fit_calibrations(frames, exclusive) or [None] * len(behaviors)
+    errors = left_out_errors(frames, exclusive) or [None] * len(behaviors)
     content = {
         "exclusive": exclusive,
-        "behaviors": {name: _fit_behavior(name, k, read, exclusive) for k, name in enumerate(behaviors)},
+        "behaviors": {
+            name: _fit_behavior(name, k, read, exclusive, calibrations[k], errors[k])
+            for k, name in enumerate(behaviors)
+        },
         "out_of_fold": file_digest(out_of_fold),
         "made_from": [
             {
@@ -302,7 +291,14 @@ def _read_video(
     return _Video(video.recording, values, table.values, manifest, frame_edges(manifest))
 
 
-def _fit_behavior(name: str, k: int, videos: Sequence[_Video], exclusive: bool) -> dict:
+def _fit_behavior(
+    name: str,
+    k: int,
+    videos: Sequence[_Video],
+    exclusive: bool,
+    calibration: Calibration | None,
+    error_after: float | None,
+) -> dict:
     labels = [video.labels[:, k] for video in videos]
     bouts, gaps = (
         np.concatenate(
@@ -330,8 +326,12 @@ def _fit_behavior(name: str, k: int, videos: Sequence[_Video], exclusive: bool) 
         elif fitted.disagree:
             notes.append(fitted.in_words())
             logger.warning(f"{name}: {fitted.in_words()}")
-        if videos:
-            error = calibration_error(np.concatenate([video.probabilities[:, k] for video in videos]), pooled)
+    if videos:
+        error = calibration_error(np.concatenate([video.probabilities[:, k] for video in videos]), pooled)
+    if calibration is None:
+        notes.append(UNCALIBRATED)
+        logger.info(f"{name}: {UNCALIBRATED}")
+    applied = calibration or IDENTITY
     for lengths, what in ((bouts, "bouts"), (gaps, "gaps")):
         if len(lengths) < FEW:
             notes.append(f"{len(lengths)} whole {what} in the labels, {FEW} needed: none removed")
@@ -341,7 +341,14 @@ def _fit_behavior(name: str, k: int, videos: Sequence[_Video], exclusive: bool) 
         "pooled": _rounded(fitted.pooled) if fitted else None,
         "recordings": {recording: _rounded(own) for recording, own in fitted.recordings.items()} if fitted else {},
         "disagree": bool(fitted and fitted.disagree),
+        "calibration": {
+            "slope": round(applied.slope, 6),
+            "offset": round(applied.offset, 6),
+            "fitted": calibration is not None,
+        },
         "calibration_error": None if error is None else round(error, 6),
+        # of each video with a calibration fitted on the others
+        "calibration_error_after": None if error_after is None else round(error_after, 6),
         "frames": int((pooled >= 0).sum()),
         "positive_frames": int((pooled == 1).sum()),
         "minimum_bout_s": round(minimum_bout, 6),

@@ -9,15 +9,14 @@ import numpy as np
 
 from ethomake import __version__
 from ethomake.errors import InputError
+from ethomake.ethogram.reliability import BINS, calibration
 from ethomake.ethogram.tables import write_table
 from ethomake.evaluation.chance import METRICS as CHANCE_METRICS
 from ethomake.evaluation.chance import shifted_metrics, summarize_shifts
 from ethomake.evaluation.metrics import (
-    BINS,
     METRICS,
     Counts,
     behavior_metrics,
-    calibration,
     confusion_matrix,
     count_frames,
     macro_metrics,
@@ -122,7 +121,7 @@ def evaluate(
         for name, numbers in _named_rows(whole if len(videos) == 1 else _evaluate_frames([video], behaviors))
     ]
     write_table(folder / "per_video.csv", ["video", *columns], per_video)
-    labels, decisions, probabilities = _pool(videos, len(behaviors))
+    labels, decisions, probabilities, _ = _pool(videos, len(behaviors))
     write_table(folder / "precision_recall.csv", CURVE_COLUMNS, _curves(labels, probabilities, behaviors))
     write_table(folder / "calibration.csv", CALIBRATION_COLUMNS, _calibrations(labels, probabilities, behaviors))
     # a behavior that no test video is scored for would leave no frame to count
@@ -135,19 +134,20 @@ def evaluate(
     write_table(folder / "bout_statistics.csv", BOUT_COLUMNS, bout_statistics(videos, behaviors))
 
 
-def _pool(videos: Sequence[ScoredVideo], behaviors: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return labels, decisions and probabilities of all frames of all videos."""
+def _pool(videos: Sequence[ScoredVideo], behaviors: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return labels, decisions, probabilities and calibrated probabilities of all frames of all videos."""
     nothing = np.zeros((0, behaviors))
     return (
         np.concatenate([nothing.astype(np.int8), *(video.labels for video in videos)]),
         np.concatenate([nothing.astype(np.int8), *(video.decisions for video in videos)]),
         np.concatenate([nothing, *(video.probabilities for video in videos)]),
+        np.concatenate([nothing, *(video.calibrated for video in videos)]),
     )
 
 
 def _evaluate_frames(videos: Sequence[ScoredVideo], behaviors: Sequence[str]) -> dict[str, Any]:
-    labels, decisions, probabilities = _pool(videos, len(behaviors))
-    metrics = behavior_metrics(labels, decisions, probabilities)
+    labels, decisions, probabilities, calibrated = _pool(videos, len(behaviors))
+    metrics = behavior_metrics(labels, decisions, probabilities, calibrated)
     counts = count_frames(labels, decisions)
     empty, off = background(labels)[:, None], 1 - decisions.max(axis=1, keepdims=True, initial=0)
     empty_metrics, empty_counts = behavior_metrics(empty, off, None), count_frames(empty, off)
@@ -155,7 +155,7 @@ def _evaluate_frames(videos: Sequence[ScoredVideo], behaviors: Sequence[str]) ->
         "behaviors": {name: _numbers(metrics, counts, k) for k, name in enumerate(behaviors)},
         BACKGROUND: _numbers(empty_metrics, empty_counts, 0),
         "macro": macro_metrics(metrics),
-        "micro": micro_metrics(labels, decisions, probabilities),
+        "micro": micro_metrics(labels, decisions, probabilities, calibrated),
     }
 
 

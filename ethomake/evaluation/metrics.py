@@ -9,12 +9,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ethomake.ethogram.reliability import calibration_error
 from ethomake.labels.table import background
 
-BINS = 10
-"""Of probability, by which calibration is counted."""
+PROBABILISTIC = ("brier", "calibration_error")
 
-METRICS = ("precision", "recall", "f1", "average_precision", "auroc", "accuracy", "kappa")
+METRICS = (
+    *("precision", "recall", "f1", "average_precision", "auroc", "accuracy", "kappa"),
+    *PROBABILISTIC,
+    *(f"{name}_calibrated" for name in PROBABILISTIC),
+)
+"""Names that end in `_calibrated` are those of the calibrated probabilities."""
 
 
 @dataclass(frozen=True)
@@ -129,35 +134,37 @@ def precision_recall_curve(probabilities: np.ndarray, labels: np.ndarray) -> tup
     return ranking.probabilities, hits / hits[-1], hits / (hits + misses)
 
 
-def calibration(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return mean probability, share labelled 1 (NaN if empty) and frames of ten bins of probability: (10,) each."""
+def brier_score(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Return the mean squared difference between probability and label (Brier 1950) of one behavior; (N,) each."""
     scored = labels >= 0
-    probabilities, positive = probabilities[scored], labels[scored] == 1
-    place = np.minimum((probabilities * BINS).astype(int), BINS - 1)
-    frames = np.bincount(place, minlength=BINS)
-    sums = [np.bincount(place, weights=values, minlength=BINS) for values in (probabilities, positive)]
-    return divide(sums[0], frames), divide(sums[1], frames), frames
+    return float(np.square(probabilities[scored] - labels[scored]).mean()) if scored.any() else float("nan")
 
 
 def behavior_metrics(
-    labels: np.ndarray, decisions: np.ndarray, probabilities: np.ndarray | None
+    labels: np.ndarray, decisions: np.ndarray, probabilities: np.ndarray | None, calibrated: np.ndarray | None = None
 ) -> dict[str, np.ndarray]:
     """Return all of `METRICS` for each behavior: float64 (K,) each.
 
     Args:
         labels: (T, K), 1, 0 or -1.
         decisions: (T, K), 1 or 0.
-        probabilities: (T, K); None leaves out average precision and AUROC (NaN).
+        probabilities: (T, K); None leaves out the metrics of probabilities (NaN).
+        calibrated: (T, K); None leaves out those of calibrated probabilities (NaN).
     """
     metrics = decision_metrics(count_frames(labels, decisions))
     nothing = np.full(labels.shape[1], np.nan)
-    metrics |= {"average_precision": nothing.copy(), "auroc": nothing.copy()}
-    if probabilities is not None:
-        for k in range(labels.shape[1]):
-            scored = labels[:, k] >= 0
-            ranking, own = rank(probabilities[scored, k]), labels[scored, k]
+    metrics |= {name: nothing.copy() for name in METRICS if name not in metrics}
+    for k in range(labels.shape[1]):
+        scored = labels[:, k] >= 0
+        own = labels[scored, k]
+        if probabilities is not None:
+            ranking = rank(probabilities[scored, k])
             metrics["average_precision"][k] = average_precision(ranking, own)
             metrics["auroc"][k] = auroc(ranking, own)
+        for suffix, values in (("", probabilities), ("_calibrated", calibrated)):
+            if values is not None and scored.any():
+                metrics[f"brier{suffix}"][k] = brier_score(values[scored, k], own)
+                metrics[f"calibration_error{suffix}"][k] = calibration_error(values[scored, k], own)
     return {name: metrics[name] for name in METRICS}
 
 
@@ -169,12 +176,13 @@ def macro_metrics(metrics: dict[str, np.ndarray]) -> dict[str, float]:
     }
 
 
-def micro_metrics(labels: np.ndarray, decisions: np.ndarray, probabilities: np.ndarray | None) -> dict[str, float]:
+def micro_metrics(
+    labels: np.ndarray, decisions: np.ndarray, probabilities: np.ndarray | None, calibrated: np.ndarray | None = None
+) -> dict[str, float]:
     """Return the metrics of all behaviors pooled: every scored cell counts once; arguments as in `behavior_metrics`."""
     pooled = behavior_metrics(
-        labels.reshape(-1, 1),
-        decisions.reshape(-1, 1),
-        None if probabilities is None else probabilities.reshape(-1, 1),
+        *(labels.reshape(-1, 1), decisions.reshape(-1, 1)),
+        *(None if values is None else values.reshape(-1, 1) for values in (probabilities, calibrated)),
     )
     return {name: float(values[0]) for name, values in pooled.items()}
 

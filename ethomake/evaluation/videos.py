@@ -22,6 +22,7 @@ class ScoredVideo:
         labels: int8 (T, K), 1, 0 or -1.
         decisions: int8 (T, K), 1 or 0.
         probabilities: float64 (T, K).
+        calibrated: float64 (T, K), calibrated probabilities.
         edges: float64 (T + 1,), times in seconds at which frames begin and the last one ends.
     """
 
@@ -29,6 +30,7 @@ class ScoredVideo:
     labels: np.ndarray
     decisions: np.ndarray
     probabilities: np.ndarray
+    calibrated: np.ndarray
     edges: np.ndarray
 
 
@@ -49,4 +51,6 @@ def read_scored_video(files: Files, behaviors: Sequence[str]) -> ScoredVideo:
             f"{predictions}: {len(model.decisions)} rows, but {labels} has {len(human.values)} and the video "
             f"{facts['frames']} frames; delete both and run again"
         )
-    return ScoredVideo(facts["video"], human.values, model.decisions, model.probabilities, frame_edges(facts))
+    return ScoredVideo(
+        *(facts["video"], human.values, model.decisions, model.probabilities, model.calibrated), frame_edges(facts)
+    )

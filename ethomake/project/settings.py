@@ -164,7 +164,7 @@ def _check_together(settings: dict[str, Any]) -> None:
     for name in behaviors:
         if not name.isprintable():
             refuse("behaviors", name, "has a character that cannot be printed; type the name again")
-        if name.lower() in RESERVED_NAMES or name.startswith("probability_"):
+        if name.lower() in RESERVED_NAMES or name.startswith(("probability_", "calibrated_")):
             reason = "it means that no behavior is present" if name.lower() == "background" else "our tables use it"
             refuse("behaviors", name, f"not a name for a behavior ({reason}); leave it out")
     split = settings["split"]

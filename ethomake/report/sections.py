@@ -14,7 +14,7 @@ from ethomake.ethogram.tables import read_table
 from ethomake.evaluation.files import FIGURES
 from ethomake.files import file_digest, read_json
 from ethomake.report.methods import describe_methods
-from ethomake.report.page import Column, Row, embed, make_table, numbers, text
+from ethomake.report.page import Column, Row, Table, embed, make_table, numbers, text
 from ethomake.report.results import PARTS, Results, Video
 from ethomake.text import length, number, percent, rate
 
@@ -119,11 +119,20 @@ def _agreement(results: Results, metrics: Mapping[str, Any]) -> Section:
         "Agreement per behavior",
         {
             "table": make_table(columns, rows),
+            "calibration": _test_calibration(behaviors, metrics),
             "shifts": metrics["chance"]["shifts"],
             "several": several,
             "figures": {name: embed(results.evaluation / f"{name}.svg") for name in FIGURES},
         },
     )
+
+
+def _test_calibration(behaviors: Sequence[str], metrics: Mapping[str, Any]) -> Table:
+    """Return the table of the calibration of the behaviors in the test videos."""
+    keys = ("calibration_error", "calibration_error_calibrated", "brier", "brier_calibrated")
+    rows = [[name, *(_error(metrics["behaviors"][name].get(key)) for key in keys)] for name in behaviors]
+    columns = numbers("calibration error", "after calibration", "Brier score", "after calibration")
+    return make_table([*text("behavior"), *columns], rows)
 
 
 def _bouts(results: Results) -> Section:
@@ -218,11 +227,11 @@ def _thresholds(results: Results, fitted: Mapping[str, Any]) -> Section:
         plateau, recordings = pooled.get("plateau"), [one["threshold"] for one in own["recordings"].values()]
         cells = [name, number(own["threshold"]), f"{plateau[0]:.2f}, {plateau[1]:.2f}" if plateau else ""]
         cells.append(f"{min(recordings):.2f}, {max(recordings):.2f}" if len(recordings) > 1 else "")
-        cells += [number(pooled.get("f1")), number(own["calibration_error"]), f"{own['positive_frames']:,}"]
+        cells += [number(pooled.get("f1")), f"{own['positive_frames']:,}"]
         cells += [number(own["minimum_bout_s"]), str(own["bouts"]), number(own["minimum_gap_s"]), str(own["gaps"])]
         rows.append(cells)
     columns = text("behavior") + numbers("threshold", "best range (from, to)", "best of each recording (from, to)")
-    columns += numbers("F1 out of fold", "calibration error", "positive frames")
+    columns += numbers("F1 out of fold", "positive frames")
     columns += numbers("minimum bout (s)", "bouts", "minimum gap (s)", "gaps")
     ethogram = results.settings.get("ethogram", {})
     replaced = any(ethogram.get(key, "auto") != "auto" for key in ("minimum_bout_s", "minimum_gap_s"))
@@ -231,12 +240,28 @@ def _thresholds(results: Results, fitted: Mapping[str, Any]) -> Section:
         "Thresholds and minimum bout lengths",
         {
             "table": make_table(columns, rows),
+            "calibration": _calibration(fitted),
             "videos": [made["video"] for made in fitted["made_from"]],
             "exclusive": fitted["exclusive"],
             "elsewhere": results.bundle is not None,
             "replaced": bool(ethogram.get("thresholds")) or replaced,
         },
     )
+
+
+def _calibration(fitted: Mapping[str, Any]) -> Table | None:
+    """Return the table of calibrations, and of errors before and after; None if there is nothing to show."""
+    rows = []
+    for name, own in fitted["behaviors"].items():
+        calibration = own.get("calibration", {})  # bundles of earlier versions have none
+        known = calibration.get("fitted", False)
+        cells = [name, *(number(calibration[key]) if known else "" for key in ("slope", "offset"))]
+        after = own.get("calibration_error_after") if known else None
+        rows.append([*cells, _error(own["calibration_error"]), _error(after)])
+    if not any(any(row[1:]) for row in rows):
+        return None
+    columns = text("behavior") + numbers("slope", "offset", "calibration error", "after calibration")
+    return make_table(columns, rows)
 
 
 def _models(settings: Mapping[str, Any], bundle: Mapping[str, Any], digest: str) -> Section:
@@ -311,3 +336,8 @@ def _hexadecimal(digest: str) -> str:
 
 def _float(cell: str) -> float | None:
     return float(cell) if cell else None
+
+
+def _error(value: float | None) -> str:
+    """Return an error of probabilities, which is often smaller than .01, with three decimals."""
+    return "" if value is None else f"{value:.3f}"

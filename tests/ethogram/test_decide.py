@@ -115,15 +115,53 @@ def test_files_hold_what_was_decided(tmp_path):
     probabilities = np.array([[0.9, 0.2], [0.8, 0.2], [0.1, 0.1], [0.1, 0.7], [0.1, 0.2], [0.3, 0.2]])
     run(tmp_path, write_files(tmp_path, probabilities), subject="fly, 1")
     lines = (tmp_path / "out.csv").read_text().splitlines()
-    assert lines[0] == "frame,time_s,probability_walk,probability_rest,walk,rest,background"
-    assert lines[1] == "0,0.000000,0.900000,0.200000,1,0,0"
-    assert lines[4] == "3,0.300000,0.100000,0.700000,0,0,1"  # a bout of .1 s is too short, so background again
+    # files of earlier versions say nothing of calibration, and leave probabilities as they are
+    header = "frame,time_s,probability_walk,probability_rest,calibrated_walk,calibrated_rest,walk,rest,background"
+    assert lines[0] == header
+    assert lines[1] == "0,0.000000,0.900000,0.200000,0.900000,0.200000,1,0,0"
+    assert (
+        lines[4] == "3,0.300000,0.100000,0.700000,0.100000,0.700000,0,0,1"
+    )  # a bout of .1 s is too short, so background again
     predictions = read_predictions(tmp_path / "out.csv", BEHAVIORS)
     assert predictions.probabilities == pytest.approx(probabilities)
     assert predictions.decisions[:, 0].tolist() == [1, 1, 0, 0, 0, 0]
     (bout,) = read_bouts(tmp_path / "bouts.csv")
     assert (bout.video, bout.subject, bout.behavior) == ("v", "fly, 1", "walk")
     assert (bout.start_frame, bout.stop_frame, bout.duration_s) == (0, 2, pytest.approx(0.2))
+
+
+def calibrated_as(thresholds, **calibrations):
+    content = json.loads(thresholds.read_text())
+    content["behaviors"] = {
+        name: own | ({"calibration": calibrations[name]} if name in calibrations else {})
+        for name, own in content["behaviors"].items()
+    }
+    thresholds.write_text(json.dumps(content))
+
+
+def test_calibrated_probabilities_stand_beside_and_change_no_decision(tmp_path):
+    random = np.random.default_rng(0)
+    files = write_files(tmp_path, random.random((40, 2)))
+    run(tmp_path, files)
+    before, bouts = read_predictions(tmp_path / "out.csv", BEHAVIORS), (tmp_path / "bouts.csv").read_bytes()
+    calibrated_as(files[1], walk={"slope": 0.5, "offset": -1.0})
+    run(tmp_path, files)
+    after = read_predictions(tmp_path / "out.csv", BEHAVIORS)
+    for name in ("probabilities", "decisions"):
+        assert np.array_equal(getattr(after, name), getattr(before, name))
+    assert (tmp_path / "bouts.csv").read_bytes() == bouts
+    walk = before.probabilities[:, 0]
+    assert after.calibrated[:, 0] == pytest.approx(1 / (1 + np.exp(1) * ((1 - walk) / walk) ** 0.5), abs=1e-6)
+    assert np.array_equal(after.calibrated[:, 1], before.probabilities[:, 1])
+
+
+@pytest.mark.parametrize("calibration", [{"slope": -1, "offset": 0}, {"slope": 1}, {"slope": 1, "offset": None}, 3])
+def test_an_impossible_calibration_is_refused(tmp_path, calibration):
+    files = write_files(tmp_path, np.zeros((3, 2)))
+    calibrated_as(files[1], rest=calibration)
+    with pytest.raises(InputError, match=r"t\.json: calibration of rest is .* positive slope"):
+        run(tmp_path, files)
+    assert not (tmp_path / "out.csv").exists()
 
 
 def test_settings_replace_what_was_fitted(tmp_path):

@@ -17,7 +17,9 @@ BEHAVIORS = ("walk", "rest")
 def write_files(folder, frames=60, damaged=()):
     random = np.random.default_rng(0)
     probabilities = random.random((frames, 2)).round(6)
-    predictions = Predictions(np.arange(frames) / 10, probabilities, (probabilities > 0.5).astype(np.int8))
+    predictions = Predictions(
+        np.arange(frames) / 10, probabilities, (probabilities > 0.5).astype(np.int8), probabilities
+    )
     write_predictions(folder / "p.csv", BEHAVIORS, predictions)
     labels = np.where(random.random((frames, 2)) > 0.5, 1, 0).astype(np.int8)
     labels[:10] = -1

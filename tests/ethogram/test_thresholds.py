@@ -5,12 +5,13 @@ import pytest
 from sklearn.metrics import f1_score
 
 from ethomake.errors import InputError
+from ethomake.ethogram.calibration import fit_calibrations, left_out_errors
 from ethomake.ethogram.thresholds import (
     DISAGREEMENT,
     GRID,
     TOLERANCE,
+    UNCALIBRATED,
     FittingVideo,
-    calibration_error,
     f1_at,
     fit_pooled,
     fit_threshold,
@@ -147,22 +148,6 @@ def test_f1_at_a_threshold_is_that_of_sklearn():
     assert f1_at(0.3, values, labels) == pytest.approx(f1_score(labels[scored], values[scored] >= 0.3))
 
 
-def test_calibration_error_is_that_of_a_loop_over_bins():
-    random = np.random.default_rng(6)
-    values = np.append(random.random(500), [0.0, 1.0, np.nan])
-    labels = np.append((random.random(500) < values[:500] ** 2).astype(int), [0, 1, 1])
-    labels[::9] = -1
-    scored = (labels >= 0) & np.isfinite(values)
-    error = 0.0
-    for low in np.arange(10) / 10:
-        inside = scored & (values >= low) & ((values < low + 0.1) | ((low == 0.9) & (values == 1)))
-        if inside.any():
-            error += inside.sum() / scored.sum() * abs(values[inside].mean() - (labels[inside] == 1).mean())
-    assert calibration_error(values, labels) == pytest.approx(error)
-    assert error > 0.1
-    assert calibration_error(np.array([0.3]), np.array([-1])) is None
-
-
 def write_videos(folder, **videos):
     """Write (probabilities, labels) of videos, a recording each; return the file of probabilities and the videos."""
     written, behaviors = [], ("walk", "rest")
@@ -190,6 +175,16 @@ def test_fit_thresholds_writes_rules_and_provenance(tmp_path, capsys):
     assert list(walk["recordings"]) == ["day of a", "day of b"]
     assert not walk["disagree"]
     assert walk["calibration_error"] == pytest.approx((2 * 0.1 + 0.3) / 3, abs=1e-6)
+    given_frames = [(probabilities.astype(np.float32), values)] * 2
+    fitted = fit_calibrations(given_frames, exclusive=False)
+    written = {"slope": fitted[0].slope, "offset": fitted[0].offset, "fitted": True}
+    assert walk["calibration"] == pytest.approx(written, abs=1e-6)
+    assert walk["calibration_error_after"] == pytest.approx(left_out_errors(given_frames, False)[0], abs=1e-6)
+    assert walk["calibration_error_after"] < walk["calibration_error"]
+    assert fitted[1] is None
+    assert rest["calibration"] == {"slope": 1, "offset": 0, "fitted": False}
+    assert rest["calibration_error_after"] == rest["calibration_error"]
+    assert UNCALIBRATED in rest["notes"]
     # in each video without the last bout, at the end, and the first gap, at the start
     assert (walk["bouts"], walk["gaps"]) == (14, 14)
     assert walk["minimum_bout_s"] == pytest.approx(1)
@@ -227,6 +222,10 @@ def test_exclusive_behaviors_have_no_threshold(tmp_path):
     fit_thresholds(*given, tmp_path / "out.json", behaviors=["walk", "rest"], exclusive=True)
     content = json.loads((tmp_path / "out.json").read_text())
     assert [own["threshold"] for own in content["behaviors"].values()] == [None, None]
+    one, two = (own["calibration"] for own in content["behaviors"].values())
+    assert one == two
+    assert one["fitted"]
+    assert one["offset"] == 0
 
 
 @pytest.mark.parametrize("videos", [{}, {"a": ([[np.nan]] * 4, [[1], [0], [0], [1]])}])
@@ -235,6 +234,9 @@ def test_with_fewer_than_two_videos_no_threshold_is_fitted(tmp_path, capsys, vid
     fit_thresholds(*given, tmp_path / "out.json", behaviors=["walk"], exclusive=False)
     own = json.loads((tmp_path / "out.json").read_text())["behaviors"]["walk"]
     assert (own["threshold"], own["minimum_bout_s"], own["minimum_gap_s"]) == (0.5, 0, 0)
+    assert own["calibration"] == {"slope": 1, "offset": 0, "fitted": False}
+    assert own["calibration_error_after"] is None
+    assert UNCALIBRATED in own["notes"]
     assert "label a second one" in capsys.readouterr().err
 
 

@@ -12,9 +12,8 @@ def make(seed, frames=300, behaviors=2):
     random = np.random.default_rng(seed)
     labels = (random.random((frames, behaviors)) < 0.3).astype(np.int8)
     probabilities = np.round(np.clip(labels * 0.4 + random.random((frames, behaviors)) * 0.6, 0, 1), 2)
-    return ScoredVideo(
-        f"video{seed}", labels, (probabilities > 0.5).astype(np.int8), probabilities, np.arange(frames + 1) / 10
-    )
+    decisions = (probabilities > 0.5).astype(np.int8)
+    return ScoredVideo(f"video{seed}", labels, decisions, probabilities, probabilities, np.arange(frames + 1) / 10)
 
 
 def test_each_shift_agrees_with_scikit_learn():

@@ -6,6 +6,7 @@ import pytest
 from sklearn import metrics as reference
 
 from ethomake.errors import InputError
+from ethomake.ethogram.reliability import calibration_error
 from ethomake.ethogram.tables import Predictions, read_predictions, write_predictions
 from ethomake.evaluation.evaluate import evaluate, thin
 from ethomake.evaluation.figures import draw_evaluation
@@ -21,7 +22,8 @@ def write_video(folder, name, seed, frames=240):
     probabilities = np.round(np.clip(labels * 0.5 + random.random((frames, 3)) * 0.5, 0, 1), 6)
     labels[:20, 0] = -1
     decisions = (probabilities > 0.45).astype(np.int8)
-    write_predictions(folder / f"{name}.csv", BEHAVIORS, Predictions(np.arange(frames) / 10, probabilities, decisions))
+    predictions = Predictions(np.arange(frames) / 10, probabilities, decisions, np.round(probabilities**2, 6))
+    write_predictions(folder / f"{name}.csv", BEHAVIORS, predictions)
     write_labels(folder / f"{name}_labels.csv", LabelTable(BEHAVIORS, labels))
     steps = {"time_base": [1, 10], "first": 0, "steps": [[1, frames - 1]]}
     manifest = {"video": name, "frames": frames, "fps": 10.0, "constant_rate": True, "timestamps": steps}
@@ -69,6 +71,21 @@ def test_tables_hold_what_was_found(tmp_path):
     own = next(row for row in tables["per_video"] if (row["video"], row["behavior"]) == ("b", "rest"))
     assert float(own["f1"]) == pytest.approx(reference.f1_score(labels_two[:, 1], decisions_two[:, 1]), abs=1e-5)
     assert [row["human"] for row in tables["confusion"]] == [*BEHAVIORS, "background"]
+
+
+def test_probabilities_are_scored_before_and_after_calibration(tmp_path):
+    (files, labels, _) = write_video(tmp_path, "a", 0)
+    content, tables = run(tmp_path / "out", [files])
+    found = read_predictions(files[0], BEHAVIORS)
+    walk, row = content["behaviors"]["walk"], next(row for row in tables["metrics"] if row["behavior"] == "walk")
+    for suffix, values in (("", found.probabilities), ("_calibrated", found.calibrated)):
+        brier = reference.brier_score_loss(labels[20:, 0], values[20:, 0])
+        assert walk[f"brier{suffix}"] == pytest.approx(brier, abs=1e-6)
+        assert float(row[f"brier{suffix}"]) == pytest.approx(brier, abs=1e-5)
+        error = calibration_error(values[20:, 0], labels[20:, 0])
+        assert walk[f"calibration_error{suffix}"] == pytest.approx(error, abs=1e-6)
+    assert walk["calibration_error"] != walk["calibration_error_calibrated"]
+    assert content["background"]["brier"] is None
 
 
 def test_background_is_scored_only_where_it_is_known(tmp_path):

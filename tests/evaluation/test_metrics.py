@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
+from ethomake.ethogram.reliability import calibration_error
 from ethomake.evaluation.metrics import (
     METRICS,
     average_precision,
     behavior_metrics,
-    calibration,
     confusion_matrix,
     count_frames,
     macro_metrics,
@@ -31,7 +31,8 @@ def sample(seed=0, frames=500, behaviors=4, steps=None, masked=0.2):
 @pytest.mark.parametrize("steps", [None, 20, 2])
 def test_metrics_agree_with_scikit_learn(steps):
     labels, decisions, probabilities = sample(steps=steps)
-    found = behavior_metrics(labels, decisions, probabilities)
+    calibrated = probabilities**2
+    found = behavior_metrics(labels, decisions, probabilities, calibrated)
     for k in range(labels.shape[1]):
         scored = labels[:, k] >= 0
         human, model, chance = labels[scored, k], decisions[scored, k], probabilities[scored, k]
@@ -43,6 +44,10 @@ def test_metrics_agree_with_scikit_learn(steps):
             "auroc": reference.roc_auc_score(human, chance),
             "accuracy": reference.accuracy_score(human, model),
             "kappa": reference.cohen_kappa_score(human, model),
+            "brier": reference.brier_score_loss(human, chance),
+            "calibration_error": calibration_error(chance, human),
+            "brier_calibrated": reference.brier_score_loss(human, chance**2),
+            "calibration_error_calibrated": calibration_error(chance**2, human),
         }
         assert {name: values[k] for name, values in found.items()} == pytest.approx(expected)
 
@@ -78,7 +83,8 @@ def test_what_a_masked_frame_says_does_not_matter():
         np.where(labels < 0, 1 - decisions, decisions),
         np.where(labels < 0, 1 - probabilities, probabilities),
     )
-    one, two = behavior_metrics(labels, decisions, probabilities), behavior_metrics(labels, other, noise)
+    one = behavior_metrics(labels, decisions, probabilities, probabilities**2)
+    two = behavior_metrics(labels, other, noise, noise**2)
     assert all((one[name] == two[name]).all() for name in METRICS)
 
 
@@ -105,6 +111,10 @@ def test_what_is_not_defined_is_nan(labels, decisions, defined):
         warnings.simplefilter("error")
         found = behavior_metrics(*columns(labels, decisions, [0.9, 0.2, 0.1]))
     numbers = {name: values[0] for name, values in found.items() if not np.isnan(values[0])}
+    if defined:  # the errors of probabilities need one scored frame, of any kind
+        squares = np.square(np.array([0.9, 0.2, 0.1]) - labels)
+        errors = np.abs(np.array([0.9, 0.2, 0.1]) - labels)  # a bin has one frame
+        defined = defined | {"brier": squares.mean(), "calibration_error": errors.mean()}
     assert numbers == pytest.approx(defined)
 
 
@@ -135,14 +145,6 @@ def test_precision_recall_curve_agrees_with_scikit_learn():
     assert found_thresholds == pytest.approx(thresholds[::-1])
     assert found_recall == pytest.approx(recall[:-1][::-1])
     assert found_precision == pytest.approx(precision[:-1][::-1])
-
-
-def test_calibration_counts_bins():
-    probabilities = np.array([0.05, 0.15, 0.15, 1.0, 0.95])
-    mean, share, frames = calibration(probabilities, np.array([0, 1, 0, 1, -1]))
-    assert frames.tolist() == [1, 2, 0, 0, 0, 0, 0, 0, 0, 1]
-    assert share[[0, 1, 9]].tolist() == [0, 0.5, 1]
-    assert mean[9] == 1
 
 
 def test_confusion_of_exclusive_behaviors_is_the_usual_one():

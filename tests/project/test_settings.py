@@ -119,6 +119,7 @@ def test_settling_twice_changes_nothing_and_leaves_the_input_alone():
         ({"behaviors": ["groom;rear"]}, ["behaviors[0]", "without commas, semicolons"]),
         ({"behaviors": ["groom", "background"]}, ["behaviors", "background", "no behavior is present"]),
         ({"behaviors": ["groom", "Human"]}, ["behaviors", "Human", "our tables use it"]),
+        ({"behaviors": ["calibrated_groom"]}, ["behaviors", "calibrated_groom", "our tables use it"]),
         ({"behaviors": ["micro"]}, ["behaviors", "micro", "our tables use it"]),
         ({"behaviors": []}, ["behaviors = []", "at least one"]),
         ({"seed": None}, ["seed = null", "a whole number"]),

@@ -274,6 +274,29 @@ def test_thresholds_that_will_not_carry_over_are_told_of(results, tmp_path):
     assert "a<b&c: at most one labelled animal or recording shows it" in page.text
 
 
+def test_calibration_is_reported_before_and_after(results, tmp_path):
+    folder, rows, behaviors = results
+    page = report(folder, rows, behaviors)
+    section = page.sections["Thresholds and minimum bout lengths"]
+    for own in json.loads((folder / "thresholds.json").read_text())["behaviors"].values():
+        assert own["calibration"]["fitted"]
+        assert f"{own['calibration']['slope']:.2f}" in section
+        for key in ("calibration_error", "calibration_error_after"):
+            assert f"{own[key]:.3f}" in section
+    tested = json.loads((folder / "metrics.json").read_text())["behaviors"]
+    for own in tested.values():
+        for key in ("brier", "brier_calibrated", "calibration_error", "calibration_error_calibrated"):
+            assert f"{own[key]:.3f}" in page.sections["Agreement per behavior"]
+
+    content = json.loads((folder / "thresholds.json").read_text())
+    for own in content["behaviors"].values():  # as in bundles of earlier versions
+        del own["calibration"], own["calibration_error_after"]
+        own["calibration_error"] = None
+    (tmp_path / "thresholds.json").write_text(json.dumps(content))
+    page = report(folder, rows, behaviors, thresholds=tmp_path / "thresholds.json")
+    assert "Calibrated probabilities are those of the model" in page.text
+
+
 def test_models_of_a_bundle_are_told_of(results, tmp_path):
     folder, rows, behaviors = results
     counts = {name: {"scored_frames": 5000, "positive_frames": 4321} for name in behaviors}

@@ -17,7 +17,8 @@ def test_from_videos_to_the_report(finished):
     for video in ("sim_00", "sim_01", "sim_02", "sim_03"):
         rows = read_rows(results / f"ethograms/main/predictions/{video}.csv")
         assert len(rows) == frames
-        assert all(0 <= float(row[f"probability_{name}"]) <= 1 for row in rows for name in behaviors)
+        for what in ("probability", "calibrated"):
+            assert all(0 <= float(row[f"{what}_{name}"]) <= 1 for row in rows for name in behaviors)
         assert {row[name] for row in rows for name in behaviors} <= {"0", "1"}
         assert all(int(row["background"]) == (not any(int(row[name]) for name in behaviors)) for row in rows)
         assert (results / f"ethograms/main/figures/{video}.png").read_bytes().startswith(b"\x89PNG")
