@@ -153,7 +153,8 @@ def _is_poor(row: Mapping[str, Any]) -> bool:
 
 def _as_scored(labels: np.ndarray, logits: Mapping[str, np.ndarray], stream: str) -> ScoredVideo:
     """Return a video in the form that chance is computed of; decisions and times play no part."""
-    return ScoredVideo("", labels, np.zeros_like(labels), logits[stream], np.zeros(0))
+    ranked = logits[stream]
+    return ScoredVideo("", labels, np.zeros_like(labels), ranked, ranked, np.zeros(0))
 
 
 def _plain(value: Any) -> Any:
