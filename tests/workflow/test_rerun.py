@@ -30,7 +30,8 @@ AFTER_DECISIONS = {"draw_ethogram": 5, "summarize_bouts": 1, "count_transitions"
 AFTER_DECISIONS |= {"evaluate": 1, "draw_evaluation": 1}
 AFTER_SEQUENCE = {"predict_video": 5, "fit_thresholds": 1, "decide_behaviors": 5} | AFTER_DECISIONS
 SEQUENCE = {"train_sequence": 1, "draw_curves": 1} | AFTER_SEQUENCE
-STREAMS = {"train_stream": 2, "extract_features": 5} | SEQUENCE | {"draw_curves": 3}
+FEATURES = {"extract_features": 5, "score_streams": 1} | SEQUENCE
+STREAMS = {"train_stream": 2} | FEATURES | {"draw_curves": 3}
 FLOW = {"train_flow": 1} | STREAMS | {"train_stream": 1, "draw_curves": 3}  # flow, motion and sequence
 
 
@@ -220,7 +221,9 @@ CHANGES = [
     (nothing, {}),
     (
         labels_of_a_test_video,
-        {"check_labels": 1, "evaluate": 1, "draw_evaluation": 1, "draw_ethogram": 1, "write_report": 1},
+        dict.fromkeys(
+            ["check_labels", "score_streams", "evaluate", "draw_evaluation", "draw_ethogram", "write_report"], 1
+        ),
     ),
     (labels_of_a_training_video, {"check_labels": 1} | STREAMS),
     (labels_of_a_validation_video, {"check_labels": 1} | STREAMS),
@@ -246,11 +249,11 @@ CHANGES = [
     (a_bout_length, {"decide_behaviors": 5} | AFTER_DECISIONS),
     (a_threshold, {"decide_behaviors": 5} | AFTER_DECISIONS),
     (a_caption, {}),
-    (which_streams_are_used, {"extract_features": 5} | SEQUENCE),  # and no stream is trained anew
+    (which_streams_are_used, FEATURES),  # and no stream is trained anew
     (a_setting_of_the_sequence_model, SEQUENCE),
     (a_setting_of_the_flow_network, FLOW | {"extract_features": 5}),
-    (how_flow_is_computed, {"train_stream": 1, "extract_features": 5} | SEQUENCE | {"draw_curves": 2}),
-    (how_often_chance_is_drawn, {"evaluate": 1, "draw_evaluation": 1, "write_report": 1}),
+    (how_flow_is_computed, {"train_stream": 1} | FEATURES | {"draw_curves": 2}),
+    (how_often_chance_is_drawn, {"score_streams": 1, "evaluate": 1, "draw_evaluation": 1, "write_report": 1}),
     (the_code_of_the_sequence_network, SEQUENCE),
     (the_code_of_the_transitions, {"count_transitions": 1, "write_report": 1}),
     (the_code_of_a_script, {"summarize_bouts": 1, "write_report": 1}),
