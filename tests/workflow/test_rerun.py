@@ -291,10 +291,19 @@ def test_exactly_these_jobs_run_and_then_nothing_is_left(run_snakemake, project,
     assert "Nothing to be done" in run_snakemake(project.folder, checkout=project.checkout).output
 
 
-def test_a_video_that_moves_between_training_and_validation_retrains(run_snakemake, project):
+def test_a_video_that_moves_between_training_and_validation_retrains_nothing(run_snakemake, project):
     project.list_videos(one="validate", check="train")
     outcome = run_snakemake(project.folder, "--dry-run")
-    assert jobs_of(outcome) == STREAMS  # the flow network keeps its videos
+    assert jobs_of(outcome) == {
+        "score_streams": 1,
+        "write_report": 1,
+    }  # networks learn from both, flow keeps its videos
+
+
+def test_a_video_that_moves_to_the_test_is_unlearned(run_snakemake, project):
+    project.list_videos(check="test", proof="validate")
+    outcome = run_snakemake(project.folder, "--dry-run")
+    assert jobs_of(outcome) == STREAMS | {"draw_ethogram": 5}
 
 
 def test_a_video_that_the_flow_network_has_seen_and_that_is_to_test_retrains_it(run_snakemake, project):
@@ -310,4 +319,5 @@ def test_a_video_left_out_for_a_while_comes_back_to_its_part(run_snakemake, proj
     assert outcome.status == 0, outcome.output
     project.list_videos(**dict.fromkeys(PARTS, ""))
     planned = jobs_of(run_snakemake(project.folder, "--dry-run"))
-    assert planned == {"summarize_bouts": 1, "count_transitions": 1, "write_report": 1}  # and nobody learns anew
+    # and nobody learns anew
+    assert planned == dict.fromkeys(["score_streams", "summarize_bouts", "count_transitions", "write_report"], 1)
