@@ -66,6 +66,7 @@ SEQUENCE_FRAME = 0.0002  # seconds to learn from a frame of features
 READ_FRAME, READ_MEGABYTE = 0.006, 1.0  # seconds to decode and store; large pictures and noisy ones have large files
 CELL = 2e-6  # seconds to read or write a cell of a table
 SHIFTED_CELL = 5e-8  # seconds to compare it with labels shifted in time
+CALIBRATED_CELL = 4.5e-7  # seconds to fit a calibration on it, which is done again without each video
 FIGURE = 3  # seconds to draw one
 FETCH = 30  # to download pretrained weights
 DRAW_FRAME = 0.003  # seconds to draw a frame of the simulated example
@@ -318,6 +319,11 @@ def summarize(x: Experiment, base: float, seconds: float) -> Need:
     return Need(base + OF_A_VIDEO * len(x.videos), START + seconds + 0.05 * len(x.videos))
 
 
+def fit(x: Experiment, videos: Sequence[str]) -> Need:
+    """Estimate the fits of thresholds and calibrations."""
+    return tables(x, videos, passes=1 + (1 + len(videos)) * CALIBRATED_CELL / CELL)
+
+
 def compare(x: Experiment, videos: Sequence[str]) -> Need:
     """Estimate the evaluation: predictions compared with labels, and with labels shifted in time."""
     return tables(x, videos, passes=4 + x.settings["evaluation"]["chance_shifts"] * SHIFTED_CELL / CELL)
@@ -428,7 +434,7 @@ WORK: dict[str, Callable[[Experiment, Mapping[str, str]], Need]] = {
     "score_streams": lambda x, at: compare_streams(x),
     "train_sequence": lambda x, at: learn_sequence(x),
     "predict_video": lambda x, at: predict(x, at["video"]),
-    "fit_thresholds": lambda x, at: tables(x, [*x.parts["train"], *x.parts["validate"]]),
+    "fit_thresholds": lambda x, at: fit(x, [*x.parts["train"], *x.parts["validate"]]),
     "decide_behaviors": lambda x, at: tables(x, [at["video"]]),
     "draw_ethogram": lambda x, at: tables(x, [at["video"]], figures=1),
     "draw_curves": lambda x, at: Need(FIGURES, START + FIGURE),
