@@ -138,12 +138,12 @@ def test_a_number_in_a_loss_changes_the_stages_that_use_it(library):
     assert changed(library, before) == {"train_flow"}
 
 
-def test_a_better_estimate_of_what_a_network_costs_changes_nothing_and_another_stem_does(library):
+def test_a_better_estimate_of_what_a_network_costs_changes_nothing_and_another_network_does(library):
     before = digests(library)
     edit(library / "ethomake" / "streams" / "registry.py", "gflop=3.6", "gflop=3.7")
     edit(library / "ethomake" / "flow" / "registry.py", "held=200", "held=210")
     assert changed(library, before) == set()
-    edit(library / "ethomake" / "streams" / "registry.py", 'stem="features.0.0"', 'stem="features.0.1"')
+    edit(library / "ethomake" / "streams" / "registry.py", "resnet:resnet50", "resnet:resnet101")
     assert {"train_stream", "train_joint", "extract_features"} <= changed(library, before)
     assert not {"train_flow", "train_sequence"} & changed(library, before)
 

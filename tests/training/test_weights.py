@@ -36,7 +36,7 @@ def test_the_header_holds_what_is_known_sorted_by_name(tmp_path):
         header = file.metadata()["ethomake"]
     assert header == (
         '{"behaviors": ["l\\u00e4uft"], "exclusive": true, "frames": 11, "network": "resnet18", "seed": 1, '
-        '"stream": "motion"}'
+        '"sees": "color", "stream": "motion"}'
     )
 
 

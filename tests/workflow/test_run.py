@@ -59,7 +59,8 @@ def test_a_log_tells_device_progress_and_time(finished):
     log = (finished / "logs/streams/main/spatial.log").read_text()
     assert "CPU with" in log
     assert "step/s" in log or "s/ step" in log
-    assert re.search(r"validation (loss|F1)", log)
+    assert re.search(r"epoch 1: training loss \d", log)
+    assert re.search(r"validation loss \d", (finished / "logs/flow/main.log").read_text())
 
 
 def test_labels_that_do_not_fit_the_video_stop_the_run_with_both_numbers(run_snakemake, finished, tiny, tmp_path):

@@ -32,9 +32,13 @@ def jobs(outcome):
         ({"sequence": {"hidden": 16}}, AFTER_FEATURES),
         (
             {"flow": {"smoothness": [0.02, 0.02, 0.04]}},
-            AFTER_FEATURES | {"train_flow": 1, "train_stream": 1, "extract_features": 4, "draw_curves": 3},
+            AFTER_FEATURES
+            | {"train_flow": 1, "train_stream": 1, "extract_features": 4, "score_streams": 1, "draw_curves": 3},
         ),
-        ({"evaluation": {"chance_shifts": 6}}, {"evaluate": 1, "draw_evaluation": 1, "write_report": 1, "all": 1}),
+        (
+            {"evaluation": {"chance_shifts": 6}},
+            dict.fromkeys(["score_streams", "evaluate", "draw_evaluation", "write_report", "all"], 1),
+        ),
     ],
     ids=str,
 )
