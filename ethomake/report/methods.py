@@ -217,4 +217,4 @@ def _trained(section: Mapping[str, Any]) -> str:
         "half": " (the first half of the backbone's layers stayed as they were)",
         "head": " (the backbone stayed as it was)",
     }.get(section.get("trained", "all"), "")
-    return f"trained {start} for at most {section['epochs']} epochs, "
+    return f"trained {start} for {section['epochs']} epochs, "

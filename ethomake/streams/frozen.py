@@ -17,9 +17,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ethomake.errors import InputError
-from ethomake.streams.networks import LUMA, OFFSETS, build_stream
+from ethomake.streams.networks import OFFSETS, build_stream
 from ethomake.streams.registry import find_network, mapped_networks
 from ethomake.streams.weights import load_pretrained, origin_of
+from ethomake.training.augment import GREY
 from ethomake.training.weights import WeightsMetadata, save_weights
 
 logger = logging.getLogger(__name__)
@@ -148,7 +149,7 @@ def grey_images(frames: Tensor, mean: Sequence[float] = CHANNEL_MEAN, std: Seque
     """
     first, last = OFFSETS[0], OFFSETS[-1]
     red, green, blue = frames.float().unbind(1)
-    grey = (LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue) / 255
+    grey = (GREY[0] * red + GREY[1] * green + GREY[2] * blue) / 255
     count = len(frames) - (last - first)
     shown = [grey[offset - first : offset - first + count] for offset in OFFSETS]
     return torch.stack([(part - m) / s for part, m, s in zip(shown, mean, std, strict=True)], 1)

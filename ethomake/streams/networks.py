@@ -15,6 +15,7 @@ from torch import Tensor, nn
 # Imported so that backbones count as code of the stages that import this module: registry records name them by strings.
 from ethomake.streams import backbones  # noqa: F401
 from ethomake.streams.registry import find_network
+from ethomake.training.augment import GREY
 
 FEATURES = 512
 Kind = Literal["spatial", "motion"]
@@ -24,9 +25,6 @@ in which what moves shows as color."""
 
 OFFSETS = (-2, 0, 2)
 """The frames around frame t that are the channels of its image of grey frames."""
-
-LUMA = (0.299, 0.587, 0.114)
-"""Weights of red, green and blue in grey (ITU-R BT.601), as in JPEG."""
 
 
 class Stream(nn.Module):
@@ -111,7 +109,7 @@ class Stream(nn.Module):
 
 def _grey(images: Tensor) -> Tensor:
     """Return the luma of images, (B, 3, H, W) -> (B, H, W)."""
-    return LUMA[0] * images[:, 0] + LUMA[1] * images[:, 1] + LUMA[2] * images[:, 2]
+    return GREY[0] * images[:, 0] + GREY[1] * images[:, 1] + GREY[2] * images[:, 2]
 
 
 def build_stream(

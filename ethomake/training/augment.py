@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601 luma
+GREY = (0.299, 0.587, 0.114)  # of red, green and blue (ITU-R BT.601), as in JPEG
 WAVES = 3  # of the shading along each axis: a constant, half a wave and a whole one
 NOISE_VALUES = 2**21  # of the noise that is drawn once; each frame has a part of it that begins elsewhere
 NOISE_STEP = 64  # values between two places where such a part may begin

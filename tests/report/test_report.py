@@ -339,7 +339,7 @@ def test_starting_up_does_not_need_torch():
 def test_methods_say_only_what_is_known():
     parts = {"train": ["a"], "validate": ["b"], "test": ["c"]}
     text = " ".join(describe_methods(SETTINGS, exclusive=False, parts=parts, frames=1234))
-    for piece in ("1,234 frames", "128 x 96 pixels", "ResNet18", "at most 4 epochs", "up-down flips (0.5)", "4 times"):
+    for piece in ("1,234 frames", "128 x 96 pixels", "ResNet18", "for 4 epochs", "up-down flips (0.5)", "4 times"):
         assert piece in text
     assert "left-right" not in text
     assert "zoom" not in text
@@ -366,7 +366,7 @@ def test_the_quick_tier_says_what_it_is(tmp_path):
     assert "Made with the quick tier" in page.text
     for piece in ("MobileNetV2 with torchvision's weights IMAGENET1K_V1", "no stream was trained", "t-2, t and t+2"):
         assert piece in page.text
-    for piece in ("Optic flow was", "looked at", "at most 20 epochs", "augmented"):
+    for piece in ("Optic flow was", "looked at", "for 20 epochs", "augmented"):
         assert piece not in page.text
     assert "quick tier" not in report(tmp_path, rows, ["walk"], settings=SETTINGS, **given).text
 
