@@ -122,10 +122,10 @@ TORCHVISION: dict[str, tuple[NetworkCost, NetworkCost]] = {
     "vgg19": (NetworkCost(147, 39, 190, 29), NetworkCost(147, 10, 48, 7.2)),  # by family
     "vgg19_bn": (NetworkCost(147.1, 39, 190, 29), NetworkCost(147.1, 10, 48, 7.2)),  # by family
     "vit_b_16": (NetworkCost(86.2, 35, 160, 9.2), NetworkCost(89.5, 36, 170, 13)),
-    "vit_b_32": (NetworkCost(90.5, 8.8, 48, 9.2), NetworkCost(90.5, 9, 51, 13)),  # by family
+    "vit_b_32": (NetworkCost(90.5, 8.8, 48, 9.2), NetworkCost(104, 9, 51, 13)),  # by family
     "vit_h_14": (NetworkCost(645.2, 330, 1500, 28), NetworkCost(645.2, 340, 1600, 40)),  # by family
     "vit_l_16": (NetworkCost(310.9, 120, 560, 17), NetworkCost(310.9, 130, 600, 24)),  # by family
-    "vit_l_32": (NetworkCost(313.2, 31, 140, 9.2), NetworkCost(313.2, 32, 150, 13)),  # by family
+    "vit_l_32": (NetworkCost(313.2, 31, 140, 9.2), NetworkCost(331, 32, 150, 13)),  # by family
     "wide_resnet101_2": (NetworkCost(129.9, 46, 540, 26), NetworkCost(129.9, 14, 130, 6.1)),  # by family
     "wide_resnet50_2": (NetworkCost(70.8, 23, 270, 18), NetworkCost(70.8, 7, 67, 4.3)),  # by family
     "mc3_18": (NetworkCost(12.4, 260, 700, 190), NetworkCost(12.4, 56, 160, 42)),  # by family

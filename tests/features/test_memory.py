@@ -52,7 +52,7 @@ class Network(torch.nn.Module):
         return inputs.new_zeros(len(inputs), 512), None
 
 
-def load(weights, device, precision):
+def load(*_):
     head = torch.nn.Linear(512, 1)
     return extract.FrozenStream(Network(), head, 1, seen, cpu, torch.float32, Batches(cpu, 64, 64))
 
