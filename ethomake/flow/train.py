@@ -79,9 +79,9 @@ def train_flow(plan: TrainingPlan, weights: str | Path, history: str | Path) -> 
         mean = loss(example).double()
         return torch.stack([mean, torch.ones_like(mean)])[None] * len(example[0])
 
-    def mean_loss(weighed: torch.Tensor) -> tuple[float, None]:
+    def mean_loss(weighed: torch.Tensor) -> float:
         total, count = weighed.sum(0).tolist()
-        return total / count, None
+        return total / count
 
     rows = fit(
         model,

@@ -227,13 +227,13 @@ def learn_flow(x: Experiment) -> Need:
 def learn_stream(x: Experiment, stream: str) -> Need:
     """Estimate the training of one stream, on frames or on flow."""
     streams = x.settings["streams"]
-    samples, checks, kept = _labelled_frames(x)
+    samples, kept = _labelled_frames(x)
     clip, flow = _clip(streams), Need()
     if stream == "motion":
-        clip, flow = _flow(x, samples, checks)
+        clip, flow = _flow(x, samples)
         kept = kept if clip == WINDOW else 0.0
     networks = [x.stream_network(stream)]
-    return _with_torch(_learn(x, networks, streams, streams["epochs"], samples, checks, clip, kept) + flow)
+    return _with_torch(_learn(x, networks, streams, streams["epochs"], samples, 0, clip, kept) + flow)
 
 
 def _clip(streams: Mapping[str, Any]) -> int:
@@ -246,8 +246,8 @@ def _clip(streams: Mapping[str, Any]) -> int:
 def learn_jointly(x: Experiment) -> Need:
     """Estimate the training of all three networks together, on windows of frames."""
     streams = x.settings["streams"]
-    samples, checks, kept = _labelled_frames(x)
-    return _with_torch(_learn(x, x.networks, streams, streams["joint_epochs"], samples, checks, WINDOW, kept))
+    samples, kept = _labelled_frames(x)
+    return _with_torch(_learn(x, x.networks, streams, streams["joint_epochs"], samples, 0, WINDOW, kept))
 
 
 def extract(x: Experiment, video: str) -> Need:
@@ -337,16 +337,13 @@ def compare_streams(x: Experiment) -> Need:
     return tables(x, videos, passes=4 + 2 * x.settings["evaluation"]["chance_shifts"] * SHIFTED_CELL / CELL)
 
 
-def _labelled_frames(x: Experiment) -> tuple[int, int, float]:
-    """Return frames for training, frames for validation in an epoch, and MB of both that are kept in memory.
-
-    The streams learn from the videos for validation, too, and are validated on none.
-    """
+def _labelled_frames(x: Experiment) -> tuple[int, float]:
+    """Return the number of frames that the streams learn from, those for validation included, and MB kept in memory."""
     learned = [*x.parts["train"], *x.parts["validate"]]
-    return x.total(learned), 0, x.in_memory(learned)
+    return x.total(learned), x.in_memory(learned)
 
 
-def _flow(x: Experiment, samples: int, checks: int) -> tuple[float, Need]:
+def _flow(x: Experiment, samples: int) -> tuple[float, Need]:
     """Return how many images are loaded for a sample of the motion stream, and the needs of computing its flow.
 
     As `ethomake.streams.sources.flow_source` decides, flow is computed once and cached, or again for each sample.
@@ -354,13 +351,10 @@ def _flow(x: Experiment, samples: int, checks: int) -> tuple[float, Need]:
     flow, streams = x.settings["flow"], x.settings["streams"]
     network, batch = x.flow_network, min(streams["batch"], samples)
     drawn = streams["epochs"] * _steps(streams, samples) * batch
-    if flow["reuse"]:  # validation frames that are far apart may need two windows each
-        windows = (PHASES * samples + min(2 * FLOWS * checks, x.total(x.parts["validate"]))) / FLOWS
-    else:
-        windows = samples + checks
+    windows = PHASES * samples / FLOWS if flow["reuse"] else samples
     track = windows * FLOWS * x.image / 3
     if not flow["reuse"] and (drawn <= samples or track > LARGEST_TRACK):
-        return WINDOW, _pass(x, network, drawn + streams["epochs"] * checks, batch)
+        return WINDOW, _pass(x, network, drawn, batch)
     # The system's cache of files counts as memory; without it, they would be read from disk repeatedly.
     blocks = IN_FLIGHT * min(FLOW_BLOCK, windows) * WINDOW * x.image
     loading = windows * WINDOW * DECODE * x.pixels
@@ -384,7 +378,7 @@ def _learn(
     Args:
         plan: `steps` and `batch`.
         samples: number of training samples.
-        checks: number of validation samples.
+        checks: number of validation samples in an epoch.
         clip: number of images that are loaded for a sample.
         kept: MB that stay in memory.
     """

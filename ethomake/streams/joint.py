@@ -87,23 +87,17 @@ def train_joint(
     for part in model.parts.values():
         place(part, device)
     precision = choose_precision(settings["precision"], device, model, image_width(plan.train[0]))
-    train_set = LabelledFrames(plan.labelled_train, plan.behaviors)
-    val_set = LabelledFrames(plan.labelled_validate, plan.behaviors)
-    sampling = sampling_weights(settings, train_set)
-    objective = Objective(train_set.labels, plan.exclusive, settings, device, sampling)
+    labelled = LabelledFrames(plan.labelled_train, plan.behaviors)
+    sampling = sampling_weights(settings, labelled)
+    objective = Objective(labelled.labels, plan.exclusive, settings, device, sampling)
     network = parallel.replicate(model)
-    logger.info(f"joint: {len(train_set)} labelled frames, {describe(device, precision)}")
-
-    def source(labelled: LabelledFrames) -> FrameSource:
-        return FrameSource(labelled, FRAMES, plan.changes, [], [])
-
+    logger.info(f"joint: {len(labelled)} labelled frames, {describe(device, precision)}")
     rows = fit_classifier(
         model,
         schedule,
         objective,
-        lambda _, loaded: network(*loaded),
-        source(train_set),
-        source(val_set) if len(val_set) else None,
+        lambda loaded: network(*loaded),
+        FrameSource(labelled, FRAMES, plan.changes, [], []),
         device=device,
         precision=precision,
         sampling=sampling,

@@ -6,7 +6,6 @@ applies the augmentation, on the GPU or else still in the thread; `prepare` make
 
 import logging
 from collections.abc import Sequence
-from copy import copy
 from pathlib import Path
 from typing import Protocol
 
@@ -24,7 +23,6 @@ from ethomake.training.augment import (
     change_flows,
     draw_clip_changes,
     draw_flow_changes,
-    unit_values,
 )
 from ethomake.training.frames import FramePool, normalize, prefetch
 from ethomake.training.losses import UNSCORED
@@ -64,20 +62,14 @@ class LabelledFrames:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def only(self, chosen: np.ndarray) -> "LabelledFrames":
-        """Return a subset of the labelled frames."""
-        some = copy(self)
-        some.videos, some.frames, some.labels = self.videos[chosen], self.frames[chosen], self.labels[chosen]
-        return some
-
 
 class Source(Protocol):
-    """Makes a stream's inputs for labelled frames, augmented if a random generator is given."""
+    """Makes a stream's inputs for labelled frames, augmented."""
 
     labelled: LabelledFrames
 
-    def load(self, chosen: np.ndarray, rng: np.random.Generator | None) -> Loaded:
-        """Gather a batch on the CPU and draw its augmentation; of a training batch only this process's share."""
+    def load(self, chosen: np.ndarray, rng: np.random.Generator) -> Loaded:
+        """Gather this process's share of a batch on the CPU and draw its augmentation."""
         ...
 
     def change(self, loaded: Loaded) -> Loaded:
@@ -97,20 +89,18 @@ class FrameSource:
         self.mean, self.std = mean, std
         self.pool = FramePool(labelled.manifests)
 
-    def load(self, chosen: np.ndarray, rng: np.random.Generator | None) -> Loaded:
+    def load(self, chosen: np.ndarray, rng: np.random.Generator) -> Loaded:
         """Return clips, uint8 (N, count, 3, H, W); whether each frame lies inside its video (N, count); changes."""
         n = len(chosen)
-        own = slice(None) if rng is None else parallel.own(n)
+        own = parallel.own(n)
         chosen = chosen[own]
         windows = self.pool.windows(self.labelled.videos[chosen], self.labelled.frames[chosen], self.count)
-        if rng is None:
-            return windows
         return *windows, *(changes[own] for changes in draw_clip_changes(self.augmentation, n, rng))
 
     def change(self, loaded: Loaded) -> Loaded:
         """Return clips, values 0..1, float32 (N, count, 3, H, W), and `inside` unchanged."""
         clips, inside, *changes = loaded
-        return change_clips(clips, self.augmentation, *changes) if changes else unit_values(clips), inside
+        return change_clips(clips, self.augmentation, *changes), inside
 
     def prepare(self, changed: Loaded) -> torch.Tensor:
         """Return normalized clips (N, count, 3, H, W)."""
@@ -128,7 +118,7 @@ class CachedFlowSource:
     Args:
         track: path of the cache file, float16; `<track>.json` records how far it is complete.
         phases: offsets of windows that lie end to end and share their flows; 0 is the offset of extraction with
-            `reuse`. Of several, a training batch draws one for each sample, so that the network cannot learn from
+            `reuse`. Of several, a batch draws one for each sample, so that the network cannot learn from
             the frame's position in its window. None: each frame has the ten flows of its own window.
     """
 
@@ -151,22 +141,18 @@ class CachedFlowSource:
         shape = (len(places) * FLOWS, 2, pool.size[0] // 2, pool.size[1] // 2)
         self.pairs = np.memmap(track, np.float16, "r", shape=shape)
 
-    def load(self, chosen: np.ndarray, rng: np.random.Generator | None) -> Loaded:
+    def load(self, chosen: np.ndarray, rng: np.random.Generator) -> Loaded:
         """Return flow stacks, float16 (N, 20, h, w), and their augmentation."""
-        if rng is None:
-            return (self._stacks(self.rows[0, chosen]),)
         own = parallel.own(len(chosen))
         phases = rng.integers(len(self.rows), size=len(chosen)) if len(self.rows) > 1 else np.zeros(len(chosen), int)
         changes = draw_flow_changes(self.augmentation, len(chosen), rng)
-        return self._stacks(self.rows[phases[own], chosen[own]]), *(part[own] for part in changes)
-
-    def _stacks(self, rows: np.ndarray) -> torch.Tensor:
-        return torch.from_numpy(self.pairs[rows]).flatten(1, 2)
+        stacks = torch.from_numpy(self.pairs[self.rows[phases[own], chosen[own]]]).flatten(1, 2)
+        return stacks, *(part[own] for part in changes)
 
     def change(self, loaded: Loaded) -> Loaded:
         """Return flow stacks, float32 (N, 20, h, w)."""
         stacks, *changes = loaded
-        return (change_flows(stacks, *changes) if changes else stacks.float(),)
+        return (change_flows(stacks, *changes),)
 
     def prepare(self, changed: Loaded) -> torch.Tensor:
         """Return the stacks unchanged."""
@@ -237,7 +223,7 @@ class WindowSource(FrameSource):
         """Return clips and `inside` as a `FrameSource` does, and factors of the speed (N,) if they are to change it."""
         _, _, *changes = loaded
         changed = super().change(loaded)
-        return (*changed, changes[SCALES][:, 1]) if changes and self.augmentation.rate != 1 else changed
+        return (*changed, changes[SCALES][:, 1]) if self.augmentation.rate != 1 else changed
 
     def prepare(self, changed: Loaded) -> torch.Tensor:
         """Return flow stacks, float32 (N, 20, H/2, W/2)."""
@@ -254,7 +240,6 @@ def flow_source(
     *,
     shared: bool,
     samples: int,
-    learn: bool = True,
 ) -> Source:
     """Return the source of the motion stream, cached or on the fly: whichever computes the flow of fewer windows.
 
@@ -264,10 +249,9 @@ def flow_source(
         track: path of the cache file.
         shared: whether neighboring frames share their flows, which needs the cache.
         samples: maximum number of samples that the training draws in all of its epochs.
-        learn: whether the frames are for training, not for validation.
     """
     if shared:
-        return CachedFlowSource(labelled, generator, augmentation, track, PHASES if learn else PHASES[:1])
+        return CachedFlowSource(labelled, generator, augmentation, track, PHASES)
     height, width = read_json(labelled.manifests[0])["image_size"]
     size = len(labelled) * FLOWS * 2 * (height // 2) * (width // 2) * 2
     name = f"optic flow to {Path(track).name}"

@@ -1,7 +1,6 @@
 """Train one stream: the spatial CNN on single frames, or the motion CNN on stacks of optic flow."""
 
 import logging
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -11,7 +10,7 @@ from torch import nn
 from ethomake.errors import InputError
 from ethomake.files import remove
 from ethomake.flow.stacks import FRAMES, FlowGenerator
-from ethomake.streams.classifier import fit_classifier, validation_choice
+from ethomake.streams.classifier import fit_classifier
 from ethomake.streams.metadata import StreamMetadata
 from ethomake.streams.networks import Kind, build_stream, head_bias
 from ethomake.streams.partial import train_part
@@ -42,9 +41,9 @@ def train_stream(
     """Train the spatial or the motion stream on labelled frames and write its weights and learning history.
 
     Args:
-        plan: `train` and `validate` are the `video.json` of the videos; `settings` is the section `streams:` of the
-            config, for the motion stream with `reuse` of the section `flow:`. The optic flow that the motion stream
-            is trained on is cached in the folder `scratch`, or else in `<checkpoint>.flows`.
+        plan: `train` are the `video.json` of the videos; `settings` is the section `streams:` of the config, for the
+            motion stream with `reuse` of the section `flow:`. The optic flow that the motion stream is trained on is
+            cached in the folder `scratch`, or else in `<checkpoint>.flows`.
         stream: "spatial" or "motion".
         weights: the weights file to write.
         history: the learning history to write.
@@ -58,10 +57,8 @@ def train_stream(
     """
     device = choose_device()
     settings, schedule = plan.settings, Schedule.of(plan.settings)
-    train_set = LabelledFrames(plan.labelled_train, plan.behaviors)
-    val_set = LabelledFrames(plan.labelled_validate, plan.behaviors)
-    val_set = val_set.only(validation_choice(len(val_set), schedule))
-    check_shown(train_set.labels, plan.behaviors)
+    labelled = LabelledFrames(plan.labelled_train, plan.behaviors)
+    check_shown(labelled.labels, plan.behaviors)
 
     torch.manual_seed(plan.seed)
     sees = settings["sees"] if stream == "spatial" else "color"
@@ -72,17 +69,17 @@ def train_stream(
     train_part(model, settings["trained"])
     model = place(model, device)
     precision = choose_precision(settings["precision"], device, model, image_width(plan.train[0]))
-    sampling = sampling_weights(settings, train_set)
-    objective = Objective(train_set.labels, plan.exclusive, settings, device, sampling)
+    sampling = sampling_weights(settings, labelled)
+    objective = Objective(labelled.labels, plan.exclusive, settings, device, sampling)
     with torch.no_grad():
         cast(nn.Linear, model.head[-1]).bias.copy_(head_bias(objective.positives, objective.negatives))
     network = parallel.replicate(model)
-    logger.info(f"{stream}: {settings['network']}, {len(train_set)} labelled frames, {describe(device, precision)}")
+    logger.info(f"{stream}: {settings['network']}, {len(labelled)} labelled frames, {describe(device, precision)}")
 
     if stream == "spatial":
-        inputs = _spatial_inputs(plan, train_set, model.context_frames, origin)
+        inputs = _spatial_inputs(plan, labelled, model.context_frames, origin)
     else:
-        inputs = _motion_inputs(plan, flow_weights, device, precision)
+        inputs = _motion_inputs(plan, labelled, flow_weights, device, precision)
     start = pretrained or settings["weights"]
     given = inputs.files + ([start] if Path(start).is_file() else [])
 
@@ -90,9 +87,8 @@ def train_stream(
         model,
         schedule,
         objective,
-        lambda source, loaded: network(source.prepare(loaded))[1],
-        inputs.source(train_set, "train"),
-        inputs.source(val_set, "validate") if len(val_set) else None,
+        lambda loaded: network(inputs.source.prepare(loaded))[1],
+        inputs.source,
         device=device,
         precision=precision,
         sampling=sampling,
@@ -124,52 +120,49 @@ class _Inputs(NamedTuple):
     """The inputs of a stream.
 
     Attributes:
-        source: makes the source of labelled frames, given these and their part, "train" or "validate".
+        source: makes them of the labelled frames.
         metadata: fields about the inputs for the metadata of the weights file.
         files: files they are made with, in addition to the videos.
     """
 
-    source: Callable[[LabelledFrames, str], Source]
+    source: Source
     metadata: dict[str, Any]
     files: list[str | Path]
 
 
-def _spatial_inputs(plan: TrainingPlan, train_set: LabelledFrames, frames: int, origin: Origin) -> _Inputs:
+def _spatial_inputs(plan: TrainingPlan, labelled: LabelledFrames, frames: int, origin: Origin) -> _Inputs:
     """Return inputs of `frames` frames around each labelled one.
 
     They are normalized with the statistics that pretrained weights were trained with, else with those of the training
     videos.
     """
     if origin.mean is None or origin.std is None:
-        pool = FramePool(train_set.manifests, budget=0)
+        pool = FramePool(labelled.manifests, budget=0)
         mean, std = pool.mean.tolist(), pool.std.tolist()
     else:
         mean, std = list(origin.mean), list(origin.std)
-
-    def source(labelled: LabelledFrames, part: str) -> Source:
-        return FrameSource(labelled, frames, plan.changes, mean, std)
-
+    source = FrameSource(labelled, frames, plan.changes, mean, std)
     return _Inputs(source, {"channel_mean": mean, "channel_std": std}, [])
 
 
 def _motion_inputs(
-    plan: TrainingPlan, flow_weights: str | Path | None, device: torch.device, precision: torch.dtype
+    plan: TrainingPlan,
+    labelled: LabelledFrames,
+    flow_weights: str | Path | None,
+    device: torch.device,
+    precision: torch.dtype,
 ) -> _Inputs:
     """Return inputs of flow stacks from the trained flow network."""
     if flow_weights is None:
         raise InputError("the motion stream needs the weights of a flow network; give `flow_weights`")
     generator = FlowGenerator.load(flow_weights, device, precision)
     schedule, folder = Schedule.of(plan.settings), Path(plan.scratch or f"{plan.checkpoint}.flows")
-
-    def source(labelled: LabelledFrames, part: str) -> Source:
-        return flow_source(
-            labelled,
-            generator,
-            plan.changes,
-            folder / part,
-            shared=plan.settings["reuse"],
-            samples=schedule.epochs * epoch_samples(len(labelled), schedule),
-            learn=part == "train",
-        )
-
+    source = flow_source(
+        labelled,
+        generator,
+        plan.changes,
+        folder / "train",
+        shared=plan.settings["reuse"],
+        samples=schedule.epochs * epoch_samples(len(labelled), schedule),
+    )
     return _Inputs(source, {}, [flow_weights])

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from ethomake.drawing import PALETTE, new_figure, save_figure, strip, style
 from ethomake.files import write_whole
 
-COLUMNS = ("epoch", "learning_rate", "train_loss", "validation_loss", "validation_f1")
+COLUMNS = ("epoch", "learning_rate", "train_loss", "validation_loss")
 
 
 def write_history(path: str | Path, rows: Sequence[dict]) -> None:
@@ -30,28 +30,21 @@ def read_history(path: str | Path) -> dict[str, list[float | None]]:
 
 
 def draw_curves(history: str | Path, png: str | Path, svg: str | Path, *, title: str) -> None:
-    """Draw the learning curves: losses, and F1 if there is any."""
+    """Draw the learning curves: the loss in training, and in validation if there is one."""
     columns = read_history(history)
-    epochs, scores = columns["epoch"], columns["validation_f1"]
-    has_f1 = any(score is not None for score in scores)
     with style():
-        figure = new_figure(7.2 if has_f1 else 4.2, 2.7)
-        axes = figure.subplots(1, 2 if has_f1 else 1, squeeze=False)[0]
-        axes[0].set(title=title, ylabel="loss")
+        figure = new_figure(4.2, 2.7)
+        axes = figure.subplots()
+        axes.set(title=title, xlabel="epoch", ylabel="loss")
         for name, color in zip(("train", "validation"), PALETTE, strict=False):
-            _plot(axes[0], epochs, columns[f"{name}_loss"], color, name)
-        axes[0].legend(frameon=False)
-        if has_f1:
-            axes[1].set(title="Validation", ylabel="mean F1, best thresholds", ylim=(0, 1.02))
-            _plot(axes[1], epochs, scores, PALETTE[2])
-        for axis in axes:
-            axis.set_xlabel("epoch")
-            axis.xaxis.get_major_locator().set_params(integer=True)
-            strip(axis)
+            _plot(axes, columns["epoch"], columns[f"{name}_loss"], color, name)
+        axes.legend(frameon=False)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        strip(axes)
         save_figure(figure, png, svg)
 
 
-def _plot(axes: Axes, epochs: list, values: list, color: str, label: str | None = None) -> None:
+def _plot(axes: Axes, epochs: list, values: list, color: str, label: str) -> None:
     points = [(epoch, value) for epoch, value in zip(epochs, values, strict=True) if value is not None]
     if points:
         axes.plot(*zip(*points, strict=True), color=color, label=label, marker="o", markersize=3, linewidth=1.2)

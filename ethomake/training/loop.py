@@ -51,20 +51,20 @@ class Training:
 
 @dataclass(frozen=True)
 class Validation:
-    """The validation of an epoch: outputs of fixed parts of the data, then loss and F1 of all of them.
+    """The validation of an epoch: outputs of fixed parts of the data, then the loss of all of them.
 
     Attributes:
         parts: inputs of `load` (sample numbers); without any there is no validation.
         load: makes a batch from a part; runs in a separate thread.
         predict: outputs of a batch on the model's device, (n, ...); called with the model in eval mode.
-        judge: loss and F1 from the outputs of all parts, concatenated on the CPU; F1 may be None.
+        loss: the loss, from the outputs of all parts, concatenated on the CPU.
         prepare: as in Training.
     """
 
     parts: Sequence[Any]
     load: Callable[[Any], Any]
     predict: Callable[[Any], torch.Tensor]
-    judge: Callable[[torch.Tensor], tuple[float, float | None]]
+    loss: Callable[[torch.Tensor], float]
     prepare: Callable[[Any], Any] = identity
 
 
@@ -100,7 +100,7 @@ def fit(
         pretrained: names of parameters that did not start from random values.
 
     Returns:
-        One row per epoch: epoch, learning_rate, train_loss, validation_loss, validation_f1.
+        One row per epoch: epoch, learning_rate, train_loss, validation_loss.
 
     Raises:
         InputError: if the loss becomes NaN or infinite, the checkpoint cannot be read, or a batch has fewer samples
@@ -112,8 +112,7 @@ def fit(
 
     while not state.is_finished():
         waits = _train_epoch(state, training, keeper, seed, label)
-        loss, f1 = _validate(state, validation, keeper)
-        row = state.end_epoch(loss, f1, label)
+        row = state.end_epoch(_validate(state, validation, keeper), label)
         logger.info(f"{label}: epoch {row['epoch']}: " + _in_words(row, waits.share))
         keeper.save(state)
 
@@ -160,12 +159,10 @@ def _train_epoch(state: TrainingState, training: Training, checkpoint: Checkpoin
 
 
 @torch.no_grad()
-def _validate(
-    state: TrainingState, validation: Validation | None, checkpoint: Checkpoint
-) -> tuple[float | None, float | None]:
-    """Return loss and F1 of the model on the validation parts; parts that are done already are not computed again."""
+def _validate(state: TrainingState, validation: Validation | None, checkpoint: Checkpoint) -> float | None:
+    """Return the loss of the model on the validation parts; parts that are done already are not computed again."""
     if validation is None:
-        return None, None
+        return None
     state.model.eval()
     done = state.progress.outputs
     is_alone = parallel.size() == 1
@@ -175,8 +172,7 @@ def _validate(
         ours.append(validation.predict(batch))
         checkpoint.save_if_due(state)
     outputs = on_cpu(done) + ([] if is_alone else parallel.gather(ours))
-    verdict = validation.judge(torch.cat(outputs)) if outputs else (None, None)
-    return parallel.broadcast(verdict)
+    return parallel.broadcast(validation.loss(torch.cat(outputs)) if outputs else None)
 
 
 def _load(
@@ -200,8 +196,6 @@ def _in_words(row: dict, waited: float) -> str:
     parts = [f"training loss {row['train_loss']:.4f}"]
     if row["validation_loss"] is not None:
         parts.append(f"validation loss {row['validation_loss']:.4f}")
-    if row["validation_f1"] is not None:
-        parts.append(f"validation F1 {row['validation_f1']:.3f}")
     if waited > WAITS_WORTH_TELLING:
         parts.append(f"waited for batches {waited:.0%} of the time")
     return ", ".join(parts)

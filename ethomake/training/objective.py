@@ -1,4 +1,4 @@
-"""Loss and scores of a classifier, for independent and for mutually exclusive behaviors."""
+"""Loss of a classifier, for independent and for mutually exclusive behaviors."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,9 +14,7 @@ from ethomake.training.losses import (
     classes_of,
     focal_binary_loss,
     focal_softmax_loss,
-    probabilities,
 )
-from ethomake.training.scores import best_f1
 
 
 def check_shown(labels: torch.Tensor, behaviors: Sequence[str]) -> None:
@@ -77,9 +75,3 @@ class Objective:
     def scored(self, labels: torch.Tensor) -> int:
         """Return the number of entries over which the loss of labels (..., K) is averaged."""
         return int(((classes_of(labels) if self.exclusive else labels) != UNSCORED).sum())
-
-    def judge(self, logits: torch.Tensor, labels: torch.Tensor) -> tuple[float, float | None]:
-        """Return the loss, and the mean over behaviors of the best F1, or None if no behavior has a positive frame."""
-        f1 = best_f1(probabilities(logits, self.exclusive).cpu().numpy(), labels.cpu().numpy())
-        mean = None if np.isnan(f1).all() else float(np.nanmean(f1))
-        return float(self.loss(logits, labels)), mean

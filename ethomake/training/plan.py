@@ -21,8 +21,8 @@ class TrainingPlan:
         seed: seed of the initial weights and of all sampling.
         checkpoint: file in which the state is saved; it is not removed at the end.
         train: manifests of the videos to train on.
-        validate: manifests of the videos on which each epoch is validated; may be empty.
-        train_labels, validate_labels: their label tables, in the same order; empty if no labels are needed.
+        validate: manifests of the videos on which each epoch is validated; may be empty. For the flow network alone.
+        train_labels: label tables of the videos to train on, in the same order; empty if no labels are needed.
         behaviors: the columns of the label tables, in order.
         exclusive: one behavior at a time (softmax) instead of any number of them (sigmoid).
         augmentation: the section `augmentation:` of the config, if the training uses images.
@@ -36,7 +36,6 @@ class TrainingPlan:
     train: Sequence[str | Path]
     validate: Sequence[str | Path] = ()
     train_labels: Sequence[str | Path] = ()
-    validate_labels: Sequence[str | Path] = ()
     behaviors: Sequence[str] = ()
     exclusive: bool = False
     augmentation: dict[str, float] = field(default_factory=dict)
@@ -46,11 +45,6 @@ class TrainingPlan:
     def labelled_train(self) -> list[LabelledVideo]:
         """The videos to train on, each with its label table."""
         return list(zip(self.train, self.train_labels, strict=True))
-
-    @property
-    def labelled_validate(self) -> list[LabelledVideo]:
-        """The videos on which each epoch is validated, each with its label table."""
-        return list(zip(self.validate, self.validate_labels, strict=True))
 
     @property
     def outputs(self) -> int:
@@ -70,7 +64,7 @@ class TrainingPlan:
             values: further inputs.
         """
         return fingerprint(
-            [*self.train, *self.train_labels, *self.validate, *self.validate_labels, *given],
+            [*self.train, *self.train_labels, *self.validate, *given],
             [len(self.train), len(self.validate)],
             list(self.behaviors),
             self.exclusive,

@@ -69,7 +69,7 @@ class TrainingState:
         done = len(self.history) * steps + self.progress.steps
         self.optimizer.param_groups[0]["lr"] = self.schedule.rate(done, self.schedule.epochs * steps)
 
-    def end_epoch(self, validation_loss: float | None, validation_f1: float | None, label: str) -> dict:
+    def end_epoch(self, validation_loss: float | None, label: str) -> dict:
         """Add a row to the history and return it.
 
         Raises:
@@ -87,7 +87,6 @@ class TrainingState:
             "learning_rate": rate,
             "train_loss": train_loss,
             "validation_loss": validation_loss,
-            "validation_f1": validation_f1,
         }
         self.history.append(row)
         self.progress = EpochProgress()

@@ -1,15 +1,15 @@
 from ethomake.training.history import draw_curves, read_history, write_history
 
 ROWS = [
-    {"epoch": 1, "learning_rate": 1e-4, "train_loss": 1.5, "validation_loss": 2.0, "validation_f1": None},
-    {"epoch": 2, "learning_rate": 1e-5, "train_loss": 1.0, "validation_loss": 1.25, "validation_f1": 0.5},
+    {"epoch": 1, "learning_rate": 1e-4, "train_loss": 1.5, "validation_loss": 2.0},
+    {"epoch": 2, "learning_rate": 1e-5, "train_loss": 1.0, "validation_loss": None},
 ]
 
 
 def test_round_trip(tmp_path):
     write_history(tmp_path / "history.csv", ROWS)
     columns = read_history(tmp_path / "history.csv")
-    assert columns["validation_f1"] == [None, 0.5]
+    assert columns["validation_loss"] == [2.0, None]
     assert columns["train_loss"] == [1.5, 1.0]
     assert columns["learning_rate"] == [1e-4, 1e-5]
 

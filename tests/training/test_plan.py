@@ -19,7 +19,6 @@ def plan(tmp_path):
         train=videos[:2],
         train_labels=labels[:2],
         validate=videos[2:],
-        validate_labels=labels[2:],
         behaviors=["walk", "rest"],
         settings={"epochs": 2, "smoothness": [0.01, 0.02]},
         augmentation={"rotation": 5.0},
@@ -58,14 +57,9 @@ def test_its_fingerprint_follows_all_that_is_computed_from(plan, tmp_path):
         replace(plan, settings=plan.settings | {"epochs": 3}),
         replace(plan, augmentation={"rotation": 6.0}),
         replace(plan, behaviors=["walk", "sleep"]),
-        # the same files in the same order, but one of them trains instead of validating
-        replace(
-            plan,
-            train=[*plan.train, *plan.validate],
-            train_labels=[*plan.train_labels, *plan.validate_labels],
-            validate=[],
-            validate_labels=[],
-        ),
+        # without labels, files in the same order, of which one more trains in the second
+        replace(plan, train_labels=[]),
+        replace(plan, train_labels=[], train=[*plan.train, *plan.validate], validate=[]),
     ]
     found = [other.fingerprint() for other in others] + [plan.fingerprint([tmp_path / "flow"])]
     assert len({first, *found}) == len(found) + 1
