@@ -23,7 +23,7 @@ from torchvision.models.regnet import BlockParams
 
 from ethomake.registry import NetworkCost
 from ethomake.streams.frozen import FrozenBackbone
-from ethomake.streams.networks import build_stream
+from ethomake.streams.networks import Stream
 from ethomake.streams.published import TORCHVISION
 from ethomake.streams.registry import find_network
 
@@ -103,7 +103,7 @@ def costs(name: str) -> list[NetworkCost]:
     found = []
     for kind in ("spatial", "motion"):
         with without_values():
-            stream = build_stream(name, kind, 2, FRAMES)
+            stream = Stream(name, kind, 2, FRAMES)
             side, channels = (SIDE, 3) if kind == "spatial" else (SIDE // 2, 2 * (FRAMES - 1))
             shape = (1, stream.context_frames, channels) if kind == "spatial" else (1, channels)
             inputs = torch.empty(*shape, side, side)

@@ -22,7 +22,7 @@ from ethomake.ingest.frames import FrameStore
 from ethomake.project.settings import PRESETS
 from ethomake.streams.fusion import fuse
 from ethomake.streams.metadata import StreamMetadata
-from ethomake.streams.networks import build_stream
+from ethomake.streams.networks import Stream
 from ethomake.training.device import choose_device, choose_precision
 from ethomake.training.frames import normalize
 from ethomake.training.weights import save_weights
@@ -62,7 +62,7 @@ def build(preset: str) -> dict[str, nn.Module]:
     choice = PRESETS[preset]
     networks = {"flow": build_flow_network(choice["flow"]["network"], FRAMES)}
     for kind in ("spatial", "motion"):
-        networks[kind] = build_stream(choice["streams"]["network"], kind, len(BEHAVIORS), frames=FRAMES)
+        networks[kind] = Stream(choice["streams"]["network"], kind, len(BEHAVIORS), frames=FRAMES)
     return {name: network.eval() for name, network in networks.items()}
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ethomake.errors import InputError
-from ethomake.streams.networks import OFFSETS, build_stream
+from ethomake.streams.networks import OFFSETS, Stream
 from ethomake.streams.registry import find_network, mapped_networks
 from ethomake.streams.weights import load_pretrained, origin_of
 from ethomake.training.augment import GREY
@@ -113,7 +113,7 @@ def freeze_backbone(network: str, weights: str | Path, output: str | Path) -> No
     frozen = FrozenBackbone(network)
     shown = find_network(network).feature_map
     assert shown is not None, "checked by FrozenBackbone"
-    stream = build_stream(network, "spatial", 1)
+    stream = Stream(network, "spatial", 1)
     load_pretrained(stream, weights)
     for name in shown.layers:
         given = stream.backbone.get_submodule(name).state_dict()

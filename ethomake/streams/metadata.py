@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ethomake.streams.networks import Kind, Sight, Stream, build_stream
+from ethomake.streams.networks import Kind, Sight, Stream
 from ethomake.training.weights import WeightsMetadata
 
 
@@ -55,4 +55,4 @@ class StreamMetadata(WeightsMetadata[Stream]):
     def build(self, dropout: float = 0.0) -> Stream:
         """Return a new stream."""
         outputs = len(self.behaviors) + self.exclusive
-        return build_stream(self.network, self.stream, outputs, frames=self.frames, dropout=dropout, sees=self.sees)
+        return Stream(self.network, self.stream, outputs, frames=self.frames, dropout=dropout, sees=self.sees)

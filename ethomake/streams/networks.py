@@ -33,6 +33,14 @@ class Stream(nn.Module):
     In weights files, the keys of backbone and projection begin with `body` and `reduce`, their attribute names;
     code uses the properties `backbone` and `projection`.
 
+    Args:
+        network: its name, see `ethomake.streams.registry.find_network`.
+        kind: "spatial" or "motion".
+        outputs: number of logits.
+        frames: number of frames in a window; the motion stream takes `frames - 1` flows.
+        dropout: dropout probability before the head.
+        sees: what a spatial stream sees.
+
     Attributes:
         kind: "spatial" or "motion".
         network: name of the network, see `find_network`.
@@ -41,6 +49,9 @@ class Stream(nn.Module):
         context_frames: number of frames that the input must contain, centered on the frame to classify.
         head: dropout and a linear layer.
         still: names of the modules that stay in eval mode in training, see `ethomake.streams.partial`.
+
+    Raises:
+        InputError: if no network has that name.
     """
 
     def __init__(
@@ -110,30 +121,6 @@ class Stream(nn.Module):
 def _grey(images: Tensor) -> Tensor:
     """Return the luma of images, (B, 3, H, W) -> (B, H, W)."""
     return GREY[0] * images[:, 0] + GREY[1] * images[:, 1] + GREY[2] * images[:, 2]
-
-
-def build_stream(
-    network: str,
-    kind: Kind,
-    outputs: int,
-    frames: int = 11,
-    dropout: float = 0.25,
-    sees: Sight = "color",
-) -> Stream:
-    """Return a new stream with random weights.
-
-    Args:
-        network: its name, see `ethomake.streams.registry.find_network`.
-        kind: "spatial" or "motion".
-        outputs: number of logits.
-        frames: number of frames in a window; the motion stream takes `frames - 1` flows.
-        dropout: dropout probability before the head.
-        sees: what a spatial stream sees.
-
-    Raises:
-        InputError: if no network has that name.
-    """
-    return Stream(network, kind, outputs, frames, dropout, sees)
 
 
 def head_bias(positives: Tensor | Sequence[float], negatives: Tensor | Sequence[float]) -> Tensor:

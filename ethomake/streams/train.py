@@ -12,7 +12,7 @@ from ethomake.files import remove
 from ethomake.flow.stacks import FRAMES, FlowGenerator
 from ethomake.streams.classifier import fit_classifier
 from ethomake.streams.metadata import StreamMetadata
-from ethomake.streams.networks import Kind, build_stream, head_bias
+from ethomake.streams.networks import Kind, Stream, head_bias
 from ethomake.streams.partial import train_part
 from ethomake.streams.sampling import sampling_weights
 from ethomake.streams.sources import FrameSource, LabelledFrames, Source, flow_source
@@ -62,7 +62,7 @@ def train_stream(
 
     torch.manual_seed(plan.seed)
     sees = settings["sees"] if stream == "spatial" else "color"
-    model = build_stream(settings["network"], stream, plan.outputs, FRAMES, settings["dropout"], sees)
+    model = Stream(settings["network"], stream, plan.outputs, FRAMES, settings["dropout"], sees)
     with parallel.first_alone():  # it may download them
         loaded = load_pretrained(model, pretrained or settings["weights"])
     origin = origin_of(settings["network"], settings["weights"])

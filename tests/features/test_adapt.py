@@ -16,7 +16,7 @@ from ethomake.flow.metadata import FlowMetadata
 from ethomake.flow.networks import build_flow_network
 from ethomake.ingest.frames import FrameStore
 from ethomake.streams.metadata import StreamMetadata
-from ethomake.streams.networks import build_stream
+from ethomake.streams.networks import Stream
 from ethomake.training.frames import FramePool
 from ethomake.training.weights import save_weights
 
@@ -29,7 +29,7 @@ def models(tmp_path):
     """Make random networks, and their weights files."""
     torch.manual_seed(0)
     networks = {"flow": build_flow_network("tiny_motion_net")}
-    networks |= {kind: build_stream("resnet18", kind, 2) for kind in ("spatial", "motion")}
+    networks |= {kind: Stream("resnet18", kind, 2) for kind in ("spatial", "motion")}
     nn.init.normal_(networks["flow"].predict2.weight, std=0.2)
     for name, network in networks.items():
         shown = COLORS if name != "motion" else {}

@@ -16,7 +16,7 @@ from ethomake.flow.networks import build_flow_network
 from ethomake.ingest.frames import FrameStore
 from ethomake.project.settings import PRESETS
 from ethomake.streams.metadata import StreamMetadata
-from ethomake.streams.networks import build_stream
+from ethomake.streams.networks import Stream
 from ethomake.training.weights import save_weights
 
 BEHAVIORS = ["walk", "rest"]
@@ -43,8 +43,8 @@ def models(tmp_path):
     torch.manual_seed(0)
     statistics = {"channel_mean": [0.5, 0.4, 0.3], "channel_std": [0.2, 0.3, 0.25]}
     flow = build_flow_network("tiny_motion_net")
-    networks = {"flow": flow, "spatial": build_stream("resnet18", "spatial", 2)}
-    networks["motion"] = build_stream("resnet18", "motion", 2)
+    networks = {"flow": flow, "spatial": Stream("resnet18", "spatial", 2)}
+    networks["motion"] = Stream("resnet18", "motion", 2)
     torch.nn.init.normal_(flow.predict2.weight, std=0.2)
     for name, network in networks.items():
         for module in network.modules():
@@ -110,7 +110,7 @@ def test_features_are_those_of_each_frames_own_window(models, video, tmp_path):
 def test_a_stream_of_grey_frames_sees_the_frames_around_each(video, tmp_path):
     statistics = {"channel_mean": [0.5, 0.4, 0.3], "channel_std": [0.2, 0.3, 0.25]}
     torch.manual_seed(0)
-    stream = build_stream("resnet18", "spatial", 2, sees="grey").eval()
+    stream = Stream("resnet18", "spatial", 2, sees="grey").eval()
     metadata = StreamMetadata("resnet18", 0, "spatial", BEHAVIORS, False, 11, **statistics, sees="grey")
     save_weights(tmp_path / "grey", stream, metadata)
     extract(video, tmp_path / "v", spatial_weights=tmp_path / "grey", precision="float32")
@@ -414,7 +414,7 @@ def test_bfloat16_changes_probabilities_by_less_than_the_tolerance(write_store, 
     torch.manual_seed(0)
     choice, statistics = PRESETS[preset], {"channel_mean": [0.5, 0.4, 0.3], "channel_std": [0.2, 0.3, 0.25]}
     networks = {"flow": build_flow_network(choice["flow"]["network"])}
-    networks |= {kind: build_stream(choice["streams"]["network"], kind, 2) for kind in ("spatial", "motion")}
+    networks |= {kind: Stream(choice["streams"]["network"], kind, 2) for kind in ("spatial", "motion")}
     names = choice["flow"]["network"], choice["streams"]["network"]
     for name, network in networks.items():
         if name != "flow":

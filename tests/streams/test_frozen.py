@@ -17,7 +17,7 @@ from ethomake.streams.frozen import (
     freeze_backbone,
     grey_images,
 )
-from ethomake.streams.networks import build_stream
+from ethomake.streams.networks import Stream
 from ethomake.streams.registry import find_network, mapped_networks
 from ethomake.training.weights import save_weights
 
@@ -62,7 +62,7 @@ def test_its_file_says_what_it_is(mobilenet, tmp_path):
 def test_records_say_what_the_maps_are(name):
     shown = find_network(name).feature_map
     backbone = FrozenBackbone(name).eval()
-    whole = build_stream(name, "spatial", 1).eval()
+    whole = Stream(name, "spatial", 1).eval()
     for layer in shown.layers:
         backbone.layers[layer.replace(".", "_")] = whole.backbone.get_submodule(layer)
     images, passed = torch.rand(1, 3, 64, 96), []

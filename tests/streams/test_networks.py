@@ -7,7 +7,7 @@ import torch
 from ethomake.errors import InputError
 from ethomake.flow.networks import build_flow_network
 from ethomake.sequence.networks import build_sequence_network
-from ethomake.streams.networks import build_stream, head_bias
+from ethomake.streams.networks import Stream, head_bias
 from ethomake.streams.registry import STREAM_NETWORKS
 
 SEQUENCE = {"filters": 8, "filter_length": 15, "layers": 3, "channels": 8, "hidden": 128, "dropout": 0.5}
@@ -28,8 +28,8 @@ def count(module):
 )
 def test_parameters_of_the_backbones(network, spatial, motion):
     with torch.device("meta"):  # shapes without values
-        assert count(build_stream(network, "spatial", 5).backbone) == spatial
-        assert count(build_stream(network, "motion", 5).backbone) == motion
+        assert count(Stream(network, "spatial", 5).backbone) == spatial
+        assert count(Stream(network, "motion", 5).backbone) == motion
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_presets_have_as_many_parameters_as_in_the_paper(flow, network, millions
     with torch.device("meta"):
         parts = [
             build_flow_network(flow),
-            *(build_stream(network, kind, 5) for kind in ("spatial", "motion")),
+            *(Stream(network, kind, 5) for kind in ("spatial", "motion")),
             build_sequence_network("tgm", 1024, 5, SEQUENCE),
         ]
     total = sum(map(count, parts))
@@ -55,7 +55,7 @@ def test_presets_have_as_many_parameters_as_in_the_paper(flow, network, millions
 def test_features_and_logits(network):
     torch.manual_seed(0)
     for kind in ("spatial", "motion"):
-        stream = build_stream(network, kind, 3).eval()
+        stream = Stream(network, kind, 3).eval()
         inputs = torch.rand(2, stream.context_frames, 3, 32, 32) if kind == "spatial" else torch.randn(2, 20, 32, 32)
         with torch.no_grad():
             features, logits = stream(inputs)
@@ -68,14 +68,14 @@ def test_features_and_logits(network):
 
 def test_frames_that_must_be_read():
     with torch.device("meta"):
-        assert build_stream("resnet18", "spatial", 1).context_frames == 1
-        assert build_stream("resnet18", "motion", 1).context_frames == 11
-        assert build_stream("resnet3d_34", "spatial", 1).context_frames == 11
-        assert build_stream("resnet3d_34", "motion", 1).context_frames == 11
+        assert Stream("resnet18", "spatial", 1).context_frames == 1
+        assert Stream("resnet18", "motion", 1).context_frames == 11
+        assert Stream("resnet3d_34", "spatial", 1).context_frames == 11
+        assert Stream("resnet3d_34", "motion", 1).context_frames == 11
 
 
 def test_grey_frames_are_the_channels_of_an_image():
-    stream = build_stream("resnet18", "spatial", 1, sees="grey")
+    stream = Stream("resnet18", "spatial", 1, sees="grey")
     assert stream.context_frames == 5
     frames = torch.rand(2, 5, 3, 4, 6)
     expected = np.tensordot(frames.numpy(), (0.299, 0.587, 0.114), axes=(2, 0))[:, [0, 2, 4]]
@@ -86,22 +86,22 @@ def test_grey_frames_are_the_channels_of_an_image():
 
 def test_a_3d_network_sees_colors():
     with torch.device("meta"):
-        stream = build_stream("resnet3d_34", "spatial", 1, sees="grey")
+        stream = Stream("resnet3d_34", "spatial", 1, sees="grey")
     assert (stream.sees, stream.context_frames) == ("color", 11)
 
 
 def test_the_center_frame_has_its_own_red_green_and_blue():
     # DeepEthogram 0.5.0 used G and B of one frame and R of the next.
-    stream = build_stream("resnet18", "spatial", 1)
+    stream = Stream("resnet18", "spatial", 1)
     clip = torch.arange(33.0).view(1, 11, 3, 1, 1)
     assert stream.to_backbone_layout(clip).flatten().tolist() == [15, 16, 17]
     assert stream.to_backbone_layout(clip[:, 5:6]).flatten().tolist() == [15, 16, 17]
-    assert build_stream("resnet18", "motion", 1).to_backbone_layout(clip[:, :10].flatten(1, 2)).shape == (1, 30, 1, 1)
+    assert Stream("resnet18", "motion", 1).to_backbone_layout(clip[:, :10].flatten(1, 2)).shape == (1, 30, 1, 1)
 
 
 def test_3d_networks_see_color_or_direction_as_channels_and_time_as_time():
     with torch.device("meta"):
-        spatial, motion = (build_stream("resnet3d_34", kind, 1) for kind in ("spatial", "motion"))
+        spatial, motion = (Stream("resnet3d_34", kind, 1) for kind in ("spatial", "motion"))
     clip = torch.arange(33.0).view(1, 11, 3, 1, 1)
     assert spatial.to_backbone_layout(clip)[0, 1, :, 0, 0].tolist() == [3 * t + 1 for t in range(11)]
     flows = torch.arange(20.0).view(1, 20, 1, 1)  # dx0, dy0, dx1, ...
@@ -110,7 +110,7 @@ def test_3d_networks_see_color_or_direction_as_channels_and_time_as_time():
 
 
 def test_dropout_stands_before_the_head_only():
-    stream = build_stream("resnet18", "spatial", 2, dropout=0.5).train()
+    stream = Stream("resnet18", "spatial", 2, dropout=0.5).train()
     assert [type(layer).__name__ for layer in stream.head] == ["Dropout", "Linear"]
     assert stream.head[0].p == 0.5
 
@@ -125,4 +125,4 @@ def test_head_bias():
 
 def test_an_unknown_network():
     with pytest.raises(InputError, match=r"no stream network is called 'vgg99'; choose one of resnet18"):
-        build_stream("vgg99", "spatial", 1)
+        Stream("vgg99", "spatial", 1)

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from ethomake.errors import InputError
-from ethomake.streams.networks import build_stream
+from ethomake.streams.networks import Stream
 from ethomake.streams.partial import train_part
 
 
@@ -20,7 +20,7 @@ def learned(stream):
 
 
 def test_all_is_trained_unless_a_part_is_asked_for():
-    stream = build_stream("mobilenet_v2", "spatial", 2)
+    stream = Stream("mobilenet_v2", "spatial", 2)
     train_part(stream, "all")
     assert stream.still == ()
     assert all(parameter.requires_grad for parameter in stream.parameters())
@@ -28,7 +28,7 @@ def test_all_is_trained_unless_a_part_is_asked_for():
 
 
 def test_of_the_head_alone_nothing_in_the_backbone_changes():
-    stream = build_stream("mobilenet_v2", "spatial", 2)
+    stream = Stream("mobilenet_v2", "spatial", 2)
     train_part(stream, "head")
     changed = learned(stream)
     assert changed == {"reduce.0.weight", "reduce.0.bias", "head.1.weight", "head.1.bias"}
@@ -39,7 +39,7 @@ def test_of_the_head_alone_nothing_in_the_backbone_changes():
 @pytest.mark.parametrize("name", ["resnet18", "convnext_tiny"])
 def test_of_half_the_layers_the_first_stay_and_the_others_change(name):
     torch.manual_seed(0)
-    stream = build_stream(name, "spatial", 2)
+    stream = Stream(name, "spatial", 2)
     train_part(stream, "half")
     changed = learned(stream)
     kernels = [key for key, value in stream.backbone.named_parameters() if value.ndim > 1]
@@ -56,4 +56,4 @@ def test_of_half_the_layers_the_first_stay_and_the_others_change(name):
 
 def test_a_part_that_there_is_not():
     with pytest.raises(InputError, match=r"streams.trained = most: must be one of all, half, head"):
-        train_part(build_stream("resnet18", "spatial", 1), "most")
+        train_part(Stream("resnet18", "spatial", 1), "most")

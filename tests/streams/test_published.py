@@ -14,7 +14,7 @@ from torchvision import models
 from ethomake.errors import InputError
 from ethomake.streams import published, registry
 from ethomake.streams.metadata import StreamMetadata
-from ethomake.streams.networks import build_stream
+from ethomake.streams.networks import Stream
 from ethomake.streams.published import TORCHVISION, VIDEO, timm_names, timm_tags
 from ethomake.streams.registry import STREAM_NETWORKS, check_network, find_network, reject_weights
 from ethomake.streams.stems import first_convolution, scaled
@@ -51,7 +51,7 @@ def inputs_of(stream, side=64):
 )
 def test_it_learns_and_is_the_same_from_its_file_and_folded(name, kind, tmp_path):
     torch.manual_seed(0)
-    stream = build_stream(name, kind, 3, dropout=0.0)
+    stream = Stream(name, kind, 3, dropout=0.0)
     record, inputs = find_network(name), inputs_of(stream)
     assert is_volumetric(stream) == stream.volumetric == record.volumetric
     channels = 3 if kind == "spatial" else 2 if record.volumetric else 20
@@ -93,7 +93,7 @@ def test_a_file_of_torchvisions_gives_what_torchvisions_network_sees(name, tmp_p
     torch.manual_seed(0)
     reference = models.get_model(name, weights=None)
     torch.save(reference.state_dict(), tmp_path / "w.pth")
-    spatial, motion = (build_stream(name, kind, 2) for kind in ("spatial", "motion"))
+    spatial, motion = (Stream(name, kind, 2) for kind in ("spatial", "motion"))
     names = load_pretrained(spatial, tmp_path / "w.pth")
     assert names == {key for key, _ in spatial.named_parameters() if not key.startswith(("head.", "reduce."))} | {
         key for key in names if key.startswith("reduce.")
@@ -121,7 +121,7 @@ def test_every_network_of_torchvision_gives_features_of_small_images(name, monke
     monkeypatch.setattr(BlockParams, "from_init_params", classmethod(with_values))
     for kind, side in (("spatial", 32), ("motion", 16)):
         with torch.device("meta"):
-            stream = build_stream(name, kind, 3).eval()
+            stream = Stream(name, kind, 3).eval()
             assert stream(inputs_of(stream, side))[0].shape == (2, 512)
         millions = sum(p.numel() for part in (stream.backbone, stream.projection) for p in part.parameters()) / 1e6
         stated = find_network(name).costs[kind].parameters  # of some with the classifier
@@ -173,7 +173,7 @@ def test_a_file_has_the_statistics_of_its_header_or_of_public_weights(tmp_path):
     assert (other.source, other.license, other.mean) == ("w.pth", "", (0.43216, 0.394666, 0.37645))
     assert origin_of("resnet3d_34", tmp_path / "w.pth").mean is None
     with torch.device("cpu"):
-        stream = build_stream("mobilenet_v2", "spatial", 1)
+        stream = Stream("mobilenet_v2", "spatial", 1)
     own = StreamMetadata("mobilenet_v2", 0, "spatial", ["a"], False, 11, [0.1, 0.2, 0.3], [1.0, 2.0, 3.0])
     save_weights(tmp_path / "w.safetensors", stream, own)
     assert origin_of("mobilenet_v2", tmp_path / "w.safetensors").mean == (0.1, 0.2, 0.3)
@@ -196,7 +196,7 @@ def test_networks_of_timm_without_timm(monkeypatch):
     assert "\n" not in str(told.value)
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(InputError, match="need the package timm, which cannot be imported"):
-        build_stream(DINO, "spatial", 1)
+        Stream(DINO, "spatial", 1)
     assert find_network(DINO).title == "vit_small_patch14_dinov2 (timm)"
 
 
@@ -226,7 +226,7 @@ def test_a_file_of_timms_network_gives_what_timms_network_sees(tmp_path):
     torch.manual_seed(0)
     reference = timm.create_model("tf_efficientnet_lite2")
     torch.save(reference.state_dict(), tmp_path / "w.pth")
-    stream = build_stream(LITE, "spatial", 2)
+    stream = Stream(LITE, "spatial", 2)
     load_pretrained(stream, tmp_path / "w.pth")
     inputs = inputs_of(stream)
     with torch.no_grad():
@@ -246,7 +246,7 @@ def test_position_embeddings_are_interpolated_for_any_size(tmp_path):
     given = {**reference.state_dict(), "mask_token": torch.zeros(1, 384)}
     save_file(given, tmp_path / "w.safetensors")
     for kind in ("spatial", "motion"):
-        stream = build_stream(DINO, kind, 2).eval()
+        stream = Stream(DINO, kind, 2).eval()
         assert "body.cls_token" in load_pretrained(stream, tmp_path / "w.safetensors")
         for side in (32, 64):
             assert stream.features(inputs_of(stream, side)).isfinite().all()
@@ -264,13 +264,13 @@ def test_the_tensors_of_a_package_go_to_the_layers_in_their_order(monkeypatch, t
     package = published.PACKAGED["tf_efficientnet_lite2"]
     assert reject_weights(LITE, package) == ""
     for kind in ("spatial", "motion"):
-        stream = build_stream(LITE, kind, 2)
+        stream = Stream(LITE, kind, 2)
         load_pretrained(stream, package)
         own = stream.backbone.state_dict()
         assert all(torch.equal(own[key], reference[key]) for key in own if key != "conv_stem.weight")
     torch.save(dict(list(other.items())[1:]), tmp_path / "w.pth")
     with pytest.raises(InputError, match="its tensors are not those of timm:tf_efficientnet_lite2"):
-        load_pretrained(build_stream(LITE, "spatial", 2), package)
+        load_pretrained(Stream(LITE, "spatial", 2), package)
     assert origin_of(LITE, package).license == "Apache-2.0"
 
 
@@ -289,7 +289,7 @@ def test_weights_of_timm_out_of_reach(monkeypatch):
     with pytest.raises(
         InputError, match=r"could not be downloaded from timm/vit_small.*no route.*give its path"
     ) as told:
-        load_pretrained(build_stream(DINO, "spatial", 1), "lvd142m")
+        load_pretrained(Stream(DINO, "spatial", 1), "lvd142m")
     assert "\n" not in str(told.value)
     with pytest.raises(InputError, match=r"'lvd9': neither a file nor weights that timm has"):
-        load_pretrained(build_stream(DINO, "spatial", 1), "lvd9")
+        load_pretrained(Stream(DINO, "spatial", 1), "lvd9")

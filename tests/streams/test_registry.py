@@ -11,7 +11,7 @@ from ethomake.project.settings import resolve_settings
 from ethomake.registry import NetworkCost
 from ethomake.report.methods import describe_methods
 from ethomake.scheduling.resources import Experiment, need
-from ethomake.streams.networks import build_stream
+from ethomake.streams.networks import Stream
 from ethomake.streams.registry import STREAM_NETWORKS, StreamNetwork, reject_weights
 from ethomake.streams.weights import load_pretrained
 from ethomake.training.device import is_volumetric
@@ -24,7 +24,7 @@ def test_records_say_what_the_backbones_are(name):
     record = STREAM_NETWORKS[name]
     for kind in KINDS:
         with torch.device("meta"):
-            stream = build_stream(name, kind, 2)
+            stream = Stream(name, kind, 2)
         convolutions = (part for part in stream.backbone.named_modules() if isinstance(part[1], nn.Conv2d | nn.Conv3d))
         _, first = next(convolutions)
         assert first.in_channels == (3 if kind == "spatial" else 2 if record.volumetric else 20)
@@ -47,7 +47,7 @@ def test_weights_that_cannot_be_had():
 
 
 def test_saved_weights_keep_their_keys():
-    stream = build_stream("mobilenet_v2", "motion", 2)
+    stream = Stream("mobilenet_v2", "motion", 2)
     assert {key.split(".")[0] for key in stream.state_dict()} == {"body", "reduce", "head"}
     assert {"body.features.0.0.weight", "reduce.0.bias", "head.1.weight"} <= stream.state_dict().keys()
     assert stream.backbone is stream.body
@@ -97,12 +97,12 @@ def test_a_further_backbone_can_be_chosen(toy):
 
 def test_a_further_backbone_is_made_and_loaded(toy, tmp_path):
     for kind in KINDS:
-        stream = build_stream(toy.name, kind, 3)
+        stream = Stream(toy.name, kind, 3)
         inputs = torch.rand(2, 11, 3, 16, 16) if kind == "spatial" else torch.randn(2, 20, 16, 16)
         features, logits = stream(inputs)
         assert (features.shape, logits.shape) == ((2, 512), (2, 3))
         assert stream.context_frames == (1 if kind == "spatial" and not toy.volumetric else 11)
-    rgb = build_stream(toy.name, "spatial", 3)
+    rgb = Stream(toy.name, "spatial", 3)
     torch.save(rgb.backbone.state_dict(), tmp_path / "rgb.pth")
     loaded = load_pretrained(stream, tmp_path / "rgb.pth")
     assert loaded == {"body.1.weight", "body.1.bias"}

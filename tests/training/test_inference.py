@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from ethomake.flow.networks import FLOW_NETWORKS, build_flow_network
-from ethomake.streams.networks import build_stream
+from ethomake.streams.networks import Stream
 from ethomake.streams.registry import STREAM_NETWORKS
 from ethomake.training.inference import Batches, for_inference
 
@@ -45,7 +45,7 @@ def test_a_folded_flow_network_gives_the_same_flow(name):
 @pytest.mark.parametrize("name", STREAM_NETWORKS)
 @torch.no_grad()
 def test_a_folded_stream_gives_the_same_features_and_nearly_the_same_in_bfloat16(name, kind):
-    network = with_statistics(build_stream(name, kind, 3, dropout=0.0))
+    network = with_statistics(Stream(name, kind, 3, dropout=0.0))
     inputs = torch.randn(2, network.context_frames, 3, 64, 64) if kind == "spatial" else torch.randn(2, 20, 32, 32)
     wanted = network(inputs)[0]
     assert torch.allclose(for_inference(network, CPU, torch.float32)(inputs)[0], wanted, rtol=1e-3, atol=1e-3)
@@ -75,7 +75,7 @@ def test_a_network_that_cannot_be_traced_is_run_as_it_is():
 
 
 def test_a_frozen_network_stays_frozen():
-    frozen = for_inference(build_stream("resnet18", "spatial", 2), CPU, torch.float32)
+    frozen = for_inference(Stream("resnet18", "spatial", 2), CPU, torch.float32)
     before = copy.deepcopy(frozen.state_dict())
     frozen.train()
     frozen(torch.randn(2, 1, 3, 32, 32))
