@@ -36,7 +36,8 @@ from ethomake.scheduling.resources import Experiment, need
 from ethomake.sequence.metadata import SequenceMetadata
 from ethomake.sequence.predict import predict_video
 from ethomake.sequence.train import train_sequence
-from ethomake.streams.frozen import OFFSETS, FrozenMetadata
+from ethomake.streams.frozen import FrozenMetadata
+from ethomake.streams.grey import OFFSETS
 from ethomake.streams.joint import train_joint
 from ethomake.streams.metadata import StreamMetadata
 from ethomake.streams.registry import find_network

@@ -23,10 +23,10 @@ from ethomake.files import file_digest, write_json
 from ethomake.flow.stacks import BLOCK, MARGIN, Block, FlowGenerator, frame_stacks, read_blocks
 from ethomake.ingest.frames import FrameStore
 from ethomake.messages import Progress
-from ethomake.streams.frozen import FrozenMetadata, grey_images
+from ethomake.streams.frozen import FrozenMetadata, normalized_images
 from ethomake.streams.fusion import fuse
+from ethomake.streams.grey import OFFSETS
 from ethomake.streams.metadata import StreamMetadata
-from ethomake.streams.networks import OFFSETS
 from ethomake.streams.registry import find_network
 from ethomake.training.device import choose_device, choose_precision, describe
 from ethomake.training.fingerprint import fingerprint
@@ -285,7 +285,7 @@ def see_maps(block: Block, maps: FrozenMaps) -> torch.Tensor:
     def see(items: range) -> torch.Tensor:
         rows = slice(MARGIN + items.start + OFFSETS[0], MARGIN + items.stop + OFFSETS[-1])
         frames = block.frames[rows].to(maps.device, non_blocking=True)
-        return maps(grey_images(frames, maps.metadata.channel_mean, maps.metadata.channel_std)).half()
+        return maps(normalized_images(frames, maps.metadata.channel_mean, maps.metadata.channel_std)).half()
 
     return torch.cat(list(maps.batches.run(see, block.stop - block.start)))
 

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ethomake.errors import InputError
-from ethomake.streams.networks import OFFSETS, Stream
+from ethomake.streams.grey import OFFSETS, grey_images
+from ethomake.streams.networks import Stream
 from ethomake.streams.registry import find_network, mapped_networks
 from ethomake.streams.weights import load_pretrained, origin_of
-from ethomake.training.augment import GREY
 from ethomake.training.weights import WeightsMetadata, save_weights
 
 logger = logging.getLogger(__name__)
@@ -137,19 +137,15 @@ def freeze_backbone(network: str, weights: str | Path, output: str | Path) -> No
     logger.info(f"frozen {network}: {origin.source}, up to {shown.layers[-1]}, {frozen.channels} channels on a grid")
 
 
-def grey_images(frames: Tensor, mean: Sequence[float] = CHANNEL_MEAN, std: Sequence[float] = CHANNEL_STD) -> Tensor:
-    """Return the images of the frames of a clip, except for those at its ends whose neighbors are missing.
+def normalized_images(frames: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    """Return the images that a frozen backbone sees: those of `grey_images`, normalized.
 
     Args:
         frames: uint8 (T, 3, H, W).
         mean, std: statistics that normalize the channels, for values 0..1.
 
     Returns:
-        Normalized float32 (T - 4, 3, H, W): the channels of frame t are the grey frames t - 2, t and t + 2.
+        float32 (T - 4, 3, H, W).
     """
-    first, last = OFFSETS[0], OFFSETS[-1]
-    red, green, blue = frames.float().unbind(1)
-    grey = (GREY[0] * red + GREY[1] * green + GREY[2] * blue) / 255
-    count = len(frames) - (last - first)
-    shown = [grey[offset - first : offset - first + count] for offset in OFFSETS]
-    return torch.stack([(part - m) / s for part, m, s in zip(shown, mean, std, strict=True)], 1)
+    channels = (grey_images(frames.float()) / 255).unbind(1)
+    return torch.stack([(channel - m) / s for channel, m, s in zip(channels, mean, std, strict=True)], 1)

@@ -14,17 +14,14 @@ from torch import Tensor, nn
 
 # Imported so that backbones count as code of the stages that import this module: registry records name them by strings.
 from ethomake.streams import backbones  # noqa: F401
+from ethomake.streams.grey import WINDOW, grey_images
 from ethomake.streams.registry import find_network
-from ethomake.training.augment import GREY
 
 FEATURES = 512
 Kind = Literal["spatial", "motion"]
 Sight = Literal["color", "grey"]
 """What a spatial stream sees: the colors of a frame, or three neighboring grey frames as red, green and blue,
 in which what moves shows as color."""
-
-OFFSETS = (-2, 0, 2)
-"""The frames around frame t that are the channels of its image of grey frames."""
 
 
 class Stream(nn.Module):
@@ -70,7 +67,7 @@ class Stream(nn.Module):
         if kind == "motion" or self.volumetric:
             self.context_frames = frames
         else:
-            self.context_frames = 1 if self.sees == "color" else OFFSETS[-1] - OFFSETS[0] + 1
+            self.context_frames = 1 if self.sees == "color" else WINDOW
         channels = 3 if kind == "spatial" else 2 if self.volumetric else 2 * (frames - 1)
         self.body, width = record.make(channels)
         self.reduce = (
@@ -104,8 +101,7 @@ class Stream(nn.Module):
         if self.volumetric:
             return inputs[:, first : first + self.context_frames].transpose(1, 2)
         if self.sees == "grey":
-            middle = inputs.shape[1] // 2
-            return torch.stack([_grey(inputs[:, middle + offset]) for offset in OFFSETS], 1)
+            return grey_images(inputs[:, first : first + self.context_frames])[:, 0]
         return inputs[:, first]
 
     def features(self, inputs: Tensor) -> Tensor:
@@ -116,11 +112,6 @@ class Stream(nn.Module):
         """Return features (B, 512) and logits (B, outputs)."""
         features = self.features(inputs)
         return features, self.head(features)
-
-
-def _grey(images: Tensor) -> Tensor:
-    """Return the luma of images, (B, 3, H, W) -> (B, H, W)."""
-    return GREY[0] * images[:, 0] + GREY[1] * images[:, 1] + GREY[2] * images[:, 2]
 
 
 def head_bias(positives: Tensor | Sequence[float], negatives: Tensor | Sequence[float]) -> Tensor:

@@ -15,7 +15,7 @@ from ethomake.streams.frozen import (
     FrozenBackbone,
     FrozenMetadata,
     freeze_backbone,
-    grey_images,
+    normalized_images,
 )
 from ethomake.streams.networks import Stream
 from ethomake.streams.registry import find_network, mapped_networks
@@ -81,7 +81,7 @@ def test_records_say_what_the_maps_are(name):
 
 def test_the_channels_are_grey_frames_around_each_frame():
     frames = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (7, 3, 4, 6), dtype=np.uint8))
-    images = grey_images(frames, [0.1, 0.2, 0.3], [1.0, 2.0, 4.0])
+    images = normalized_images(frames, [0.1, 0.2, 0.3], [1.0, 2.0, 4.0])
     assert images.shape == (3, 3, 4, 6)
     for t in range(2, 5):
         for channel, (neighbor, mean, std) in enumerate([(t - 2, 0.1, 1.0), (t, 0.2, 2.0), (t + 2, 0.3, 4.0)]):
