@@ -17,6 +17,9 @@ from ethomake.streams.records import FeatureMap, StreamNetwork
 TIMM = "timm:"
 """What the names of timm's networks begin with in config.yaml."""
 
+OF_TORCHVISION = "ethomake.streams.backbones.published:of_torchvision"
+"""The maker of torchvision's networks."""
+
 V1 = ("IMAGENET1K_V1", "DEFAULT")
 V2 = ("IMAGENET1K_V1", "IMAGENET1K_V2", "DEFAULT")
 KINETICS = ("KINETICS400_V1", "DEFAULT")
@@ -204,7 +207,7 @@ def torchvision_network(name: str) -> PublishedNetwork:
     return PublishedNetwork(
         name=name,
         title=f"{name} (torchvision)",
-        maker="ethomake.streams.backbones.published:of_torchvision",
+        maker=OF_TORCHVISION,
         volumetric=name in VIDEO,
         weights=OTHER_WEIGHTS.get(name, usual),
         costs={"spatial": spatial, "motion": motion},

@@ -26,9 +26,11 @@ from ethomake.errors import InputError
 from ethomake.registry import NetworkCost, by_name
 from ethomake.streams.published import (
     MAPS,
+    OF_TORCHVISION,
     PACKAGED,
     TIMM,
     TORCHVISION,
+    PublishedNetwork,
     has_timm,
     timm_names,
     timm_network,
@@ -50,10 +52,11 @@ __all__ = [
 # ethomake/scheduling/resources.py describes how costs were measured, and their limits.
 STREAM_NETWORKS = by_name(
     [
-        StreamNetwork(
+        PublishedNetwork(
             name="resnet18",
             title="ResNet18",
-            maker="ethomake.streams.backbones.resnet:resnet18",
+            maker=OF_TORCHVISION,
+            arguments=("resnet18",),
             volumetric=False,
             weights=("IMAGENET1K_V1", "DEFAULT"),
             costs={
@@ -68,10 +71,11 @@ STREAM_NETWORKS = by_name(
                 cost=NetworkCost(parameters=2.8, gflop=2.8, held=28, passing=12),
             ),
         ),
-        StreamNetwork(
+        PublishedNetwork(
             name="resnet50",
             title="ResNet50",
-            maker="ethomake.streams.backbones.resnet:resnet50",
+            maker=OF_TORCHVISION,
+            arguments=("resnet50",),
             volumetric=False,
             weights=("IMAGENET1K_V1", "IMAGENET1K_V2", "DEFAULT"),
             costs={
@@ -97,10 +101,11 @@ STREAM_NETWORKS = by_name(
                 "motion": NetworkCost(parameters=63.5, gflop=17.1, held=60, passing=30),
             },
         ),
-        StreamNetwork(
+        PublishedNetwork(
             name="mobilenet_v2",
             title="MobileNetV2",
-            maker="ethomake.streams.backbones.mobilenet:mobilenet_v2",
+            maker=OF_TORCHVISION,
+            arguments=("mobilenet_v2",),
             volumetric=False,
             thin=True,
             weights=("IMAGENET1K_V1", "IMAGENET1K_V2", "DEFAULT"),
