@@ -16,6 +16,7 @@ from ethomake.project.schemas import load_schema, resolve_reference, validator
 from ethomake.streams.registry import check_network, find_network, mapped_networks, reject_weights, usual_weights
 
 BOTH = {"enabled": ["spatial", "motion"], "weights": "none", "sees": "color"}
+SMALL_STEPS = {"batch": 8, "learning_rate": 1e-3}
 
 # The values of `auto`. frozen trains no stream. DeepEthogram's fast, medium and slow (eLife 2021;10:e63377) compute ten
 # flows for each frame; swift is fast with each flow computed once. All start from scratch (docs/decisions/0006).
@@ -23,27 +24,27 @@ PRESETS = {
     "frozen": {
         "flow": {"network": "tiny_motion_net", "reuse": True},
         "streams": {"network": "mobilenet_v2", "enabled": ["frozen"], "weights": "IMAGENET1K_V1", "sees": "grey"},
-        "sequence": {"network": "tcn", "hidden": 128},
+        "sequence": {"network": "tcn", "hidden": 128, "batch": 4, "learning_rate": 2e-3},
     },
     "swift": {
         "flow": {"network": "tiny_motion_net", "reuse": True},
         "streams": {"network": "resnet18", **BOTH},
-        "sequence": {"network": "tcn", "hidden": 64},
+        "sequence": {"network": "tcn", "hidden": 64, **SMALL_STEPS},
     },
     "fast": {
         "flow": {"network": "tiny_motion_net", "reuse": False},
         "streams": {"network": "resnet18", **BOTH},
-        "sequence": {"network": "tgm", "hidden": 128},
+        "sequence": {"network": "tgm", "hidden": 128, **SMALL_STEPS},
     },
     "medium": {
         "flow": {"network": "motion_net", "reuse": False},
         "streams": {"network": "resnet50", **BOTH},
-        "sequence": {"network": "tgm", "hidden": 128},
+        "sequence": {"network": "tgm", "hidden": 128, **SMALL_STEPS},
     },
     "slow": {
         "flow": {"network": "tiny_motion_net_3d", "reuse": False},
         "streams": {"network": "resnet3d_34", **BOTH},
-        "sequence": {"network": "tgm", "hidden": 128},
+        "sequence": {"network": "tgm", "hidden": 128, **SMALL_STEPS},
     },
 }
 # Columns and rows of our tables; a behavior of such a name could not be distinguished from them.

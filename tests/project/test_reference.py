@@ -19,7 +19,7 @@ def test_config_as_shipped_states_the_defaults():
     by_preset = {
         "flow": ["network", "reuse"],
         "streams": ["enabled", "network", "weights", "sees"],
-        "sequence": ["network", "hidden"],
+        "sequence": ["network", "hidden", "batch", "learning_rate"],
     }
     for section, key in [(section, key) for section, keys in by_preset.items() for key in keys]:
         expected[section][key] = "auto"
