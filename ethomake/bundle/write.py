@@ -14,7 +14,7 @@ from ethomake.bundle.read import FORMAT, MANIFEST, SETTINGS, THRESHOLDS, network
 from ethomake.ethogram.decide import read_rules
 from ethomake.files import file_digest, read_json, write_json, write_text, write_whole
 from ethomake.labels.table import read_labels
-from ethomake.training.weights import read_header
+from ethomake.training.header import read_header
 
 logger = logging.getLogger(__name__)
 

@@ -17,6 +17,7 @@ class FlowMetadata(WeightsMetadata[nn.Module]):
         frames: number of frames in a window.
         image_size: height and width of the images it was trained on.
         channel_mean, channel_std: statistics that normalize images; for red, green and blue.
+        motion_seen: the share of a known motion that it saw after its training, see `ethomake.flow.known_motion`.
     """
 
     kinds: ClassVar[tuple[str, ...]] = ("flow",)
@@ -25,6 +26,7 @@ class FlowMetadata(WeightsMetadata[nn.Module]):
     image_size: list[int]
     channel_mean: list[float]
     channel_std: list[float]
+    motion_seen: float | None = None
 
     def build(self) -> nn.Module:
         """Return a new flow network."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ethomake.flow.known_motion import motion_seen
 from ethomake.flow.loss import flow_loss
 from ethomake.flow.metadata import FlowMetadata
 from ethomake.flow.networks import build_flow_network
@@ -95,6 +96,8 @@ def train_flow(plan: TrainingPlan, weights: str | Path, history: str | Path) -> 
         pretrained=pretrained,
     )
     if parallel.is_first():
+        seen = motion_seen(model.eval(), pool, FRAMES, mean, std, device, precision)
+        logger.info(f"flow: of frames that move by one pixel, it sees {seen:.0%} of the motion")
         metadata = FlowMetadata(
             network=settings["network"],
             seed=plan.seed,
@@ -102,6 +105,7 @@ def train_flow(plan: TrainingPlan, weights: str | Path, history: str | Path) -> 
             image_size=list(pool.size),
             channel_mean=mean,
             channel_std=std,
+            motion_seen=round(seen, 3),
         )
         save_weights(weights, model, metadata)
         write_history(history, rows)

@@ -13,6 +13,9 @@ from ethomake.report.results import Results, read_metrics, read_videos
 from ethomake.report.sections import make_sections
 from ethomake.text import counted, length, number, plural
 
+LITTLE_MOTION = 0.25
+"""Share of a known motion; a flow network that sees less makes a poor motion stream."""
+
 
 def write_report(
     output: str | Path,
@@ -27,6 +30,7 @@ def write_report(
     streams: str | Path | None = None,
     curves: Sequence[tuple[str, str | Path]] | None = None,
     weights: Mapping[str, str | Path] | None = None,
+    motion_seen: float | None = None,
     settings: Mapping[str, Any],
     bundle: str | Path | None = None,
 ) -> None:
@@ -45,6 +49,7 @@ def write_report(
         streams: the scores of each stream by itself, scores.json; None if there are none.
         curves: title and figure of each trained stage.
         weights: weights files by name; their digests go into the provenance.
+        motion_seen: the share of a known motion that the flow network sees; None if there is none, or it is not known.
         settings: the config with networks resolved; steps without settings are left out of the methods.
         bundle: bundle.json of the bundle that the models were taken from; None if they were trained here.
     """
@@ -63,6 +68,7 @@ def write_report(
         bundle=bundle,
         curves=curves or [],
         weights=weights or {},
+        motion_seen=motion_seen,
     )
     page = render(
         "templates/report.html.j2",
@@ -119,6 +125,12 @@ def _warnings(results: Results) -> list[str]:
                     f"{name}: the best threshold differs between recordings, {best[0]:.2f} to {best[-1]:.2f}; before "
                     "you rely on it in a new recording, label some of that recording."
                 )
+    if results.motion_seen is not None and results.motion_seen < LITTLE_MOTION:
+        notes.append(
+            f"Optic flow: of frames that move by one pixel, the flow network sees {max(results.motion_seen, 0):.0%} of "
+            "the motion, so the motion stream has little to learn from; train the flow network longer (flow.epochs), "
+            "start from weights that were (flow.weights), or leave the motion stream out (streams.enabled)."
+        )
     if results.streams:
         notes += _lost_streams(results.streams)
     for video in results.videos:

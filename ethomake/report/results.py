@@ -54,6 +54,7 @@ class Results:
         thresholds, summary, transitions, bundle: paths of these files.
         curves: title and figure of each trained stage.
         weights: weights files by name.
+        motion_seen: the share of a known motion that the flow network sees, see `ethomake.flow.known_motion`.
     """
 
     videos: Sequence[Video]
@@ -70,6 +71,7 @@ class Results:
     bundle: str | Path | None
     curves: Sequence[tuple[str, str | Path]]
     weights: Mapping[str, str | Path]
+    motion_seen: float | None
 
     @property
     def frames(self) -> int:

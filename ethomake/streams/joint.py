@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import nn
 
+from ethomake.flow.known_motion import motion_seen
 from ethomake.flow.metadata import FlowMetadata
 from ethomake.flow.stacks import FRAMES
 from ethomake.streams.classifier import fit_classifier
@@ -17,7 +19,7 @@ from ethomake.streams.sampling import sampling_weights
 from ethomake.streams.sources import FrameSource, LabelledFrames
 from ethomake.training import parallel
 from ethomake.training.device import choose_device, choose_precision, describe, place
-from ethomake.training.frames import image_width, normalize
+from ethomake.training.frames import FramePool, image_width, normalize
 from ethomake.training.history import write_history
 from ethomake.training.objective import Objective
 from ethomake.training.plan import TrainingPlan
@@ -108,6 +110,9 @@ def train_joint(
         pretrained=frozenset(name for name, _ in model.named_parameters()),
     )
     if parallel.is_first():
-        for name, part in model.parts.items():
-            save_weights(outputs[name], part, model.metadata[name])
+        pool = FramePool(plan.train, budget=0)
+        seen = motion_seen(model.flow, pool, FRAMES, *model.flow_channels, device, precision)
+        flow = replace(model.metadata["flow"], motion_seen=round(seen, 3))
+        for name, metadata in (model.metadata | {"flow": flow}).items():
+            save_weights(outputs[name], model.parts[name], metadata)
         write_history(history, rows)

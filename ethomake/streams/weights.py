@@ -21,7 +21,7 @@ from ethomake.streams.networks import Stream
 from ethomake.streams.published import PACKAGED, TIMM
 from ethomake.streams.registry import find_network, public_timm_weights
 from ethomake.streams.stems import first_convolution
-from ethomake.training.weights import read_header
+from ethomake.training.header import read_header
 
 logger = logging.getLogger(__name__)
 

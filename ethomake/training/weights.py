@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 
 from ethomake.errors import InputError
 from ethomake.files import write_whole
-
-KEY = "ethomake"
+from ethomake.training.header import KEY, read_header
 
 N = TypeVar("N", bound=nn.Module)
 
@@ -85,24 +84,6 @@ def save_weights(path: str | Path, model: nn.Module, metadata: WeightsMetadata) 
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     with write_whole(path) as part:
         save_file(state, part, metadata={KEY: json.dumps(metadata.header(), sort_keys=True)})
-
-
-def read_header(path: str | Path) -> dict[str, Any]:
-    """Return the metadata of any network's weights file as plain values.
-
-    Raises:
-        InputError: if the file is missing, damaged, or was not written by ethomake.
-    """
-    try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-    except FileNotFoundError:
-        raise InputError(f"{path}: there is no such weights file") from None
-    except (SafetensorError, OSError) as error:
-        raise InputError(f"{path}: not a safetensors file ({error}); remove it and train again") from None
-    if KEY not in metadata:
-        raise InputError(f"{path}: these weights were not written by ethomake; give a file that was")
-    return json.loads(metadata[KEY])
 
 
 def _kind_of(header: dict[str, Any]) -> str:

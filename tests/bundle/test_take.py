@@ -15,7 +15,8 @@ from ethomake.project.settings import resolve_settings
 from ethomake.sequence.metadata import SequenceMetadata
 from ethomake.streams.frozen import freeze_backbone
 from ethomake.streams.metadata import StreamMetadata
-from ethomake.training.weights import read_header, save_weights
+from ethomake.training.header import read_header
+from ethomake.training.weights import save_weights
 
 NAMES = ("flow", "spatial", "motion", "sequence")
 

@@ -396,6 +396,15 @@ def test_a_stream_that_knows_nothing_in_a_recording_is_named(results, tmp_path):
     assert "Each stream by recording" not in report(folder, rows, ["walk"]).sections
 
 
+def test_a_flow_network_that_sees_hardly_any_motion_is_told(results):
+    folder, rows, _ = results
+    assert "it sees" not in report(folder, rows, ["walk"]).text
+    assert "Optic flow: of frames" not in report(folder, rows, ["walk"], motion_seen=0.9).text
+    text = report(folder, rows, ["walk"], motion_seen=0.06).text
+    assert "Optic flow: of frames that move by one pixel, the flow network sees 6% of the motion" in text
+    assert "sees 0% of the motion" in report(folder, rows, ["walk"], motion_seen=-0.02).text
+
+
 def test_several_recordings_are_in_one_note_and_a_single_stream_cannot_be_left_out(results, tmp_path):
     folder, rows, _ = results
     scores = [stream_row("motion", None, 0.9, learned=True), stream_row("motion", "clip2", 0.26, lost=True)]

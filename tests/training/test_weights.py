@@ -10,7 +10,8 @@ from ethomake.errors import InputError
 from ethomake.flow.metadata import FlowMetadata
 from ethomake.sequence.metadata import SequenceMetadata
 from ethomake.streams.metadata import StreamMetadata
-from ethomake.training.weights import flat_parameters, freeze, load_weights, read_header, save_weights
+from ethomake.training.header import read_header
+from ethomake.training.weights import flat_parameters, freeze, load_weights, save_weights
 
 FLOW = FlowMetadata("tiny_motion_net", 1, 11, [32, 64], [0.1, 0.2, 0.3], [0.3] * 3)
 MOTION = StreamMetadata("resnet18", 1, "motion", ["läuft"], True, 11)

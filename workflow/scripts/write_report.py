@@ -6,6 +6,7 @@ from ethomake.job import job
 
 with job(snakemake):
     from ethomake.report.report import write_report
+    from ethomake.training.header import read_header
 
     source, params = snakemake.input, snakemake.params
     videos = [
@@ -23,6 +24,7 @@ with job(snakemake):
         evaluation=Path(source.evaluation[0]).parent if source.evaluation else None,
         streams=source.streams[0] if source.streams else None,
         curves=list(zip(params.titles, source.curves, strict=True)),
+        motion_seen=read_header(source["flow"]).get("motion_seen") if "flow" in params.models else None,
         weights={name: source[name] for name in [*params.models, "sequence"]},
         settings=params.settings,
         bundle=source.bundle[0] if source.bundle else None,
