@@ -16,7 +16,7 @@ from ethomake.evaluation.metrics import average_precision, rank
 from ethomake.evaluation.videos import ScoredVideo
 from ethomake.features.store import DAMAGE, array_of, open_features
 from ethomake.files import write_json
-from ethomake.labels.bouts import find_bouts
+from ethomake.labels.bouts import find_scored_bouts
 from ethomake.labels.table import read_labels
 
 GOOD, POOR = 0.5, 0.1
@@ -91,7 +91,8 @@ def score_streams(
                 chance = [summarize_shifts(shifted[:, column]) for column in range(len(behaviors))]
             parts = sorted({videos[number][1] for number in members})
             for column, behavior in enumerate(behaviors):
-                bouts = sum(len(find_bouts(read[number][0][:, column] == 1)) for number in members)
+                own_labels = [read[number][0][:, column] for number in members]
+                bouts = sum(len(find_scored_bouts(values == 1, values >= 0)) for values in own_labels)
                 found = _score(ranked[:, column], labels[:, column]) | {"bouts": bouts}
                 if recording is None:
                     lifts[column] = lift(found)
