@@ -94,8 +94,9 @@ def _trained_on(content: Mapping[str, Any]) -> str:
     ]
     heads = ["behavior", "training: scored frames", "with it", "validation: scored frames", "with it"]
     return (
-        f"Videos with labels: {train['videos']} to train ({train['frames']:,} frames), {validate['videos']} to "
-        f"validate ({validate['frames']:,} frames), {frames} frames per second.\n\n" + markdown_table(heads, rows)
+        f"Videos with labels: {train['videos']} for training ({train['frames']:,} frames), {validate['videos']} for "
+        f"validation ({validate['frames']:,} frames), {frames} frames per second. All that learns from labels learned "
+        "from both.\n\n" + markdown_table(heads, rows)
     )
 
 
@@ -153,8 +154,8 @@ def _limits(content: Mapping[str, Any], metrics: Mapping[str, Any] | None) -> st
     ]
     if "frozen" in content["streams"]:
         limits.append(f"It is of the quick tier: {QUICK}")
-    train = content["trained_on"]["train"]["behaviors"]
-    if few := [name for name in content["behaviors"] if train[name]["positive_frames"] < FEW]:
+    learned = [part["behaviors"] for part in content["trained_on"].values()]
+    if few := [name for name in content["behaviors"] if sum(part[name]["positive_frames"] for part in learned) < FEW]:
         limits.append(f"Learned from fewer than {FEW:,} frames: {', '.join(map(escape, few))}.")
     tested, chance = (metrics["behaviors"], metrics["chance"]["behaviors"]) if metrics else ({}, {})
     for name in content["behaviors"] if metrics else ():

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ethomake.evaluation.metrics import divide
-from ethomake.labels.bouts import find_bouts
+from ethomake.labels.bouts import find_scored_bouts
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ def count_bouts(labels: np.ndarray, decisions: np.ndarray, iou: float = 0.5) -> 
     most. This is how actions in videos are scored; source: Lea et al. 2017 (CVPR, "Temporal convolutional networks for
     action segmentation and detection"), who have it as the segmental F1@IoU, but match greedily.
 
-    Only scored frames count, for the model, too: bouts are those within each stretch of frames that were scored for
-    the behavior. One that continues into unscored frames is cut there, labelled and predicted alike, and what is
-    predicted in unscored frames only is neither right nor wrong.
+    Only scored frames count, for the model, too: what is predicted in unscored frames only is neither right nor wrong.
+    A bout that continues into unscored frames is cut there, labelled and predicted alike, unless it goes on after a
+    short stretch of them (`find_scored_bouts`).
 
     Args:
         labels: (T, K), 1, 0 or -1.
@@ -45,7 +45,7 @@ def count_bouts(labels: np.ndarray, decisions: np.ndarray, iou: float = 0.5) -> 
         iou: least intersection over union of a pair, above 0, at most 1.
     """
     pairs = [
-        (find_bouts(labels[:, k] == 1), find_bouts((decisions[:, k] == 1) & (labels[:, k] >= 0)))
+        [find_scored_bouts(values[:, k] == 1, labels[:, k] >= 0) for values in (labels, decisions)]
         for k in range(labels.shape[1])
     ]
     matched = [len(match_bouts(human, model, iou)) for human, model in pairs]

@@ -25,7 +25,7 @@ from ethomake.evaluation.metrics import (
 )
 from ethomake.evaluation.videos import Files, ScoredVideo, read_scored_video
 from ethomake.files import file_digest, read_json, write_json
-from ethomake.labels.bouts import find_bouts
+from ethomake.labels.bouts import find_scored_bouts
 from ethomake.labels.table import BACKGROUND, background
 
 logger = logging.getLogger(__name__)
@@ -218,8 +218,10 @@ def _evaluate_chance(videos: Sequence[ScoredVideo], behaviors: Sequence[str], sh
 def bout_statistics(videos: Sequence[ScoredVideo], behaviors: Sequence[str]) -> list[list[Any]]:
     """Return the rows of bout_statistics.csv: time share, number and mean duration of bouts, human and model.
 
-    Only scored frames count, for the model, too: its predictions on unscored frames are ignored. A behavior that was
-    not scored in a video has no row for it.
+    Only scored frames count, for the model, too: its predictions on unscored frames are ignored. Time shares are those
+    of the scored time. A bout may go on over a short stretch of unscored frames, which is then part of its duration
+    (`find_scored_bouts`); of one that continues into a longer stretch, or beyond the video, what was scored counts as
+    a bout. A behavior that was not scored in a video has no row for it.
     """
     rows = []
     for video in videos:
@@ -227,17 +229,20 @@ def bout_statistics(videos: Sequence[ScoredVideo], behaviors: Sequence[str]) -> 
             scored = video.labels[:, k] >= 0
             seconds = float(np.diff(video.edges)[scored].sum())
             if seconds > 0:
-                human = _bout_numbers(video.labels[:, k] == 1, video.edges, seconds)
-                model = _bout_numbers((video.decisions[:, k] == 1) & scored, video.edges, seconds)
+                human, model = (
+                    _bout_numbers(values[:, k] == 1, scored, video.edges) for values in (video.labels, video.decisions)
+                )
                 pairs = [value for pair in zip(human, model, strict=True) for value in pair]
                 rows.append([video.name, name, seconds, *pairs])
     return rows
 
 
-def _bout_numbers(on: np.ndarray, edges: np.ndarray, seconds: float) -> tuple[float, int, float | None]:
-    starts, stops = find_bouts(on).T
+def _bout_numbers(on: np.ndarray, scored: np.ndarray, edges: np.ndarray) -> tuple[float, int, float | None]:
+    seconds = np.diff(edges)
+    starts, stops = find_scored_bouts(on, scored).T
     lengths = edges[stops] - edges[starts]
-    return float(lengths.sum()) / seconds, len(lengths), float(lengths.mean()) if len(lengths) else None
+    share = float(seconds[on & scored].sum() / seconds[scored].sum())
+    return share, len(lengths), float(lengths.mean()) if len(lengths) else None
 
 
 def _null(content: Any) -> Any:

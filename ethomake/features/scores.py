@@ -16,7 +16,7 @@ from ethomake.evaluation.metrics import average_precision, rank
 from ethomake.evaluation.videos import ScoredVideo
 from ethomake.features.store import DAMAGE, array_of, open_features
 from ethomake.files import write_json
-from ethomake.labels.bouts import find_bouts
+from ethomake.labels.bouts import find_scored_bouts
 from ethomake.labels.table import read_labels
 
 GOOD, POOR = 0.5, 0.1
@@ -41,12 +41,13 @@ def score_streams(
     shifts: int,
     seed: int,
 ) -> None:
-    """Write the average precision of each stream for each behavior, on training videos and in each recording.
+    """Write the average precision of each stream for each behavior, where it learned from and in each recording.
 
-    A stream has "lost" a behavior in a recording of which no video is for training, if all of this is true:
+    Streams learn from the videos for training and validation. A stream has "lost" a behavior in a recording of which it
+    learned from no video, if all of this is true:
 
-    - on all training videos together its lift is above 0.5: the lift is (AP - share) / (1 - share), that is 0 for
-      a random order, whose average precision (AP) is the share of positive frames, and 1 for a perfect one;
+    - on all videos together that it learned from its lift is above 0.5: the lift is (AP - share) / (1 - share), that is
+      0 for a random order, whose average precision (AP) is the share of positive frames, and 1 for a perfect one;
     - in the recording its lift is below 0.1;
     - the recording has at least 50 positive frames, in 3 bouts.
 
@@ -57,8 +58,8 @@ def score_streams(
         videos: the labelled videos of the split.
         output: the JSON file to write: `streams`, `behaviors`, and `scores`, a list with, for each stream, behavior and
             group of videos, `average_precision`, `share` of positive frames, `frames` (scored), `positive_frames` and
-            `bouts`. A group is all training videos (`recording` is null), or the videos of a recording for training
-            (`learned`) or those not for training; `parts` are theirs. Of these others, `chance` has the mean and the
+            `bouts`. A group is all videos learned from (`recording` is null), or those of a recording that were
+            learned from (`learned`) or were not; `parts` are theirs. Of these others, `chance` has the mean and the
             95th percentile of AP by chance. `lost` is as above.
         behaviors: names, in the order of the labels.
         exclusive: whether one more logit, for background, precedes those of the behaviors.
@@ -79,7 +80,7 @@ def score_streams(
     streams = list(dict.fromkeys(name for _, logits in read for name in logits))
     scores: list[dict[str, Any]] = []
     for stream in streams:
-        lifts = [0.0] * len(behaviors)  # on training videos; those come first
+        lifts = [0.0] * len(behaviors)  # on the videos learned from; those come first
         for (recording, learned), members in sorted(groups.items(), key=lambda group: (group[0][0] or "", group[0][1])):
             labels = np.concatenate([read[number][0] for number in members])
             ranked = np.concatenate([read[number][1][stream] for number in members])
@@ -90,7 +91,8 @@ def score_streams(
                 chance = [summarize_shifts(shifted[:, column]) for column in range(len(behaviors))]
             parts = sorted({videos[number][1] for number in members})
             for column, behavior in enumerate(behaviors):
-                bouts = sum(len(find_bouts(read[number][0][:, column] == 1)) for number in members)
+                own_labels = [read[number][0][:, column] for number in members]
+                bouts = sum(len(find_scored_bouts(values == 1, values >= 0)) for values in own_labels)
                 found = _score(ranked[:, column], labels[:, column]) | {"bouts": bouts}
                 if recording is None:
                     lifts[column] = lift(found)

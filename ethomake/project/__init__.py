@@ -5,4 +5,8 @@ is an InputError of one line: which key or row, its value, why it is wrong, and 
 """
 
 PARTS = ("train", "validate", "test")
-"""The parts of a split: networks learn from the first, thresholds are fitted on the second, the third is evaluated."""
+"""The parts of a split.
+
+All that learns from labels learns from the first two; the flow network is trained on the first and validated on the
+second; the third is evaluated.
+"""

@@ -188,6 +188,7 @@ def check_split(
                 "set split: by: video there"
             )
     warnings = [] if parts["test"] else ["no test video: the model is not evaluated; label more videos"]
+    learned = [*parts["train"], *parts["validate"]]
     for behavior in behaviors:
         frames = {name: sum(positives.get(video, {}).get(behavior, 0) for video in parts[name]) for name in PARTS}
         if not frames["train"]:
@@ -196,9 +197,14 @@ def check_split(
                 "label videos that show it, move one to train (column part of the video table), or take it out of "
                 "behaviors in config.yaml"
             )
-        for name, lost in (("validate", "its threshold is a guess"), ("test", "it is not evaluated")):
-            if parts[name] and not frames[name]:
-                warnings.append(f"behavior '{behavior}' is absent from all frames of the {name} videos: {lost}")
+        shown = [video for video in learned if positives.get(video, {}).get(behavior, 0)]
+        if len(shown) == 1:
+            warnings.append(
+                f"behavior '{behavior}' is present in only one of the {len(learned)} videos for training and "
+                f"validation, {shown[0]}: no threshold can be fitted for it; label it in another one"
+            )
+        if parts["test"] and not frames["test"]:
+            warnings.append(f"behavior '{behavior}' is absent from all frames of the test videos: it is not evaluated")
     return warnings
 
 

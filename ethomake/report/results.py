@@ -12,6 +12,9 @@ from ethomake.report.page import embed
 PARTS = {"test": "test", "validate": "validation", "train": "training", "": "no labels used"}
 """Parts in the order of the page, and what they are called there."""
 
+LEARNED = ("train", "validate")
+"""The parts that streams, sequence model and thresholds are learned from."""
+
 MOST_BYTES = 24_000_000
 """Of ethograms on the page; beyond, videos are named instead of shown, so that a browser still opens it."""
 

@@ -15,7 +15,7 @@ from ethomake.evaluation.files import FIGURES
 from ethomake.files import file_digest, read_json
 from ethomake.report.methods import describe_methods
 from ethomake.report.page import Column, Row, Table, embed, make_table, numbers, text
-from ethomake.report.results import PARTS, Results, Video
+from ethomake.report.results import LEARNED, PARTS, Results, Video
 from ethomake.text import length, number, percent, rate
 
 MOST_ROWS = 80
@@ -87,9 +87,9 @@ def _other_ethograms(results: Results) -> Iterable[Section]:
 
 
 def _ethogram(video: Video) -> dict[str, Any]:
-    about = [PARTS[video.part]] if video.part in ("train", "validate") else []
+    about = [PARTS[video.part]] if video.part in LEARNED else []
     about += [f"{key} {value}" for key, value in (("subject", video.subject), ("group", video.group)) if value]
-    return {"video": video.name, "about": about, "learned": video.part == "train", "figure": video.ethogram}
+    return {"video": video.name, "about": about, "learned": video.part in LEARNED, "figure": video.ethogram}
 
 
 def _agreement(results: Results, metrics: Mapping[str, Any]) -> Section:
@@ -160,21 +160,18 @@ def _per_video(results: Results, metrics: Mapping[str, Any]) -> Section:
 
 
 def _streams(streams: Mapping[str, Any]) -> Section:
-    """Return a line for each stream and group of videos: all for training, then by recording, new ones last."""
-    groups: dict[tuple[str, str, str], dict[str, Mapping[str, Any]]] = {}
+    """Return a line for each stream and group of videos: all it learned from, then by recording, new ones last."""
+    groups: dict[tuple[str | None, str, str], dict[str, Mapping[str, Any]]] = {}
     for row in sorted(streams["scores"], key=lambda row: (row["recording"] is not None, not row["learned"])):
-        if row["recording"] is None:
-            where, what = "all", PARTS["train"]
-        else:
-            where, what = row["recording"], " and ".join(PARTS[part] for part in PARTS if part in row["parts"])
-        groups.setdefault((where, what, row["stream"]), {})[row["behavior"]] = row
+        what = " and ".join(PARTS[part] for part in (*LEARNED, "test") if part in row["parts"])
+        groups.setdefault((row["recording"], what, row["stream"]), {})[row["behavior"]] = row
     rows = []
-    for (where, what, stream), own in groups.items():
+    for (recording, what, stream), own in groups.items():
         cells = [
             f"{number(row['average_precision'])} ({number(row['share'])})" if row["positive_frames"] else ""
             for row in (own[name] for name in streams["behaviors"])
         ]
-        rows.append(Row([where, what, stream, *cells], total=where == "all" and what == PARTS["train"]))
+        rows.append(Row([recording or "all", what, stream, *cells], total=recording is None))
     columns = [*text("recording", "videos", "stream"), *numbers(*streams["behaviors"])]
     shown = make_table(columns, rows[:MOST_ROWS])
     return Section("streams", "Each stream by recording", {"table": shown, "hidden": len(rows[MOST_ROWS:])})

@@ -31,6 +31,13 @@ def test_it_warns(card):
     assert "Learned from fewer than 1,000 frames: groom, rear" in card
 
 
+def test_frames_for_validation_were_learned_from_too(made):
+    content = json.loads((made / "bundle.json").read_text())
+    for part in content["trained_on"].values():
+        part["behaviors"]["groom"]["positive_frames"] = 500
+    assert "Learned from fewer than 1,000 frames: rear\n" in describe(content, [Rule(0.5, 0, 0)] * 2, None, []) + "\n"
+
+
 def test_every_row_of_a_table_has_all_columns(card):
     tables = [block.splitlines() for block in card.split("\n\n") if block.startswith("|")]
     assert len(tables) == 4

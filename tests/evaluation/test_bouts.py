@@ -41,7 +41,9 @@ def test_bouts_are_counted(human, model, expected):
     [
         ("????..##", "####..##", (1, 1, 1)),  # predicted where nobody looked
         ("??####..", "######..", (1, 1, 1)),  # begins before anybody looked
-        ("##??##", "######", (2, 2, 2)),  # cut alike on both sides
+        ("##??##", "######", (1, 1, 1)),  # goes on alike on both sides
+        ("##????##", "########", (2, 2, 2)),  # cut alike
+        ("##??##", "##..#.", (1, 1, 1)),
         ("??......", "####....", (0, 0, 1)),  # its scored part is wrong
         ("????????", "..####..", (0, 0, 0)),
     ],

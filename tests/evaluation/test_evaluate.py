@@ -110,6 +110,18 @@ def test_bouts_count_only_where_a_human_looked(tmp_path):
     assert float(walk["model_mean_duration_s"]) == pytest.approx(decisions[20:, 0].sum() / 10 / starts.sum(), abs=1e-4)
 
 
+def test_a_bout_goes_on_over_unscored_frames_but_they_are_no_scored_time(tmp_path):
+    files, labels, _ = write_video(tmp_path, "a", 0)
+    labels[:, 1] = 0
+    labels[100:140, 1] = 1
+    labels[110:120, 1] = -1
+    write_labels(files[1], LabelTable(BEHAVIORS, labels))
+    rest = run(tmp_path / "out", [files])[1]["bout_statistics"][1]
+    assert (rest["behavior"], rest["human_bouts"]) == ("rest", "1")
+    assert float(rest["human_mean_duration_s"]) == pytest.approx(4)
+    assert float(rest["human_time_share"]) == pytest.approx(30 / 230, abs=1e-5)
+
+
 def test_without_test_videos_everything_is_written_and_empty(tmp_path, capsys):
     content, tables = run(tmp_path / "out", [])
     assert content["macro"]["f1"] is None

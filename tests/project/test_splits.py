@@ -23,7 +23,8 @@ def test_check_warns_and_refuses():
     warnings = check_split(parts, positives, ["walk", "rear"])
     assert len(warnings) == 2
     assert "'walk' is absent from all frames of the test" in warnings[0]
-    assert "'rear' is absent from all frames of the validate" in warnings[1]
+    assert "'rear' is present in only one of the 2 videos for training and validation, a: no threshold" in warnings[1]
+    assert check_split(parts, positives | {"b": {"walk": 1, "rear": 1}}, ["rear"]) == []
     with pytest.raises(InputError, match="'jump' is absent from all frames of the 1 training"):
         check_split(parts, positives, ["walk", "jump"])
     for name, what in (("train", "training"), ("validate", "validation")):

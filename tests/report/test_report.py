@@ -167,6 +167,7 @@ def test_page_holds_everything(results):
     assert "There is one test video" in page.text
     assert len(page.images) == 4 + 5 + 1 + 1  # ethograms, evaluation, transitions, curve
     assert page.text.index("Test videos") < page.text.index("Other ethograms")
+    assert page.text.count("the model was trained on these labels") == 2, "those for training and for validation"
 
 
 NASTY = '<b>&"x"</b>'
@@ -373,7 +374,7 @@ def test_the_quick_tier_says_what_it_is(tmp_path):
 
 def stream_row(stream, recording, ap, learned=False, lost=False, p95=0.4):
     row = {"stream": stream, "behavior": "walk", "recording": recording, "learned": learned, "lost": lost}
-    row |= {"parts": ["train"] if learned else ["validate", "test"], "frames": 900, "positive_frames": 90, "bouts": 9}
+    row |= {"parts": ["train", "validate"] if learned else ["test"], "frames": 900, "positive_frames": 90, "bouts": 9}
     return row | {"average_precision": ap, "share": 0.25, "chance": None if learned else {"mean": 0.25, "p95": p95}}
 
 
@@ -391,7 +392,7 @@ def test_a_stream_that_knows_nothing_in_a_recording_is_named(results, tmp_path):
     ) in page.text
     assert "recording <i>3</i>" not in page.text
     section = " ".join(page.sections["Each stream by recording"].split())
-    for line in ("alltrainingmotion0.99 (0.25)", "clip2test and validationmotion0.26 (0.25)", "<i>3</i>"):
+    for line in ("alltraining and validationmotion0.99 (0.25)", "clip2testmotion0.26 (0.25)", "<i>3</i>"):
         assert line in section
     assert "Each stream by recording" not in report(folder, rows, ["walk"]).sections
 
