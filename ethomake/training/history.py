@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from ethomake.drawing import PALETTE, new_figure, save_figure, strip, style
 from ethomake.files import write_whole
@@ -39,7 +40,7 @@ def draw_curves(history: str | Path, png: str | Path, svg: str | Path, *, title:
         for name, color in zip(("train", "validation"), PALETTE, strict=False):
             _plot(axes, columns["epoch"], columns[f"{name}_loss"], color, name)
         axes.legend(frameon=False)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         strip(axes)
         save_figure(figure, png, svg)
 
