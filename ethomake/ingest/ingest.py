@@ -149,8 +149,8 @@ def _check_crop(crop: Sequence[int] | None, origin: Source, video: str) -> tuple
 def _refusal(origin: Source, damage: str) -> str:
     try:
         diagnosis = diagnose(origin, damage)
-        counts = f"{diagnosis.decoded} of {origin.packets} frames can be decoded"
-        lost = len(diagnosis.good) - origin.packets
+        counts = f"{diagnosis.decoded} of {diagnosis.expected} frames can be decoded"
+        lost = len(diagnosis.good) - diagnosis.expected
         counts += f", {lost} more are lost" if lost else ""
         remedy = "set ingest.damaged: mark to keep the good ones at their places, or re-encode it"
     except InputError as error:  # cannot be marked; it says why

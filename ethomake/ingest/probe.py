@@ -31,6 +31,9 @@ _SKIPPED = re.compile(
 )
 _KEY, _CORRUPT, _DISCARD = 1, 2, 4  # AV_PKT_FLAG_*
 
+PACKETS = ("-c", "copy", "-copyinkf", "-copypriorss", "1")
+"""Options of ffmpeg to take all packets of a file as they are."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -47,14 +50,19 @@ class Source:
     key: np.ndarray  # bool: keyframe, decoding can start here
     corrupt: np.ndarray  # bool: the demuxer knows that bytes are missing
     shown: np.ndarray  # bool: False where an edit list hides the frame
+    empty: np.ndarray  # bool: without any byte, as AVI files have them in place of frames that were dropped
     counted: bool  # the file stores no time stamps; ffmpeg counts packets instead (AVI)
     tail_lost: str  # evidence that the end of the file is missing, or ""
     packets_lost: str  # evidence that packets are missing elsewhere, or ""
+    grouped: bool = False  # the entries are pictures, whose number differs from that of the packets (see `coding`)
+    doubt: bool = False  # which packets these are is uncertain, since headers cannot be read
+    several: int = 0  # pictures beyond the first in packets of more than one
+    second: tuple[tuple[int, int], ...] = ()  # presentation times of other packets of a picture, and of the picture
 
     @property
     def packets(self) -> int:
         """Return the number of frames that the file should give."""
-        return int(self.shown.sum())
+        return int(self.shown.sum()) + self.several
 
     @property
     def damage(self) -> str:
@@ -82,14 +90,14 @@ def probe(path: str | Path) -> Source:
         raise InputError(f"{path}: there is no such video file; correct its path")
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the video file is empty (0 bytes); copy it again")
-    copy = ("-c", "copy", "-copyinkf", "-copypriorss", "1", "-f", "framecrc", "-")
+    copy = (*PACKETS, "-f", "framecrc", "-")
     one = ("-frames:v", "1", "-c:v", "rawvideo", "-f", "framecrc", "-")
     with (  # in parallel
         in_turns(),
         _ffmpeg([*input_arguments(path, "-threads", "1"), *one]) as first_frame,
         _ffmpeg([*input_arguments(path), *copy]) as (table, log),
     ):
-        time_base, dts, ticks, flags = _packets(table)
+        time_base, dts, ticks, flags, durations, sizes = _packets(table)
         if not len(flags):
             raise InputError(f"{path}: {_why_unreadable(log_lines(log))}")
         if len(flags) == 1 and _is_picture(log_lines(log)):
@@ -107,7 +115,10 @@ def probe(path: str | Path) -> Source:
         else:
             packets_lost = packets_lost or f"{corrupt.sum()} packets are incomplete"
     declared, cut = _avi_header(path)
-    found = int(dts.max() - dts.min()) + 1 if (dts != UNKNOWN).all() else len(dts)
+    found = len(dts)
+    if (dts != UNKNOWN).all():  # the header counts ticks, of which a frame can last several
+        step = np.median(np.diff(np.sort(dts))) if len(dts) > 1 else 1
+        found = int(dts.max() - dts.min() + max(step, durations[np.argmax(dts)]))
     if cut:
         tail_lost = tail_lost or "the file is shorter than its header says"
     elif declared and found < declared:
@@ -124,6 +135,7 @@ def probe(path: str | Path) -> Source:
         key=(flags & _KEY) != 0,
         corrupt=corrupt,
         shown=shown,
+        empty=sizes == 0,
         counted=declared is not None,
         tail_lost=tail_lost,
         packets_lost=packets_lost,
@@ -172,24 +184,24 @@ def log_lines(log: BinaryIO) -> Iterator[str]:
         yield line.decode("utf-8", "replace").rstrip("\n")
 
 
-def _packets(table: Iterable[str]) -> tuple[Fraction, np.ndarray, np.ndarray, np.ndarray]:
-    """Return time base, decoding times, presentation times and flags of the packets in a framecrc table."""
+def _packets(table: Iterable[str]) -> tuple[Fraction, *tuple[np.ndarray, ...]]:
+    """Return time base and columns of a framecrc table: decoding and presentation times, flags, durations, bytes."""
     time_base = Fraction(0)
-    dts, pts, flags = array("q"), array("q"), array("i")
+    columns = (array("q"), array("q"), array("i"), array("q"), array("i"))
     for line in table:
         if line.startswith("#tb 0: "):
             time_base = Fraction(line[7:])
         elif line and not line.startswith("#"):
-            for column, value in zip((dts, pts, flags), _packet(line), strict=True):
+            for column, value in zip(columns, _packet(line), strict=True):
                 column.append(value)
-    return time_base, np.array(dts), np.array(pts), np.array(flags)
+    return time_base, *map(np.array, columns)
 
 
-def _packet(line: str) -> tuple[int, int, int]:
-    """Return decoding time, presentation time and flags of a framecrc line, which omits the flags of a keyframe."""
-    _, dts, pts, rest = line.split(",", 3)
+def _packet(line: str) -> tuple[int, int, int, int, int]:
+    """Return what `_packets` does for a framecrc line, which omits the flags of a keyframe."""
+    _, dts, pts, duration, size, rest = line.split(",", 5)
     _, marked, flags = rest.partition("F=0x")
-    return _tick(dts), _tick(pts), int(flags.split(",", 1)[0], 16) if marked else _KEY
+    return _tick(dts), _tick(pts), int(flags.split(",", 1)[0], 16) if marked else _KEY, int(duration), int(size)
 
 
 def _tick(field: str) -> int:
