@@ -25,7 +25,7 @@ from ethomake.evaluation.metrics import (
 )
 from ethomake.evaluation.videos import Files, ScoredVideo, read_scored_video
 from ethomake.files import file_digest, read_json, write_json
-from ethomake.labels.bouts import find_bouts
+from ethomake.labels.bouts import find_bouts, split_bouts
 from ethomake.labels.table import BACKGROUND, background
 
 logger = logging.getLogger(__name__)
@@ -62,6 +62,7 @@ def evaluate(
     chance_shifts: int,
     seed: int,
     learned: Sequence[str | Path] = (),
+    rates: Mapping[str, float] | None = None,
 ) -> None:
     """Compare predictions with labels on the test videos and write `TABLES` of ethomake.evaluation.files.
 
@@ -85,13 +86,14 @@ def evaluate(
         chance_shifts: number of circular shifts of the labels for the chance level.
         seed: seed of the shifts.
         learned: video.json of the videos that networks were trained or thresholds were fitted on.
+        rates: frames per second of life of videos, where the video table has them.
 
     Raises:
         InputError: if a test video has the same frames as one of `learned`: its score would be meaningless.
     """
     folder = Path(folder)
     _check_unseen([files[2] for files in test], learned)
-    videos = [read_scored_video(files, behaviors) for files in test]
+    videos = [read_scored_video(files, behaviors, rates) for files in test]
     if not videos:
         logger.warning("no test video with labels: nothing can be evaluated, the tables stay empty")
     whole = _evaluate_frames(videos, behaviors)
@@ -227,16 +229,16 @@ def bout_statistics(videos: Sequence[ScoredVideo], behaviors: Sequence[str]) -> 
             scored = video.labels[:, k] >= 0
             seconds = float(np.diff(video.edges)[scored].sum())
             if seconds > 0:
-                human = _bout_numbers(video.labels[:, k] == 1, video.edges, seconds)
-                model = _bout_numbers((video.decisions[:, k] == 1) & scored, video.edges, seconds)
+                human = _bout_numbers(video.labels[:, k] == 1, video, seconds)
+                model = _bout_numbers((video.decisions[:, k] == 1) & scored, video, seconds)
                 pairs = [value for pair in zip(human, model, strict=True) for value in pair]
                 rows.append([video.name, name, seconds, *pairs])
     return rows
 
 
-def _bout_numbers(on: np.ndarray, edges: np.ndarray, seconds: float) -> tuple[float, int, float | None]:
-    starts, stops = find_bouts(on).T
-    lengths = edges[stops] - edges[starts]
+def _bout_numbers(on: np.ndarray, video: ScoredVideo, seconds: float) -> tuple[float, int, float | None]:
+    starts, stops = split_bouts(find_bouts(on), video.breaks).T
+    lengths = video.edges[stops] - video.edges[starts]
     return float(lengths.sum()) / seconds, len(lengths), float(lengths.mean()) if len(lengths) else None
 
 

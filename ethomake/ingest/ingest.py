@@ -5,17 +5,21 @@ import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from ethomake.errors import InputError
 from ethomake.files import file_digest, remove, write_npy, write_text, write_whole
 from ethomake.ingest.decode import Damage, Diagnosis, FrameStream, View, content_box, diagnose, marked_frames
 from ethomake.ingest.frames import FRAMES, INDEX, MANIFEST, FrameWriter, Planes
 from ethomake.ingest.probe import Source, probe
-from ethomake.ingest.times import encode_steps, fill_unknown, frame_rate, is_constant
-from ethomake.messages import Progress
+from ethomake.ingest.times import encode_steps, fill_unknown, find_gaps, frame_rate, is_constant
+from ethomake.messages import NOTE, Progress, duration
 
 logger = logging.getLogger(__name__)
 
 _BUFFER = 1 << 20  # bytes of the write buffer
+SHOWN = 3
+"""The number of gaps in time that are told one by one."""
 
 
 def ingest_video(
@@ -85,6 +89,7 @@ def ingest_video(
     write_npy(index, offsets)
 
     ticks = fill_unknown(ticks, float(1 / (origin.nominal_rate * origin.time_base)))
+    _tell_times(video, origin, ticks)
     mean, std = writer.statistics()
     facts = {
         "video": video,
@@ -96,6 +101,7 @@ def ingest_video(
         "frames": len(offsets) - 1,
         "fps": frame_rate(ticks, origin.time_base, origin.nominal_rate),
         "constant_rate": is_constant(ticks),
+        **({"rate_assumed": True} if origin.assumed else {}),
         "timestamps": {
             "time_base": list(origin.time_base.as_integer_ratio()),
             "first": int(ticks[0]),
@@ -113,6 +119,23 @@ def ingest_video(
     # One line per key: the time stamps of an hour at a variable rate would fill as many lines as there are frames.
     lines = [f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in facts.items()]
     write_text(manifest, "{\n" + ",\n".join(lines) + "\n}\n")
+
+
+def _tell_times(video: str, origin: Source, ticks: np.ndarray) -> None:
+    """Say if the rate is not known, and where nothing was filmed for long."""
+    if origin.assumed:
+        logger.log(
+            NOTE,
+            f"{video}: {origin.path.name} does not say its frame rate, so {origin.nominal_rate:g} per second are "
+            "assumed, and all seconds depend on it; give the true one in the column rate of the video table",
+        )
+    gaps = find_gaps(ticks, origin.time_base)
+    seconds = np.diff(ticks)[gaps] * float(origin.time_base)
+    told = [f"for {length:.3g} s after frame {frame}" for frame, length in zip(gaps[:SHOWN], seconds, strict=False)]
+    if len(gaps) > SHOWN:
+        told.append(f"{len(gaps) - SHOWN} more times, for {duration(float(seconds.sum()))} in all")
+    if told:
+        logger.warning(f"{video}: no frames {', '.join(told)}; bouts end there, and shares are those of filmed time")
 
 
 def _write_frames(

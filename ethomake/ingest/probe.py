@@ -29,6 +29,11 @@ _TAIL = re.compile(r"File ended prematurely|partial file|[Tt]runcated")
 _SKIPPED = re.compile(
     r"invalid as first byte|exceeds containing master|[Rr]esync|Invalid EBML|exceeds max length|invalid length"
 )
+_CONTAINERS = ("mov", "matroska", "avi", "mpegts", "mpeg", "asf", "flv", "ogg", "ivf", "mxf", "yuv4mpegpipe", "gif")
+
+ASSUMED_RATE = 25.0
+"""Frames per second of files that do not say their rate, as ffmpeg takes it."""
+
 _KEY, _CORRUPT, _DISCARD = 1, 2, 4  # AV_PKT_FLAG_*
 
 PACKETS = ("-c", "copy", "-copyinkf", "-copypriorss", "1")
@@ -45,6 +50,7 @@ class Source:
     height: int  # after the rotation stored in the file
     width: int
     nominal_rate: float  # frames per second from the header; only for files without usable time stamps
+    assumed: bool  # the file says nothing about its rate, so ffmpeg takes 25 per second
     time_base: Fraction  # seconds per tick
     ticks: np.ndarray  # int64 presentation times, UNKNOWN where the file has none
     key: np.ndarray  # bool: keyframe, decoding can start here
@@ -103,6 +109,7 @@ def probe(path: str | Path) -> Source:
         if len(flags) == 1 and _is_picture(log_lines(log)):
             raise InputError(f"{path}: a single picture and no video; name the video file")
         codec, pixel_format, rate = _describe(log_lines(log))
+        assumed = not rate or (_demuxer(log_lines(log)) not in _CONTAINERS and _follows_option(path))
         tail_lost = _complaint(_TAIL, log_lines(log))
         packets_lost = _complaint(_SKIPPED, log_lines(log))
         height, width = _displayed_size(path, *first_frame)
@@ -129,7 +136,8 @@ def probe(path: str | Path) -> Source:
         pixel_format=pixel_format,
         height=height,
         width=width,
-        nominal_rate=rate,
+        nominal_rate=rate or ASSUMED_RATE,
+        assumed=assumed,
         time_base=time_base,
         ticks=ticks,
         key=(flags & _KEY) != 0,
@@ -236,13 +244,27 @@ def _is_picture(log: Iterable[str]) -> bool:
 
 
 def _describe(log: Iterable[str]) -> tuple[str, str, float]:
-    """Return codec, pixel format and nominal frames per second, from ffmpeg's log of the stream that it copies."""
+    """Return codec, pixel format and nominal frames per second (0: not given), from ffmpeg's log of what it copies."""
     output = dropwhile(lambda line: "Output #0" not in line, log)
     text = next(match.group(1) for line in output if (match := re.search(r"Video: (.*)", line)))
     fields = [field.strip() for field in re.sub(r"\([^()]*\)", "", re.sub(r"\([^()]*\)", "", text)).split(",")]
     rate = re.search(r"([\d.]+)(k?) fps", text) or re.search(r"([\d.]+)(k?) tbr", text)
     value = float(rate.group(1)) * (1000 if rate.group(2) else 1) if rate else 0.0
-    return fields[0].split()[0], fields[1], value or 25.0
+    return fields[0].split()[0], fields[1], value
+
+
+def _demuxer(log: Iterable[str]) -> str:
+    """Return the first name of the demuxer that reads the file."""
+    return next((match.group(1) for line in log if (match := re.search(r"Input #0, (\w+)", line))), "")
+
+
+def _follows_option(path: Path) -> bool:
+    """Return whether the packets of a file last as long as an option says: then the file does not say it itself."""
+    rate = 37  # any but the default
+    command = [*input_arguments(path, "-framerate", str(rate)), *PACKETS, "-frames:v", "3", "-f", "framecrc", "-"]
+    with _ffmpeg(command) as (table, _):
+        time_base, *_, durations, _ = _packets(table)
+    return len(durations) > 0 and abs(float(durations[0] * time_base) * rate - 1) < 0.01
 
 
 def _displayed_size(path: Path, table: Iterable[str], log: BinaryIO) -> tuple[int, int]:

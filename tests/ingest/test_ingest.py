@@ -12,7 +12,7 @@ import torch
 from ethomake.errors import InputError
 from ethomake.ingest.frames import FrameStore
 from ethomake.ingest.ingest import ingest_video
-from ethomake.ingest.times import frame_times
+from ethomake.ingest.times import frame_clock, frame_times
 
 X264 = ("-pix_fmt", "yuv420p", "-c:v", "libx264", "-g", "20", "-bf", "2", "-preset", "veryfast")
 NAMES = ("frames.mjpeg", "frames.npy", "video.json")
@@ -256,3 +256,34 @@ def test_progress_is_told(intact, tmp_path, capsys):
     assert "arena: h264, 128x64, 60 frames" in text
     assert "ingest arena" in text
     assert "60/60" in text
+
+
+def test_times_in_which_nothing_was_filmed_are_told(encode, tmp_path, capsys):
+    moved = "settb=1/1000,setpts='N*40+20000*gte(N,20)+1200*gte(N,40)+1300*gte(N,45)+5000*gte(N,50)'"
+    options = ("-vf", moved, "-fps_mode", "passthrough", "-enc_time_base", "1/1000")
+    manifest = json.loads(ingest(encode("pause.mkv", *options, *X264), tmp_path).read_text())
+    told = "warning: arena: no frames for 20 s after frame 19, for 1.24 s after frame 39, for 1.34 s after frame 44, "
+    assert told + "1 more times, for 28 s in all" in capsys.readouterr().err
+    assert manifest["fps"] == pytest.approx(25)
+    assert frame_clock(manifest).seconds == pytest.approx(60 * 0.04)
+
+
+def test_single_lost_frames_are_not_told(encode, tmp_path, capsys):
+    options = (
+        "-vf",
+        "settb=1/1000,setpts='N*40+400*gte(N,20)'",
+        "-fps_mode",
+        "passthrough",
+        "-enc_time_base",
+        "1/1000",
+    )
+    ingest(encode("lost.mkv", *options, *X264), tmp_path)
+    assert "no frames" not in capsys.readouterr().err
+
+
+def test_an_assumed_rate_is_told(remux, tmp_path, capsys):
+    remux("-f", "lavfi", "-i", "testsrc=s=64x64:r=60", "-frames:v", "9", "-f", "mjpeg", tmp_path / "a.mjpeg")
+    manifest = json.loads(ingest(tmp_path / "a.mjpeg", tmp_path / "out").read_text())
+    assert "note: arena: a.mjpeg does not say its frame rate, so 25 per second are assumed" in capsys.readouterr().err
+    assert manifest["fps"] == 25
+    assert manifest["rate_assumed"]

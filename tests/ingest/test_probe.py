@@ -6,6 +6,8 @@ import pytest
 from ethomake.errors import InputError
 from ethomake.ingest.probe import probe
 
+from .fields import write_h264
+
 X264 = ("-pix_fmt", "yuv420p", "-c:v", "libx264", "-g", "20", "-bf", "2", "-sc_threshold", "0", "-preset", "veryfast")
 
 
@@ -98,3 +100,41 @@ def test_avi_files_are_compared_with_their_header(encode):
     assert probe(path).packets_lost == "the header promises 60 frames, 59 are there"
     path.write_bytes(data[: len(data) // 2])
     assert probe(path).tail_lost
+
+
+RAW = {
+    "a.h264": ("-c:v", "libx264", "-f", "h264"),
+    "a.hevc": ("-c:v", "libx265", "-x265-params", "log-level=0", "-f", "hevc"),
+    "a.m2v": ("-c:v", "mpeg2video", "-f", "mpeg2video"),
+    "a.mp4v": ("-c:v", "mpeg4", "-f", "m4v"),
+    "a.ivf": ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-f", "ivf"),
+    "a.y4m": ("-f", "yuv4mpegpipe"),
+    "a.mp4": ("-c:v", "mpeg4"),
+    "a.mkv": ("-c:v", "mjpeg"),
+}
+
+
+@pytest.mark.parametrize("name", RAW)
+def test_a_rate_that_the_file_says_is_not_assumed(name, remux, tmp_path):
+    source = ("-f", "lavfi", "-i", "testsrc=s=64x64:r=50", "-frames:v", "12", "-pix_fmt", "yuv420p")
+    remux(*source, *RAW[name], tmp_path / name)
+    assert not probe(tmp_path / name).assumed
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.mjpeg", ("-c:v", "mjpeg", "-f", "mjpeg")),
+        ("a.obu", ("-c:v", "libaom-av1", "-cpu-used", "8", "-f", "obu")),
+    ],
+)
+def test_a_rate_that_the_file_does_not_say_is_assumed(name, options, remux, tmp_path):
+    path = tmp_path / name
+    remux("-f", "lavfi", "-i", "testsrc=s=64x64:r=50", "-frames:v", "12", "-pix_fmt", "yuv420p", *options, path)
+    assert probe(path).assumed
+    assert probe(path).nominal_rate == 25
+
+
+def test_a_rate_is_assumed_without_timing_in_the_headers(tmp_path):
+    (tmp_path / "a.h264").write_bytes(write_h264(range(5)))
+    assert probe(tmp_path / "a.h264").assumed
