@@ -46,7 +46,7 @@ def group_pictures(source: Source) -> Source:
         return source
     if source.codec in _CODECS:
         names, judge = _CODECS[source.codec]
-        parts, doubt = judge(_read_headers(source, names))
+        parts, doubt = judge(read_headers(source, names))
     else:
         parts, doubt = [Part(1) for _ in source.ticks], False
     if len(parts) != len(source.ticks):
@@ -80,9 +80,10 @@ def group_pictures(source: Source) -> Source:
     )
 
 
-def _read_headers(source: Source, names: Iterable[str]) -> Iterator[Fields]:
-    """Yield the values of the fields `names` in the headers of each packet."""
-    command = [*input_arguments(source.path), *PACKETS, "-bsf:v", "trace_headers", "-f", "framecrc", "-"]
+def read_headers(source: Source, names: Iterable[str], only: str = "") -> Iterator[Fields]:
+    """Yield the values of the fields `names` in the headers of each packet that the filters `only` let pass."""
+    filters = f"{only},trace_headers" if only else "trace_headers"
+    command = [*input_arguments(source.path), *PACKETS, "-bsf:v", filters, "-f", "framecrc", "-"]
     pattern = re.compile(rb"\] \d+ +(" + "|".join(names).encode() + rb") .*= (\d+)\s*$")
     fields: Fields | None = None  # None before the first packet, where headers of the whole stream are printed
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:

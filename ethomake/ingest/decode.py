@@ -32,6 +32,7 @@ _JPEG = "out_color_matrix=bt601:out_range=full"  # the color space of JPEG
 _EXPLODE, _TELL = ("-err_detect", "crccheck+explode"), ("-err_detect", "crccheck")
 _COMPLAINT = re.compile(r"\[mpeg2video @.*\[error\] (.*)|(concealing .*|corrupt decoded frame)")
 _LIGHT_PIXELS, _LIGHT_BYTES = 320 * 240, 4096  # of a frame; with 2 threads given, one took 8 to 11 % less time
+RECONFIGURED = "Reconfiguring filter graph because"  # in ffmpeg's log, where the picture changes
 _DELAYS = {"h264": 17, "hevc": 17}  # frames that these decoders can hold back, and one more; others 1 and one more
 _PIPE = 1 << 20  # bytes of the pipe: how far ffmpeg can run ahead; Linux's default limit for unprivileged users
 
@@ -74,13 +75,15 @@ def content_box(size: tuple[int, int], image_size: tuple[int, int], keep_aspect:
 class FrameStream:
     """Iterable over the decoded frames of a source, as planes; each is valid only until the next.
 
-    `ticks` (int64, in the source's time base) is set when the iteration has ended. A strict stream stops at the first
+    `ticks` (int64, in the source's time base) is set when the iteration has ended, and so is `reconfigured`: whether
+    the picture has changed on the way (size, rotation or pixel format). A strict stream stops at the first
     error and raises `Damage` unless there is a frame for every packet, or for every picture that the packets hold.
     """
 
     def __init__(self, source: Source, view: View, *, strict: bool, threads: int = 1):
         self.source, self.view, self.strict, self.threads = source, view, strict, threads
         self.ticks = np.zeros(0, dtype=np.int64)
+        self.reconfigured = False
 
     def __iter__(self) -> Iterator[Planes]:
         height, width = self.view.size
@@ -105,6 +108,7 @@ class FrameStream:
                     failed = process.wait() != 0
                 finally:
                     process.kill()  # if the reader stopped early
+                self.reconfigured = any(RECONFIGURED in line for line in log_lines(log))
                 if self.strict:
                     self._check(count, failed, log)
             self.ticks = _read_stamps(stamps, self.source.time_base)

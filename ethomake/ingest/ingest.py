@@ -2,13 +2,14 @@
 
 import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ethomake.errors import InputError
 from ethomake.files import file_digest, remove, write_npy, write_text, write_whole
+from ethomake.ingest.changes import Change, find_aspect_change, find_change
 from ethomake.ingest.decode import Damage, Diagnosis, FrameStream, View, content_box, diagnose, marked_frames
 from ethomake.ingest.frames import FRAMES, INDEX, MANIFEST, FrameWriter, Planes
 from ethomake.ingest.probe import Source, probe
@@ -75,13 +76,15 @@ def ingest_video(
         if origin.damage:
             raise Damage(origin.damage)
         stream = FrameStream(origin, view, strict=True, threads=threads)
-        writer = _write_frames(stream, origin.packets, frames, view, video, jpeg_quality)
+        images = _unchanged(stream, video, box is not None)
+        writer = _write_frames(images, origin.packets, frames, view, video, jpeg_quality)
         ticks = stream.ticks
     except Damage as damage:
         diagnosis = diagnose(origin, str(damage)) if damaged == "mark" else None
         if diagnosis is None:
             raise InputError(_refusal(origin, str(damage))) from None
         _report(video, origin, diagnosis, str(damage))
+        _tell_change(find_change(origin), origin, video, box is not None)
         marked = marked_frames(origin, view, diagnosis)
         writer = _write_frames(marked, len(diagnosis.good), frames, view, video, jpeg_quality)
         ticks = diagnosis.ticks
@@ -119,6 +122,32 @@ def ingest_video(
     # One line per key: the time stamps of an hour at a variable rate would fill as many lines as there are frames.
     lines = [f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in facts.items()]
     write_text(manifest, "{\n" + ",\n".join(lines) + "\n}\n")
+
+
+def _unchanged(stream: FrameStream, video: str, cropped: bool) -> Iterator[Planes]:
+    """Yield the frames of a video; see at the end whether its picture has changed on the way."""
+    yield from stream
+    change = find_change(stream.source) if stream.reconfigured else None
+    _tell_change(change or find_aspect_change(stream.source), stream.source, video, cropped)
+
+
+def _tell_change(change: Change | None, origin: Source, video: str, cropped: bool) -> None:
+    """Warn of a picture that changes on the way.
+
+    Raises:
+        InputError: if it is cropped.
+    """
+    if change is None:
+        return
+    what = f"the picture changes on the way: {change.before}, and {change.after} from frame {change.frame} on"
+    if cropped:
+        raise InputError(
+            f"{origin.path}: {what}, where the crop of {video} would show another place; cut the video there into two "
+            "(rows of their own, each with its crop), or leave the crop empty"
+        )
+    logger.warning(
+        f"{video}: {what}; these frames are stretched to the shape of the first, cut the video there into two"
+    )
 
 
 def _tell_times(video: str, origin: Source, ticks: np.ndarray) -> None:

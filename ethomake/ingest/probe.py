@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from itertools import dropwhile
 from pathlib import Path
 from typing import BinaryIO
@@ -28,6 +29,11 @@ from ethomake.ingest.times import UNKNOWN
 _TAIL = re.compile(r"File ended prematurely|partial file|[Tt]runcated")
 _SKIPPED = re.compile(
     r"invalid as first byte|exceeds containing master|[Rr]esync|Invalid EBML|exceeds max length|invalid length"
+)
+# Demuxers that open other files, as playlists, manifests and scripts tell them, or as files beside the one given.
+_OPENERS = (
+    *("concat", "hls", "applehttp", "dash", "webm_dash_manifest", "imf", "mlv", "sdp", "rtsp", "rtp", "sap"),
+    *("avisynth", "vapoursynth", "vobsub", "dvdvideo", "bluray", "lavfi"),
 )
 _CONTAINERS = ("mov", "matroska", "avi", "mpegts", "mpeg", "asf", "flv", "ogg", "ivf", "mxf", "yuv4mpegpipe", "gif")
 
@@ -81,8 +87,21 @@ def input_arguments(path: Path, *options: str) -> list[str]:
     # `file:` keeps ffmpeg from interpreting the name as a pattern, a list or a protocol.
     return [
         *(imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-nostats", "-hide_banner"),
-        *("-loglevel", "repeat+level+info", *options, "-copyts", "-i", f"file:{path}", "-map", "0:V:0"),
+        *("-loglevel", "repeat+level+info", "-format_whitelist", _single_files(), *options),
+        *("-copyts", "-i", f"file:{path}", "-map", "0:V:0"),
     ]
+
+
+@cache
+def _single_files() -> str:
+    """Return the names of ffmpeg's demuxers that open no other file than the one given, for its `-format_whitelist`.
+
+    ffmpeg compares before it reads more than the beginning of a file, so that no other is opened.
+    """
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "error", "-demuxers"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL).stdout
+    names = re.findall(r"^ +D +([\w,]+) ", listed, re.M)  # those of devices have another letter
+    return ",".join(name for each in names for name in each.split(",") if name not in _OPENERS)
 
 
 def probe(path: str | Path) -> Source:
@@ -106,7 +125,7 @@ def probe(path: str | Path) -> Source:
         time_base, dts, ticks, flags, durations, sizes = _packets(table)
         if not len(flags):
             raise InputError(f"{path}: {_why_unreadable(log_lines(log))}")
-        if len(flags) == 1 and _is_picture(log_lines(log)):
+        if (len(flags) == 1 and _is_picture(log_lines(log))) or _demuxer(log_lines(log)) == "image2":
             raise InputError(f"{path}: a single picture and no video; name the video file")
         codec, pixel_format, rate = _describe(log_lines(log))
         assumed = not rate or (_demuxer(log_lines(log)) not in _CONTAINERS and _follows_option(path))
@@ -234,6 +253,8 @@ def _why_unreadable(log: Iterable[str]) -> str:
     errors = [_bare(line) for line in lines if "[error]" in line or "[fatal]" in line]
     if any("moov atom not found" in line for line in errors):
         return "it is no MP4, or its end is missing (moov atom not found); copy it again or repair it elsewhere"
+    if any("Format not on whitelist" in line for line in errors):
+        return "a list of other files (a playlist, a manifest or a script) and no video; name the videos themselves"
     reason = errors[0] if errors else "no packets"
     return f"ffmpeg finds no video in it ({reason}); give a video file, or re-encode it"
 

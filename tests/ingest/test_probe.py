@@ -138,3 +138,31 @@ def test_a_rate_that_the_file_does_not_say_is_assumed(name, options, remux, tmp_
 def test_a_rate_is_assumed_without_timing_in_the_headers(tmp_path):
     (tmp_path / "a.h264").write_bytes(write_h264(range(5)))
     assert probe(tmp_path / "a.h264").assumed
+
+
+MPD = (
+    '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" mediaPresentationDuration="PT1S" '
+    'profiles="urn:mpeg:dash:profile:isoff-on-demand:2011"><Period><AdaptationSet mimeType="video/mp4"><Representation '
+    'id="0" bandwidth="1"><BaseURL>part.mp4</BaseURL></Representation></AdaptationSet></Period></MPD>'
+)
+LISTS = {
+    "list.mp4": "ffconcat version 1.0\nfile part.mp4\n",
+    "list.txt": "ffconcat version 1.0\nfile 'part.mp4'\ninpoint 0.1\n",
+    "list.m3u8": "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\npart.mp4\n#EXT-X-ENDLIST\n",
+    "list.mkv": "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n../part.mp4\n#EXT-X-ENDLIST\n",
+    "list.mpd": MPD,
+    "list.sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\nc=IN IP4 127.0.0.1\nm=video 5004 RTP/AVP 96\na=rtpmap:96 H264/90000\n",
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_of_other_files_is_no_video(name, encode, tmp_path):
+    (tmp_path / "part.mp4").write_bytes(encode("part.mp4", *X264, count=3).read_bytes())
+    (tmp_path / name).write_text(LISTS[name])
+    assert "a list of other files" in refusal(tmp_path / name)
+
+
+def test_a_name_that_is_a_pattern_reads_no_other_pictures(remux, tmp_path):
+    remux("-f", "lavfi", "-i", "testsrc=s=64x64", "-frames:v", "3", tmp_path / "frame%03d.png")
+    (tmp_path / "frame%03d.png").write_bytes((tmp_path / "frame001.png").read_bytes())
+    assert "picture" in refusal(tmp_path / "frame%03d.png")
