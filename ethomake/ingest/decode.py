@@ -47,14 +47,17 @@ class View:
 
     crop: tuple[int, int, int, int] | None  # x, y, w, h
     size: tuple[int, int]  # height, width
+    levels: str = ""  # the filter for grey levels, from `levels.stretch`
 
     @property
     def filters(self) -> str:
-        """Return the filters for ffmpeg: crop, scale, convert to what a JPEG stores (alpha is dropped)."""
+        """Return the filters for ffmpeg: levels, crop, scale, convert to what a JPEG stores (alpha is dropped)."""
         steps = [f"scale={self.size[1]}:{self.size[0]}:{_SCALING}:{_JPEG}", "format=yuvj420p"]
         if self.crop:
             left, top, width, height = self.crop
             steps.insert(0, f"crop={width}:{height}:{left}:{top}:exact=1")
+        if self.levels:
+            steps.insert(0, self.levels)
         return ",".join(steps)
 
 

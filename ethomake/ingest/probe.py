@@ -253,7 +253,7 @@ def _why_unreadable(log: Iterable[str]) -> str:
     errors = [_bare(line) for line in lines if "[error]" in line or "[fatal]" in line]
     if any("moov atom not found" in line for line in errors):
         return "it is no MP4, or its end is missing (moov atom not found); copy it again or repair it elsewhere"
-    if any("Format not on whitelist" in line for line in errors):
+    if any("Format not on whitelist" in line or "Not detecting m3u8" in line for line in errors):
         return "a list of other files (a playlist, a manifest or a script) and no video; name the videos themselves"
     reason = errors[0] if errors else "no packets"
     return f"ffmpeg finds no video in it ({reason}); give a video file, or re-encode it"

@@ -66,12 +66,14 @@ def find_gaps(ticks: np.ndarray, time_base: Fraction | float) -> np.ndarray:
     """Return after which frames nothing was filmed for long: int64 (G,), from time stamps, int64 (T,).
 
     A gap is long if it is longer than `GAP_S` seconds and `GAP_FRAMES` usual intervals (the median). Single frames that
-    are lost are no gap.
+    are lost are no gap. Where time goes back by more than two usual intervals, as in recordings that were joined, it
+    is not known how long nothing was filmed.
     """
     steps = np.diff(ticks) * float(time_base)
     if len(steps) == 0:
         return np.zeros(0, np.int64)
-    return np.flatnonzero(steps > max(GAP_S, GAP_FRAMES * float(np.median(steps))))
+    usual = float(np.median(steps))
+    return np.flatnonzero((steps > max(GAP_S, GAP_FRAMES * usual)) | (steps < min(0.0, -2 * usual)))
 
 
 def frame_rate(ticks: np.ndarray, time_base: Fraction, nominal: float) -> float:
@@ -137,7 +139,8 @@ class Clock:
 def frame_clock(manifest: dict[str, Any], rate: float | None = None) -> Clock:
     """Return the times of all frames; `manifest` is the content of video.json.
 
-    The last frame, and one after which nothing was filmed for long, last as long as an average frame.
+    Where the time stamps go back, time goes on as if nothing were missing, and a bout ends. The last frame, and one
+    after which nothing was filmed for long, last as long as an average frame.
 
     Args:
         manifest: content of video.json.
@@ -149,11 +152,16 @@ def frame_clock(manifest: dict[str, Any], rate: float | None = None) -> Clock:
     gaps = find_gaps(ticks, numerator / denominator)
     usual = 1 / manifest["fps"] if manifest["fps"] > 0 else 0.0
     begins = (ticks - ticks[0]) * numerator / denominator
+    steps = np.diff(begins)
+    back = gaps[steps[gaps] < 0]
+    steps[back] = usual
     if rate:
-        steps = np.full(max(0, len(ticks) - 1), 1 / rate)
-        steps[gaps] = np.diff(begins)[gaps] / (rate * usual) if len(gaps) else 0
-        begins = np.arange(len(ticks)) / rate if not len(gaps) else np.concatenate(([0.0], np.cumsum(steps)))
-        usual = 1 / rate
+        pauses = steps[gaps] / (rate * usual) if usual else 0
+        steps, usual = np.full(len(steps), 1 / rate), 1 / rate
+        steps[gaps] = pauses
+        begins = np.arange(len(ticks)) / rate
+    if len(back) or (rate and len(gaps)):
+        begins = np.concatenate(([0.0], np.cumsum(steps)))
     ends = np.append(begins[1:], begins[-1:] + usual)
     ends[gaps] = begins[gaps] + usual
     paused = np.zeros(len(begins) + 1)

@@ -98,6 +98,9 @@ def paused(steps, time_base=(1, 1000), fps=10.0):
         ([60_000, 60_000, 60_000, 900_000, 60_000], [3]),
         ([33, 2000, 33, 33, 5000, 33], [1, 4]),
         ([0, 0, 0, 5000, 0], [3]),
+        ([100, 100, -200, 100], []),  # in another order
+        ([100, 100, -300, 100], [2]),  # joined
+        ([33, -1, 33], []),
         ([5000], []),  # of two frames, one interval is the usual one
         ([], []),
     ],
@@ -123,6 +126,16 @@ def test_with_a_rate_all_frames_last_as_long_and_pauses_are_stretched_like_them(
     clock = frame_clock(paused([[100, 2], [60_000, 1], [100, 2]]), 1.0)  # ten times slower than the file
     assert clock.begins == pytest.approx([0, 1, 2, 602, 603, 604])
     assert clock.filmed == pytest.approx([0, 1, 2, 3, 4, 5, 6])
+
+
+def test_time_goes_on_where_time_stamps_go_back():
+    clock = frame_clock(paused([[100, 3], [-300, 1], [100, 2]]))
+    assert clock.breaks.tolist() == [4]
+    assert clock.edges.tolist() == pytest.approx([0, 0.1, 0.2, 0.3, 0.4, 0.4, 0.5, 0.6, 0.7])
+    assert clock.seconds == pytest.approx(0.7)
+    assert frame_clock(paused([[100, 3], [-300, 1], [100, 2]]), 1.0).filmed == pytest.approx(np.arange(8))
+    ticks = np.cumsum([0, 40, 40, 40, -120, 40, 40, 40])
+    assert frame_rate(ticks, Fraction(1, 1000), 30.0) == pytest.approx(25)
 
 
 def test_the_rate_is_that_of_the_time_in_which_something_was_filmed():
