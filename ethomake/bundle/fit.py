@@ -32,6 +32,8 @@ def adopt(given: Mapping[str, Any], trained: Mapping[str, Any]) -> dict[str, Any
     """
     config = dict(given) | {key: trained[key] for key in ("behaviors", "exclusive", "preset", *TRAINED)}
     config["ingest"] = dict(given.get("ingest", {})) | {key: trained["ingest"][key] for key in FITTED["ingest"]}
+    if "bits" not in config["ingest"]:  # which camera it is; most often the one that the bundle was trained with
+        config["ingest"]["bits"] = trained["ingest"].get("bits", "auto")
     for section, keys in OWN.items():
         own = given.get(section, {})
         kept = {key: own.get(key, trained[section][key]) for key in keys}

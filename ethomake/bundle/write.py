@@ -33,6 +33,7 @@ def make_bundle(
     learned: Mapping[str, Sequence[Labelled]],
     flow_videos: Sequence[str | Path],
     settings: Mapping[str, Any],
+    rates: Mapping[str, float] | None = None,
 ) -> None:
     """Write a bundle; bundle.json, with the digests of all files that a project needs, comes last.
 
@@ -46,6 +47,7 @@ def make_bundle(
         learned: (video.json, label table) of the videos of the parts `train` and `validate`.
         flow_videos: video.json of the videos that the flow network was trained on, labelled or not.
         settings: the complete settings.
+        rates: frames per second of life of videos, where the video table has them.
     """
     folder = Path(folder)
     settings = {key: value for key, value in settings.items() if key not in LEFT_OUT}
@@ -62,7 +64,7 @@ def make_bundle(
     files = {name: _identify(folder / name) for name in sorted([SETTINGS, *copies])}
     content = _describe_models(folder, settings) | {
         "trained_on": {part: _count(pairs, settings["behaviors"]) for part, pairs in learned.items()},
-        "frames_per_second": _rates([manifest for pairs in learned.values() for manifest, _ in pairs]),
+        "frames_per_second": _rates([manifest for pairs in learned.values() for manifest, _ in pairs], rates or {}),
         "seen": _digests([*flow_videos, *(manifest for pairs in learned.values() for manifest, _ in pairs)]),
         "files": files,
     }
@@ -125,9 +127,9 @@ def _count(pairs: Sequence[Labelled], behaviors: Sequence[str]) -> dict[str, Any
     }
 
 
-def _rates(manifests: Sequence[str | Path]) -> list[float]:
+def _rates(manifests: Sequence[str | Path], true: Mapping[str, float]) -> list[float]:
     """Return the lowest and the highest frame rate."""
-    rates = [read_json(path)["fps"] for path in manifests]
+    rates = [true.get(facts["video"], facts["fps"]) for facts in map(read_json, manifests)]
     return [min(rates), max(rates)]
 
 

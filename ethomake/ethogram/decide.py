@@ -11,8 +11,10 @@ from ethomake.errors import InputError
 from ethomake.ethogram.calibration import Calibration, calibrate, read_calibration
 from ethomake.ethogram.tables import Bout, Predictions, write_bouts, write_predictions
 from ethomake.files import read_json, read_npy
-from ethomake.ingest.times import frame_edges
-from ethomake.labels.bouts import find_bouts
+from ethomake.ingest.times import Clock, frame_clock
+from ethomake.labels.bouts import find_bouts, split_bouts
+
+NO_BREAKS = np.zeros(0, np.int64)
 
 ROUNDING = 1.5e-6
 """Seconds; a length that equals the minimum up to rounding is not shorter than it."""
@@ -76,19 +78,27 @@ def _choose(setting: Any, name: str, fitted: float) -> float:
     return fitted if value == "auto" else float(value)
 
 
-def decide(probabilities: np.ndarray, rules: Sequence[Rule], edges: np.ndarray, exclusive: bool) -> np.ndarray:
+def decide(
+    probabilities: np.ndarray,
+    rules: Sequence[Rule],
+    edges: np.ndarray,
+    exclusive: bool,
+    breaks: np.ndarray = NO_BREAKS,
+) -> np.ndarray:
     """Decide which behaviors are present in each frame, and remove gaps and bouts that are too short.
 
     A behavior is present where its probability reaches its threshold; of exclusive behaviors the most probable one is
     present, or none where the background (1 minus the sum of the probabilities) is more probable than each. Then gaps
     between bouts, and after that bouts, that are shorter than the minimum are removed. Exclusive behaviors close a gap
-    only over background, and again after short bouts were removed, since these may have split a longer one.
+    only over background, and again after short bouts were removed, since these may have split a longer one. Bouts end
+    where filming stopped for long; a gap between bouts in which it did is not closed.
 
     Args:
         probabilities: (T, K).
         rules: decision rule of each behavior.
-        edges: (T + 1,) times in seconds at which frames begin and end.
+        edges: (T + 1,) times in seconds at which frames begin and end, as `Clock.filmed`.
         exclusive: at most one behavior at a time.
+        breaks: first frames after times in which nothing was filmed, as `Clock.breaks`.
 
     Returns:
         int8 (T, K), 1 or 0.
@@ -100,26 +110,29 @@ def decide(probabilities: np.ndarray, rules: Sequence[Rule], edges: np.ndarray, 
     else:
         on = probabilities >= np.array([rule.threshold for rule in rules])
     for k, rule in enumerate(rules):
-        _close_gaps(on, k, rule.minimum_gap_s, edges, exclusive)
+        _close_gaps(on, k, rule.minimum_gap_s, edges, exclusive, breaks)
     for k, rule in enumerate(rules):
-        _drop_bouts(on[:, k], rule.minimum_bout_s, edges)
+        _drop_bouts(on[:, k], rule.minimum_bout_s, edges, breaks)
     if exclusive:
         for k, rule in enumerate(rules):
-            _close_gaps(on, k, rule.minimum_gap_s, edges, exclusive)
+            _close_gaps(on, k, rule.minimum_gap_s, edges, exclusive, breaks)
     return on.astype(np.int8)
 
 
-def _close_gaps(on: np.ndarray, k: int, minimum_s: float, edges: np.ndarray, exclusive: bool) -> None:
+def _close_gaps(
+    on: np.ndarray, k: int, minimum_s: float, edges: np.ndarray, exclusive: bool, breaks: np.ndarray
+) -> None:
     bouts = find_bouts(on[:, k])
     starts, stops = bouts[:-1, 1], bouts[1:, 0]
     for start, stop in zip(starts, stops, strict=True):
         short = edges[stop] - edges[start] < minimum_s - ROUNDING
-        if short and not (exclusive and on[start:stop].any()):
+        filmed = not ((breaks >= start) & (breaks <= stop)).any()
+        if short and filmed and not (exclusive and on[start:stop].any()):
             on[start:stop, k] = True
 
 
-def _drop_bouts(on: np.ndarray, minimum_s: float, edges: np.ndarray) -> None:
-    for start, stop in find_bouts(on):
+def _drop_bouts(on: np.ndarray, minimum_s: float, edges: np.ndarray, breaks: np.ndarray) -> None:
+    for start, stop in split_bouts(find_bouts(on), breaks):
         if edges[stop] - edges[start] < minimum_s - ROUNDING:
             on[start:stop] = False
 
@@ -136,6 +149,7 @@ def decide_behaviors(
     behaviors: Sequence[str],
     exclusive: bool,
     settings: Mapping[str, Any],
+    rate: float | None = None,
 ) -> None:
     """Convert the probabilities of one video to its predictions and bouts.
 
@@ -152,6 +166,7 @@ def decide_behaviors(
         behaviors: names, in the order of the columns.
         exclusive: at most one behavior at a time.
         settings: see `read_rules`.
+        rate: frames per second of life, if the video table has them; see `frame_clock`.
 
     Raises:
         InputError: if the files do not match.
@@ -166,31 +181,40 @@ def decide_behaviors(
             f"{probabilities}: {values.shape[0]} frames of {values.shape[1]} behaviors, but the video has "
             f"{facts['frames']} frames and there are {len(behaviors)} behaviors; delete it and run again"
         )
-    edges = frame_edges(facts)
-    decisions = decide(values, rules, edges, exclusive)
+    clock = frame_clock(facts, rate)
+    decisions = decide(values, rules, clock.filmed, exclusive, clock.breaks)
     calibrated = calibrate(values, calibrations, exclusive)
-    write_predictions(predictions, behaviors, Predictions(edges[:-1], values, decisions, calibrated))
+    write_predictions(predictions, behaviors, Predictions(clock.begins, values, decisions, calibrated))
     if bouts is not None:
-        write_bouts(bouts, list_bouts(values, decisions, edges, video, subject, behaviors))
+        write_bouts(bouts, list_bouts(values, decisions, clock, video, subject, behaviors))
 
 
 def list_bouts(
     probabilities: np.ndarray,
     decisions: np.ndarray,
-    edges: np.ndarray,
+    clock: Clock,
     video: str,
     subject: str,
     behaviors: Sequence[str],
 ) -> list[Bout]:
-    """Return the bouts of a video, in order of start, then of behavior; arguments as in `decide`."""
+    """Return the bouts of a video, in order of start, then of behavior.
+
+    Args:
+        probabilities: (T, K).
+        decisions: (T, K), 1 or 0.
+        clock: times of the frames.
+        video: name of the video.
+        subject: name of the animal.
+        behaviors: names, in order.
+    """
     found = [
         Bout(
             *(video, subject, name),
-            *(int(start), int(stop), float(edges[start]), float(edges[stop])),
-            float(edges[stop] - edges[start]),
+            *(int(start), int(stop), float(clock.begins[start]), float(clock.ends[stop - 1])),
+            float(clock.filmed[stop] - clock.filmed[start]),
             float(probabilities[start:stop, k].mean()),
         )
         for k, name in enumerate(behaviors)
-        for start, stop in find_bouts(decisions[:, k] == 1)
+        for start, stop in split_bouts(find_bouts(decisions[:, k] == 1), clock.breaks)
     ]
     return sorted(found, key=lambda bout: bout.start_frame)  # stable: keeps the order of behaviors

@@ -26,7 +26,7 @@ from ethomake.errors import InputError
 from ethomake.ethogram.decide import read_rules
 from ethomake.ethogram.tables import read_predictions
 from ethomake.files import read_json
-from ethomake.ingest.times import frame_edges
+from ethomake.ingest.times import frame_clock
 from ethomake.labels.bouts import find_bouts
 from ethomake.labels.table import read_labels
 
@@ -55,6 +55,7 @@ def draw_ethogram(
     exclusive: bool,
     settings: Mapping[str, Any],
     labels: str | Path | None = None,
+    rate: float | None = None,
 ) -> None:
     """Draw the ethogram of the model (and of a human, if there are labels) and the probabilities of a video.
 
@@ -69,13 +70,14 @@ def draw_ethogram(
         exclusive: at most one behavior at a time; there are no thresholds to show.
         settings: `thresholds` and `colors` by behavior; both optional.
         labels: label table of the video, if it has one.
+        rate: frames per second of life, if the video table has them; see `frame_clock`.
 
     Raises:
         InputError: if the files do not match.
     """
     rules = read_rules(thresholds, behaviors=behaviors, exclusive=exclusive, settings=settings)
     fitted, facts = read_json(thresholds)["behaviors"].values(), read_json(manifest)
-    edges = frame_edges(facts)
+    clock = frame_clock(facts, rate)
     model = read_predictions(predictions, behaviors)
     human = None if labels is None else read_labels(labels).values
     for path, rows in ((predictions, model.decisions), (labels, human)):
@@ -83,6 +85,9 @@ def draw_ethogram(
             raise InputError(
                 f"{path}: {len(rows)} rows, but the video has {facts['frames']} frames; delete it and run again"
             )
+    edges = clock.edges
+    decisions, probabilities = clock.with_pauses(model.decisions, 0), clock.with_pauses(model.probabilities, np.nan)
+    human = None if human is None else clock.with_pauses(human, 0)
     colors = pick_colors(behaviors, settings.get("colors"))
     lane = 0.42 if human is not None else 0.30
     trace = 0.42 if len(behaviors) <= 8 else 0.32
@@ -90,15 +95,18 @@ def draw_ethogram(
     with style():
         figure = new_figure(11, sum(heights) + 1.15)
         rows, traces = figure.subplots(2, 1, sharex=True, height_ratios=heights)
-        _draw_rows(rows, model.decisions, human, edges, colors)
-        _draw_traces(traces, model.probabilities, [rule.threshold for rule in rules], edges, colors)
+        _draw_rows(rows, decisions, human, edges, colors)
+        _draw_traces(traces, probabilities, [rule.threshold for rule in rules], edges, colors)
         _draw_bands(traces, fitted)
         for axes in (rows, traces):
             axes.set_yticks(np.arange(len(behaviors)) + 0.5, [shorten(name) for name in behaviors])
             axes.set_ylim(len(behaviors), 0)
             axes.tick_params(axis="y", length=0)
             for start, stop in facts.get("damaged", []):
-                axes.axvspan(edges[start], edges[stop], facecolor="none", edgecolor=MUTED, hatch="xxx", linewidth=0)
+                span = clock.begins[start], clock.ends[stop - 1]
+                axes.axvspan(*span, facecolor="none", edgecolor=MUTED, hatch="xxx", linewidth=0)
+            for after in clock.breaks:
+                axes.axvspan(clock.ends[after - 1], clock.begins[after], color=FAINT, linewidth=0, zorder=0.5)
         ticks, texts, unit = time_ticks(edges[0], edges[-1])
         traces.set_xticks(ticks, texts)
         traces.set_xlim(edges[0], edges[-1])
@@ -111,7 +119,7 @@ def draw_ethogram(
         if facts["frames"] > 2 * COLUMNS:
             title += " (line: mean, band: lowest to highest)"
         traces.set_title(title, fontsize=9, fontweight="normal")
-        _explain(rows, human, facts)
+        _explain(rows, human, facts, paused=len(clock.breaks) > 0)
         save_figure(figure, png, svg)
 
 
@@ -230,6 +238,8 @@ def envelope(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return minimum, mean and maximum of `values` (T, K) in `columns` runs of frames, so that no peak is lost.
 
+    Values that are NaN are left out; a run of nothing else gives NaN.
+
     Returns:
         times (n,), low, mean and high (n, K); the same array three times if there are few enough frames to show each.
     """
@@ -239,23 +249,28 @@ def envelope(
         return middles, values, values, values
     starts = np.linspace(0, frames, columns, endpoint=False).astype(int)
     lengths = np.diff(starts, append=frames)[:, None]
-    low, high = np.minimum.reduceat(values, starts), np.maximum.reduceat(values, starts)
-    return middles[starts], low, np.add.reduceat(values, starts) / lengths, high
+    low, high = np.fmin.reduceat(values, starts), np.fmax.reduceat(values, starts)
+    if np.isnan(values).any():
+        known = np.add.reduceat(np.isfinite(values).astype(float), starts)
+        lengths = np.where(known > 0, known, np.nan)
+    return middles[starts], low, np.add.reduceat(np.nan_to_num(values), starts) / lengths, high
 
 
-def _explain(axes: Axes, human: np.ndarray | None, facts: Mapping[str, Any]) -> None:
-    """Add a legend for the hatched areas."""
+def _explain(axes: Axes, human: np.ndarray | None, facts: Mapping[str, Any], paused: bool) -> None:
+    """Add a legend for the hatched and grey areas."""
     keys = []
     if human is not None and (human < 0).any():
         keys.append(Patch(facecolor=UNSCORED, edgecolor="#c3c8cf", hatch="/////", linewidth=0, label="not scored"))
     if facts.get("damaged"):
         keys.append(Patch(facecolor="none", edgecolor=MUTED, hatch="xxx", linewidth=0, label="damaged frames"))
+    if paused:
+        keys.append(Patch(facecolor=FAINT, linewidth=0, label="not filmed"))
     if keys:
         axes.legend(
             handles=keys,
             loc="lower right",
             bbox_to_anchor=(1, 1),
-            ncols=2,
+            ncols=3,
             frameon=False,
             fontsize=8,
             borderaxespad=0.2,

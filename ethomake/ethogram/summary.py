@@ -7,7 +7,7 @@ import numpy as np
 
 from ethomake.ethogram.tables import Bout, read_bouts, write_table
 from ethomake.files import read_json
-from ethomake.ingest.times import frame_edges
+from ethomake.ingest.times import frame_clock
 
 COLUMNS = (
     "video",
@@ -30,39 +30,42 @@ def summarize(
     *,
     behaviors: Sequence[str],
     table: Mapping[str, Mapping[str, str]],
+    rates: Mapping[str, float] | None = None,
 ) -> None:
     """Write summary.csv: one row per video and behavior.
 
-    Durations and latency are empty if there is no bout. Latency counts from the first frame.
+    Durations and latency are empty if there is no bout. Latency counts from the first frame. Shares and rates are those
+    of the time in which something was filmed.
 
     Args:
         videos: (bouts.csv, video.json) of each video.
         output: summary.csv.
         behaviors: names, in order.
         table: subject and group of each video.
+        rates: frames per second of life of videos, where the video table has them.
     """
     rows = []
     for bouts_file, manifest_file in videos:
         manifest = read_json(manifest_file)
-        bouts, edges = read_bouts(bouts_file), frame_edges(manifest)
+        bouts, clock = read_bouts(bouts_file), frame_clock(manifest, (rates or {}).get(manifest["video"]))
         about = table.get(manifest["video"], {})
         for name in behaviors:
             own = [bout for bout in bouts if bout.behavior == name]
-            numbers = summarize_behavior(own, float(edges[0]), float(edges[-1]))
+            numbers = summarize_behavior(own, clock.seconds)
             rows.append([manifest["video"], about.get("subject", ""), about.get("group", ""), name, *numbers])
     write_table(output, COLUMNS, rows)
 
 
-def summarize_behavior(bouts: Sequence[Bout], start_s: float, stop_s: float) -> list[float | int | None]:
-    """Return the columns from `time_share` on, for the bouts of a behavior in a video from `start_s` to `stop_s`."""
+def summarize_behavior(bouts: Sequence[Bout], span: float) -> list[float | int | None]:
+    """Return the columns from `time_share` on, for the bouts of a behavior in a video of which `span` s were filmed."""
     lengths = np.array([bout.duration_s for bout in bouts])
-    span, total = stop_s - start_s, float(lengths.sum())
+    total = float(lengths.sum())
     return [
         total / span if span > 0 else None,
         len(bouts),
         float(lengths.mean()) if bouts else None,
         float(np.median(lengths)) if bouts else None,
-        min(bout.start_s for bout in bouts) - start_s if bouts else None,
+        min(bout.start_s for bout in bouts) if bouts else None,
         len(bouts) / (span / 60) if span > 0 else None,
         total,
     ]

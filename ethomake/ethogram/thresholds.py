@@ -12,7 +12,7 @@ from ethomake.errors import InputError
 from ethomake.ethogram.calibration import IDENTITY, Calibration, fit_calibrations, left_out_errors
 from ethomake.ethogram.reliability import calibration_error
 from ethomake.files import file_digest, read_json, read_npz, write_json
-from ethomake.ingest.times import frame_edges
+from ethomake.ingest.times import Clock, frame_clock
 from ethomake.labels.bouts import find_bouts
 from ethomake.labels.table import read_labels
 
@@ -114,21 +114,23 @@ def _count_above(step: np.ndarray) -> np.ndarray:
     return counts[::-1].cumsum()[::-1][1:]
 
 
-def whole_lengths(labels: np.ndarray, edges: np.ndarray, value: int) -> np.ndarray:
+def whole_lengths(labels: np.ndarray, clock: Clock, value: int) -> np.ndarray:
     """Return the lengths in seconds of the runs of `value` (1: bouts, 0: gaps) of which both ends were observed.
 
-    A bout that touches the video's ends or frames that were not scored is truncated, so its length is unknown. A gap
-    lies between two bouts of the same behavior.
+    A bout that touches the video's ends, frames that were not scored or a time in which nothing was filmed is
+    truncated, so its length is unknown. A gap lies between two bouts of the same behavior.
 
     Args:
         labels: (T,), 1, 0 or -1 of one behavior.
-        edges: (T + 1,), see `frame_edges`.
+        clock: times of the frames.
         value: 1 or 0.
     """
     runs = find_bouts(labels == value)
     inside = runs[(runs[:, 0] > 0) & (runs[:, 1] < len(labels))]
     whole = (labels[inside[:, 0] - 1] == 1 - value) & (labels[inside[:, 1]] == 1 - value)
-    return edges[inside[whole, 1]] - edges[inside[whole, 0]]
+    cut = ((clock.breaks[:, None] >= inside[:, 0]) & (clock.breaks[:, None] <= inside[:, 1])).any(axis=0)
+    starts, stops = inside[whole & ~cut].T
+    return clock.filmed[stops] - clock.filmed[starts]
 
 
 def shortest(lengths: np.ndarray) -> float:
@@ -205,12 +207,14 @@ class FittingVideo:
         recording: the recording it belongs to (camera, session).
         labels: its label table.
         manifest: its video.json.
+        rate: frames per second of life, if the video table has them.
     """
 
     name: str
     recording: str
     labels: str | Path
     manifest: str | Path
+    rate: float | None = None
 
 
 def fit_thresholds(
@@ -268,13 +272,13 @@ def fit_thresholds(
 
 @dataclass(frozen=True, eq=False)
 class _Video:
-    """Content of the files of a video: probabilities (T, K), labels (T, K), times at which frames begin and end."""
+    """Content of the files of a video: probabilities (T, K), labels (T, K), times of its frames."""
 
     recording: str
     probabilities: np.ndarray
     labels: np.ndarray
     manifest: dict
-    edges: np.ndarray
+    clock: Clock
 
 
 def _read_video(
@@ -288,7 +292,7 @@ def _read_video(
             f"{out_of_fold}: has {shape} for {video.name}, but {video.labels} has {len(table.values)} rows of "
             f"{len(behaviors)}; delete both and run again"
         )
-    return _Video(video.recording, values, table.values, manifest, frame_edges(manifest))
+    return _Video(video.recording, values, table.values, manifest, frame_clock(manifest, video.rate))
 
 
 def _fit_behavior(
@@ -302,7 +306,7 @@ def _fit_behavior(
     labels = [video.labels[:, k] for video in videos]
     bouts, gaps = (
         np.concatenate(
-            [whole_lengths(video.labels[:, k], video.edges, value) for video in videos] or [np.zeros(0)],
+            [whole_lengths(video.labels[:, k], video.clock, value) for video in videos] or [np.zeros(0)],
         )
         for value in (1, 0)
     )

@@ -8,22 +8,27 @@ import numpy as np
 
 from ethomake.drawing import draw_matrix, new_figure, save_figure, style
 from ethomake.ethogram.tables import Bout, read_bouts, write_table
+from ethomake.files import read_json
+from ethomake.ingest.times import frame_clock
 
 ALL = "all"
+NO_BREAKS = np.zeros(0, np.int64)
 COLUMNS = ("group", "from", "to", "count", "probability")
 
 
-def transition_counts(bouts: Sequence[Bout], behaviors: Sequence[str]) -> np.ndarray:
+def transition_counts(bouts: Sequence[Bout], behaviors: Sequence[str], breaks: np.ndarray = NO_BREAKS) -> np.ndarray:
     """Count transitions between the bouts of one video.
 
     Transitions are defined by onsets, so that this works for overlapping and for exclusive behaviors: the bouts of the
     video in order of their onsets are one sequence, and each step of it is one transition, whether or not the earlier
     bout has ended. A behavior that stops and begins again, with no other onset in between, follows itself. If several
     begin in the same frame, they share the step equally, so counts need not be integers. Background is not a state.
+    There is no step over a time in which nothing was filmed.
 
     Args:
         bouts: bouts of one video, in any order.
         behaviors: names, in order.
+        breaks: first frames after times in which nothing was filmed, as `Clock.breaks`.
 
     Returns:
         float64 (K, K): how often the behavior of the column began next after the behavior of the row had begun.
@@ -31,8 +36,13 @@ def transition_counts(bouts: Sequence[Bout], behaviors: Sequence[str]) -> np.nda
     counts = np.zeros((len(behaviors), len(behaviors)))
     place = {name: k for k, name in enumerate(behaviors)}
     ordered = sorted(bouts, key=lambda bout: bout.start_frame)
-    steps = [[place[bout.behavior] for bout in step] for _, step in groupby(ordered, lambda bout: bout.start_frame)]
-    for before, after in pairwise(steps):
+    steps = [
+        (np.searchsorted(breaks, frame, side="right"), [place[bout.behavior] for bout in step])
+        for frame, step in groupby(ordered, lambda bout: bout.start_frame)
+    ]
+    for (stretch, before), (next_stretch, after) in pairwise(steps):
+        if stretch != next_stretch:
+            continue
         counts[np.ix_(before, after)] += 1 / (len(before) * len(after))
     return counts
 
@@ -44,7 +54,7 @@ def transition_shares(counts: np.ndarray) -> np.ndarray:
 
 
 def count_transitions(
-    videos: Sequence[str | Path],
+    videos: Sequence[tuple[str | Path, str | Path]],
     output: str | Path,
     png: str | Path,
     svg: str | Path,
@@ -55,7 +65,7 @@ def count_transitions(
     """Write transitions.csv and its figure; with more than one group, the table has each group as well.
 
     Args:
-        videos: bouts.csv of each video.
+        videos: (bouts.csv, video.json) of each video.
         output: CSV: group ("all": every video), from, to, count, probability (empty where a behavior is never
             followed).
         png: figure of all videos.
@@ -68,9 +78,9 @@ def count_transitions(
     groups = sorted({about.get("group", "") for about in table.values()} - {""})
     if len(groups) > 1:
         counts |= {group: nothing.copy() for group in groups}
-    for path in videos:
+    for path, manifest in videos:
         bouts = read_bouts(path)
-        own = transition_counts(bouts, behaviors)
+        own = transition_counts(bouts, behaviors, frame_clock(read_json(manifest)).breaks)
         group = table.get(bouts[0].video, {}).get("group", "") if bouts else ""
         counts[ALL] += own
         if group in counts and group != ALL:

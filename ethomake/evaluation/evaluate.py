@@ -62,6 +62,7 @@ def evaluate(
     chance_shifts: int,
     seed: int,
     learned: Sequence[str | Path] = (),
+    rates: Mapping[str, float] | None = None,
 ) -> None:
     """Compare predictions with labels on the test videos and write `TABLES` of ethomake.evaluation.files.
 
@@ -85,13 +86,14 @@ def evaluate(
         chance_shifts: number of circular shifts of the labels for the chance level.
         seed: seed of the shifts.
         learned: video.json of the videos that networks were trained or thresholds were fitted on.
+        rates: frames per second of life of videos, where the video table has them.
 
     Raises:
         InputError: if a test video has the same frames as one of `learned`: its score would be meaningless.
     """
     folder = Path(folder)
     _check_unseen([files[2] for files in test], learned)
-    videos = [read_scored_video(files, behaviors) for files in test]
+    videos = [read_scored_video(files, behaviors, rates) for files in test]
     if not videos:
         logger.warning("no test video with labels: nothing can be evaluated, the tables stay empty")
     whole = _evaluate_frames(videos, behaviors)
@@ -230,17 +232,17 @@ def bout_statistics(videos: Sequence[ScoredVideo], behaviors: Sequence[str]) -> 
             seconds = float(np.diff(video.edges)[scored].sum())
             if seconds > 0:
                 human, model = (
-                    _bout_numbers(values[:, k] == 1, scored, video.edges) for values in (video.labels, video.decisions)
+                    _bout_numbers(values[:, k] == 1, scored, video) for values in (video.labels, video.decisions)
                 )
                 pairs = [value for pair in zip(human, model, strict=True) for value in pair]
                 rows.append([video.name, name, seconds, *pairs])
     return rows
 
 
-def _bout_numbers(on: np.ndarray, scored: np.ndarray, edges: np.ndarray) -> tuple[float, int, float | None]:
-    seconds = np.diff(edges)
-    starts, stops = find_scored_bouts(on, scored).T
-    lengths = edges[stops] - edges[starts]
+def _bout_numbers(on: np.ndarray, scored: np.ndarray, video: ScoredVideo) -> tuple[float, int, float | None]:
+    seconds = np.diff(video.edges)
+    starts, stops = find_scored_bouts(on, scored, video.breaks).T
+    lengths = video.edges[stops] - video.edges[starts]
     share = float(seconds[on & scored].sum() / seconds[scored].sum())
     return share, len(lengths), float(lengths.mean()) if len(lengths) else None
 

@@ -1,8 +1,9 @@
 """Decode every frame of a video exactly once, in order, and find the damaged frames of damaged files.
 
 ffmpeg silently repairs and drops frames of damaged files, which shifts all later frames. So an intact file must pass
-a decode that stops at the first error and give one frame per packet; otherwise `diagnose` finds out which frames are
-good. Most codecs have no checksums: corrupt bytes within a packet that still decodes go unnoticed, but shift nothing.
+a decode that stops at the first error and give one frame per packet, or as many as the headers of its pictures say
+(`coding`); otherwise `diagnose` finds out which frames are good. Most codecs have no checksums: corrupt bytes within a
+packet that still decodes go unnoticed, but shift nothing.
 """
 
 import fcntl
@@ -20,6 +21,7 @@ from typing import IO, BinaryIO
 import numpy as np
 
 from ethomake.errors import InputError
+from ethomake.ingest.coding import group_pictures
 from ethomake.ingest.frames import Planes
 from ethomake.ingest.probe import Source, in_turns, input_arguments, log_lines
 from ethomake.ingest.times import UNKNOWN
@@ -27,8 +29,11 @@ from ethomake.ingest.times import UNKNOWN
 # Within one grey level of exact arithmetic, and identical for every number of threads (ffmpeg's default is neither).
 _SCALING = "flags=bilinear+accurate_rnd+full_chroma_int+full_chroma_inp:sws_dither=none"
 _JPEG = "out_color_matrix=bt601:out_range=full"  # the color space of JPEG
-_EXPLODE = ("-err_detect", "crccheck+explode")
+_EXPLODE, _TELL = ("-err_detect", "crccheck+explode"), ("-err_detect", "crccheck")
+_COMPLAINT = re.compile(r"\[mpeg2video @.*\[error\] (.*)|(concealing .*|corrupt decoded frame)")
 _LIGHT_PIXELS, _LIGHT_BYTES = 320 * 240, 4096  # of a frame; with 2 threads given, one took 8 to 11 % less time
+RECONFIGURED = "Reconfiguring filter graph because"  # in ffmpeg's log, where the picture changes
+_DELAYS = {"h264": 17, "hevc": 17}  # frames that these decoders can hold back, and one more; others 1 and one more
 _PIPE = 1 << 20  # bytes of the pipe: how far ffmpeg can run ahead; Linux's default limit for unprivileged users
 
 
@@ -42,14 +47,17 @@ class View:
 
     crop: tuple[int, int, int, int] | None  # x, y, w, h
     size: tuple[int, int]  # height, width
+    levels: str = ""  # the filter for grey levels, from `levels.stretch`
 
     @property
     def filters(self) -> str:
-        """Return the filters for ffmpeg: crop, scale, convert to what a JPEG stores (alpha is dropped)."""
+        """Return the filters for ffmpeg: levels, crop, scale, convert to what a JPEG stores (alpha is dropped)."""
         steps = [f"scale={self.size[1]}:{self.size[0]}:{_SCALING}:{_JPEG}", "format=yuvj420p"]
         if self.crop:
             left, top, width, height = self.crop
             steps.insert(0, f"crop={width}:{height}:{left}:{top}:exact=1")
+        if self.levels:
+            steps.insert(0, self.levels)
         return ",".join(steps)
 
 
@@ -70,13 +78,15 @@ def content_box(size: tuple[int, int], image_size: tuple[int, int], keep_aspect:
 class FrameStream:
     """Iterable over the decoded frames of a source, as planes; each is valid only until the next.
 
-    `ticks` (int64, in the source's time base) is set when the iteration has ended. A strict stream stops at the first
-    error and raises `Damage` unless every packet gave one frame.
+    `ticks` (int64, in the source's time base) is set when the iteration has ended, and so is `reconfigured`: whether
+    the picture has changed on the way (size, rotation or pixel format). A strict stream stops at the first
+    error and raises `Damage` unless there is a frame for every packet, or for every picture that the packets hold.
     """
 
     def __init__(self, source: Source, view: View, *, strict: bool, threads: int = 1):
         self.source, self.view, self.strict, self.threads = source, view, strict, threads
         self.ticks = np.zeros(0, dtype=np.int64)
+        self.reconfigured = False
 
     def __iter__(self) -> Iterator[Planes]:
         height, width = self.view.size
@@ -101,6 +111,7 @@ class FrameStream:
                     failed = process.wait() != 0
                 finally:
                     process.kill()  # if the reader stopped early
+                self.reconfigured = any(RECONFIGURED in line for line in log_lines(log))
                 if self.strict:
                     self._check(count, failed, log)
             self.ticks = _read_stamps(stamps, self.source.time_base)
@@ -110,6 +121,8 @@ class FrameStream:
     def _check(self, count: int, failed: bool, log: BinaryIO) -> None:
         broken, error = "", ""  # the first of each
         for line in log_lines(log):
+            if not broken and not _explodes(self.source) and (match := _COMPLAINT.search(line)):
+                broken = match.group(1) or match.group(2)
             if not broken and (match := re.search(r"\[error\] (.*CRC mismatch.*)", line)):
                 broken = match.group(1)
             if not error and (match := re.match(r"\[(?!out|vost|in#).*\[error\] (.*)", line)):
@@ -117,7 +130,10 @@ class FrameStream:
         if failed or broken:
             raise Damage(broken or error or "decoding failed")
         if count != self.source.packets:
-            raise Damage(f"{self.source.packets} packets gave {count} frames")
+            expected = group_pictures(self.source).packets  # takes too long to be done for every file
+            if count != expected:
+                what = "pictures" if expected != self.source.packets else "packets"
+                raise Damage(f"{expected} {what} gave {count} frames")
 
 
 @dataclass(frozen=True)
@@ -125,6 +141,7 @@ class Diagnosis:
     """The good frames of a damaged file: T frames that it should have, D that a lenient decode gives."""
 
     decoded: int  # number of frames decoded intact
+    expected: int  # number of frames that the file should give, as far as it is there
     ticks: np.ndarray  # int64 (T,), presentation time of every frame that the file should have, in order
     index: np.ndarray  # int64 (D,): position in `ticks` of every frame that a lenient decode gives
     good: np.ndarray  # bool (T,)
@@ -146,6 +163,7 @@ def diagnose(source: Source, damage: str) -> Diagnosis:
     Raises:
         InputError: if the frames cannot be identified (no time stamps; packets lost at a variable rate).
     """
+    source = group_pictures(source)
     ticks, suspects = _decode_leniently(source)
     shown = np.flatnonzero(source.shown)
     order = shown[np.argsort(source.ticks[shown], kind="stable")]  # packets in presentation order
@@ -155,6 +173,12 @@ def diagnose(source: Source, damage: str) -> Diagnosis:
     stamps = source.ticks[order]
     if len(ticks) == 0:
         raise InputError(f"{source.path}: damaged ({damage}): no frame can be decoded; re-encode or leave it out")
+    if source.several:
+        raise InputError(unplaceable + "some of its packets hold several frames; re-encode it")
+    if source.doubt:
+        raise InputError(unplaceable + "which of the damaged packets are frames is unknown; re-encode it")
+    ticks, alone = _second_to_first(ticks, source)
+    suspects = np.append(suspects, ticks[alone])
     if not np.isin(ticks, stamps).all():
         raise InputError(unplaceable + "its frames and packets do not match by time; re-encode it")
     if source.counted and not source.key.all() and ticks[0] != stamps[0]:
@@ -192,8 +216,20 @@ def diagnose(source: Source, damage: str) -> Diagnosis:
     good[place] = ~bad[order]
     first = np.searchsorted(stamps, ticks)
     repeat = np.arange(len(ticks)) - np.searchsorted(ticks, ticks)  # equal stamps: consecutive positions
+    repeat[alone] = 0
     index = place[np.minimum(first + repeat, len(stamps) - 1)]
-    return Diagnosis(decoded, np.rint(np.interp(everything, place, stamps)).astype(np.int64), index, good)
+    times = np.rint(np.interp(everything, place, stamps)).astype(np.int64)
+    return Diagnosis(decoded, source.packets, times, index, good)
+
+
+def _second_to_first(ticks: np.ndarray, source: Source) -> tuple[np.ndarray, np.ndarray]:
+    """Return the times of decoded frames, and where the second field of a frame came alone, with the frame's time."""
+    known = source.ticks[source.shown]
+    alone = ~np.isin(ticks, known)
+    owners = dict(source.second)
+    found = ticks.copy()
+    found[alone] = [owners.get(tick, tick) for tick in ticks[alone].tolist()]
+    return found, alone & np.isin(found, known)
 
 
 def marked_frames(source: Source, view: View, diagnosis: Diagnosis) -> Iterator[Planes | None]:
@@ -216,13 +252,23 @@ def _decode_command(source: Source, stamps: Path, *, strict: bool, threads: int)
     # uses two threads per processor, since some always wait for reference frames; but one is enough for small frames,
     # for which scaling and encoding, which run in parallel, take longer than decoding.
     several = 2 * threads if threads > 1 and not _light(source) else 1
-    options = ["-xerror", *_EXPLODE, "-threads", str(several)] if strict else [*_EXPLODE, "-threads", "1"]
+    errors = _EXPLODE if _explodes(source) else _TELL
+    options = ["-xerror", *errors, "-threads", str(several)] if strict else [*errors, "-threads", "1"]
     return [
         *input_arguments(source.path, *options),
         *("-fps_mode", "passthrough", "-enc_time_base", "demux"),
         *("-filter_threads", "1", "-threads", "1"),  # some versions of ffmpeg use the latter for the filters, too
         *("-stats_enc_pre", str(stamps), "-stats_enc_pre_fmt", "{pts} {tb}"),
     ]
+
+
+def _explodes(source: Source) -> bool:
+    """Return whether the decoder can be told to fail at the first error.
+
+    That of MPEG-2 then refuses every frame of two fields, intact or not (it miscounts their blocks). But it tells all
+    errors in its log, and where it concealed some.
+    """
+    return source.codec != "mpeg2video"
 
 
 def _light(source: Source) -> bool:
@@ -266,21 +312,27 @@ def _read_stamps(path: Path, time_base: Fraction) -> np.ndarray:
 
 
 def _decode_leniently(source: Source) -> tuple[np.ndarray, list[int]]:
-    """Return the times of all frames that a lenient decode gives, and of those that the decoder calls corrupt."""
+    """Return the times of all frames that a lenient decode gives, and of those that the decoder calls corrupt.
+
+    If a packet fails that is only a part of a frame, or a reference that is never shown, a frame comes all the same.
+    Then those that come next are suspects, up to the largest delay of a decoder.
+    """
     with tempfile.TemporaryDirectory(prefix="ethomake-") as scratch:
         stamps = Path(scratch) / "stamps.txt"
         command = _decode_command(source, stamps, strict=False, threads=1)
-        suspects, warned = [], False
+        suspects, warned = [], 0  # the number of frames to come that are suspects
         command = [*command[:1], "-debug_ts", *command[1:], "-f", "null", "-"]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
             assert process.stderr is not None, "it is a pipe"
             for raw in process.stderr:
                 line = raw.decode("utf-8", "replace")
                 if "corrupt decoded frame" in line or "CRC mismatch" in line:
-                    warned = True
+                    warned = max(warned, 1)
+                elif source.grouped and "Error submitting packet to decoder" in line:
+                    warned = _DELAYS.get(source.codec, 2)
                 elif warned and (stamp := re.search(r"decoder -> pts:(-?\d+)", line)):
                     suspects.append(int(stamp.group(1)))
-                    warned = False
+                    warned -= 1
         return _read_stamps(stamps, source.time_base), suspects
 
 

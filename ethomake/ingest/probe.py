@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from itertools import dropwhile
 from pathlib import Path
 from typing import BinaryIO
@@ -29,7 +30,20 @@ _TAIL = re.compile(r"File ended prematurely|partial file|[Tt]runcated")
 _SKIPPED = re.compile(
     r"invalid as first byte|exceeds containing master|[Rr]esync|Invalid EBML|exceeds max length|invalid length"
 )
+# Demuxers that open other files, as playlists, manifests and scripts tell them, or as files beside the one given.
+_OPENERS = (
+    *("concat", "hls", "applehttp", "dash", "webm_dash_manifest", "imf", "mlv", "sdp", "rtsp", "rtp", "sap"),
+    *("avisynth", "vapoursynth", "vobsub", "dvdvideo", "bluray", "lavfi"),
+)
+_CONTAINERS = ("mov", "matroska", "avi", "mpegts", "mpeg", "asf", "flv", "ogg", "ivf", "mxf", "yuv4mpegpipe", "gif")
+
+ASSUMED_RATE = 25.0
+"""Frames per second of files that do not say their rate, as ffmpeg takes it."""
+
 _KEY, _CORRUPT, _DISCARD = 1, 2, 4  # AV_PKT_FLAG_*
+
+PACKETS = ("-c", "copy", "-copyinkf", "-copypriorss", "1")
+"""Options of ffmpeg to take all packets of a file as they are."""
 
 
 @dataclass(frozen=True)
@@ -42,19 +56,25 @@ class Source:
     height: int  # after the rotation stored in the file
     width: int
     nominal_rate: float  # frames per second from the header; only for files without usable time stamps
+    assumed: bool  # the file says nothing about its rate, so ffmpeg takes 25 per second
     time_base: Fraction  # seconds per tick
     ticks: np.ndarray  # int64 presentation times, UNKNOWN where the file has none
     key: np.ndarray  # bool: keyframe, decoding can start here
     corrupt: np.ndarray  # bool: the demuxer knows that bytes are missing
     shown: np.ndarray  # bool: False where an edit list hides the frame
+    empty: np.ndarray  # bool: without any byte, as AVI files have them in place of frames that were dropped
     counted: bool  # the file stores no time stamps; ffmpeg counts packets instead (AVI)
     tail_lost: str  # evidence that the end of the file is missing, or ""
     packets_lost: str  # evidence that packets are missing elsewhere, or ""
+    grouped: bool = False  # the entries are pictures, whose number differs from that of the packets (see `coding`)
+    doubt: bool = False  # which packets these are is uncertain, since headers cannot be read
+    several: int = 0  # pictures beyond the first in packets of more than one
+    second: tuple[tuple[int, int], ...] = ()  # presentation times of other packets of a picture, and of the picture
 
     @property
     def packets(self) -> int:
         """Return the number of frames that the file should give."""
-        return int(self.shown.sum())
+        return int(self.shown.sum()) + self.several
 
     @property
     def damage(self) -> str:
@@ -67,8 +87,21 @@ def input_arguments(path: Path, *options: str) -> list[str]:
     # `file:` keeps ffmpeg from interpreting the name as a pattern, a list or a protocol.
     return [
         *(imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-nostats", "-hide_banner"),
-        *("-loglevel", "repeat+level+info", *options, "-copyts", "-i", f"file:{path}", "-map", "0:V:0"),
+        *("-loglevel", "repeat+level+info", "-format_whitelist", _single_files(), *options),
+        *("-copyts", "-i", f"file:{path}", "-map", "0:V:0"),
     ]
+
+
+@cache
+def _single_files() -> str:
+    """Return the names of ffmpeg's demuxers that open no other file than the one given, for its `-format_whitelist`.
+
+    ffmpeg compares before it reads more than the beginning of a file, so that no other is opened.
+    """
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-loglevel", "error", "-demuxers"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL).stdout
+    names = re.findall(r"^ +D +([\w,]+) ", listed, re.M)  # those of devices have another letter
+    return ",".join(name for each in names for name in each.split(",") if name not in _OPENERS)
 
 
 def probe(path: str | Path) -> Source:
@@ -82,19 +115,20 @@ def probe(path: str | Path) -> Source:
         raise InputError(f"{path}: there is no such video file; correct its path")
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the video file is empty (0 bytes); copy it again")
-    copy = ("-c", "copy", "-copyinkf", "-copypriorss", "1", "-f", "framecrc", "-")
+    copy = (*PACKETS, "-f", "framecrc", "-")
     one = ("-frames:v", "1", "-c:v", "rawvideo", "-f", "framecrc", "-")
     with (  # in parallel
         in_turns(),
         _ffmpeg([*input_arguments(path, "-threads", "1"), *one]) as first_frame,
         _ffmpeg([*input_arguments(path), *copy]) as (table, log),
     ):
-        time_base, dts, ticks, flags = _packets(table)
+        time_base, dts, ticks, flags, durations, sizes = _packets(table)
         if not len(flags):
             raise InputError(f"{path}: {_why_unreadable(log_lines(log))}")
-        if len(flags) == 1 and _is_picture(log_lines(log)):
+        if (len(flags) == 1 and _is_picture(log_lines(log))) or _demuxer(log_lines(log)) == "image2":
             raise InputError(f"{path}: a single picture and no video; name the video file")
         codec, pixel_format, rate = _describe(log_lines(log))
+        assumed = not rate or (_demuxer(log_lines(log)) not in _CONTAINERS and _follows_option(path))
         tail_lost = _complaint(_TAIL, log_lines(log))
         packets_lost = _complaint(_SKIPPED, log_lines(log))
         height, width = _displayed_size(path, *first_frame)
@@ -107,7 +141,10 @@ def probe(path: str | Path) -> Source:
         else:
             packets_lost = packets_lost or f"{corrupt.sum()} packets are incomplete"
     declared, cut = _avi_header(path)
-    found = int(dts.max() - dts.min()) + 1 if (dts != UNKNOWN).all() else len(dts)
+    found = len(dts)
+    if (dts != UNKNOWN).all():  # the header counts ticks, of which a frame can last several
+        step = np.median(np.diff(np.sort(dts))) if len(dts) > 1 else 1
+        found = int(dts.max() - dts.min() + max(step, durations[np.argmax(dts)]))
     if cut:
         tail_lost = tail_lost or "the file is shorter than its header says"
     elif declared and found < declared:
@@ -118,12 +155,14 @@ def probe(path: str | Path) -> Source:
         pixel_format=pixel_format,
         height=height,
         width=width,
-        nominal_rate=rate,
+        nominal_rate=rate or ASSUMED_RATE,
+        assumed=assumed,
         time_base=time_base,
         ticks=ticks,
         key=(flags & _KEY) != 0,
         corrupt=corrupt,
         shown=shown,
+        empty=sizes == 0,
         counted=declared is not None,
         tail_lost=tail_lost,
         packets_lost=packets_lost,
@@ -172,24 +211,24 @@ def log_lines(log: BinaryIO) -> Iterator[str]:
         yield line.decode("utf-8", "replace").rstrip("\n")
 
 
-def _packets(table: Iterable[str]) -> tuple[Fraction, np.ndarray, np.ndarray, np.ndarray]:
-    """Return time base, decoding times, presentation times and flags of the packets in a framecrc table."""
+def _packets(table: Iterable[str]) -> tuple[Fraction, *tuple[np.ndarray, ...]]:
+    """Return time base and columns of a framecrc table: decoding and presentation times, flags, durations, bytes."""
     time_base = Fraction(0)
-    dts, pts, flags = array("q"), array("q"), array("i")
+    columns = (array("q"), array("q"), array("i"), array("q"), array("i"))
     for line in table:
         if line.startswith("#tb 0: "):
             time_base = Fraction(line[7:])
         elif line and not line.startswith("#"):
-            for column, value in zip((dts, pts, flags), _packet(line), strict=True):
+            for column, value in zip(columns, _packet(line), strict=True):
                 column.append(value)
-    return time_base, np.array(dts), np.array(pts), np.array(flags)
+    return time_base, *map(np.array, columns)
 
 
-def _packet(line: str) -> tuple[int, int, int]:
-    """Return decoding time, presentation time and flags of a framecrc line, which omits the flags of a keyframe."""
-    _, dts, pts, rest = line.split(",", 3)
+def _packet(line: str) -> tuple[int, int, int, int, int]:
+    """Return what `_packets` does for a framecrc line, which omits the flags of a keyframe."""
+    _, dts, pts, duration, size, rest = line.split(",", 5)
     _, marked, flags = rest.partition("F=0x")
-    return _tick(dts), _tick(pts), int(flags.split(",", 1)[0], 16) if marked else _KEY
+    return _tick(dts), _tick(pts), int(flags.split(",", 1)[0], 16) if marked else _KEY, int(duration), int(size)
 
 
 def _tick(field: str) -> int:
@@ -214,6 +253,8 @@ def _why_unreadable(log: Iterable[str]) -> str:
     errors = [_bare(line) for line in lines if "[error]" in line or "[fatal]" in line]
     if any("moov atom not found" in line for line in errors):
         return "it is no MP4, or its end is missing (moov atom not found); copy it again or repair it elsewhere"
+    if any("Format not on whitelist" in line or "Not detecting m3u8" in line for line in errors):
+        return "a list of other files (a playlist, a manifest or a script) and no video; name the videos themselves"
     reason = errors[0] if errors else "no packets"
     return f"ffmpeg finds no video in it ({reason}); give a video file, or re-encode it"
 
@@ -224,13 +265,27 @@ def _is_picture(log: Iterable[str]) -> bool:
 
 
 def _describe(log: Iterable[str]) -> tuple[str, str, float]:
-    """Return codec, pixel format and nominal frames per second, from ffmpeg's log of the stream that it copies."""
+    """Return codec, pixel format and nominal frames per second (0: not given), from ffmpeg's log of what it copies."""
     output = dropwhile(lambda line: "Output #0" not in line, log)
     text = next(match.group(1) for line in output if (match := re.search(r"Video: (.*)", line)))
     fields = [field.strip() for field in re.sub(r"\([^()]*\)", "", re.sub(r"\([^()]*\)", "", text)).split(",")]
     rate = re.search(r"([\d.]+)(k?) fps", text) or re.search(r"([\d.]+)(k?) tbr", text)
     value = float(rate.group(1)) * (1000 if rate.group(2) else 1) if rate else 0.0
-    return fields[0].split()[0], fields[1], value or 25.0
+    return fields[0].split()[0], fields[1], value
+
+
+def _demuxer(log: Iterable[str]) -> str:
+    """Return the first name of the demuxer that reads the file."""
+    return next((match.group(1) for line in log if (match := re.search(r"Input #0, (\w+)", line))), "")
+
+
+def _follows_option(path: Path) -> bool:
+    """Return whether the packets of a file last as long as an option says: then the file does not say it itself."""
+    rate = 37  # any but the default
+    command = [*input_arguments(path, "-framerate", str(rate)), *PACKETS, "-frames:v", "3", "-f", "framecrc", "-"]
+    with _ffmpeg(command) as (table, _):
+        time_base, *_, durations, _ = _packets(table)
+    return len(durations) > 0 and abs(float(durations[0] * time_base) * rate - 1) < 0.01
 
 
 def _displayed_size(path: Path, table: Iterable[str], log: BinaryIO) -> tuple[int, int]:

@@ -1,11 +1,15 @@
 """Time stamps: exact, in ticks of the file's time base, stored as runs of equal steps."""
 
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 UNKNOWN = np.iinfo(np.int64).min  # ffmpeg's value for "no time stamp"
+
+GAP_S, GAP_FRAMES = 1.0, 5
+"""Nothing was filmed between two frames that are further apart than both: seconds, and usual intervals of frames."""
 
 
 def fill_unknown(ticks: np.ndarray, step: float) -> np.ndarray:
@@ -58,16 +62,37 @@ def frame_times(manifest: dict[str, Any]) -> np.ndarray:
     return (ticks - ticks[0]) * numerator / denominator
 
 
-def frame_rate(ticks: np.ndarray, time_base: Fraction, nominal: float) -> float:
-    """Return the frames per second.
+def find_gaps(ticks: np.ndarray, time_base: Fraction | float) -> np.ndarray:
+    """Return after which frames nothing was filmed for long: int64 (G,), from time stamps, int64 (T,).
 
-    This is `nominal`, from the header, if it explains every time stamp or if there are no usable ones; else the mean
-    over the whole video.
+    A gap is long if it is longer than `GAP_S` seconds and `GAP_FRAMES` usual intervals (the median). Single frames that
+    are lost are no gap. Where time goes back by more than two usual intervals, as in recordings that were joined, it
+    is not known how long nothing was filmed.
     """
+    steps = np.diff(ticks) * float(time_base)
+    if len(steps) == 0:
+        return np.zeros(0, np.int64)
+    usual = float(np.median(steps))
+    return np.flatnonzero((steps > max(GAP_S, GAP_FRAMES * usual)) | (steps < min(0.0, -2 * usual)))
+
+
+def frame_rate(ticks: np.ndarray, time_base: Fraction, nominal: float) -> float:
+    """Return the frames per second, of the time in which something was filmed.
+
+    This is `nominal`, from the header, or half of it (two fields are a frame), if it explains every time stamp or if
+    there are no usable ones; else the mean over the whole video.
+    """
+    steps, gaps = np.diff(ticks), find_gaps(ticks, time_base)
+    if len(gaps):
+        steps[gaps] = np.rint(np.median(np.delete(steps, gaps)))
+        ticks = ticks[0] + np.concatenate(([0], np.cumsum(steps)))
     span = float(int(ticks[-1] - ticks[0]) * time_base)
-    ideal = np.arange(len(ticks)) / (nominal * float(time_base))
-    if span <= 0 or np.abs((ticks - ticks[0]) - ideal).max() <= 1.0:
+    if span <= 0:
         return nominal
+    for rate in (nominal, nominal / 2):
+        ideal = np.arange(len(ticks)) / (rate * float(time_base))
+        if np.abs((ticks - ticks[0]) - ideal).max() <= 1.0:
+            return rate
     return (len(ticks) - 1) / span
 
 
@@ -79,11 +104,67 @@ def is_constant(ticks: np.ndarray) -> bool:
     return bool(np.abs((ticks - ticks[0]) - ideal).max() <= 1.0)
 
 
-def frame_edges(manifest: dict) -> np.ndarray:
-    """Return the time in seconds at which each frame begins, and the end of the last: float64 (T + 1,).
+@dataclass(frozen=True, eq=False)
+class Clock:
+    """When each of the T frames of a video begins and ends, in seconds after the beginning of the first.
 
-    The last frame is assumed to last as long as an average frame.
+    Attributes:
+        begins: float64 (T,).
+        ends: float64 (T,); a frame ends where the next begins, unless nothing was filmed for long after it.
+        breaks: int64 (G,): the first frames after times in which nothing was filmed.
+        filmed: float64 (T + 1,): when frames begin, and the last one ends, on a clock that stands still while nothing
+            is filmed. Differences are durations of what was filmed.
     """
-    times = frame_times(manifest)
-    last = 1 / manifest["fps"] if manifest["fps"] > 0 else 0.0
-    return np.append(times, times[-1] + last)
+
+    begins: np.ndarray
+    ends: np.ndarray
+    breaks: np.ndarray
+    filmed: np.ndarray
+
+    @property
+    def seconds(self) -> float:
+        """Return how long something was filmed."""
+        return float(self.filmed[-1])
+
+    @property
+    def edges(self) -> np.ndarray:
+        """Return when frames begin and end if a time in which nothing was filmed is a frame: (T + G + 1,)."""
+        return np.append(np.insert(self.begins, self.breaks, self.ends[self.breaks - 1]), self.ends[-1:])
+
+    def with_pauses(self, values: np.ndarray, fill: float) -> np.ndarray:
+        """Return values of frames, (T, ...), with `fill` for each time in which nothing was filmed: (T + G, ...)."""
+        return np.insert(values, self.breaks, fill, axis=0)
+
+
+def frame_clock(manifest: dict[str, Any], rate: float | None = None) -> Clock:
+    """Return the times of all frames; `manifest` is the content of video.json.
+
+    Where the time stamps go back, time goes on as if nothing were missing, and a bout ends. The last frame, and one
+    after which nothing was filmed for long, last as long as an average frame.
+
+    Args:
+        manifest: content of video.json.
+        rate: frames per second of life, if those of the file are not true; then all frames last 1 / rate, and times in
+            which nothing was filmed are longer or shorter by the same factor as frames.
+    """
+    numerator, denominator = manifest["timestamps"]["time_base"]
+    ticks = frame_ticks(manifest)
+    gaps = find_gaps(ticks, numerator / denominator)
+    usual = 1 / manifest["fps"] if manifest["fps"] > 0 else 0.0
+    begins = (ticks - ticks[0]) * numerator / denominator
+    steps = np.diff(begins)
+    back = gaps[steps[gaps] < 0]
+    steps[back] = usual
+    if rate:
+        pauses = steps[gaps] / (rate * usual) if usual else 0
+        steps, usual = np.full(len(steps), 1 / rate), 1 / rate
+        steps[gaps] = pauses
+        begins = np.arange(len(ticks)) / rate
+    if len(back) or (rate and len(gaps)):
+        begins = np.concatenate(([0.0], np.cumsum(steps)))
+    ends = np.append(begins[1:], begins[-1:] + usual)
+    ends[gaps] = begins[gaps] + usual
+    paused = np.zeros(len(begins) + 1)
+    paused[gaps + 1] = begins[gaps + 1] - ends[gaps]
+    filmed = np.append(begins, ends[-1:]) - np.cumsum(paused)
+    return Clock(begins, ends, gaps + 1, filmed)

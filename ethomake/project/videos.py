@@ -6,6 +6,7 @@ import os
 import re
 import unicodedata
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from ethomake.errors import InputError
@@ -13,6 +14,8 @@ from ethomake.files import short_digest
 from ethomake.labels.table import decode_text, is_separator_line
 from ethomake.project.messages import count_others, describe_violation, show, suggest
 from ethomake.project.schemas import load_schema, validator
+
+_RATES = ("fps", "framerate", "frame_rate", "frame rate", "frames_per_second")  # what users may call the column rate
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class Video:
     recording: str = ""  # as in the table; `recordings_of` has the default where it is empty
     crop: tuple[int, int, int, int] | None = None  # x, y, width, height in pixels of the source
     scored: tuple[str, ...] | None = None  # the behaviors scored in this video; None: all
+    rate: float | None = None  # frames per second of life; None: those of the file
 
 
 def read_table(path: str | Path) -> list[tuple[int, dict[str, str]]]:
@@ -56,7 +60,8 @@ def read_table(path: str | Path) -> list[tuple[int, dict[str, str]]]:
     known = load_schema("videos")["properties"]
     for name in header:
         if name not in known:
-            hint = suggest(name, known) or f"; columns are {', '.join(known)}, with commas between"
+            hint = "; did you mean rate?" if name.lower() in _RATES else suggest(name, known)
+            hint = hint or f"; columns are {', '.join(known)}, with commas between"
             raise InputError(f"{path} line {first}: unknown column {show(name)}{hint}")
         if header.count(name) > 1:
             raise InputError(f"{path} line {first}: duplicate column {name}; remove one")
@@ -165,7 +170,8 @@ def check_rows(
         crop = tuple(int(number) for number in row["crop"].split(",")) if "crop" in row else None
         scored = tuple(dict.fromkeys(_split_names(row["scored"]))) if "scored" in row else None
         recording = unicodedata.normalize("NFC", row.get("recording", ""))  # two encodings of an accent look the same
-        video = Video(**{**row, "recording": recording, "crop": crop, "scored": scored})
+        rate = _read_rate(row["rate"]) if "rate" in row else None
+        video = Video(**{**row, "recording": recording, "crop": crop, "scored": scored, "rate": rate})
         if (first := names.setdefault(video.video.lower(), line)) != line:
             errors.append(f"{where}: the name is used in {name_of[first]} already; names must differ by more than case")
         if (first := sources.setdefault((os.path.realpath(video.path), crop), line)) != line:
@@ -183,6 +189,12 @@ def check_rows(
     if errors:
         raise InputError(errors[0] + count_others(len(errors) - 1, "row"))
     return videos
+
+
+def _read_rate(cell: str) -> float:
+    """Return a number or a fraction (30000/1001)."""
+    numerator, _, denominator = cell.partition("/")
+    return float(Fraction(numerator.strip()) / int(denominator or 1))
 
 
 def _plain_subject(name: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ethomake.files import read_json
-from ethomake.ingest.times import frame_edges
+from ethomake.ingest.times import frame_clock
 from ethomake.report.page import embed
 
 PARTS = {"test": "test", "validate": "validation", "train": "training", "": "no labels used"}
@@ -28,7 +28,8 @@ class Video:
         part: "test", "validate", "train" or "".
         subject, group: from the video table; may be empty.
         manifest: content of video.json.
-        seconds: its duration.
+        rate: frames per second.
+        seconds: how long something was filmed.
         ethogram: its figure as a data URL; None if the page has reached its size limit.
     """
 
@@ -37,6 +38,7 @@ class Video:
     subject: str
     group: str
     manifest: Mapping[str, Any]
+    rate: float
     seconds: float
     ethogram: str | None
 
@@ -91,7 +93,7 @@ def read_videos(rows: Sequence[Mapping[str, Any]]) -> list[Video]:
 
     Args:
         rows: `video`, `part`, `subject`, `group`, `manifest` (path of video.json) and `ethogram` (path of its figure,
-            SVG or PNG) of each video.
+            SVG or PNG) of each video, and its `rate` where the video table has it.
     """
     videos, used = [], 0
     for row in sorted(rows, key=lambda row: list(PARTS).index(row.get("part", ""))):  # stable: keeps table order
@@ -99,7 +101,7 @@ def read_videos(rows: Sequence[Mapping[str, Any]]) -> list[Video]:
         fits = used + size <= MOST_BYTES
         used += size if fits else 0
         manifest = read_json(row["manifest"])
-        edges = frame_edges(manifest)
+        rate = row.get("rate")
         videos.append(
             Video(
                 name=row["video"],
@@ -107,7 +109,8 @@ def read_videos(rows: Sequence[Mapping[str, Any]]) -> list[Video]:
                 subject=str(row.get("subject") or ""),
                 group=str(row.get("group") or ""),
                 manifest=manifest,
-                seconds=float(edges[-1] - edges[0]),
+                rate=rate or manifest["fps"],
+                seconds=frame_clock(manifest, rate).seconds,
                 ethogram=embed(row["ethogram"]) if fits else None,
             )
         )

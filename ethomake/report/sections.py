@@ -183,7 +183,7 @@ def _videos(results: Results) -> Section:
         manifest = video.manifest
         size = manifest.get("source_size")
         cells = [video.name, PARTS[video.part], video.subject, video.group]
-        cells += [f"{manifest['frames']:,}", f"{manifest['fps']:.4g}", length(video.seconds)]
+        cells += [f"{manifest['frames']:,}", f"{video.rate:.4g}", length(video.seconds)]
         cells += [f"{size[1]} x {size[0]}" if size else "", manifest.get("source", {}).get("name", "")]
         rows.append(cells)
     columns = text("video", "part", "subject", "group") + numbers("frames", "frames/s", "length", "width x height")

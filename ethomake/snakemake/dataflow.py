@@ -4,7 +4,7 @@ The functions that are called "an input function" or "a param" return a function
 calls it when it plans the job.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -80,6 +80,11 @@ class DataFlow:
     def home(self, stage: str, run: str) -> str:
         """Return the run whose folder has the results of a stage (see docs/runs.md)."""
         return self.project.homes[stage, self.run_of(run).name]
+
+    def rates_of(self, videos: Iterable[str]) -> dict[str, float]:
+        """Return the frames per second of life of those videos for which the video table has them."""
+        rows = (self.project.videos[name] for name in videos)
+        return {row.video: row.rate for row in rows if row.rate}
 
     def part_of(self, run: str, part: str) -> list[str]:
         """Return the names of the videos of a part in a run.
@@ -278,11 +283,16 @@ class DataFlow:
         """A param: recording and part of the videos of the split."""
         return [[self.project.recordings[name], part] for name, part in self.scored(wildcards.run)]
 
-    def report_rows(self, wildcards: Wildcards) -> list[dict[str, str]]:
-        """A param: the part, subject and group of each video."""
+    def report_rows(self, wildcards: Wildcards) -> list[dict[str, Any]]:
+        """A param: the part, subject and group of each video, and its rate where the table has it."""
         split = self.run_of(wildcards.run).split
         part_of = {name: part for part, names in split.parts.items() for name in names}
-        return [{"video": name, "part": part_of.get(name, ""), **self.subjects[name]} for name in self.project.videos]
+        rates = self.rates_of(self.project.videos)
+        return [
+            {"video": name, "part": part_of.get(name, ""), **self.subjects[name]}
+            | ({"rate": rates[name]} if name in rates else {})
+            for name in self.project.videos
+        ]
 
     def _settings(self, stage: StageName, wildcards: Wildcards) -> dict[str, Any]:
         return runs.stage_settings(_name(stage, wildcards), self.run_of(wildcards.run).settings)

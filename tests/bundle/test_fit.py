@@ -1,8 +1,9 @@
 """Which settings of a project fit a bundle, and which the bundle determines."""
 
 import pytest
+import yaml
 
-from ethomake.bundle.fit import describe_misfits
+from ethomake.bundle.fit import adopt, describe_misfits
 from ethomake.errors import InputError
 from ethomake.project.load import load_project
 from ethomake.project.settings import resolve_settings
@@ -31,6 +32,15 @@ def test_a_project_keeps_what_is_its_own(bundle):
     assert settings["streams"]["precision"] == "float32"
     assert settings["streams"]["adapt"] == "recording"
     assert (settings["seed"], settings["ingest"]["jpeg_quality"], settings["ingest"]["damaged"]) == (7, 80, "mark")
+
+
+def test_bits_are_those_of_the_bundle_unless_the_project_says_others(bundle):
+    trained = yaml.safe_load((bundle / "config.yaml").read_text())
+    trained["ingest"]["bits"] = 12
+    assert adopt({}, trained)["ingest"]["bits"] == 12
+    assert adopt({"ingest": {"bits": 10}}, trained)["ingest"]["bits"] == 10
+    del trained["ingest"]["bits"]  # a bundle of an earlier version
+    assert adopt({}, trained)["ingest"]["bits"] == "auto"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 from ethomake.errors import InputError
 from ethomake.ethogram.decide import Rule, decide, decide_behaviors, list_bouts, read_rules
 from ethomake.ethogram.tables import read_bouts, read_predictions
+from ethomake.ingest.times import Clock
 
 BEHAVIORS = ["walk", "rest"]
 
@@ -84,7 +85,9 @@ def test_exclusive_behaviors_stay_exclusive_when_cleaned(before, after):
 def test_bouts_come_in_order_of_start():
     decisions = np.array([[0, 1], [1, 1], [1, 0], [0, 1]], np.int8)
     probabilities = np.array([[0.1, 0.6], [0.8, 0.8], [0.6, 0.1], [0.2, 0.9]])
-    bouts = list_bouts(probabilities, decisions, edges_of(4), "v", "s", BEHAVIORS)
+    edges = edges_of(4)
+    clock = Clock(edges[:-1], edges[1:], np.zeros(0, np.int64), edges)
+    bouts = list_bouts(probabilities, decisions, clock, "v", "s", BEHAVIORS)
     assert [(bout.behavior, bout.start_frame, bout.stop_frame) for bout in bouts] == [
         ("rest", 0, 2),
         ("walk", 1, 3),
@@ -94,14 +97,14 @@ def test_bouts_come_in_order_of_start():
     assert bouts[2].stop_s == pytest.approx(0.4)
 
 
-def write_files(folder, probabilities, *, exclusive=False, threshold=0.5):
+def write_files(folder, probabilities, *, exclusive=False, threshold=0.5, steps=None):
     np.save(folder / "p.npy", probabilities.astype(np.float32))
     own = {"threshold": None if exclusive else threshold, "minimum_bout_s": 0.2, "minimum_gap_s": 0.1}
     content = {"exclusive": exclusive, "behaviors": {name: own for name in BEHAVIORS}}
     (folder / "t.json").write_text(json.dumps(content))
     frames = len(probabilities)
-    steps = {"time_base": [1, 10], "first": 0, "steps": [[1, frames - 1]]}
-    manifest = {"video": "v", "frames": frames, "fps": 10.0, "constant_rate": True, "timestamps": steps}
+    stamps = {"time_base": [1, 10], "first": 0, "steps": steps or [[1, frames - 1]]}
+    manifest = {"video": "v", "frames": frames, "fps": 10.0, "constant_rate": True, "timestamps": stamps}
     (folder / "v.json").write_text(json.dumps(manifest))
     return folder / "p.npy", folder / "t.json", folder / "v.json"
 
@@ -189,3 +192,47 @@ def test_predictions_of_other_behaviors_are_refused(tmp_path):
     run(tmp_path, write_files(tmp_path, np.zeros((3, 2))))
     with pytest.raises(InputError, match="behaviors"):
         read_predictions(tmp_path / "out.csv", ["rest", "walk"])
+
+
+# A pause of 100 s after the fourth of eight frames.
+PAUSED = [[1, 3], [1000, 1], [1, 3]]
+
+
+def test_a_bout_ends_where_filming_stops(tmp_path):
+    walk, rest = signal("...##..."), signal("#......#")
+    run(tmp_path, write_files(tmp_path, np.hstack([walk, rest]), steps=PAUSED), settings={"minimum_bout_s": 0})
+    found = [
+        (bout.behavior, bout.start_frame, bout.stop_frame, bout.start_s, bout.stop_s, bout.duration_s)
+        for bout in read_bouts(tmp_path / "bouts.csv")
+    ]
+    assert found == [
+        ("rest", 0, 1, *map(pytest.approx, (0, 0.1, 0.1))),
+        ("walk", 3, 4, *map(pytest.approx, (0.3, 0.4, 0.1))),
+        ("walk", 4, 5, *map(pytest.approx, (100.3, 100.4, 0.1))),
+        ("rest", 7, 8, *map(pytest.approx, (100.6, 100.7, 0.1))),
+    ]
+    assert read_predictions(tmp_path / "out.csv", BEHAVIORS).times[4] == pytest.approx(100.3)
+
+
+def test_a_pause_makes_no_bout_long_and_no_gap_is_closed_over_it(tmp_path):
+    files = write_files(tmp_path, np.hstack([signal("..####.."), signal("##.##.##")]), steps=PAUSED)
+    run(tmp_path, files, settings={"minimum_bout_s": 0.3})
+    assert read_bouts(tmp_path / "bouts.csv") == []  # 0.2 s before the pause, and 0.2 s after it
+    run(tmp_path, files, settings={"minimum_bout_s": 0, "minimum_gap_s": {"rest": 50, "walk": 0}})
+    rest = [bout for bout in read_bouts(tmp_path / "bouts.csv") if bout.behavior == "rest"]
+    assert [(bout.start_frame, bout.stop_frame) for bout in rest] == [(0, 4), (4, 8)]  # joined where all was filmed
+    run(tmp_path, write_files(tmp_path, np.hstack([signal("#......#"), signal("........")]), steps=PAUSED))
+    assert read_bouts(tmp_path / "bouts.csv") == []  # too short
+    settings = {"minimum_bout_s": 0, "minimum_gap_s": 500}
+    run(tmp_path, write_files(tmp_path, np.hstack([signal("#......#")] * 2), steps=PAUSED), settings=settings)
+    assert [bout.duration_s for bout in read_bouts(tmp_path / "bouts.csv")] == pytest.approx([0.1] * 4)
+
+
+def test_seconds_follow_the_rate_of_life(tmp_path):
+    files = write_files(tmp_path, np.hstack([signal(".###...."), signal("........")]))
+    run(tmp_path, files, settings={"minimum_bout_s": 0}, rate=1 / 60)  # one frame a minute
+    (bout,) = read_bouts(tmp_path / "bouts.csv")
+    assert (bout.start_s, bout.stop_s, bout.duration_s) == (60, 240, 180)
+    assert read_predictions(tmp_path / "out.csv", BEHAVIORS).times[-1] == 420
+    run(tmp_path, files, settings={"minimum_bout_s": 0.02}, rate=200)
+    assert read_bouts(tmp_path / "bouts.csv") == []  # 15 ms

@@ -14,7 +14,7 @@ from ethomake.labels.table import LabelTable, write_labels
 BEHAVIORS = ("walk", "rest")
 
 
-def write_files(folder, frames=60, damaged=()):
+def write_files(folder, frames=60, damaged=(), steps=None):
     random = np.random.default_rng(0)
     probabilities = random.random((frames, 2)).round(6)
     predictions = Predictions(
@@ -26,7 +26,7 @@ def write_files(folder, frames=60, damaged=()):
     write_labels(folder / "l.csv", LabelTable(BEHAVIORS, labels))
     own = {"threshold": 0.5, "minimum_bout_s": 0, "minimum_gap_s": 0}
     (folder / "t.json").write_text(json.dumps({"exclusive": False, "behaviors": dict.fromkeys(BEHAVIORS, own)}))
-    steps = {"time_base": [1, 10], "first": 0, "steps": [[1, frames - 1]]}
+    steps = {"time_base": [1, 10], "first": 0, "steps": steps or [[1, frames - 1]]}
     manifest = {"video": "v", "frames": frames, "fps": 10.0, "constant_rate": True, "timestamps": steps}
     (folder / "v.json").write_text(json.dumps(manifest | {"damaged": list(damaged)}))
 
@@ -146,3 +146,26 @@ def test_ticks_are_round(stop, first, last, unit):
 def test_colors_can_be_chosen():
     assert pick_colors(["a", "b"], {"b": "#000001"}) == ["#0072B2", "#000001"]
     assert len(set(pick_colors([str(k) for k in range(20)]))) == 20
+
+
+@pytest.mark.parametrize("frames", [60, 6000])
+def test_times_in_which_nothing_was_filmed_are_shown(tmp_path, frames):
+    write_files(tmp_path, frames=frames)
+    assert b"not filmed" not in draw(tmp_path, "whole", labels=tmp_path / "l.csv")[1]
+    write_files(tmp_path, frames=frames, steps=[[1, 19], [3000, 1], [1, frames - 21]], damaged=[[30, 32]])
+    assert b"not filmed" in draw(tmp_path, "paused", labels=tmp_path / "l.csv")[1]
+
+
+def test_the_time_axis_follows_the_rate_of_life(tmp_path):
+    write_files(tmp_path)
+    assert draw(tmp_path, "file")[1] == draw(tmp_path, "same", rate=10.0)[1]
+    assert draw(tmp_path, "file")[1] != draw(tmp_path, "fast", rate=1000.0)[1]
+
+
+def test_an_envelope_leaves_out_what_is_not_known():
+    values = np.array([[0.1], [np.nan], [0.3], [0.5], [np.nan], [np.nan]])
+    _, low, mean, high = envelope(values, np.arange(7.0), 2)
+    assert low[0] == 0.1
+    assert high[0] == 0.3
+    assert mean[0] == pytest.approx(0.2)
+    assert low[1] == mean[1] == high[1] == 0.5

@@ -11,9 +11,9 @@ def bout(behavior, start, stop, video="v"):
     return Bout(video, "", behavior, int(start * 10), int(stop * 10), start, stop, stop - start, 0.9)
 
 
-def write_video(folder, name, bouts, frames=100):
+def write_video(folder, name, bouts, frames=100, steps=None):
     write_bouts(folder / f"{name}.csv", bouts)
-    steps = {"time_base": [1, 10], "first": 0, "steps": [[1, frames - 1]]}
+    steps = {"time_base": [1, 10], "first": 0, "steps": steps or [[1, frames - 1]]}
     manifest = {"video": name, "frames": frames, "fps": 10.0, "constant_rate": True, "timestamps": steps}
     (folder / f"{name}.json").write_text(json.dumps(manifest))
     return folder / f"{name}.csv", folder / f"{name}.json"
@@ -39,3 +39,23 @@ def test_every_video_and_behavior_has_a_row(tmp_path):
     nothing = rows[2]
     assert (nothing["bouts"], nothing["time_share"], nothing["rate_per_min"]) == ("0", "0", "0")
     assert (nothing["mean_duration_s"], nothing["latency_s"], nothing["subject"]) == ("", "", "")
+
+
+def test_shares_and_rates_are_of_filmed_time(tmp_path):
+    files = write_video(
+        tmp_path, "a", [bout("walk", 1, 2), bout("walk", 604, 606)], steps=[[1, 49], [6000, 1], [1, 49]]
+    )
+    summarize([files], tmp_path / "out.csv", behaviors=["walk"], table={})
+    with (tmp_path / "out.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert float(row["time_share"]) == pytest.approx(0.3)  # 3 s of 10
+    assert float(row["rate_per_min"]) == pytest.approx(12)
+    assert float(row["latency_s"]) == pytest.approx(1)
+
+
+def test_shares_follow_the_rate_of_life(tmp_path):
+    files = write_video(tmp_path, "a", [bout("walk", 1, 2)])
+    summarize([files], tmp_path / "out.csv", behaviors=["walk"], table={}, rates={"a": 20.0})
+    with (tmp_path / "out.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert float(row["time_share"]) == pytest.approx(0.2)  # 1 s of 5

@@ -20,6 +20,7 @@ from ethomake.ethogram.thresholds import (
     whole_lengths,
 )
 from ethomake.files import write_npz
+from ethomake.ingest.times import Clock
 from ethomake.labels.table import LabelTable, write_labels
 
 
@@ -77,16 +78,28 @@ def test_threshold_where_everything_is_positive_is_low():
     assert fitted.f1 == 1
 
 
+def clock(edges, breaks=()):
+    return Clock(edges[:-1], edges[1:], np.array(breaks, np.int64), edges)
+
+
 def test_only_lengths_whose_both_ends_were_seen_count():
     labels = np.array([1, 1, 0, 1, 0, 0, 1, 1, 1, 0, -1, 0, 1, 1, -1, 1, 0, 0, 1])
-    edges = np.arange(len(labels) + 1) / 10
+    edges = clock(np.arange(len(labels) + 1) / 10)
     assert whole_lengths(labels, edges, 1) == pytest.approx([0.1, 0.3])
     assert whole_lengths(labels, edges, 0) == pytest.approx([0.1, 0.2, 0.2])
 
 
 def test_lengths_are_of_time_not_of_frames():
     labels = np.array([0, 1, 1, 0])
-    assert whole_lengths(labels, np.array([0, 0.1, 0.2, 5.0, 5.1]), 1) == pytest.approx([4.9])
+    assert whole_lengths(labels, clock(np.array([0, 0.1, 0.2, 5.0, 5.1])), 1) == pytest.approx([4.9])
+
+
+def test_a_length_that_a_pause_cuts_is_not_known():
+    labels = np.array([0, 1, 1, 0, 1, 0, 0, 1, 1, 0])
+    edges = np.arange(11) / 10
+    assert whole_lengths(labels, clock(edges, breaks=[2, 6]), 1) == pytest.approx([0.1, 0.2])
+    assert whole_lengths(labels, clock(edges, breaks=[2, 6]), 0) == pytest.approx([0.1])
+    assert whole_lengths(labels, clock(edges, breaks=[4]), 1) == pytest.approx([0.2, 0.2])  # it began in the pause
 
 
 def test_shortest_is_the_first_percentile_of_many():

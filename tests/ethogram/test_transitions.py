@@ -1,4 +1,5 @@
 import csv
+import json
 
 import numpy as np
 import pytest
@@ -23,6 +24,13 @@ def test_bouts_that_begin_together_share_the_step():
     assert counts.sum() == 2  # three onsets, two steps
 
 
+def test_there_is_no_step_over_a_time_in_which_nothing_was_filmed():
+    bouts = [bout("a", 0, 5), bout("b", 6, 7), bout("b", 7, 9), bout("a", 12, 13)]
+    assert transition_counts(bouts, ["a", "b"]).tolist() == [[0, 1], [1, 1]]
+    assert transition_counts(bouts, ["a", "b"], np.array([7])).tolist() == [[0, 1], [1, 0]]
+    assert transition_counts(bouts, ["a", "b"], np.array([1, 7, 12])).tolist() == [[0, 0], [0, 0]]
+
+
 def test_shares_are_of_rows():
     shares = transition_shares(np.array([[1.0, 3.0], [0.0, 0.0]]))
     assert shares[0].tolist() == [0.25, 0.75]
@@ -33,7 +41,9 @@ def test_groups_are_counted_on_their_own(tmp_path):
     for name, order in (("x", "abab"), ("y", "aab"), ("z", "")):
         write_bouts(tmp_path / f"{name}.csv", [bout(b, 10 * i, 10 * i + 5, name) for i, b in enumerate(order)])
     table = {"x": {"group": "one"}, "y": {"group": "two"}, "z": {"group": ""}}
-    files = [tmp_path / f"{name}.csv" for name in "xyz"]
+    stamps = {"time_base": [1, 10], "first": 0, "steps": [[1, 99]]}
+    (tmp_path / "v.json").write_text(json.dumps({"fps": 10.0, "timestamps": stamps}))
+    files = [(tmp_path / f"{name}.csv", tmp_path / "v.json") for name in "xyz"]
     out = [tmp_path / name for name in ("t.csv", "t.png", "t.svg")]
     count_transitions(files, *out, behaviors=["a", "b"], table=table)
     with out[0].open() as file:

@@ -8,6 +8,9 @@ import pytest
 from ethomake.errors import InputError
 from ethomake.ingest.decode import Damage, FrameStream, View, content_box, diagnose, marked_frames
 from ethomake.ingest.probe import probe
+from ethomake.ingest.times import frame_rate
+
+from .fields import write_h264, write_mpeg2
 
 X264 = ("-pix_fmt", "yuv420p", "-c:v", "libx264", "-g", "20", "-bf", "2", "-preset", "veryfast")
 HEAVY, LIGHT = ("-qp", "1"), ("-qp", "40")  # more than 4 KB per frame, and less
@@ -336,3 +339,123 @@ def test_damaged_files_without_time_stamps_are_refused(encode):
     source = probe(damage(encode("raw.h264", *X264, "-qp", "12"), "flip"))
     with pytest.raises(InputError, match="no time stamps; re-encode"):
         diagnose(source, "errors")
+
+
+# Frames that are coded in parts or with packets that are never shown: judged by the headers of the pictures.
+
+
+def fields_of(codec):
+    writers = {"h264": lambda: write_h264(range(60)), "mpeg2": lambda: write_mpeg2(range(60))}
+    return writers[codec]()
+
+
+@pytest.mark.parametrize("suffix", ["", "ts", "mkv", "mp4", "avi"])
+@pytest.mark.parametrize(("codec", "raw"), [("h264", "h264"), ("mpeg2", "m2v")])
+def test_two_fields_are_one_frame(codec, raw, suffix, remux, read_numbers, decode, tmp_path):
+    path = tmp_path / f"fields.{raw}"
+    path.write_bytes(fields_of(codec))
+    if suffix:
+        rate = ("-r", "50") if codec == "h264" else ("-fflags", "+genpts")
+        remux(*rate, "-i", path, "-c", "copy", tmp_path / f"fields.{suffix}")
+        path = tmp_path / f"fields.{suffix}"
+    frames, stream = decode(path, View(None, (32, 64)))
+    assert read_numbers(frames) == list(range(60))
+    assert frame_rate(stream.ticks, stream.source.time_base, stream.source.nominal_rate) == pytest.approx(25)
+
+
+def test_frames_and_fields_can_be_mixed(read_numbers, decode, tmp_path):
+    (tmp_path / "mixed.h264").write_bytes(write_h264(range(60), whole=range(25, 41)))
+    frames, _ = decode(tmp_path / "mixed.h264", View(None, (32, 64)))
+    assert read_numbers(frames) == list(range(60))
+
+
+def test_a_field_without_its_second_is_damage(decode, tmp_path):
+    (tmp_path / "lone.h264").write_bytes(write_h264(range(60), lone=33))
+    with pytest.raises(Damage, match="60 pictures gave 59 frames"):
+        decode(tmp_path / "lone.h264", View(None, (32, 64)))
+
+
+VP8 = ("-pix_fmt", "yuv420p", "-c:v", "libvpx", "-b:v", "300k", "-auto-alt-ref", "1", "-lag-in-frames", "16")
+VP9 = ("-pix_fmt", "yuv420p", "-c:v", "libvpx-vp9", "-b:v", "300k", "-lag-in-frames", "16", "-cpu-used", "8")
+AV1 = ("-pix_fmt", "yuv420p", "-c:v", "libaom-av1", "-b:v", "100k", "-cpu-used", "8", "-lag-in-frames", "20")
+SPLIT = {"vp9": "vp9_superframe_split", "av1": "av1_frame_split"}
+
+
+@pytest.fixture(scope="module")
+def two_passes(encode, numbered, tmp_path_factory):
+    """Return the path of a VP8 file with hidden references, which only an encoder of two passes writes."""
+    log = str(tmp_path_factory.mktemp("passes") / "log")
+    frames = numbered(60)
+    frames[:, 32:] = 100
+    encode("first.webm", *VP8, "-pass", "1", "-passlogfile", log, frames=frames)
+    return encode("second.webm", *VP8, "-pass", "2", "-passlogfile", log, frames=frames)
+
+
+@pytest.mark.parametrize("suffix", ["webm", "mkv", "ivf", "avi"])
+def test_hidden_references_of_vp8_are_no_frames(suffix, two_passes, remux, read_numbers, decode, tmp_path):
+    path = tmp_path / f"copy.{suffix}"
+    remux("-i", two_passes, "-c", "copy", path)
+    frames, stream = decode(path)
+    assert read_numbers(frames) == list(range(60))
+    assert len(stream.source.ticks) > 60
+
+
+@pytest.mark.parametrize(("codec", "options"), [("vp9", VP9), ("av1", AV1)])
+def test_hidden_references_in_packets_of_their_own(codec, options, encode, remux, read_numbers, decode, tmp_path):
+    remux("-i", encode("v.mkv", *options), "-c", "copy", "-bsf:v", SPLIT[codec], tmp_path / "split.mkv")
+    assert read_numbers(decode(tmp_path / "split.mkv")[0]) == list(range(60))
+
+
+def test_leading_pictures_whose_references_were_cut_off_are_no_frames(encode, remux, read_numbers, decode, tmp_path):
+    cases = {
+        "hevc": (*("-c:v", "libx265", "-preset", "ultrafast"), "-x265-params", "log-level=0:keyint=20:open-gop=1"),
+        "mpeg2": ("-c:v", "mpeg2video", "-bf", "2", "-g", "20", "-q:v", "3"),
+    }
+    for name, options in cases.items():
+        whole = encode("whole.ts", "-pix_fmt", "yuv420p", *options)
+        remux("-ss", "0.8", "-i", whole, "-c", "copy", tmp_path / "cut.ts")
+        frames, stream = decode(tmp_path / "cut.ts")
+        shown = read_numbers(frames)
+        assert shown == list(range(shown[0], 60)), name
+        assert len(frames) < len(stream.source.ticks), name
+
+
+def test_empty_packets_are_no_frames(remux, decode, tmp_path):
+    source = ("-f", "lavfi", "-i", "testsrc2=s=720x576:r=25", "-frames:v", "5")
+    remux(*source, "-c:v", "dvvideo", "-pix_fmt", "yuv420p", tmp_path / "tape.dv")
+    remux("-i", tmp_path / "tape.dv", "-c", "copy", tmp_path / "tape.avi")  # 600 packets a second, 25 of them frames
+    frames, stream = decode(tmp_path / "tape.avi")
+    assert len(frames) == 5
+    assert len(stream.source.ticks) > 5
+
+
+@pytest.mark.parametrize("codec", ["h264", "mpeg2"])
+@pytest.mark.parametrize("suffix", ["ts", "mkv"])
+@pytest.mark.parametrize("at", [0.2, 0.45, 0.7])
+def test_damage_to_fields_is_found_and_good_frames_keep_their_places(
+    codec, suffix, at, remux, read_numbers, to_rgb, tmp_path
+):
+    raw, path = tmp_path / f"fields.{codec[:4]}", tmp_path / f"fields.{suffix}"
+    raw.write_bytes(fields_of(codec))
+    rate = ("-r", "50") if codec == "h264" else ("-fflags", "+genpts")
+    remux(*rate, "-f", {"h264": "h264", "mpeg2": "mpegvideo"}[codec], "-i", raw, "-c", "copy", path)
+    source = probe(damage(path, "flip", at))
+    view = View(None, (32, 64))
+    if not (reason := source.damage):
+        with pytest.raises(Damage) as found:
+            list(FrameStream(source, view, strict=True))
+        reason = str(found.value)
+    diagnosis = diagnose(source, reason)
+    frames = [None if frame is None else to_rgb(frame) for frame in marked_frames(source, view, diagnosis)]
+    good = [i for i, frame in enumerate(frames) if frame is not None]
+    assert good
+    assert read_numbers(np.stack([frames[i] for i in good])) == good
+
+
+def test_damage_to_hidden_references_is_found(two_passes, tmp_path):
+    path = tmp_path / "dented.webm"
+    path.write_bytes(two_passes.read_bytes())
+    source = probe(damage(path, "flip", 0.4))
+    if not source.damage:
+        with pytest.raises(Damage):
+            list(FrameStream(source, PLAIN, strict=True))

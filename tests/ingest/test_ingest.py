@@ -12,7 +12,7 @@ import torch
 from ethomake.errors import InputError
 from ethomake.ingest.frames import FrameStore
 from ethomake.ingest.ingest import ingest_video
-from ethomake.ingest.times import frame_times
+from ethomake.ingest.times import frame_clock, frame_times
 
 X264 = ("-pix_fmt", "yuv420p", "-c:v", "libx264", "-g", "20", "-bf", "2", "-preset", "veryfast")
 NAMES = ("frames.mjpeg", "frames.npy", "video.json")
@@ -256,3 +256,82 @@ def test_progress_is_told(intact, tmp_path, capsys):
     assert "arena: h264, 128x64, 60 frames" in text
     assert "ingest arena" in text
     assert "60/60" in text
+
+
+def test_times_in_which_nothing_was_filmed_are_told(encode, tmp_path, capsys):
+    moved = "settb=1/1000,setpts='N*40+20000*gte(N,20)+1200*gte(N,40)+1300*gte(N,45)+5000*gte(N,50)'"
+    options = ("-vf", moved, "-fps_mode", "passthrough", "-enc_time_base", "1/1000")
+    manifest = json.loads(ingest(encode("pause.mkv", *options, *X264), tmp_path).read_text())
+    told = "warning: arena: no frames for 20 s after frame 19, for 1.24 s after frame 39, for 1.34 s after frame 44, "
+    assert told + "1 more times, for 28 s in all" in capsys.readouterr().err
+    assert manifest["fps"] == pytest.approx(25)
+    assert frame_clock(manifest).seconds == pytest.approx(60 * 0.04)
+
+
+def test_single_lost_frames_are_not_told(encode, tmp_path, capsys):
+    options = (
+        "-vf",
+        "settb=1/1000,setpts='N*40+400*gte(N,20)'",
+        "-fps_mode",
+        "passthrough",
+        "-enc_time_base",
+        "1/1000",
+    )
+    ingest(encode("lost.mkv", *options, *X264), tmp_path)
+    assert "no frames" not in capsys.readouterr().err
+
+
+def test_an_assumed_rate_is_told(remux, tmp_path, capsys):
+    remux("-f", "lavfi", "-i", "testsrc=s=64x64:r=60", "-frames:v", "9", "-f", "mjpeg", tmp_path / "a.mjpeg")
+    manifest = json.loads(ingest(tmp_path / "a.mjpeg", tmp_path / "out").read_text())
+    assert "note: arena: a.mjpeg does not say its frame rate, so 25 per second are assumed" in capsys.readouterr().err
+    assert manifest["fps"] == 25
+    assert manifest["rate_assumed"]
+
+
+@pytest.fixture(scope="module")
+def changing(encode, remux, tmp_path_factory):
+    """Return the paths of videos whose picture changes after 20 frames, by what changes."""
+    folder = tmp_path_factory.mktemp("changing")
+    plain = ("-pix_fmt", "yuv420p", "-c:v", "libx264", "-bf", "0")
+    one = encode("one.h264", *plain, count=20).read_bytes()
+    small = encode("two.h264", *plain, "-vf", "scale=64:32", count=20).read_bytes()
+    (folder / "size.h264").write_bytes(one + small)
+    for name, change in {
+        "rotation": "display_orientation=insert:rotate=90",
+        "pixels": "sample_aspect_ratio=4/3",
+    }.items():
+        (folder / "one.h264").write_bytes(one)
+        remux("-i", folder / "one.h264", "-c", "copy", "-bsf:v", f"h264_metadata={change}", folder / "two.h264")
+        (folder / f"{name}.h264").write_bytes(one + (folder / "two.h264").read_bytes())
+    for name, aspect in (("a", "4:3"), ("b", "16:9")):
+        path = encode(f"{name}.m2v", "-c:v", "mpeg2video", "-bf", "0", "-aspect", aspect, count=20)
+        with (folder / "aspect.m2v").open("ab") as file:
+            file.write(path.read_bytes())
+    return folder
+
+
+CHANGES = {
+    "size.h264": "128x64, and 64x32 from frame 20 on",
+    "rotation.h264": "128x64, and 128x64 turned by 270 degrees from frame 20 on",
+    "pixels.h264": "square pixels, and pixels of 4:3 from frame 20 on",
+    "aspect.m2v": "a picture of 4:3, and a picture of 16:9 from frame 20 on",
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_picture_that_changes_is_refused_under_a_crop_and_else_told(name, changing, tmp_path, capsys):
+    with pytest.raises(InputError, match="another place") as error:
+        ingest(changing / name, tmp_path / "cropped", crop=(64, 32, 32, 32))
+    assert CHANGES[name] in str(error.value)
+    assert list((tmp_path / "cropped").iterdir()) == []
+    assert json.loads(ingest(changing / name, tmp_path / "whole").read_text())["frames"] == 40
+    assert f"warning: arena: the picture changes on the way: {CHANGES[name]}" in capsys.readouterr().err
+
+
+def test_a_change_of_the_range_of_brightness_changes_no_place(encode, tmp_path, capsys):
+    options = ("-pix_fmt", "yuv420p", "-c:v", "libx264", "-bf", "0")
+    parts = [encode(f"{kind}.h264", *options, "-color_range", kind, count=5) for kind in ("tv", "pc")]
+    (tmp_path / "range.h264").write_bytes(b"".join(part.read_bytes() for part in parts))
+    ingest(tmp_path / "range.h264", tmp_path / "out", crop=(0, 0, 64, 64))
+    assert "changes on the way" not in capsys.readouterr().err

@@ -6,6 +6,8 @@ import pytest
 from ethomake.errors import InputError
 from ethomake.ingest.probe import probe
 
+from .fields import write_h264
+
 X264 = ("-pix_fmt", "yuv420p", "-c:v", "libx264", "-g", "20", "-bf", "2", "-sc_threshold", "0", "-preset", "veryfast")
 
 
@@ -98,3 +100,69 @@ def test_avi_files_are_compared_with_their_header(encode):
     assert probe(path).packets_lost == "the header promises 60 frames, 59 are there"
     path.write_bytes(data[: len(data) // 2])
     assert probe(path).tail_lost
+
+
+RAW = {
+    "a.h264": ("-c:v", "libx264", "-f", "h264"),
+    "a.hevc": ("-c:v", "libx265", "-x265-params", "log-level=0", "-f", "hevc"),
+    "a.m2v": ("-c:v", "mpeg2video", "-f", "mpeg2video"),
+    "a.mp4v": ("-c:v", "mpeg4", "-f", "m4v"),
+    "a.ivf": ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-f", "ivf"),
+    "a.y4m": ("-f", "yuv4mpegpipe"),
+    "a.mp4": ("-c:v", "mpeg4"),
+    "a.mkv": ("-c:v", "mjpeg"),
+}
+
+
+@pytest.mark.parametrize("name", RAW)
+def test_a_rate_that_the_file_says_is_not_assumed(name, remux, tmp_path):
+    source = ("-f", "lavfi", "-i", "testsrc=s=64x64:r=50", "-frames:v", "12", "-pix_fmt", "yuv420p")
+    remux(*source, *RAW[name], tmp_path / name)
+    assert not probe(tmp_path / name).assumed
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.mjpeg", ("-c:v", "mjpeg", "-f", "mjpeg")),
+        ("a.obu", ("-c:v", "libaom-av1", "-cpu-used", "8", "-f", "obu")),
+    ],
+)
+def test_a_rate_that_the_file_does_not_say_is_assumed(name, options, remux, tmp_path):
+    path = tmp_path / name
+    remux("-f", "lavfi", "-i", "testsrc=s=64x64:r=50", "-frames:v", "12", "-pix_fmt", "yuv420p", *options, path)
+    assert probe(path).assumed
+    assert probe(path).nominal_rate == 25
+
+
+def test_a_rate_is_assumed_without_timing_in_the_headers(tmp_path):
+    (tmp_path / "a.h264").write_bytes(write_h264(range(5)))
+    assert probe(tmp_path / "a.h264").assumed
+
+
+MPD = (
+    '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" mediaPresentationDuration="PT1S" '
+    'profiles="urn:mpeg:dash:profile:isoff-on-demand:2011"><Period><AdaptationSet mimeType="video/mp4"><Representation '
+    'id="0" bandwidth="1"><BaseURL>part.mp4</BaseURL></Representation></AdaptationSet></Period></MPD>'
+)
+LISTS = {
+    "list.mp4": "ffconcat version 1.0\nfile part.mp4\n",
+    "list.txt": "ffconcat version 1.0\nfile 'part.mp4'\ninpoint 0.1\n",
+    "list.m3u8": "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\npart.mp4\n#EXT-X-ENDLIST\n",
+    "list.mkv": "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n../part.mp4\n#EXT-X-ENDLIST\n",
+    "list.mpd": MPD,
+    "list.sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\nc=IN IP4 127.0.0.1\nm=video 5004 RTP/AVP 96\na=rtpmap:96 H264/90000\n",
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_of_other_files_is_no_video(name, encode, tmp_path):
+    (tmp_path / "part.mp4").write_bytes(encode("part.mp4", *X264, count=3).read_bytes())
+    (tmp_path / name).write_text(LISTS[name])
+    assert "a list of other files" in refusal(tmp_path / name)
+
+
+def test_a_name_that_is_a_pattern_reads_no_other_pictures(remux, tmp_path):
+    remux("-f", "lavfi", "-i", "testsrc=s=64x64", "-frames:v", "3", tmp_path / "frame%03d.png")
+    (tmp_path / "frame%03d.png").write_bytes((tmp_path / "frame001.png").read_bytes())
+    assert "picture" in refusal(tmp_path / "frame%03d.png")

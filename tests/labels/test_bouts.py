@@ -44,3 +44,12 @@ def test_where_all_is_scored_bouts_are_runs():
 def test_what_is_on_in_unscored_frames_does_not_count():
     on, scored = np.array([0, 1, 1, 1, 0, 0]) == 1, np.array([1, 0, 0, 0, 1, 1]) == 1
     assert find_scored_bouts(on, scored).shape == (0, 2)
+
+
+def test_scored_bouts_end_where_nothing_was_filmed():
+    on = np.array([0, 1, 1, 1, 1, 0, 1, 1]) == 1
+    scored = np.array([1, 1, 1, 0, 1, 1, 1, 1]) == 1
+    assert find_scored_bouts(on, scored).tolist() == [[1, 5], [6, 8]]
+    assert find_scored_bouts(on, scored, [7]).tolist() == [[1, 5], [6, 7], [7, 8]]
+    assert find_scored_bouts(on, scored, [3]).tolist() == [[1, 3], [4, 5], [6, 8]]
+    assert find_scored_bouts(on, scored, [4]).tolist() == [[1, 3], [4, 5], [6, 8]]

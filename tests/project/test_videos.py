@@ -201,3 +201,30 @@ def test_the_table_of_the_flies():
         "clip2_fly0": "test",
         "clip2_fly1": "test",
     }
+
+
+@pytest.mark.parametrize(
+    ("cell", "rate"),
+    [("120", 120), ("29.97", 29.97), ("30000/1001", 30000 / 1001), ("1/60", 1 / 60), ("1 / 60", 1 / 60), ("0.5", 0.5)],
+)
+def test_a_rate_is_a_number_or_a_fraction(cell, rate, project):
+    project.write_text(f"video,path,labels,part,rate\na,0.mp4,0.csv,train,{cell}\nb,1.mp4,1.csv,validate,\n")
+    videos = load_project(BASE).videos
+    assert videos["a"].rate == pytest.approx(rate)
+    assert videos["b"].rate is None
+
+
+@pytest.mark.parametrize(
+    "cell", ["0", "0.000", "-30", "0/5", "30/0", "fast", "30 fps", "1e3", "nan", "inf", "99999999"]
+)
+def test_a_rate_that_is_impossible_is_refused(cell, project):
+    project.write_text(f"video,path,labels,part,rate\na,0.mp4,0.csv,train,{cell}\nb,1.mp4,1.csv,validate,\n")
+    with pytest.raises(InputError, match=r"line 2 \(a\): rate = .*must be a number above 0"):
+        load_project(BASE)
+
+
+@pytest.mark.parametrize("name", ["fps", "FPS", "frame_rate", "Rate"])
+def test_other_names_of_the_rate_are_understood(name, project):
+    project.write_text(f"video,path,{name}\na,0.mp4,30\n")
+    with pytest.raises(InputError, match=r"did you mean rate\?"):
+        load_project(BASE)

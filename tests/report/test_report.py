@@ -108,7 +108,7 @@ def make_results(folder, behaviors, parts, frames=90):
     manifests = [row["manifest"] for row in rows]
     summarize(list(zip(bouts, manifests, strict=True)), folder / "summary.csv", behaviors=behaviors, table={})
     figures = [folder / f"transitions.{suffix}" for suffix in ("csv", "png", "svg")]
-    count_transitions(bouts, *figures, behaviors=behaviors, table={})
+    count_transitions(list(zip(bouts, manifests, strict=True)), *figures, behaviors=behaviors, table={})
     test = [
         (folder / f"{row['video']}_predictions.csv", folder / f"{row['video']}_labels.csv", row["manifest"])
         for row in rows

@@ -137,6 +137,17 @@ def labels_of_a_validation_video(project):
     project.relabel("check")
 
 
+def rate_of(video):
+    def give(project):
+        """Say in the table how many frames per second of life a video has."""
+        head, *rows = (project.folder / "videos.csv").read_text().splitlines()
+        rows = [f"{row},{120 if row.startswith(f'{video},') else ''}" for row in rows]
+        (project.folder / "videos.csv").write_text("\n".join([f"{head},rate", *rows]) + "\n")
+
+    give.__name__ = f"the_rate_of_{video}"
+    return give
+
+
 def a_video_without_labels(project):
     project.list_videos(added="")
 
@@ -245,6 +256,11 @@ CHANGES = [
         | {"draw_curves": 4}
         | dict.fromkeys(["extract_features", "predict_video", "decide_behaviors", "draw_ethogram"], 6),
     ),
+    (
+        rate_of("free"),
+        dict.fromkeys(["decide_behaviors", "draw_ethogram", "summarize_bouts", "count_transitions", "write_report"], 1),
+    ),
+    (rate_of("one"), {"fit_thresholds": 1, "decide_behaviors": 5} | AFTER_DECISIONS),
     (a_color, {"draw_ethogram": 5, "draw_evaluation": 1, "write_report": 1}),
     (a_bout_length, {"decide_behaviors": 5} | AFTER_DECISIONS),
     (a_threshold, {"decide_behaviors": 5} | AFTER_DECISIONS),

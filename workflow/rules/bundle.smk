@@ -68,6 +68,7 @@ else:
             code=code_of("make_bundle"),
             models=list(MODELS),
             settings=SETTINGS,
+            rates=rates_of(part_of("main", "learning")),
         message:
             "Making a bundle of the trained networks"
         script:

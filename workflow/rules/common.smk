@@ -23,6 +23,7 @@ PART_OF = {name: part for part, names in PROJECT.main.split.parts.items() for na
 SHARED_LATE = packs.shared(LATE_PACKS, VIDEOS, "late")  # by number, for the rules after the features
 SINGLE_LATE = packs.alone([*SHARED.values(), *SHARED_LATE.values()])
 
+rates_of = DATA.rates_of
 video_of, run_of, home, part_of, learned_from = DATA.video_of, DATA.run_of, DATA.home, DATA.part_of, DATA.learned_from
 at_home, part_files, stored_frames, weights_input = (
     DATA.at_home,
@@ -53,6 +54,8 @@ def bundle_files():
 
 if workflow.is_main_process:
     for line in PROJECT.notes:
+        note(f"note: {line}")
+    for line in rate_notes(VIDEOS.values()):
         note(f"note: {line}")
     begin(workflow)
 elif workflow.remote_exec:

@@ -26,6 +26,7 @@ if not BUNDLE:
             exclusive=EXCLUSIVE,
             videos=lambda wildcards: part_of(wildcards.run, "learning"),
             recordings=DATA.recordings,
+            rates=lambda wildcards: rates_of(part_of(wildcards.run, "learning")),
         message:
             "Fitting thresholds and shortest bouts"
         script:
@@ -58,6 +59,7 @@ rule decide_behaviors:
         behaviors=BEHAVIORS,
         exclusive=EXCLUSIVE,
         settings=setting("ethogram", "minimum_bout_s", "minimum_gap_s", "thresholds"),
+        rate=lambda wildcards: video_of(wildcards).rate,
     message:
         "Deciding which behaviors are present in {wildcards.video}"
     script:
@@ -95,6 +97,7 @@ rule draw_ethogram:
         behaviors=BEHAVIORS,
         exclusive=EXCLUSIVE,
         settings=setting("ethogram", "thresholds", "colors"),
+        rate=lambda wildcards: video_of(wildcards).rate,
     message:
         "Drawing the ethogram of {wildcards.video}"
     script:
@@ -126,6 +129,7 @@ rule summarize_bouts:
         code=code_of("summarize_bouts"),
         behaviors=BEHAVIORS,
         table=SUBJECTS,
+        rates=rates_of(VIDEOS),
     message:
         "Summarizing the bouts of all videos"
     script:
@@ -134,7 +138,8 @@ rule summarize_bouts:
 
 rule count_transitions:
     input:
-        expand("results/ethograms/{{run}}/bouts/{video}.csv", video=VIDEOS),
+        bouts=expand("results/ethograms/{{run}}/bouts/{video}.csv", video=VIDEOS),
+        videos=expand("results/ingest/{video}/video.json", video=VIDEOS),
     output:
         table="results/ethograms/{run}/transitions.csv",
         png="results/ethograms/{run}/transitions.png",

@@ -33,6 +33,7 @@ rule evaluate:
         behaviors=BEHAVIORS,
         chance_shifts=setting("evaluation", "chance_shifts"),
         seed=settings_of("evaluation", "seed"),
+        rates=lambda wildcards: rates_of(part_of(wildcards.run, "test")),
     message:
         "Evaluating on the test videos"
     script:

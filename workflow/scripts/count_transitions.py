@@ -6,7 +6,7 @@ with job(snakemake):
     from ethomake.ethogram.transitions import count_transitions
 
     count_transitions(
-        list(snakemake.input),
+        list(zip(snakemake.input.bouts, snakemake.input.videos, strict=True)),
         snakemake.output.table,
         snakemake.output.png,
         snakemake.output.svg,

@@ -16,4 +16,5 @@ with job(snakemake):
         behaviors=snakemake.params.behaviors,
         exclusive=snakemake.params.exclusive,
         settings=snakemake.params.settings,
+        rate=snakemake.params.rate,
     )

@@ -15,5 +15,6 @@ with job(snakemake):
         behaviors=snakemake.params.behaviors,
         exclusive=snakemake.params.exclusive,
         settings=snakemake.params.settings,
+        rate=snakemake.params.rate,
         labels=snakemake.input.labels[0] if snakemake.input.labels else None,
     )

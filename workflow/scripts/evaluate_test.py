@@ -14,4 +14,5 @@ with job(snakemake):
         chance_shifts=snakemake.params.chance_shifts,
         seed=snakemake.params.seed,
         learned=snakemake.input.learned,
+        rates=snakemake.params.rates,
     )

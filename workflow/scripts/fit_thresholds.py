@@ -14,7 +14,7 @@ with job(snakemake):
     )
     fit_thresholds(
         snakemake.input.out_of_fold,
-        [FittingVideo(*files) for files in videos],
+        [FittingVideo(*files, rate=snakemake.params.rates.get(files[0])) for files in videos],
         snakemake.output[0],
         behaviors=snakemake.params.behaviors,
         exclusive=snakemake.params.exclusive,

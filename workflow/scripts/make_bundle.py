@@ -19,4 +19,5 @@ with job(snakemake):
         },
         flow_videos=source.flow_videos,
         settings=params.settings,
+        rates=params.rates,
     )

@@ -10,4 +10,5 @@ with job(snakemake):
         snakemake.output[0],
         behaviors=snakemake.params.behaviors,
         table=snakemake.params.table,
+        rates=snakemake.params.rates,
     )
