@@ -18,6 +18,7 @@ BEHAVIORS = SETTINGS["behaviors"]
 EXCLUSIVE = SETTINGS["exclusive"]
 SUBJECTS = DATA.subjects
 THRESHOLDS = DATA.thresholds
+COMPARED = "results/compared.json"  # that no two parts share a video
 LABELLED = [name for name, video in VIDEOS.items() if video.labels]
 PART_OF = {name: part for part, names in PROJECT.main.split.parts.items() for name in names}
 SHARED_LATE = packs.shared(LATE_PACKS, VIDEOS, "late")  # by number, for the rules after the features
