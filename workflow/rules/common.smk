@@ -1,7 +1,7 @@
 # The checked project, and where rules find their inputs and settings (ethomake/snakemake/dataflow.py).
 
 try:
-    PROJECT = open_project(config, ROOT)
+    PROJECT = open_project(config, ROOT, thorough=workflow.is_main_process)
     BUNDLE = read_bundle(PROJECT.main.settings["models"]) if PROJECT.main.settings["models"] != "none" else None
     PACKS = packs.find(PROJECT)
     SHARED = packs.shared(PACKS, PROJECT.videos)  # packs by number
