@@ -1,5 +1,6 @@
 """Common parts of all figures: colors, fonts, axes, and files whose bytes depend on the content alone."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,8 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.text import Text
 
 from ethomake.files import write_whole
+from ethomake.fonts import USUAL, find_families, missing_letters
 
 PALETTE = (
     *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"),  # Okabe and Ito
@@ -26,7 +29,7 @@ BACKGROUND = "#9aa0a6"
 
 STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],  # shipped with matplotlib: the same figure on every machine
+    "font.sans-serif": [USUAL],  # shipped with matplotlib: the same figure on every machine
     "font.size": 9,
     "text.color": INK,
     "text.parse_math": False,  # a $ in the name of a behavior is shown as a $
@@ -62,7 +65,25 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def save_figure(figure: Figure, png: str | Path, svg: str | Path, *, dpi: int = 150) -> None:
-    """Save as PNG and SVG without date or version, each atomically."""
+    """Save as PNG and SVG without date or version, each atomically; letters may come from other installed fonts."""
+    _add_fonts(figure)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # told once, when the project is checked
+        _save(figure, png, svg, dpi)
+
+
+def _add_fonts(figure: Figure) -> None:
+    """Let texts with letters that the usual font lacks take them from fonts that are installed."""
+    for axes in figure.axes:  # texts of ticks are made when they are asked for
+        axes.get_xticklabels()
+        axes.get_yticklabels()
+    texts = [text for text in figure.findobj(Text) if isinstance(text, Text) and not text.get_text().isascii()]
+    for text in texts:
+        if letters := missing_letters([text.get_text()]):
+            text.set_fontfamily([USUAL, *find_families(letters)[0]])
+
+
+def _save(figure: Figure, png: str | Path, svg: str | Path, dpi: int) -> None:
     with write_whole(png) as part:
         figure.savefig(part, format="png", dpi=dpi, metadata={"Software": None})
     with write_whole(svg) as part:

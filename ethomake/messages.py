@@ -12,6 +12,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from ethomake.letters import visible
+
 NOTE = 25
 """A level between INFO and WARNING: what a user should know, and nothing to worry about."""
 
@@ -27,7 +29,9 @@ class OneLine(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of a log record."""
         text = super().format(record)
-        return text if record.levelno < NOTE else f"{record.levelname.lower()}: {text}"
+        if record.levelno < NOTE:
+            return text
+        return f"{record.levelname.lower()}: {text if record.exc_info else visible(text)}"
 
 
 class _Stderr(logging.StreamHandler):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ethomake.cells import defuse, restore
 from ethomake.errors import InputError
 from ethomake.files import write_text, write_whole
 
@@ -60,10 +61,10 @@ class Bout:
 
 
 def write_table(path: str | Path, columns: Sequence[str], rows: Iterable[Sequence]) -> None:
-    """Write a CSV file; floats with six significant digits, None as an empty cell."""
+    """Write a CSV file; floats with six significant digits, None as an empty cell, names as `ethomake.cells` says."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
+    writer.writerow(map(defuse, columns))
     for row in rows:
         writer.writerow([cell(value) for value in row])
     write_text(path, text.getvalue())
@@ -73,6 +74,8 @@ def cell(value: object) -> object:
     """Return a value as written to a CSV file."""
     if value is None:
         return ""
+    if isinstance(value, str):
+        return defuse(value)
     return f"{value:.6g}" if isinstance(value, float | np.floating) else value
 
 
@@ -84,11 +87,11 @@ def read_table(path: str | Path, columns: Sequence[str]) -> list[dict[str, str]]
     """
     try:
         with Path(path).open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file)
-            missing = [name for name in columns if name not in (reader.fieldnames or [])]
-            if missing:
+            lines = csv.reader(file)
+            header = [restore(name) for name in next(lines, [])]
+            if missing := [name for name in columns if name not in header]:
                 raise InputError(f"{path}: no column {missing[0]!r}; delete the file and run again")
-            return list(reader)
+            return [dict(zip(header, map(restore, line), strict=False)) for line in lines if line]
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file; run the step that makes it first") from None
 
@@ -106,7 +109,7 @@ def write_predictions(path: str | Path, behaviors: Sequence[str], predictions: P
     (no behavior present).
     """
     header = io.StringIO()
-    csv.writer(header, lineterminator="\n").writerow(prediction_columns(behaviors))
+    csv.writer(header, lineterminator="\n").writerow(map(defuse, prediction_columns(behaviors)))
     background = ~np.asarray(predictions.decisions.any(axis=1))
     k = len(behaviors)
     row = "%d,%.6f" + ",%.6f" * (2 * k) + ",%d" * (k + 1) + "\n"
@@ -133,7 +136,7 @@ def read_predictions(path: str | Path, behaviors: Sequence[str]) -> Predictions:
     """
     try:
         with Path(path).open(encoding="utf-8", newline="") as file:
-            header = next(csv.reader(file), [])
+            header = [restore(name) for name in next(csv.reader(file), [])]
             if header != prediction_columns(behaviors):
                 raise InputError(f"{path}: its behaviors are not {', '.join(behaviors)}; delete it and run again")
             k = len(behaviors)

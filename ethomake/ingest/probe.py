@@ -23,6 +23,7 @@ import imageio_ffmpeg
 import numpy as np
 
 from ethomake.errors import InputError
+from ethomake.ingest.pictures import describe_pictures
 from ethomake.ingest.times import UNKNOWN
 
 # Messages of demuxers when a file ends early, and when they had to skip bytes: packets may be lost there.
@@ -126,7 +127,8 @@ def probe(path: str | Path) -> Source:
         if not len(flags):
             raise InputError(f"{path}: {_why_unreadable(log_lines(log))}")
         if (len(flags) == 1 and _is_picture(log_lines(log))) or _demuxer(log_lines(log)) == "image2":
-            raise InputError(f"{path}: a single picture and no video; name the video file")
+            reason = describe_pictures(path) or "a single picture and no video; name the video file"
+            raise InputError(f"{path}: {reason}")
         codec, pixel_format, rate = _describe(log_lines(log))
         assumed = not rate or (_demuxer(log_lines(log)) not in _CONTAINERS and _follows_option(path))
         tail_lost = _complaint(_TAIL, log_lines(log))

@@ -2,14 +2,19 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ethomake.errors import InputError
 from ethomake.files import read_json
+from ethomake.ingest.times import frame_clock
 from ethomake.labels.formats import read_any_labels
+from ethomake.labels.steps import rows_of_frames
 from ethomake.labels.table import LabelTable, write_labels
+from ethomake.letters import look
 from ethomake.messages import NOTE
 
 logger = logging.getLogger(__name__)
@@ -49,6 +54,8 @@ def check_labels(
     given = read_any_labels(source)
     if given.note:
         logger.log(NOTE, f"{source}: {given.note}")
+    if given.times is not None:
+        given = _by_frame(given, source, video)
     table = choose_behaviors(given, source, behaviors=behaviors, scored=scored)
     values, frames = table.values, video["frames"]
     if len(values) != frames:
@@ -68,6 +75,29 @@ def check_labels(
     for start, stop in video["damaged"]:  # damaged frames show nothing that could be scored
         values[start:stop] = -1
     write_labels(output, table)
+
+
+def _by_frame(given: LabelTable, source: str | Path, video: dict[str, Any]) -> LabelTable:
+    """Return a table by time as one by frame; frames after its last row become -1.
+
+    Raises:
+        InputError: if the times of the rows are not those of the video.
+    """
+    assert given.times is not None
+    clock = frame_clock(video)  # of the file: programs for scoring know no other rate
+    end = float(clock.ends[-1])
+    try:
+        rows = rows_of_frames(given.times, clock.begins, end, given.tolerance)
+    except ValueError as error:
+        raise InputError(f"{source}: {error}") from None
+    beyond, late = int((given.times >= end).sum()), int((rows < 0).sum())
+    used = len(np.unique(rows[rows >= 0]))
+    told = [f"read by time: {used} rows for {len(rows)} frames"]
+    told += [f"{beyond} rows after the end of the video are left out"] if beyond else []
+    told += [f"{late} frames after the last row count as not scored"] if late else []
+    logger.log(NOTE, f"{source}: {'; '.join(told)}")
+    values = np.where(rows[:, None] >= 0, given.values[rows], np.int8(-1)).astype(np.int8)
+    return replace(given, values=values, times=None)
 
 
 def choose_behaviors(
@@ -93,6 +123,11 @@ def choose_behaviors(
             raise table.others[name]
         if name not in table.behaviors:
             other = [each for each in unknown if each not in table.others]
+            if same := [each for each in unknown if look(each) == look(name)]:
+                raise InputError(
+                    f"{source}, line 1: there is no column '{name}', one of the behaviors; the column '{same[0]}' "
+                    "looks the same but differs in an invisible character: type the name again there"
+                )
             hint = f"rename one of the unknown columns ({', '.join(other)})" if other else "add the column"
             raise InputError(
                 f"{source}, line 1: there is no column '{name}', one of the behaviors; {hint}, or leave "

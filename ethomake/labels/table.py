@@ -9,14 +9,35 @@ from pathlib import Path
 
 import numpy as np
 
+from ethomake.cells import defuse, restore
 from ethomake.errors import InputError
 from ethomake.files import write_text
+from ethomake.letters import nfc
+
+_KINDS = (  # the first bytes of files that are no text
+    (rb"MATLAB 5\.0|MATLAB 7\.3", "a file of MATLAB"),
+    (rb"\x89HDF\r\n", "an HDF5 file (as of JABS, SLEAP or MATLAB)"),
+    (rb"SQLite format 3", "a database"),
+    (rb"%PDF", "a PDF file"),
+    (rb"\x1f\x8b", "a compressed file (gzip)"),
+    (rb"\x93NUMPY", "an array of NumPy"),
+    (rb"\xff\xfe|\xfe\xff", "text in UTF-16"),
+    (rb"\x80[\x02-\x05].*\.$", "a pickle of Python"),
+    (rb"\x89PNG|\xff\xd8\xff", "a picture"),
+    (rb".{4}ftyp|RIFF.{4}AVI |\x1aE\xdf\xa3|\x00\x00\x01\xba|G.{187}G", "a video"),
+)
 
 BACKGROUND = "background"
 """The name kept for "no behavior on"; it is always derived and never a column of our own form."""
 
 SEPARATORS = ",;\t"
+TIME_COLUMN = re.compile(
+    r"(t|times?|time_?stamps?|sec|secs|seconds?)([ _]?[(\[]?(s|secs?|seconds?)[)\]]?)?", re.IGNORECASE
+)
+"""Names of a first column that has the time of each row in seconds."""
+
 _CELLS = {text: value for value in (1, 0, -1) for text in (f"{value}", f"{value}.0", f"{value}.")}
+_CELLS |= {text: value for word, value in (("true", 1), ("false", 0)) for text in (word, word.title(), word.upper())}
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,12 +50,16 @@ class LabelTable:
         others: columns of the file that hold something else (times, notes), with the error to raise if one is
             used as a behavior.
         note: a note on the file for the user, or "".
+        times: float64 (T,), the seconds at which each row begins, in a table by time; None where rows are frames.
+        tolerance: half of the last digit of `times`, in seconds.
     """
 
     behaviors: tuple[str, ...]
     values: np.ndarray
     others: dict[str, InputError] = field(default_factory=dict)
     note: str = ""
+    times: np.ndarray | None = None
+    tolerance: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -82,7 +107,7 @@ def read_labels(path: str | Path, behaviors: Sequence[str] | None = None) -> Lab
 
 def write_labels(path: str | Path, table: LabelTable) -> None:
     """Write ethomake's format, atomically."""
-    lines = [",".join(("frame", *table.behaviors))]
+    lines = [",".join(("frame", *map(defuse, table.behaviors)))]
     lines += [f"{frame},{','.join(map(str, row))}" for frame, row in enumerate(table.values.tolist())]
     write_text(path, "\n".join(lines) + "\n")
 
@@ -91,41 +116,44 @@ def read_sheet(path: str | Path) -> Sheet:
     """Read a delimited text file with any line ends and separator (comma, semicolon, tab), with or without BOM.
 
     Artifacts of spreadsheets are dropped: empty lines at the end, unnamed empty columns at the right and `sep=;` in
-    the first line.
+    the first line. So are lines with # above the header. Names are in Unicode's normal form NFC.
 
     Raises:
         InputError: if the file does not exist, is not text, is empty, or its rows differ in length.
     """
     path = Path(path)
-    text = _read_text(path)
-    lines = [line for line in text.splitlines() if line.strip()][:2]
+    text = read_text(path)
+    lines = [line for line in text.splitlines() if line.strip(f"{SEPARATORS} ")]
     if declared := bool(lines) and is_separator_line(lines[0]):
         lines.pop(0)
-    separator = max(SEPARATORS, key=lines[0].count) if lines else ","
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    cells = []
-    try:
-        for row in reader:
-            if any("\n" in cell or "\r" in cell for cell in row):
-                start = (cells[-1][1] if cells else 0) + 1
-                raise InputError(f"{path}, line {start}: a quote is opened and not closed; delete it or close it")
-            cells.append(([cell.strip() for cell in row], reader.line_num))
-    except csv.Error as error:
-        problem = f"not readable as a table ({error}); save the labels as a CSV file again"
-        raise InputError(f"{path}, line {reader.line_num}: {problem}") from None
+    comments = _count_comments(lines)
+    separator = max(SEPARATORS, key=lines[comments].count) if lines else ","
+    cells = _split_rows(text, separator, path)
     while cells and not any(cells[-1][0]):
         cells.pop()
     while cells and not any(cells[0][0]):
         cells.pop(0)
     if declared:
         cells.pop(0)
+    for _ in range(comments):
+        while not any(cells[0][0]):
+            cells.pop(0)
+        cells.pop(0)
+    while cells and not any(cells[0][0]):
+        cells.pop(0)
+    if cells and cells[0][0][0].startswith("#"):
+        cells[0][0][0] = cells[0][0][0].lstrip("# ")
     if not cells:
         raise InputError(f"{path}: the file is empty; it needs a header and a row for every frame of the video")
     if len(cells) == 1:
         raise InputError(f"{path}: a header and nothing below it; it needs a row for every frame of the video")
-    header = cells[0][0]
+    header = [nfc(name) for name in cells[0][0]]
     while len(header) > 1 and not header[-1]:
         header.pop()
+    for number, name in enumerate(header, start=1):
+        if "\n" in name or "\r" in name:
+            problem = f"the name of column {number} ('{name}') has a line break in it; write it on one line"
+            raise InputError(f"{path}, line {cells[0][1]}: {problem}")
     sheet = Sheet(path, header, [row for row, _ in cells[1:]], [line for _, line in cells[1:]])
     for number, row in enumerate(sheet.rows):
         while len(row) > len(header) and not row[-1]:
@@ -141,6 +169,42 @@ def read_sheet(path: str | Path) -> Sheet:
     return sheet
 
 
+def _split_rows(text: str, separator: str, path: Path) -> list[tuple[list[str], int]]:
+    """Return the stripped cells of each row and the line in which it begins; cells in quotes may have line breaks."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    cells, start = [], 1
+    try:
+        for row in reader:
+            cells.append(([cell.strip() for cell in row], start))
+            start = reader.line_num + 1
+    except csv.Error as error:
+        problem = f"not readable as a table ({error}); save the labels as a CSV file again"
+        raise InputError(f"{path}, line {reader.line_num}: {problem}") from None
+    if cells and start - cells[-1][1] > 1:  # the last row ends with the file, perhaps within quotes
+        start = cells[-1][1]
+        try:
+            next(csv.reader(list(io.StringIO(text, newline=""))[start - 1 :], delimiter=separator, strict=True))
+        except csv.Error:
+            problem = "a quote is opened and not closed; delete it or close it"
+            raise InputError(f"{path}, line {start}: {problem}") from None
+    return cells
+
+
+def _count_comments(lines: Sequence[str]) -> int:
+    """Return how many of some lines are comments (#) above the header; a header may begin with # itself."""
+    count = next((number for number, line in enumerate(lines) if not line.lstrip(' "').startswith("#")), 0)
+    if not count:
+        return 0
+    last, below = lines[count - 1], lines[count]
+    separator = max(SEPARATORS, key=below.count)
+    is_header = last.count(separator) == below.count(separator) > 0 and _begins_with_number(below)
+    return count - is_header
+
+
+def _begins_with_number(line: str) -> bool:
+    return re.match(r"\s*\"?-?\d", line) is not None
+
+
 def read_columns(sheet: Sheet, *, first: int, index: bool) -> LabelTable:
     """Extract the behaviors from a sheet: the columns from `first` on, without `background`.
 
@@ -153,7 +217,7 @@ def read_columns(sheet: Sheet, *, first: int, index: bool) -> LabelTable:
         InputError: if names are missing or duplicate, if frames are missing, duplicate or out of order, if no column
             holds only 1, 0 and -1, or if the background contradicts the behaviors.
     """
-    names = [BACKGROUND if name.lower() == BACKGROUND else name for name in sheet.header[first:]]
+    names = [BACKGROUND if name.lower() == BACKGROUND else restore(name) for name in sheet.header[first:]]
     for number, name in enumerate(names):
         if not name:
             raise InputError(f"{sheet.path}, line 1: column {number + first + 1} has no name; name its behavior")
@@ -198,6 +262,8 @@ def decode_text(content: bytes, path: str | Path, what: str) -> str:
     Raises:
         InputError: if it is not text in UTF-8; the message says what it is, if known, and to save `what` as CSV.
     """
+    if kind := next((kind for start, kind in _KINDS if re.match(start, content, re.DOTALL)), ""):
+        raise InputError(f"{path}: {kind} and not plain text in UTF-8; save {what} as a CSV file in UTF-8")
     if content.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):  # zip, as .xlsx and .ods are; .xls
         raise InputError(
             f"{path}: a workbook (Excel, LibreOffice) and not plain text in UTF-8, whatever its name; open it there "
@@ -214,7 +280,12 @@ def decode_text(content: bytes, path: str | Path, what: str) -> str:
     return text
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Return the text of a label file.
+
+    Raises:
+        InputError: if it cannot be read, or is no text in UTF-8.
+    """
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -224,6 +295,14 @@ def _read_text(path: Path) -> str:
     return decode_text(content, path, "the labels")
 
 
+def is_label(cell: str) -> bool:
+    """Return whether a cell can be a label: 1, 0 or -1 in any spelling."""
+    try:
+        return cell in _CELLS or float(cell) in (1, 0, -1)
+    except ValueError:
+        return False
+
+
 def _read_cell(sheet: Sheet, row: int, name: str, cell: str) -> int:
     try:
         value = float(cell)
@@ -231,23 +310,55 @@ def _read_cell(sheet: Sheet, row: int, name: str, cell: str) -> int:
         value = None
     if value not in (1, 0, -1):
         shown = f"'{cell}'" if cell else "nothing"
+        if "\n" in cell or "\r" in cell:
+            problem = f"column '{name}' holds a line break: a quote is opened here and closed further down; delete both"
+            raise sheet.error(row, problem) from None
         raise sheet.error(row, f"column '{name}' holds {shown}; write 1 (present), 0 (absent) or -1 (not scored)")
     return int(value)
 
 
 def _check_index(sheet: Sheet) -> None:
+    first = None
     for expected, row in enumerate(sheet.rows):
         try:
             frame = float(row[0])
         except ValueError:
             frame = None
+        first = frame if expected == 0 else first
         if frame != expected:
+            if problem := _describe_index(sheet, expected, first, frame):
+                raise sheet.error(expected, problem)
             shown = f"'{row[0]}'" if row[0] else "nothing"
             column = f"column '{sheet.header[0]}'" if sheet.header[0] else "the first column"
             problem = f"{column} holds {shown} where frame {expected} is due; frames count 0, 1, 2, ... "
             if expected == 0 and frame == 1:
                 raise sheet.error(0, problem + "from 0: subtract 1 from the whole column")
             raise sheet.error(expected, problem + "without gaps: add a row for each missing frame (-1: not scored)")
+
+
+def _describe_index(sheet: Sheet, row: int, first: float | None, frame: float | None) -> str:
+    """Return why the column of frames is wrong in a row, if it is more than a gap; else ""."""
+    if row == 0 or frame is None or not np.isfinite(frame):
+        return ""
+    if frame == row - 1:
+        return f"frame {frame:g} has a second row; {_who(sheet, row)}"
+    if frame == first:
+        return f"the frames begin anew here, at {frame:g}; {_who(sheet, row)}"
+    if frame != int(frame):
+        column = sheet.header[0] or "the first column"
+        return f"{column} holds {sheet.rows[row][0]} where frame {row} is due; name the column time if it has seconds"
+    return ""
+
+
+def _who(sheet: Sheet, row: int) -> str:
+    """Return which column tells the animals apart whose rows are in one file, and what to do."""
+    before, now = sheet.rows[row - 1], sheet.rows[row]
+    for column, name in enumerate(sheet.header):
+        one, other = before[column], now[column]
+        if column and one != other and not (is_label(one) and is_label(other)):
+            remedy = "give each animal a label file, and a row of the video table, of its own"
+            return f"column '{name}' tells {one} and {other} apart: {remedy}"
+    return "if it has several animals or videos, give each a label file, and a row of the video table, of its own"
 
 
 def _check_background(sheet: Sheet, given: np.ndarray, values: np.ndarray, complete: bool) -> str:

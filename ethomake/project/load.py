@@ -1,6 +1,5 @@
 """Load a project: its videos and its runs."""
 
-import glob
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -10,12 +9,16 @@ from typing import Any
 
 from ethomake.errors import InputError
 from ethomake.project import PARTS
+from ethomake.project.copies import check_copies, notes_on_labels
 from ethomake.project.messages import show, suggest
 from ethomake.project.recordings import recordings_of
 from ethomake.project.runs import MAIN, Run, Split, changed_config, find_homes
 from ethomake.project.settings import resolve_settings
 from ethomake.project.splits import assign_videos, assign_without_training, choose_flow_videos, read_split
-from ethomake.project.videos import Video, check_rows, find_videos, read_table
+from ethomake.project.videos import Video, check_rows, find_videos, is_glob, near_misses, read_table
+
+LAST_USUAL = 0x52F
+"""The last letter of Latin, Greek and Cyrillic, which the font of all figures has."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +51,13 @@ class Project:
         return find_homes(self.runs)
 
 
-def open_project(config: Mapping[str, Any], root: Path) -> Project:
+def open_project(config: Mapping[str, Any], root: Path, *, thorough: bool = True) -> Project:
     """Check the project of a config, or the example that it asks for, which has a video table of its own.
 
     Args:
         config: what config.yaml, the overlay of an example and the command line say together.
         root: the folder of the Snakefile.
+        thorough: whether to look for slips that no job depends on; jobs open the project again, and need not.
 
     Raises:
         InputError: for the first mistake that is found, with the number of the others.
@@ -64,7 +68,7 @@ def open_project(config: Mapping[str, Any], root: Path) -> Project:
         return load_project(config, rows=simulated_table(resolve_settings(config)["simulated"]))
     if config.get("example") == "flies":
         return load_project(config, table=root / "example" / "flies.csv")
-    return load_project(config)
+    return load_project(config, thorough=thorough)
 
 
 def _refuse_to_adapt_to_videos(project: Project) -> Project:
@@ -91,6 +95,7 @@ def load_project(
     table: str | Path | None = None,
     rows: Iterable[Mapping[str, str]] | None = None,
     splits: str | Path = "results/splits",
+    thorough: bool = True,
 ) -> Project:
     """Check a config and its video table.
 
@@ -99,35 +104,74 @@ def load_project(
         table: video table to read instead of the one named in `config` (an example's); its files may be missing.
         rows: rows of a generated table (the simulated example); its files may be missing.
         splits: the folder of earlier splits, one file per run; videos in these keep their part.
+        thorough: whether to look for copies of videos and labels, and for files that a glob misses by a hair.
 
     Raises:
         InputError: for the first mistake that is found, with the number of the others.
     """
     settings = resolve_settings(config)
     changes = settings.pop("runs")
+    slips: list[str] = []
+    places: dict[str, str] = {}
     if rows is not None:
         numbered = [(n, {key: cell for key, cell in row.items() if cell}) for n, row in enumerate(rows, start=1)]
         videos = check_rows(numbered, "the example's table", settings["behaviors"], must_exist=False)
     elif table is not None:
         videos = check_rows(read_table(table), str(table), settings["behaviors"], must_exist=False)
-    elif glob.has_magic(settings["videos"]):
-        videos = check_rows(find_videos(settings["videos"]), settings["videos"], settings["behaviors"], found=True)
     else:
-        videos = check_rows(read_table(settings["videos"]), settings["videos"], settings["behaviors"])
+        found = is_glob(settings["videos"])
+        numbered = find_videos(settings["videos"]) if found else read_table(settings["videos"])
+        videos = check_rows(numbered, settings["videos"], settings["behaviors"], found=found)
+        if thorough:
+            slips = near_misses(settings["videos"], numbered) if found else []
+            places = {
+                row["video"]: f"file {row['path']}" if found else f"{settings['videos']} line {line}"
+                for line, row in numbered
+            }
+    try:
+        project = _split_up(config, settings, changes, videos, Path(splits))
+    except InputError as error:
+        if not slips:
+            raise
+        raise InputError(f"{error} (but look: {'; '.join(slips[:4])})") from None
+    if places:
+        slips += check_copies(videos, project.runs, places) + notes_on_labels(videos, places)
+        slips += _notes_on_fonts([*settings["behaviors"], *(video.group for video in videos)])
+    return _refuse_to_adapt_to_videos(replace(project, notes=(*project.notes, *slips)))
+
+
+def _notes_on_fonts(names: Iterable[str]) -> list[str]:
+    """Return a note if figures will lack letters of some names; matplotlib is loaded for rare scripts only."""
+    rare = [name for name in names if any(ord(letter) > LAST_USUAL for letter in name)]
+    if not rare:
+        return []
+    from ethomake.fonts import note_on
+
+    return [note] if (note := note_on(rare)) else []
+
+
+def _split_up(
+    config: Mapping[str, Any],
+    settings: dict[str, Any],
+    changes: Mapping[str, Any],
+    videos: list[Video],
+    splits: Path,
+) -> Project:
+    """Return the project with its runs, each with its split of the videos."""
     names = {video.video: video for video in videos}
-    previous = read_split(Path(splits, f"{MAIN}.json"))
+    previous = read_split(splits / f"{MAIN}.json")
     if settings["models"] != "none":
         if changes:
             raise InputError("config: runs: with models nothing is trained, so runs cannot differ; remove them")
         parts, notes = assign_without_training(videos, previous)
         split = Split(parts, {"train": [], "validate": []}, {})
-        return _refuse_to_adapt_to_videos(Project(names, {MAIN: Run(MAIN, split, settings)}, tuple(notes)))
+        return Project(names, {MAIN: Run(MAIN, split, settings)}, tuple(notes))
     split, notes = _deal(videos, settings, previous)
     runs = {MAIN: Run(MAIN, split, settings)}
     for name, change in changes.items():
-        runs[name], more = _load_run(name, config, change, videos, runs[MAIN], Path(splits, f"{name}.json"))
+        runs[name], more = _load_run(name, config, change, videos, runs[MAIN], splits / f"{name}.json")
         notes += [f"run {name}: {note}" for note in more]
-    return _refuse_to_adapt_to_videos(Project(names, runs, tuple(notes)))
+    return Project(names, runs, tuple(notes))
 
 
 def _deal(videos: list[Video], settings: Mapping[str, Any], previous: Mapping[str, Any]) -> tuple[Split, list[str]]:

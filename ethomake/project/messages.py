@@ -2,12 +2,12 @@
 
 import difflib
 import json
-import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, cast
 
 import jsonschema
 
+from ethomake.letters import look, nfc, visible
 from ethomake.project.schemas import load_schema
 
 _KINDS = {"integer": "a whole number", "number": "a number", "string": "text", "boolean": "true or false"}
@@ -73,8 +73,10 @@ def _schema_of(error: jsonschema.ValidationError) -> Mapping[str, Any]:
     return error.schema if isinstance(error.schema, Mapping) else {}
 
 
-def suggest(name: str, known: Iterable[str]) -> str:
+def suggest(name: str, known: Collection[str]) -> str:
     """Return a suggestion for an unknown name; "" if no known name is similar."""
+    if same := [each for each in known if each != name and look(each) == look(name)]:
+        return f"; {show(same[0])} looks the same but differs in an invisible character: type the name again"
     close = difflib.get_close_matches(name, list(known), n=1) or [
         each for each in known if _alike(each) == _alike(name)
     ]
@@ -83,7 +85,7 @@ def suggest(name: str, known: Iterable[str]) -> str:
 
 def _alike(name: str) -> str:
     """Return a form that is equal for names that differ only in case, or in the encoding of their accents."""
-    return unicodedata.normalize("NFC", name).casefold()
+    return nfc(name).casefold()
 
 
 def _suggest_key(name: str, known: Mapping[str, Any]) -> str:
@@ -98,9 +100,7 @@ def _suggest_key(name: str, known: Mapping[str, Any]) -> str:
 def show(value: Any) -> str:
     """Return a value on one line, truncated if it is long."""
     try:
-        text = json.dumps(value, ensure_ascii=False)
-        if not text.isprintable():
-            text = json.dumps(value)
+        text = visible(json.dumps(value, ensure_ascii=False))
     except TypeError:
         text = str(value)
     return text if len(text) <= 80 else text[:77] + "..."

@@ -126,8 +126,11 @@ def _trained(folder: str, weights: str, what: str) -> dict[str, str]:
 STAGES: dict[str, Stage] = {
     "ingest": Stage(
         settings=("ingest",),
-        rules={"ingest_video": VIDEO},
-        results={r"results/ingest/([^/]+)/.+": "the frames"},
+        rules={"ingest_video": VIDEO, "compare_videos": ONCE},
+        results={
+            r"results/ingest/([^/]+)/.+": "the frames",
+            r"results/compared\.json": "the comparison of videos",
+        },
     ),
     "labels": Stage(
         upstream=("ingest",),
@@ -288,6 +291,12 @@ def stage_settings(stage: str, settings: Settings) -> dict[str, Any]:
 def part_of(split: Split, part: str) -> list[str]:
     """Return the videos of a part: `train`, or `flow.train` for those of the flow network."""
     return list(split.flow[part.removeprefix("flow.")] if part.startswith("flow.") else split.parts[part])
+
+
+def part_of_each(split: Split) -> dict[str, str]:
+    """Return the part of each video; those that only the flow network learns from are for training."""
+    part_of = {name: "train" for names in split.flow.values() for name in names}
+    return part_of | {name: part for part, names in split.parts.items() for name in names}
 
 
 def fingerprint(stage: str, run: Run) -> str:

@@ -10,8 +10,10 @@ from typing import Any
 from ethomake.bundle.fit import adopt, describe_misfits, misfits
 from ethomake.bundle.read import read_bundle
 from ethomake.errors import InputError
+from ethomake.letters import nfc, visible
 from ethomake.project import PARTS
 from ethomake.project.messages import count_others, explain_error, show, suggest
+from ethomake.project.paths import as_on_disk
 from ethomake.project.schemas import load_schema, resolve_reference, validator
 from ethomake.streams.registry import check_network, find_network, mapped_networks, reject_weights, usual_weights
 
@@ -80,14 +82,34 @@ def resolve_settings(config: Mapping[str, Any]) -> dict[str, Any]:
 def check_schema(config: Mapping[str, Any]) -> dict[str, Any]:
     """Check each key of a config by itself; return the config with numbers converted to the types of the schema.
 
+    Names are returned in Unicode's normal form NFC, and paths in the encoding of the disk.
+
     Raises:
         InputError: for unknown keys, wrong types and values out of range; the first, with the number of the others.
     """
-    coerced: dict[str, Any] = _coerce(dict(config), load_schema("config"))
+    coerced: dict[str, Any] = _normalize(_coerce(dict(config), load_schema("config")))
     errors = sorted(validator("config").iter_errors(coerced), key=lambda error: list(map(str, error.path)))
     if errors:
         raise InputError("config: " + explain_error(errors[0]) + count_others(len(errors) - 1, "key"))
     return coerced
+
+
+PATHS = ("videos", "models", "weights")
+"""Keys whose values may be paths."""
+
+
+def _normalize(value: Any, key: str = "") -> Any:
+    """Return a part of the config with its texts in the form NFC; paths stay as the disk has them."""
+    if isinstance(value, dict):
+        same = {name: nfc(name) if isinstance(name, str) else name for name in value}
+        if twice := [name for name in value if list(same.values()).count(same[name]) > 1]:
+            raise InputError(f"config: {twice[0]}: twice in one section, with accents in two encodings; remove one")
+        return {same[name]: _normalize(one, str(name)) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_normalize(one) for one in value]
+    if isinstance(value, str):
+        return as_on_disk(value) if key in PATHS else nfc(value)
+    return value
 
 
 def _adopt_bundle(config: dict[str, Any]) -> dict[str, Any]:
@@ -163,7 +185,7 @@ def _check_together(settings: dict[str, Any]) -> None:
     if not behaviors:
         refuse("behaviors", behaviors, "name at least one behavior, as in [groom, rear]")
     for name in behaviors:
-        if not name.isprintable():
+        if visible(name) != name:
             refuse("behaviors", name, "has a character that cannot be printed; type the name again")
         if name.lower() in RESERVED_NAMES or name.startswith(("probability_", "calibrated_")):
             reason = "it means that no behavior is present" if name.lower() == "background" else "our tables use it"

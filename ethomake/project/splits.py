@@ -1,6 +1,5 @@
 """Splits: which labelled videos train, validate and test, and which the flow network learns from."""
 
-import glob
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from ethomake.labels.formats import read_any_labels
 from ethomake.project import PARTS
 from ethomake.project.messages import show, suggest
 from ethomake.project.stratify import assign_parts
-from ethomake.project.videos import Video
+from ethomake.project.videos import Video, is_glob
 
 MOST_FOLDS = 5
 """Without the videos of each fold, a sequence model is trained anew; more of them cost time and add little."""
@@ -66,7 +65,7 @@ def assign_videos(
     labelled = [video for video in videos if video.labels]
     if not labelled:
         remedy = "fill the column labels of the video table"
-        if settings["example"] == "none" and glob.has_magic(settings["videos"]):
+        if settings["example"] == "none" and is_glob(settings["videos"]):
             remedy = "put <name>_labels.csv beside the video"
         raise InputError(
             f"no video has labels, so there is nothing to learn from: {remedy} for at least one training and one "

@@ -1,21 +1,51 @@
 """The video table: one row per video, from a CSV file or a glob, checked."""
 
 import csv
+import difflib
 import glob
+import io
 import os
 import re
 import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 from ethomake.errors import InputError
 from ethomake.files import short_digest
+from ethomake.ingest.pictures import describe_pictures
 from ethomake.labels.table import decode_text, is_separator_line
+from ethomake.letters import look, nfc
 from ethomake.project.messages import count_others, describe_violation, show, suggest
+from ethomake.project.paths import (
+    SPREADSHEETS,
+    TABLES,
+    VIDEOS,
+    any_case,
+    as_on_disk,
+    escape_brackets,
+    escape_existing,
+    is_no_video,
+    label_stem,
+    shortened,
+    similar_file,
+    suffix,
+    video_stem,
+)
 from ethomake.project.schemas import load_schema, validator
 
 _RATES = ("fps", "framerate", "frame_rate", "frame rate", "frames_per_second")  # what users may call the column rate
+MOST_NOTES = 10
+"""As many tables are told one by one that are not used."""
+
+MOST_LINES = 100
+"""A row of the table that goes over more lines is not looked for: a quote is not closed."""
+
+
+PATHS = ("path", "labels")
+"""Columns that are spelled as the disk spells them."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +70,7 @@ def read_table(path: str | Path) -> list[tuple[int, dict[str, str]]]:
     Raises:
         InputError: if there is no such file, a column is missing, unknown or named twice, or a row has too many cells.
     """
-    path = Path(path)
+    path = Path(as_on_disk(str(path)))
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -48,9 +78,15 @@ def read_table(path: str | Path) -> list[tuple[int, dict[str, str]]]:
             f"config: videos = {show(str(path))}: no such video table in {Path.cwd()}; make one "
             "(columns video, path, labels) or name another (--config videos=...)"
         ) from None
+    except IsADirectoryError:
+        hint = f"name a table, or write {show(str(path / '*.mp4'))} for all videos of this kind in it"
+        raise InputError(f"config: videos = {show(str(path))}: a folder; {hint}") from None
     except OSError as error:
         reason = error.strerror or str(error)
         raise InputError(f"{path}: not readable ({reason}); name the video table, a CSV file, at videos") from None
+    if suffix(path) in VIDEOS:
+        hint = f"write a pattern, such as {show(str(path.parent / f'*{path.suffix}'))}"
+        raise InputError(f"config: videos = {show(str(path))}: a video and not a table of videos; {hint}")
     lines = _split_cells(decode_text(content, path, "the video table"), path)
     if not lines:
         raise InputError(
@@ -75,62 +111,180 @@ def read_table(path: str | Path) -> list[tuple[int, dict[str, str]]]:
                 f"{path} line {number}: {len(cells)} cells under {len(header)} columns; "
                 'a cell with commas (crop) needs quotes, as in "0,0,640,480"'
             )
-        rows.append((number, {name: cell for name, cell in zip(header, cells, strict=False) if cell}))
+        row = {name: cell for name, cell in zip(header, cells, strict=False) if cell}
+        rows.append((number, {name: cell if name in PATHS else nfc(cell) for name, cell in row.items()}))
     return rows
 
 
 def _split_cells(text: str, path: Path) -> list[tuple[int, list[str]]]:
-    """Return (line number, stripped cells) of the lines of a video table, without blank lines and comments (#).
+    """Return (line number, stripped cells) of the rows of a video table, without blank lines and comments (#).
 
     The separator is found in the first line: comma, or semicolon or tab, as spreadsheets write them in some countries.
-    Empty cells at the right, below nameless columns, are dropped; so is the `sep=;` with which some files begin.
+    Empty cells at the right, below nameless columns, are dropped; so is the `sep=;` with which some files begin. A line
+    break belongs to a cell if quotes enclose it.
     """
-    numbered = [
-        (number, line)
-        for number, line in enumerate(text.splitlines(), start=1)
-        if line.strip(' \t,;"') and not line.lstrip().startswith("#") and not (number == 1 and is_separator_line(line))
-    ]
-    header = next((line for _, line in numbered if not line.lstrip(' \t"').startswith("#")), "")
+    numbered = list(enumerate(io.StringIO(text, newline=""), start=1))
+    if numbered and is_separator_line(numbered[0][1]):
+        numbered.pop(0)
+    header = next(
+        (line for _, line in numbered if line.strip(' \t\r\n,;"') and not line.lstrip(' \t"').startswith("#")), ""
+    )
     separator = max(",;\t", key=header.count)
     lines = []
-    for number, line in numbered:
-        try:
-            cells = next(csv.reader([line], delimiter=separator, skipinitialspace=separator != "\t", strict=True))
-        except csv.Error as error:
-            reason = f"a quote is opened and not closed, or is inside of a cell ({error}); correct the quotes"
-            raise InputError(f"{path} line {number}: {reason}") from None
-        cells = [cell.strip() for cell in cells]
+    while numbered:
+        number, line = numbered.pop(0)
+        if not line.strip(' \t\r\n,;"') or line.lstrip().startswith("#"):
+            continue
+        cells, more = _split_row([line, *(line for _, line in numbered[:MOST_LINES])], separator, path, number)
+        del numbered[:more]
         # A comment that a spreadsheet has put in quotes; but it may be the path of a video, if that column comes first.
         if cells[0].startswith("#") and (not any(cells[1:]) or not lines or lines[0][1][0] == "video"):
             continue
         width = len(lines[0][1]) if lines else 1
         while len(cells) > width and not cells[-1]:
             cells.pop()
+        if broken := next((cell for cell in cells if "\n" in cell or "\r" in cell), ""):
+            raise InputError(
+                f"{path} line {number}: the cell {show(broken)} goes on to line {number + more}: "
+                "remove the line break, or close the quote before it"
+            )
         lines.append((number, cells))
     return lines
+
+
+def _split_row(lines: list[str], separator: str, path: Path, number: int) -> tuple[list[str], int]:
+    """Return the cells of the row that begins with the first of some lines, and how many more lines it has."""
+    reason: csv.Error | None = None
+    for more in range(len(lines) if '"' in lines[0] else 1):
+        reader = csv.reader(lines[: more + 1], delimiter=separator, skipinitialspace=separator != "\t", strict=True)
+        try:
+            return [cell.strip() for cell in next(reader)], more
+        except csv.Error as error:
+            reason = reason or error
+    raise InputError(
+        f"{path} line {number}: a quote is opened and not closed, or is inside of a cell ({reason}); correct the quotes"
+    )
+
+
+def is_glob(videos: str) -> bool:
+    """Return whether the key `videos` is a glob and not a table; what exists as it is written is no glob."""
+    return glob.has_magic(escape_existing(videos)) and not os.path.isfile(as_on_disk(videos))
 
 
 def find_videos(pattern: str) -> list[tuple[int, dict[str, str]]]:
     """Return rows for the files that a glob matches, sorted by path; `<stem>_labels.csv` beside a video are its labels.
 
     The name of a video is its file name without suffix, with `_` for characters that are not allowed; if most letters
-    are lost by this, as in non-Latin scripts, some digits of a digest keep names unique.
+    are lost by this, as in non-Latin scripts, some digits of a digest keep names unique. Tables and other files that
+    are no videos are left out; `near_misses` tells of them.
     """
+    matched = match(pattern)
+    files = [path for path in matched if not is_no_video(path)]
     rows = []
-    files = sorted(path for path in glob.glob(pattern, recursive=True) if not Path(path).is_dir())
     for number, path in enumerate(files, start=1):
         row = {"video": _plain_name(Path(path).stem), "path": path}
-        labels = Path(path).with_name(Path(path).stem + "_labels.csv")
+        labels = Path(as_on_disk(str(Path(path).with_name(Path(path).stem + "_labels.csv"))))
         if labels.is_file():
             row["labels"] = str(labels)
         rows.append((number, row))
     if not rows:
-        raise InputError(f"config: videos = {show(pattern)}: no file in {Path.cwd()} matches; correct the pattern")
+        what = f"config: videos = {show(pattern)}: "
+        if matched:
+            raise InputError(what + (describe_pictures(matched) or _only_others(matched)))
+        hint = "correct the pattern"
+        if near := [path for path in match(any_case(escape_existing(pattern))) if not is_no_video(path)]:
+            hint = f"small and capital letters differ: {shortened(near)}; write them as they are, or {_either(pattern)}"
+        raise InputError(what + f"no file in {Path.cwd()} matches; {hint}")
     return rows
 
 
+def match(pattern: str) -> list[str]:
+    """Return the files that a glob matches, sorted; brackets that are part of names match themselves."""
+    pattern, files = escape_existing(pattern), []
+    for one in (pattern, escape_brackets(pattern), unicodedata.normalize("NFD", pattern), nfc(pattern)):
+        files = sorted(path for path in glob.glob(one, recursive=True) if not os.path.isdir(path))
+        if files:
+            break
+    return files
+
+
+def near_misses(pattern: str, rows: Iterable[tuple[int, Mapping[str, str]]]) -> list[str]:
+    """Return notes on files that a glob misses by a hair, and on those that it matches but that are no videos.
+
+    Args:
+        pattern: the glob.
+        rows: what `find_videos` found.
+    """
+    paths = {row["path"]: row.get("labels", "") for _, row in rows}
+    matched = set(match(pattern))
+    notes = []
+    wide = match(any_case(escape_existing(pattern)))
+    missed = [path for path in wide if path not in matched and not is_no_video(path)]
+    stray = _stray_tables(paths, set(map(video_stem, missed)))
+    if others := sorted(matched - {*paths, *paths.values(), *stray}):
+        notes.append(f"left out, since no videos: {shortened(others)}; a pattern like {_with_suffix(paths)} is clearer")
+    if missed:
+        verb = "differs" if len(missed) == 1 else "differ"
+        notes.append(
+            f"{shortened(missed)} {verb} from videos = {show(pattern)} only in small and capital letters, and would be "
+            f"left out: rename, or write {_either(pattern)}"
+        )
+    notes += list(stray.values())[:MOST_NOTES]
+    return [*notes, f"{len(stray) - MOST_NOTES} more tables are not used"] if len(stray) > MOST_NOTES else notes
+
+
+def _stray_tables(labels_of: Mapping[str, str], told: set[str]) -> dict[str, str]:
+    """Return, by path, notes on tables beside the videos that are the labels of none, but are named as if they were.
+
+    Args:
+        labels_of: the label file of each video, by path; "" for none.
+        told: names of videos that were missed themselves, as `video_stem` returns them.
+    """
+    notes = {}
+    used = {os.path.realpath(labels) for labels in labels_of.values() if labels}
+    for folder in sorted({os.path.dirname(path) for path in labels_of}):
+        stems = {video_stem(path): path for path in labels_of if os.path.dirname(path) == folder}
+        free = [stem for stem, path in stems.items() if not labels_of[path]]
+        for name in sorted(os.listdir(folder or ".")):
+            path = os.path.join(folder, name)
+            if suffix(name) not in TABLES or not os.path.isfile(path) or os.path.realpath(path) in used:
+                continue
+            stem, says_labels = label_stem(name)
+            if stem in told:
+                continue
+            near = stem if stem in stems else ""
+            if not near and says_labels and len(notes) < MOST_NOTES:
+                digits = re.findall(r"\d+", stem)
+                near = next(iter(difflib.get_close_matches(stem, free, n=1, cutoff=0.75)), "")
+                near = near if near and re.findall(r"\d+", near) == digits else ""
+            if near:
+                wanted = f"{Path(stems[near]).stem}_labels.csv"
+                given = f"which has {labels_of[stems[near]]}" if labels_of[stems[near]] else "which has no labels now"
+                verb = "save it as a CSV file" if suffix(name) in SPREADSHEETS else "name it"
+                notes[path] = f"{path} is not used: if it has the labels of {stems[near]}, {given}, {verb} {wanted}"
+            elif says_labels:
+                notes[path] = f"{path} is not used: no video that the pattern matches has its name"
+    return notes
+
+
+def _with_suffix(paths: Iterable[str]) -> str:
+    """Return an example of a pattern with the most frequent suffix of some videos."""
+    suffixes = Counter(Path(path).suffix for path in paths)
+    return show(f"*{suffixes.most_common(1)[0][0]}")
+
+
+def _either(pattern: str) -> str:
+    """Return a pattern whose suffix matches in small and in capital letters, for messages."""
+    stem, dot, end = pattern.rpartition(".")
+    return show(stem + dot + any_case(f"*{end}")[1:]) if dot and end.isalnum() else show(any_case(pattern))
+
+
+def _only_others(files: list[str]) -> str:
+    return f"matches only files that are no videos ({shortened(files)}); write the suffix of the videos, as in *.mp4"
+
+
 def _plain_name(stem: str) -> str:
-    stem = unicodedata.normalize("NFC", stem)
+    stem = nfc(stem)
     letters = [letter.isascii() for letter in stem if letter.isalpha()]
     if letters and sum(letters) < len(letters) / 2:
         return re.sub(r"[^A-Za-z0-9-]+", "_", stem) + f"-{short_digest(stem)[:6]}"
@@ -159,24 +313,34 @@ def check_rows(
     videos, errors = [], []
     names: dict[str, int] = {}
     sources: dict[tuple, int] = {}
+    labelled: dict[str, tuple[Video, int]] = {}
     subjects: dict[str, tuple[str, int]] = {}
     recordings: dict[str, tuple[str, int]] = {}
     name_of = {line: f"file {row.get('path')}" if found else f"line {line}" for line, row in rows}
     for line, row in rows:
         where = f"{table} {name_of[line]}" + (f" ({row['video']})" if "video" in row else "")
+        row = row | {key: as_on_disk(row[key]) for key in PATHS if must_exist and key in row}
         if error := _row_error(row, behaviors, must_exist):
             errors.append(f"{where}: {error}")
             continue
         crop = tuple(int(number) for number in row["crop"].split(",")) if "crop" in row else None
         scored = tuple(dict.fromkeys(_split_names(row["scored"]))) if "scored" in row else None
-        recording = unicodedata.normalize("NFC", row.get("recording", ""))  # two encodings of an accent look the same
+        recording = row.get("recording", "")
         rate = _read_rate(row["rate"]) if "rate" in row else None
         video = Video(**{**row, "recording": recording, "crop": crop, "scored": scored, "rate": rate})
         if (first := names.setdefault(video.video.lower(), line)) != line:
             errors.append(f"{where}: the name is used in {name_of[first]} already; names must differ by more than case")
         if (first := sources.setdefault((os.path.realpath(video.path), crop), line)) != line:
             errors.append(f"{where}: the same video file and crop as {name_of[first]}; remove one")
-        known, first = subjects.setdefault(_plain_subject(video.subject), (video.subject, line))
+        if video.labels:
+            owner, first = labelled.setdefault(os.path.realpath(video.labels), (video, line))
+            if owner is not video and not may_share_labels(owner, video):
+                reason = (
+                    f"the same file as in {name_of[first]} ({owner.video}); give each video its own labels, or, if both"
+                )
+                reason += " are views of one animal, both rows the same subject"
+                errors.append(f"{where}: labels = {show(video.labels)}: {reason}")
+        known, first = subjects.setdefault(plain_subject(video.subject), (video.subject, line))
         if known != video.subject:
             reason = f"{name_of[first]} has {show(known)}; write a subject in one way, so that it stays in one part"
             errors.append(f"{where}: subject = {show(video.subject)}: {reason}")
@@ -197,14 +361,22 @@ def _read_rate(cell: str) -> float:
     return float(Fraction(numerator.strip()) / int(denominator or 1))
 
 
-def _plain_subject(name: str) -> str:
+def plain_subject(name: str) -> str:
     """Return a form that is equal for all spellings of one subject: Mouse 1, mouse1."""
-    return re.sub(r"(?<=[^\W\d]) (?=\d)", "", " ".join(name.split())).casefold()
+    return re.sub(r"(?<=[^\W\d]) (?=\d)", "", look(name)).casefold()
+
+
+def may_share_labels(one: Video, other: Video) -> bool:
+    """Return whether two videos can be two views of one scene: they have one subject, or are crops of one file."""
+    first, second = plain_subject(one.subject), plain_subject(other.subject)
+    if first and second:
+        return first == second
+    return os.path.realpath(one.path) == os.path.realpath(other.path)
 
 
 def plain_recording(name: str) -> str:
     """Return a form that is equal for all spellings of one recording: Cam 1, cam1, cam01."""
-    return re.sub(r"(?<!\d)0+(?=\d)", "", _plain_subject(unicodedata.normalize("NFC", name)))
+    return re.sub(r"(?<!\d)0+(?=\d)", "", plain_subject(name))
 
 
 def _row_error(row: dict[str, str], behaviors: list[str], must_exist: bool) -> str:
@@ -231,15 +403,25 @@ def _row_error(row: dict[str, str], behaviors: list[str], must_exist: bool) -> s
             return f"{key} = {show(row[key])}: rename the {what} file or its folder: no {{ and }} can be in a path"
         if must_exist and key in row and (problem := _file_error(row[key], what)):
             return f"{key} = {show(row[key])}: {problem}"
+    if must_exist and suffix(row["path"]) in TABLES:
+        return f"path = {show(row['path'])}: a table and no video; are path and labels mixed up?"
+    if must_exist and suffix(row.get("labels", "")) in VIDEOS:
+        return f"labels = {show(row['labels'])}: a video and no table of labels; are path and labels mixed up?"
     return ""
 
 
 def _file_error(path: str, what: str) -> str:
     """Return why a user's file cannot be used; "" if it can."""
+    if what == "video" and (pictures := describe_pictures(path)) and os.path.exists(path):
+        return pictures
     if not os.path.isfile(path):
         where = "" if Path(path).is_absolute() else f" in {Path.cwd()}"
         hint = "; write out what ~ and $ stand for" if path[0] in "~$" else ""
         hint = hint or ("; write / between folders" if "\\" in path else "")
+        if not hint and (similar := similar_file(path)):
+            hint = f"; did you mean {similar}?"
+        if os.path.isdir(path):
+            return f"a folder and no {what} file; name the file{hint}"
         return f"no such {what} file{where}{hint}"
     places = [os.path.abspath] if os.path.islink("results") else [os.path.abspath, os.path.realpath]
     if any(Path(place("results")) in Path(place(path)).parents for place in places):

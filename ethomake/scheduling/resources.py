@@ -421,6 +421,7 @@ WORK: dict[str, Callable[[Experiment, Mapping[str, str]], Need]] = {
     "cut_flies": lambda x, at: Need(FIGURES + FFMPEG, 60),
     "draw_video": lambda x, at: Need(FIGURES + FFMPEG, START + DRAW_FRAME * x.frames(at["video"])),
     "ingest_video": lambda x, at: decode(x, at["video"]),
+    "compare_videos": lambda x, at: summarize(x, PLAIN, 0),
     "check_labels": lambda x, at: tables(x, [at["video"]]),
     "train_flow": lambda x, at: learn_flow(x),
     "train_stream": lambda x, at: learn_stream(x, at["stream"]),

@@ -17,7 +17,7 @@ from ethomake.files import short_digest
 from ethomake.project import runs
 from ethomake.project.load import Project
 from ethomake.project.recordings import file_name_of, read_adapted, videos_to_adapt, write_adapted
-from ethomake.project.runs import Run
+from ethomake.project.runs import Run, part_of_each
 from ethomake.project.settings import is_weights_file
 from ethomake.project.splits import deal_folds, write_split
 from ethomake.project.videos import Video
@@ -101,6 +101,16 @@ class DataFlow:
         """Return the videos that networks and thresholds are fitted on; none where they come from a bundle."""
         parts = ("train", "validate", "flow.train", "flow.validate")
         return [] if self.bundle else sorted({name for part in parts for name in self.part_of(run, part)})
+
+    @cached_property
+    def parts_by_run(self) -> dict[str, dict[str, str]]:
+        """For each run, the part of each video that is learned from or tested on."""
+        return {name: dict(sorted(part_of_each(run.split).items())) for name, run in self.project.runs.items()}
+
+    @cached_property
+    def compared(self) -> list[str]:
+        """The videos whose frames are compared, so that no two parts share a video."""
+        return sorted({video for part_of in self.parts_by_run.values() for video in part_of})
 
     def keep_splits(self) -> None:
         """Write the split of each run, which the next invocation reads, so that videos keep their part."""

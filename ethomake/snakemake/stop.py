@@ -4,6 +4,7 @@ import sys
 from typing import NoReturn
 
 from ethomake.failures import MISTAKE
+from ethomake.letters import visible
 
 
 def stop(message: object) -> NoReturn:
@@ -14,4 +15,4 @@ def stop(message: object) -> NoReturn:
 
 def note(line: str) -> None:
     """Print one line for the user."""
-    print(line, file=sys.stderr, flush=True)
+    print(visible(line), file=sys.stderr, flush=True)

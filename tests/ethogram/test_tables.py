@@ -43,3 +43,27 @@ def test_predictions_of_other_behaviors_are_refused(tmp_path):
     write_predictions(tmp_path / "p.csv", BEHAVIORS, sample(3))
     with pytest.raises(InputError, match="its behaviors are not"):
         read_predictions(tmp_path / "p.csv", ("walk", "rest"))
+
+
+FORMULAS = ("=cmd|' /C calc'!A0", "@walk", "'-rear")
+
+
+def test_no_cell_of_a_table_begins_a_formula_and_all_are_read_back(tmp_path):
+    path = tmp_path / "t.csv"
+    tables.write_table(path, ("behavior", "=column", "count"), [(FORMULAS[0], "-x", -3), (None, "+1.5", -0.25)])
+    assert path.read_text().splitlines() == ["behavior,'=column,count", "'=cmd|' /C calc'!A0,'-x,-3", ",+1.5,-0.25"]
+    rows = tables.read_table(path, ["=column"])
+    assert rows[0] == {"behavior": FORMULAS[0], "=column": "-x", "count": "-3"}
+    assert rows[1] == {"behavior": "", "=column": "+1.5", "count": "-0.25"}
+
+
+def test_predictions_and_bouts_of_behaviors_with_such_names(tmp_path):
+    written = Predictions(np.zeros(1), np.zeros((1, 3)), np.ones((1, 3), np.int8), np.zeros((1, 3)))
+    write_predictions(tmp_path / "p.csv", FORMULAS, written)
+    header = (tmp_path / "p.csv").read_text().splitlines()[0].split(",")
+    assert not [name for name in header if name.startswith(("=", "@", "-", "+"))]
+    assert np.array_equal(read_predictions(tmp_path / "p.csv", FORMULAS).decisions, written.decisions)
+    bouts = [tables.Bout("-v", "=subject", name, 0, 1, 0.0, 1.0, 1.0, 0.5) for name in FORMULAS]
+    tables.write_bouts(tmp_path / "b.csv", bouts)
+    assert tables.read_bouts(tmp_path / "b.csv") == bouts
+    assert (tmp_path / "b.csv").read_text().splitlines()[1].startswith("'-v,'=subject,'=cmd")

@@ -14,7 +14,9 @@ def check(tmp_path):
     def run(text=ROWS, frames=4, damaged=(), **options):
         source, manifest, output = tmp_path / "source.csv", tmp_path / "video.json", tmp_path / "out" / "v.csv"
         source.write_text(text)
+        stamps = {"time_base": [1, 20], "first": 7, "steps": [[1, frames - 1]]}
         facts = {"video": "v", "frames": frames, "damaged": [list(pair) for pair in damaged]}
+        facts |= {"fps": 20.0, "timestamps": stamps}
         write_json(manifest, facts | {"frames_digest": "sha256:v"})
         check_labels(source, manifest, output, **({"behaviors": ["walk", "groom"]} | options))
         return read_labels(output)
@@ -88,3 +90,30 @@ def test_a_bundle_is_not_tested_on_what_it_was_made_from(check, tmp_path):
     write_json(tmp_path / "bundle.json", {"seen": ["sha256:v", "sha256:w"]})
     with pytest.raises(InputError, match=r"video v: the bundle was trained on this very video.*give it the part train"):
         check(models=tmp_path / "bundle.json")
+
+
+def test_a_table_by_time_is_read_by_the_time_stamps_of_the_video(check, capsys):
+    text = "time,walk,groom\n" + "".join(f"{row / 10:.1f},{int(row in (2, 3))},0\n" for row in range(11))
+    table = check(text, frames=20)  # 20 a second: two frames a row
+    assert table.values[:, 0].tolist() == [0] * 4 + [1] * 4 + [0] * 12
+    assert (
+        "read by time: 10 rows for 20 frames; 1 rows after the end of the video are left out" in capsys.readouterr().err
+    )
+    assert check(text, frames=23).values[-1].tolist() == [-1, -1]
+    assert "1 frames after the last row count as not scored" in capsys.readouterr().err
+    with pytest.raises(
+        InputError, match=r"source\.csv: the table ends at 1.1 s, but the video at 3 s; add the missing rows"
+    ):
+        check(text, frames=60)
+
+
+def test_names_that_look_the_same_are_told_with_what_cannot_be_seen(check):
+    with pytest.raises(
+        InputError, match=r"no column 'groom'.*'gro\\u200bom' looks the same but differs in an invisible"
+    ):
+        check("frame,gro\u200bom,walk\n0,1,0\n", frames=1)
+
+
+def test_two_encodings_of_an_accent_are_one_name(check):
+    behaviors = ["gr\u00f6om"]
+    assert check("frame,gro\u0308om\n0,1\n", frames=1, behaviors=behaviors).behaviors == tuple(behaviors)

@@ -58,6 +58,16 @@ def test_background_is_one_zero_or_unknown():
         OURS.replace("\n", ",,\n"),
         OURS.rstrip("\n"),
         '"frame","walk","groom"\n' + OURS.split("\n", 1)[1],
+        "# scored by AB\n\n# June\n" + OURS,
+        '"# scored; by AB",,\n' + OURS,
+        "# scored by AB\n" + OURS.replace(",", ";"),
+        "# " + OURS,
+        "# scored by AB\n#" + OURS,
+        OURS.replace("1\n", "True\n").replace("0\n", "False\n"),
+        OURS.replace("1\n", "TRUE\n").replace(",0,", ",false,"),
+        OURS.replace("walk", '"walk\n"'),
+        "time,walk,groom\n0.0,1,0\n0.1,0,1\n0.2,0,0\n0.3,-1,1\n0.4,-1,0\n",
+        "Time (s);background;walk;groom\n0,0;0;1;0\n0,1;0;0;1\n0,2;1;0;0\n0,3;0;-1;1\n0,4;-1;-1;0\n",
     ],
 )
 def test_all_spellings_give_the_same_labels(tmp_path, text):
@@ -85,11 +95,17 @@ def test_all_spellings_give_the_same_labels(tmp_path, text):
         ("background,walk\n1,0\n-1,0\n", ["line 3", "background is -1"]),
         ("frame,time_s,walk\n0,0.1,1\n1,0.2,x\n", ["line 3", "'walk'", "'x'"]),
         ("background,walk\n1,0\nno,0\n", ["line 3", "'background'", "'no'"]),
-        ("walk,groom\n0,1\n", ["line 1", "'walk,groom'", "no known format", "DeepEthogram", "ethomake"]),
+        ("walk,groom\n0,x\n", ["line 1", "'walk,groom'", "no known format", "DeepEthogram", "ethomake"]),
         ("", ["empty"]),
         ("\n\n", ["empty"]),
         ("frame,walk\n", ["a header and nothing below it"]),
         ('frame,walk\n0,0\n1,"1\n2,0\n', ["line 3", "a quote is opened and not closed"]),
+        ('frame,walk\n0,0\n1,"1\n2,0"\n', ["line 3", "'walk' holds a line break", "closed further down"]),
+        ('frame,"wa\nlk"\n0,0\n', ["line 1", "the name of column 2 ('wa\\nlk') has a line break in it"]),
+        ("time,walk\n0,1\n0.1,0\n0.1,0\n", ["line 4", "0.1 follows 0.1 in column 'time'"]),
+        ("time,walk\n0,1\n0.1,0\n0,0\n0.1,0\n", ["line 4", "0 follows 0.1 and begins anew", "a label file"]),
+        ("time,walk\n0,1\n0:01,0\n", ["line 3", "'0:01'", "in seconds"]),
+        ("time,walk\n0,1\n,0\n", ["line 3", "nothing", "in seconds"]),
         ("frame,walk\n1,0\n2,0\n", ["line 2", "from 0: subtract 1"]),
         (b"PK\x03\x04\x14\0", ["workbook", "CSV file in UTF-8"]),
         ("frame,walk\n0,wälk\n".encode("latin-1"), ["line 2 has other characters"]),
@@ -133,7 +149,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 def test_every_format_describes_itself():
     formats = find_formats()
-    assert {module.__name__.split(".")[-1] for module in formats} == {"deepethogram", "ethomake_csv"}
+    assert {module.__name__.split(".")[-1] for module in formats} == {"by_time", "deepethogram", "ethomake_csv"}
     assert all(module.DESCRIPTION and module.__doc__ for module in formats)
 
 
@@ -166,3 +182,32 @@ def test_labels_of_other_behaviors_are_refused(tmp_path):
     assert read_labels(path, ["walk", "rear"]).behaviors == ("walk", "rear")
     with pytest.raises(InputError, match=r"a\.csv: has the behaviors walk, rear, not rear, walk; delete it and run"):
         read_labels(path, ["rear", "walk"])
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_line_breaks_in_quotes_belong_to_their_cell(tmp_path, end):
+    text = 'frame,walk,note\n0,1,"a\nb, c"\n1,0,"said ""no""\n"\n2,-1,\n3,x,"\n"\n'.replace("\n", end)
+    path = write(tmp_path / "v.csv", text.replace("3,x", "3,1"))
+    table = read_any_labels(path)
+    assert (table.behaviors, table.values[:, 0].tolist(), list(table.others)) == (("walk",), [1, 0, -1, 1], ["note"])
+    with pytest.raises(InputError, match="line 7: column 'walk' holds 'x'"):  # the line in which the row begins
+        raise read_any_labels(write(path, text)).others["walk"]
+
+
+def test_names_that_begin_formulas_are_written_as_text_and_read_back(tmp_path):
+    names = ("=cmd", "@walk", "-rear", "'=x", "groom")
+    write_labels(tmp_path / "v.csv", LabelTable(names, np.zeros((1, 5), np.int8)))
+    assert (tmp_path / "v.csv").read_text().startswith("frame,'=cmd,'@walk,'-rear,''=x,groom\n")
+    assert read_labels(tmp_path / "v.csv", names).behaviors == names
+    assert read_any_labels(write(tmp_path / "w.csv", "frame,=cmd,'x\n0,1,0\n")).behaviors == ("=cmd", "'x")
+
+
+def test_names_have_one_encoding(tmp_path):
+    assert read_any_labels(write(tmp_path / "v.csv", "frame,gro\u0308om\n0,1\n")).behaviors == ("gr\u00f6om",)
+
+
+def test_a_table_by_time_keeps_its_times(tmp_path):
+    table = read_any_labels(write(tmp_path / "v.tsv", "time\twalk\tnote\n0.00\t1\ta\n0.25\t0\tb\n"))
+    assert (table.behaviors, list(table.others)) == (("walk",), ["note"])
+    assert table.times.tolist() == [0, 0.25]
+    assert table.tolerance == pytest.approx(0.005)

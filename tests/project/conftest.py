@@ -11,7 +11,7 @@ def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     rows = ["video,path,labels,subject"]
     for number in range(5):
-        Path(f"{number}.mp4").write_bytes(b"not read here")
+        Path(f"{number}.mp4").write_bytes(b"not read here %d" % number)
         labels = "".join(f"{frame},{frame % 2},{(frame + 1) % 2}\n" for frame in range(20))
         Path(f"{number}.csv").write_text("frame,groom,rear\n" + labels)
         rows.append(f"mouse{number},{number}.mp4,{number}.csv,animal{number}")

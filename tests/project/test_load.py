@@ -28,8 +28,9 @@ def test_videos_keep_their_part_and_fixed_parts_win(project):
     Path("results/splits").mkdir(parents=True)
     Path("results/splits/main.json").write_text(json.dumps(before))
     with project.open("a") as table:
-        table.write("another,new2.mp4,0.csv,animal7\n")
+        table.write("another,new2.mp4,new2.csv,animal7\n")
     Path("new2.mp4").write_bytes(b"")
+    Path("new2.csv").write_text("frame,groom,rear\n0,1,1\n")
     after = load_project({**BASE, "seed": 5}).main.split.parts
     for part, names in before.items():
         assert set(names) <= set(after[part])

@@ -62,10 +62,23 @@ def test_cells_are_read(project):
         ('video,path,crop\na,0.mp4,"0,0,0,9"\n', ["line 2 (a)", "x,y,width,height"]),
         ("video,path,scored\na,0.mp4,grom\n", ["line 2 (a)", '"grom"', "did you mean groom?"]),
         ("video,path\na,gone.mp4\nb,gone.mp4\n", ["line 2 (a)", "and 1 more row with errors"]),
+        ("video,path\na,0.MP4\n", ["line 2 (a)", "did you mean 0.mp4?"]),
+        ("video,path,labels\na,0.csv,0.mp4\n", ["line 2 (a)", "a table and no video", "mixed up"]),
+        ("video,path,labels\na,0.mp4,1.mp4\n", ["line 2 (a)", "a video and no table of labels"]),
+        ("video,path\na,results\n", ["line 2 (a)", "a folder and no video file"]),
+        ("video,path\na,frames\n", ["line 2 (a)", "a folder of 2 pictures", "ffmpeg -framerate"]),
+        ("video,path\na,frames/1.png\n", ["line 2 (a)", "one of 2 pictures", "ffmpeg -framerate"]),
+        ('video,path,group\na,0.mp4,"wild\nb,1.mp4,ko"\n', ["line 2", '"wild\\nb,1.mp4,ko" goes on to line 3']),
+        ('video,path,group\na,0.mp4,"wild\nb,1.mp4,ko\n', ["line 2", "opened and not closed"]),
+        ("video,path,subject\na,0.mp4,m1\nb,1.mp4,m1\u200b\n", ['line 3 (b): subject = "m1\\u200b": line 2 has "m1"']),
+        ("video,p\u200bath\na,0.mp4\n", ['"p\\u200bath"', '"path" looks the same']),
     ],
 )
 def test_mistakes_in_the_table_name_file_and_line(project, text, parts):
     Path("link.mp4").symlink_to("0.mp4")
+    Path("frames").mkdir()
+    for number in range(2):
+        Path(f"frames/{number}.png").write_bytes(b"")
     Path("results/labels").mkdir(parents=True)
     Path("results/labels/a.csv").write_text("made here")
     project.write_text(text)
@@ -228,3 +241,153 @@ def test_other_names_of_the_rate_are_understood(name, project):
     project.write_text(f"video,path,{name}\na,0.mp4,30\n")
     with pytest.raises(InputError, match=r"did you mean rate\?"):
         load_project(BASE)
+
+
+def test_a_line_break_at_the_end_of_a_cell_is_none(project):
+    project.write_text(
+        'video,path,labels,part,group\na,0.mp4,0.csv,train,"wild\n"\n\n# "x\nb,1.mp4,1.csv,validate,"a ""b"""\n'
+    )
+    assert [video.group for video in load_project(BASE).videos.values()] == ["wild", 'a "b"']
+
+
+def test_names_have_one_encoding_and_paths_that_of_the_disk(project):
+    composed, decomposed = "gr\u00f6\u00dfe", "gro\u0308\u00dfe"
+    Path("0.mp4").rename(f"{decomposed}.mp4")
+    project.write_text(
+        f"video,path,labels,part,subject,group,scored\na,{composed}.mp4,0.csv,train,{composed},{decomposed},\n"
+        f"b,1.mp4,1.csv,validate,{decomposed},{composed},{decomposed}\n"
+    )
+    for number in range(2):
+        text = Path(f"{number}.csv").read_text().replace("groom", [composed, decomposed][number])
+        Path(f"{number}.csv").write_text(text)
+    a, b = load_project({"behaviors": [decomposed, "rear"], "split": {"by": "video"}}).videos.values()
+    assert a.path == f"{decomposed}.mp4"
+    assert a.subject == b.subject == a.group == b.group == composed
+    assert b.scored == (composed,)
+
+
+@pytest.fixture
+def raw(tmp_path, monkeypatch):
+    """A folder with labelled videos m0 to m3; a function adds files and returns the notes, or the error, of a glob."""
+    monkeypatch.chdir(tmp_path)
+    Path("raw").mkdir()
+    for number in range(4):
+        add(f"raw/m{number}.mp4", f"raw/m{number}_labels.csv")
+
+    def notes(*names, pattern="raw/*.mp4"):
+        add(*names)
+        try:
+            project = load_project({**BASE, "videos": pattern})
+        except InputError as error:
+            return [str(error)]
+        return [note for note in project.notes if "absent" not in note]
+
+    return notes
+
+
+def add(*names):
+    for name in names:
+        on = sum(map(ord, name)) % 7
+        rows = "".join(f"{frame},{int(frame == on)},{int(frame >= on)}\n" for frame in range(9))
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text("frame,groom,rear\n" + rows if name.endswith(".csv") else name)
+
+
+def test_a_glob_that_misses_nothing_says_nothing(raw):
+    add("raw/notes.txt", "raw/tracks.csv", "raw/m1.json")
+    assert raw() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("raw/m4.MP4", 'raw/m4.MP4 differs from videos = "raw/*.mp4" only in small and capital letters'),
+        ("raw/m5_labels.csv", "raw/m5_labels.csv is not used: no video that the pattern matches has its name"),
+        ("raw/m1_labels (1).csv", "of raw/m1.mp4, which has raw/m1_labels.csv, name it m1_labels.csv"),
+        ("raw/m1_labels.xlsx", "save it as a CSV file m1_labels.csv"),
+        ("raw/m1.csv", "raw/m1.csv is not used: if it has the labels of raw/m1.mp4"),
+    ],
+)
+def test_files_that_a_glob_misses_by_a_hair_are_told(raw, name, said):
+    notes = raw(name)
+    assert len(notes) == 1
+    assert said in notes[0]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "m4_Labels.csv",
+        "m4 labels.csv",
+        "M4_labels.csv",
+        "m4_label.csv",
+        "m4_labels.tsv",
+        "m4_labels.csv.csv",
+        "m4_lables.csv",
+    ],
+)
+def test_a_table_that_is_named_almost_like_labels_is_told(raw, name):
+    notes = raw("raw/m4.mp4", f"raw/{name}")
+    assert notes == [
+        f"raw/{name} is not used: if it has the labels of raw/m4.mp4, which has no labels now, name it m4_labels.csv"
+    ]
+
+
+def test_misspelt_labels_are_told_but_not_those_of_another_number(raw):
+    assert "labels of raw/mouse7.mp4" in raw("raw/mouse7.mp4", "raw/mosue7_labels.csv")[0]
+    assert "no video that the pattern matches" in raw("raw/mouse8_labels.csv")[-1]
+
+
+def test_where_too_little_is_labelled_the_near_misses_are_in_the_error(raw):
+    for number in range(1, 4):
+        Path(f"raw/m{number}_labels.csv").rename(f"raw/m{number}-labels.csv")
+    (error,) = raw()
+    assert error.startswith("there is no validation video")
+    assert "(but look: raw/m1-labels.csv is not used" in error
+
+
+def test_tables_are_no_videos(raw):
+    notes = raw("raw/m4.avi", "raw/readme.md", pattern="raw/*")
+    assert notes == ['left out, since no videos: raw/readme.md; a pattern like "*.mp4" is clearer']
+    assert set(load_project({**BASE, "videos": "raw/*"}).videos) == {"m0", "m1", "m2", "m3", "m4"}
+    assert "matches only files that are no videos" in raw(pattern="raw/*.csv")[0]
+
+
+def test_pictures_are_no_videos(raw):
+    (error,) = raw("raw/f1.png", "raw/f2.png", pattern="raw/*.png")
+    assert "they are 2 pictures and no video; make a video of them" in error
+
+
+def test_a_pattern_in_the_wrong_case_says_what_is_there(raw):
+    (error,) = raw(pattern="raw/*.MP4")
+    assert "small and capital letters differ: raw/m0.mp4, raw/m1.mp4, raw/m2.mp4 and 1 more" in error
+
+
+@pytest.mark.parametrize(
+    "pattern", ["raw [1]/*.mp4", "raw [1]/m*.mp4", "./raw [1]/**/*.mp4", "raw [1]/[[]a] m?.mp4", "raw [1]/[a] m*.mp4"]
+)
+def test_brackets_in_names_of_files_and_folders_are_letters(raw, pattern):
+    named = "[a] " if "a]" in pattern else ""
+    Path("raw").rename("raw [1]")
+    for path in list(Path("raw [1]").iterdir()):
+        path.rename(path.with_name(named + path.name))
+    assert raw(pattern=pattern) == []
+    assert len(load_project({**BASE, "videos": pattern}).videos) == 4
+
+
+def test_a_table_with_brackets_in_its_name_is_a_table(project):
+    Path("videos.csv").rename("videos [1].csv")
+    assert "mouse1" in load_project({**BASE, "videos": "videos [1].csv"}).videos
+
+
+@pytest.mark.parametrize(
+    ("videos", "said"), [("0.mp4", "a video and not a table"), (".", "a folder; name a table, or write")]
+)
+def test_a_video_or_a_folder_in_place_of_the_table(project, videos, said):
+    with pytest.raises(InputError, match=said):
+        load_project({**BASE, "videos": videos})
+
+
+def test_a_video_table_knows_paths_in_the_other_encoding(project):
+    Path("videos.csv").rename("vide\u0301os.csv")
+    assert "mouse1" in load_project({**BASE, "videos": "vid\u00e9os.csv"}).videos

@@ -245,13 +245,13 @@ CHANGES = [
     ),
     (
         a_labelled_training_video,
-        {"ingest_video": 1, "check_labels": 1}
+        {"ingest_video": 1, "compare_videos": 1, "check_labels": 1}
         | STREAMS
         | dict.fromkeys(["extract_features", "predict_video", "decide_behaviors", "draw_ethogram"], 6),
     ),
     (
         a_labelled_training_video_where_flow_follows,
-        {"ingest_video": 1, "check_labels": 1, "train_flow": 1}
+        {"ingest_video": 1, "compare_videos": 1, "check_labels": 1, "train_flow": 1}
         | STREAMS
         | {"draw_curves": 4}
         | dict.fromkeys(["extract_features", "predict_video", "decide_behaviors", "draw_ethogram"], 6),
@@ -311,7 +311,7 @@ def test_a_video_that_moves_between_training_and_validation_retrains_nothing(run
     project.list_videos(one="validate", check="train")
     outcome = run_snakemake(project.folder, "--dry-run")
     # networks learn from both, and the flow network keeps its videos
-    assert jobs_of(outcome) == {"score_streams": 1, "write_report": 1}
+    assert jobs_of(outcome) == {"compare_videos": 1, "score_streams": 1, "write_report": 1}
 
 
 def test_a_video_that_the_flow_network_has_seen_and_that_is_to_test_retrains_it(run_snakemake, project):
@@ -328,4 +328,5 @@ def test_a_video_left_out_for_a_while_comes_back_to_its_part(run_snakemake, proj
     project.list_videos(**dict.fromkeys(PARTS, ""))
     planned = jobs_of(run_snakemake(project.folder, "--dry-run"))
     # and nobody learns anew
-    assert planned == dict.fromkeys(["score_streams", "summarize_bouts", "count_transitions", "write_report"], 1)
+    rules = ["compare_videos", "score_streams", "summarize_bouts", "count_transitions", "write_report"]
+    assert planned == dict.fromkeys(rules, 1)

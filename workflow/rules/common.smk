@@ -1,7 +1,7 @@
 # The checked project, and where rules find their inputs and settings (ethomake/snakemake/dataflow.py).
 
 try:
-    PROJECT = open_project(config, ROOT)
+    PROJECT = open_project(config, ROOT, thorough=workflow.is_main_process)
     BUNDLE = read_bundle(PROJECT.main.settings["models"]) if PROJECT.main.settings["models"] != "none" else None
     PACKS = packs.find(PROJECT)
     SHARED = packs.shared(PACKS, PROJECT.videos)  # packs by number
@@ -18,6 +18,7 @@ BEHAVIORS = SETTINGS["behaviors"]
 EXCLUSIVE = SETTINGS["exclusive"]
 SUBJECTS = DATA.subjects
 THRESHOLDS = DATA.thresholds
+COMPARED = "results/compared.json"  # that no two parts share a video
 LABELLED = [name for name, video in VIDEOS.items() if video.labels]
 PART_OF = {name: part for part, names in PROJECT.main.split.parts.items() for name in names}
 SHARED_LATE = packs.shared(LATE_PACKS, VIDEOS, "late")  # by number, for the rules after the features

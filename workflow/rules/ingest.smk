@@ -26,3 +26,29 @@ rule ingest_video:
         "Reading the frames of {wildcards.video}"
     script:
         "../scripts/ingest_video.py"
+
+
+# Before anything is trained. Ancient for what depends on it: it is no part of a result.
+rule compare_videos:
+    input:
+        expand("results/ingest/{video}/video.json", video=DATA.compared),
+    output:
+        "results/compared.json",
+    log:
+        "logs/compared.log",
+    benchmark:
+        "benchmarks/jobs/compared.tsv"
+    localrule: True
+    conda:
+        "../../envs/video.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_of("compare_videos"),
+        runtime=time_of("compare_videos"),
+    params:
+        code=code_of("compare_videos"),
+        parts=DATA.parts_by_run,
+    message:
+        "Comparing the frames of the videos"
+    script:
+        "../scripts/compare_videos.py"

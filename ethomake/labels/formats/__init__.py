@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 
 from ethomake.errors import InputError
+from ethomake.labels.recognize import describe_header, explain_refusal
 from ethomake.labels.table import LabelTable, read_sheet
 
 
@@ -30,10 +31,19 @@ def read_any_labels(path: str | Path) -> LabelTable:
     Raises:
         InputError: if its header matches no known format or more than one, or if the file is wrong.
     """
-    sheet = read_sheet(path)
     formats = find_formats()
+
+    def is_known(header: list[str]) -> bool:
+        return any(module.recognizes(header) for module in formats)
+
+    try:
+        sheet = read_sheet(path)
+    except InputError as error:
+        raise explain_refusal(path, error, is_known) from None
     found = [module for module in formats if module.recognizes(sheet.header)]
     if len(found) != 1:
+        if not found and (problem := describe_header(path, sheet, is_known)):
+            raise InputError(f"{path}, line 1: {problem}")
         known = "; ".join(module.DESCRIPTION for module in formats)
         which = "no known format" if not found else " and ".join(module.__name__.split(".")[-1] for module in found)
         header = ",".join(sheet.header)[:80]

@@ -3,15 +3,16 @@
 Values are 1, 0 and -1, written as floats by some versions. DeepEthogram's predictions have the same format.
 """
 
-from ethomake.labels.table import BACKGROUND, LabelTable, Sheet, read_columns
+from ethomake.labels.table import BACKGROUND, TIME_COLUMN, LabelTable, Sheet, read_columns
 
 DESCRIPTION = "DeepEthogram (a column 'background', in front an index without a name or nothing)"
 
 
 def recognizes(header: list[str]) -> bool:
-    """Return whether there is an unnamed index column, or a background column and the first is not `frame`."""
+    """Return whether there is an unnamed index column, or a background column and the first is no frame or time."""
     names = [name.lower() for name in header]
-    return _has_index(header) or (BACKGROUND in names and names[0] != "frame")
+    other = names[0] == "frame" or TIME_COLUMN.fullmatch(names[0])
+    return _has_index(header) or (BACKGROUND in names and not other)
 
 
 def read(sheet: Sheet) -> LabelTable:

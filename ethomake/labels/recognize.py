@@ -1,0 +1,132 @@
+"""What a file is that cannot be read as labels, in words, so that the message says what to do with it."""
+
+import re
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+from ethomake.errors import InputError
+from ethomake.labels.table import BACKGROUND, SEPARATORS, TIME_COLUMN, Sheet, is_label, read_text
+
+EXPORT = "export a table with one row per frame (a column frame, and for each behavior a column of 1 and 0)"
+BINARY_TABLE = (
+    "export a binary table (one row per time step, first column time) in BORIS, or a table with one row per frame"
+)
+
+# The beginning of a text, and what it is.
+_TEXTS: tuple[tuple[str, str, str], ...] = (
+    (r"Bento annotation file", "a BENTO annotation file, a list of bouts", EXPORT),
+    (r"Caltech Behavior Annotator", "a file of the Caltech Behavior Annotator, a list of bouts", EXPORT),
+    (r'"?Observation id"?[\t,;]', "BORIS's table of events", BINARY_TABLE),
+    (r"FirstLineOfData=|#-+\s+# Name: .*\.(dat|faf|fmf)", "a file of JWatcher", EXPORT),
+    (
+        r'"?scorer"?[\t,;].*\s+"?(individuals|bodyparts)"?[\t,;]',
+        "DeepLabCut's table of body parts, not of behaviors",
+        "",
+    ),
+    (r"<\?xml[\s\S]{0,500}<ANNOTATION_DOCUMENT", "an ELAN file, a list of bouts", EXPORT),
+    (r"<\?xml|<!DOCTYPE|<html", "a file in XML or HTML", EXPORT),
+    (r'\{[\s\S]{0,2000}"(behaviors_conf|project_name|time_format)"', "a project of BORIS", BINARY_TABLE),
+    (r"[\[{]\s*[\"\[{\d]", "a file in JSON", EXPORT),
+    (r"WEBVTT|1\s+\d\d:\d\d:\d\d[,.]\d+ -->", "subtitles", EXPORT),
+)
+_PLACES = {"start", "from", "begin", "onset", "startframe", "starttime", "stop", "to", "end", "stopframe", "stoptime"}
+_PLACES |= {"endframe", "endtime", "duration", "time", "status", "frame"}
+_NAMES = {"behavior", "behaviour", "behaviors", "behaviours", "type", "label", "event", "action", "code"}
+Recognizes = Callable[[list[str]], bool]
+
+_AHEAD = 20  # rows in which a header is looked for
+
+
+def explain_refusal(path: str | Path, error: InputError, recognizes: Recognizes) -> InputError:
+    """Return a better error for a file that could not be read as a sheet, or `error` itself.
+
+    Args:
+        path: the label file.
+        error: why it could not be read.
+        recognizes: returns whether a list of names is the header of a known format.
+    """
+    try:
+        text = read_text(Path(path))
+    except InputError:
+        return error
+    if what := describe_text(text):
+        return InputError(f"{path}: {what}")
+    if problem := _late_header(text, recognizes):
+        return InputError(f"{path}, line 1: {problem}")
+    return error
+
+
+def describe_text(text: str) -> str:
+    """Return what a text is, by its beginning, and what to do; "" if it is none of the known kinds."""
+    beginning = text[:4000].lstrip()
+    for pattern, what, remedy in _TEXTS:
+        if re.match(pattern, beginning):
+            return f"it is {what}; {remedy or EXPORT}"
+    return ""
+
+
+def describe_header(path: str | Path, sheet: Sheet, recognizes: Recognizes) -> str:
+    """Return what a table without a known header is, and what to do; "" if nothing is known of it."""
+    text = read_text(Path(path))
+    if what := describe_text(text):
+        return what
+    names = [re.sub(r"[\W_]+", "", re.sub(r"\(.*\)|\[.*\]", "", name.casefold())) for name in sheet.header]
+    if len(set(names) & _PLACES) > 1 and set(names) & _NAMES:
+        shown = [name for name, plain in zip(sheet.header, names, strict=True) if plain in _PLACES | _NAMES]
+        return f"it is a list of bouts or events (columns {', '.join(shown)}) and not a table of frames; {EXPORT}"
+    if problem := _late_header(text, recognizes):
+        return problem
+    if all(_number(name) is not None for name in sheet.header):
+        return "there is no header: put a line with 'frame' and the names of the behaviors above the first row"
+    if place := next((number for number, name in enumerate(sheet.header) if name.casefold() == "frame"), 0):
+        return f"the column '{sheet.header[place]}' is column {place + 1}: move it to the front"
+    columns = list(zip(*sheet.rows, strict=True))
+    numbers = [_number(cell) for cell in columns[0]]
+    labels = [all(map(is_label, column)) for column in columns]
+    first = sheet.header[0]
+    counted = [number for number in numbers if number is not None]
+    if len(counted) == len(numbers) > 1 and not labels[0] and any(labels[1:]):
+        if all(number == counted[0] + place for place, number in enumerate(counted)):
+            return f"the first column, '{first}', counts the frames: rename it to 'frame'" + (
+                "" if counted[0] == 0 else f" and let it begin at 0 (it begins at {counted[0]:g})"
+            )
+        if all(one < two for one, two in pairwise(counted)):
+            return (
+                f"the first column, '{first}', looks like times: name it 'time' if it has seconds, or 'frame' if it "
+                "has frame numbers 0, 1, 2, ..."
+            )
+    if all(labels):
+        return (
+            "it has only columns of behaviors: only the column that counts the frames is missing; put a column 'frame' "
+            "(0, 1, 2, ...) in front of them"
+        )
+    return ""
+
+
+def _late_header(text: str, recognizes: Recognizes) -> str:
+    """Return that the header is further down, if a format knows one of the next rows by it."""
+    lines = text.splitlines()[:_AHEAD]
+    for separator in SEPARATORS:
+        for number, line in enumerate(lines, start=1):
+            names = [cell.strip(' "') for cell in line.split(separator)]
+            while names and not names[-1]:
+                names.pop()
+            if number > 1 and len(names) > 1 and all(names[1:]) and _is_header(names) and recognizes(names):
+                title = lines[0].strip(f"{SEPARATORS} \t")[:40]
+                return f"this is no header but a title ('{title}'): the header is in line {number}; delete all above it"
+    return ""
+
+
+def _is_header(names: list[str]) -> bool:
+    """Return whether a row begins as a header does, and no other cell is a number."""
+    first = names[0].casefold()
+    known = first == "frame" or BACKGROUND in map(str.casefold, names) or TIME_COLUMN.fullmatch(first)
+    return bool(known) and all(_number(name) is None for name in names)
+
+
+def _number(cell: str) -> float | None:
+    try:
+        return float(cell)
+    except ValueError:
+        return None

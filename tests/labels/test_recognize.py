@@ -1,0 +1,95 @@
+"""Files that cannot be read as labels: the message says what they are."""
+
+import pytest
+
+from ethomake.errors import InputError
+from ethomake.labels.formats import read_any_labels
+
+ROWS = "".join(f"{frame},{int(frame > 3)},0\n" for frame in range(9))
+TABLE = "frame,walk,groom\n" + ROWS
+BENTO = "Bento annotation file\nMovie file(s): a.mp4\n\nStimulus name:\n\nList of channels:\nCh1\n"
+EVENTS = "Observation id\tone\n\nMedia file(s)\n\nTime\tBehavior\tStatus\n1.5\twalk\tSTART\n"
+
+
+def said(tmp_path, content, name="v.csv"):
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(InputError) as caught:
+        read_any_labels(path)
+    message = str(caught.value)
+    assert message.startswith(str(path))
+    assert "\n" not in message
+    return message.removeprefix(str(path))
+
+
+@pytest.mark.parametrize(
+    ("content", "parts"),
+    [
+        ("My scoring\n" + TABLE, ["line 1", "a title ('My scoring'): the header is in line 2"]),
+        ("Scoring sheet,,\nby AB,,\n\n" + TABLE, ["a title ('Scoring sheet'): the header is in line 4"]),
+        ("Sheet; June\n" + TABLE.replace(",", ";"), ["a title ('Sheet; June'): the header is in line 2"]),
+        ("Sheet\n" + TABLE.replace("frame,", "id,background,", 1), ["a title ('Sheet'): the header is in line 2"]),
+        (BENTO, ["a BENTO annotation file", "one row per frame"]),
+        (EVENTS, ["BORIS's table of events", "binary table"]),
+        (
+            "Time,Behavior,Status\n1.5,walk,START\n2.5,walk,STOP\n",
+            ["list of bouts or events (columns Time, Behavior, Status)"],
+        ),
+        ("behaviour;from;to\nwalk;3;8\ngroom;9;12\n", ["list of bouts or events (columns behaviour, from, to)"]),
+        ("Behavior\tStart (s)\tStop (s)\nwalk\t0.5\t1.5\n", ["list of bouts"]),
+        ('{"time_format": "hh:mm:ss", "behaviors_conf": {}}', ["a project of BORIS"]),
+        ('{\n "a": 1}', ["a file in JSON"]),
+        ('<?xml version="1.0"?>\n<ANNOTATION_DOCUMENT>', ["an ELAN file"]),
+        ("FirstLineOfData=18\n#---\n# Name: a.dat\n", ["JWatcher"]),
+        ("Caltech Behavior Annotator - Annotation File\n\nConfiguration file:\nwalk w\n", ["Caltech"]),
+        ("scorer,net,net\nbodyparts,nose,nose\ncoords,x,y\n0,1,2\n", ["DeepLabCut's table of body parts"]),
+        (
+            "frame_index,walk,groom\n" + ROWS,
+            ["line 1", "the first column, 'frame_index', counts the frames: rename it"],
+        ),
+        ("Bild,walk,groom\n1,0,0\n2,0,1\n3,0,1\n", ["'Bild', counts the frames", "let it begin at 0 (it begins at 1)"]),
+        ("position,walk,groom\n0.1,0,0\n0.2,0,1\n0.3,0,1\n", ["'position', looks like times: name it 'time'"]),
+        ("walk,groom\n0,0\n1,0\n", ["only columns of behaviors", "put a column 'frame'"]),
+        (ROWS, ["there is no header"]),
+        ("walk,frame,groom\n0,0,0\n1,1,0\n", ["the column 'frame' is column 2: move it to the front"]),
+        (b"MATLAB 5.0 MAT-file, Platform: GLNXA64\0\0", ["a file of MATLAB"]),
+        (b"\x89HDF\r\n\x1a\n\0\0", ["an HDF5 file"]),
+        (b"\0\0\0 ftypisom\0\0\2\0", ["a video and not plain text"]),
+        (b"\x80\x04\x95\0\0.", ["a pickle of Python"]),
+        ("frame,walk\n0,1\n".encode("utf-16"), ["text in UTF-16", "CSV file in UTF-8"]),
+        ("a,b\nx,y\n", ["no known format", "DeepEthogram", "by time"]),
+    ],
+)
+def test_a_message_says_what_the_file_is(tmp_path, content, parts):
+    message = said(tmp_path, content)
+    for part in parts:
+        assert part in message
+
+
+@pytest.mark.parametrize("header", ["frame,animal,walk", ",animal,background", "frame,animal,walk,note"])
+def test_animals_below_each_other_are_told_apart(tmp_path, header):
+    rows = [f"{frame},{name},{frame % 2}" + ",x" * header.count("note") for name in "AB" for frame in range(4)]
+    message = said(tmp_path, "\n".join([header, *rows]) + "\n")
+    assert message.startswith(
+        ", line 6: the frames begin anew here, at 0; column 'animal' tells A and B apart: give each"
+    )
+
+
+def test_animals_row_by_row_are_told_apart(tmp_path):
+    rows = "".join(f"{frame},{name},0\n" for frame in range(3) for name in ("left", "right"))
+    message = said(tmp_path, "frame,who,walk\n" + rows)
+    assert ", line 3: frame 0 has a second row; column 'who' tells left and right apart" in message
+    message = said(tmp_path, "frame,walk\n0,0\n0,1\n1,0\n1,0\n")
+    assert "frame 0 has a second row; if it has several animals or videos" in message
+
+
+def test_videos_below_each_other_without_a_column_that_says_so(tmp_path):
+    assert "line 5: the frames begin anew here, at 0; if it has several" in said(
+        tmp_path, "frame,walk\n" + "0,1\n1,0\n2,0\n" * 2
+    )
+
+
+def test_times_in_a_column_frame_are_told(tmp_path):
+    assert "holds 0.04 where frame 1 is due; name the column time" in said(
+        tmp_path, "frame,walk\n0,1\n0.04,0\n0.08,0\n"
+    )
