@@ -325,7 +325,7 @@ def check_rows(
             continue
         crop = tuple(int(number) for number in row["crop"].split(",")) if "crop" in row else None
         scored = tuple(dict.fromkeys(_split_names(row["scored"]))) if "scored" in row else None
-        recording = row.get("recording", "")
+        recording = nfc(row.get("recording", ""))
         rate = _read_rate(row["rate"]) if "rate" in row else None
         video = Video(**{**row, "recording": recording, "crop": crop, "scored": scored, "rate": rate})
         if (first := names.setdefault(video.video.lower(), line)) != line:

@@ -54,6 +54,6 @@ def test_an_installed_ethomake_checks_configs_and_bundles(installed, tmp_path):
     )
     where, settings, mistake, bundle = done.stdout.splitlines()
     assert Path(where).is_relative_to(installed)
-    assert settings == "3 9"
+    assert settings == "3 10"
     assert mistake == "config: sede = 3: unknown key; did you mean seed?"
     assert bundle.startswith("bundle/bundle.json: 'ethomake' is a required property")
