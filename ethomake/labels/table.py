@@ -51,7 +51,7 @@ class LabelTable:
             used as a behavior.
         note: a note on the file for the user, or "".
         times: float64 (T,), the seconds at which each row begins, in a table by time; None where rows are frames.
-        tolerance: half of the last digit of `times`, in seconds.
+        tolerance: by how much `times` may have been rounded, in seconds.
     """
 
     behaviors: tuple[str, ...]

@@ -207,7 +207,9 @@ def test_names_have_one_encoding(tmp_path):
 
 
 def test_a_table_by_time_keeps_its_times(tmp_path):
-    table = read_any_labels(write(tmp_path / "v.tsv", "time\twalk\tnote\n0.00\t1\ta\n0.25\t0\tb\n"))
+    table = read_any_labels(write(tmp_path / "v.tsv", "time\twalk\tnote\n0.00\t1\ta\n0.33\t0\tb\n0.67\t0\tc\n"))
     assert (table.behaviors, list(table.others)) == (("walk",), ["note"])
-    assert table.times.tolist() == [0, 0.25]
+    assert table.times.tolist() == [0, 0.33, 0.67]
     assert table.tolerance == pytest.approx(0.005)
+    equal = read_any_labels(write(tmp_path / "w.csv", "time,walk\n0.0,1\n0.1,0\n0.2,0\n"))
+    assert equal.tolerance == 0  # steps of equal length are not rounded
