@@ -91,6 +91,7 @@ def test_all_spellings_give_the_same_labels(tmp_path, text):
         ("frame,walk,,run\n0,1,1,1\n", ["line 1", "column 3 has no name"]),
         ("frame,walk\n0,1\n1,1,1\n", ["line 3", "3 cells where the header has 2"]),
         ("frame,walk\n0,1\n1\n", ["line 3", "1 cells"]),
+        ("frame,walk\n0,1\n# tired\n1,1\n", ["line 3", "a comment between the rows"]),
         ("background,walk\n1,0\n1,1\n", ["line 3", "background and a behavior are both 1"]),
         ("background,walk\n1,0\n-1,0\n", ["line 3", "background is -1"]),
         ("frame,time_s,walk\n0,0.1,1\n1,0.2,x\n", ["line 3", "'walk'", "'x'"]),
