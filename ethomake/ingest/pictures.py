@@ -79,7 +79,10 @@ def _is_picture(path: Path) -> bool:
 def _of_sequence(what: str, files: Sequence[Path]) -> str:
     """Return what a sequence of pictures is, with the command for it."""
     folder = files[0].parent
+    said = f"{what} {len(files)} pictures{'' if 'no video' in what else ' and no video'}"
     pattern, start = _numbered(files)
+    if not pattern and len({_digits(path) for path in files} - {0}) > 1:  # ffmpeg would put 10 before 9
+        return f"{said}; number them with equally many digits (0009, 0010), and make a video of them"
     if pattern:
         given = shlex.quote(str(folder / pattern))
         options = f"-start_number {start} " if start not in (0, 1) else ""
@@ -87,9 +90,15 @@ def _of_sequence(what: str, files: Sequence[Path]) -> str:
         given, options = shlex.quote(str(folder / f"*{files[0].suffix}")), "-pattern_type glob "
     name = folder.resolve().name or "frames"
     return (
-        f"{what} {len(files)} pictures{'' if 'no video' in what else ' and no video'}; make a video of them, with the "
-        f"true frames per second after -framerate: {_command(given, Path(f'{name}.mkv'), options)}"
+        f"{said}; make a video of them, with the true "
+        f"frames per second after -framerate: {_command(given, Path(f'{name}.mkv'), options)}"
     )
+
+
+def _digits(path: Path) -> int:
+    """Return how many digits the number at the end of a name has."""
+    found = re.search(r"(\d+)\D*$", path.stem)
+    return len(found[1]) if found else 0
 
 
 def _numbered(files: Iterable[Path]) -> tuple[str, int]:

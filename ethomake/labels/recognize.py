@@ -31,6 +31,7 @@ _TEXTS: tuple[tuple[str, str, str], ...] = (
     (r"WEBVTT|1\s+\d\d:\d\d:\d\d[,.]\d+ -->", "subtitles", EXPORT),
 )
 _PLACES = {"start", "from", "begin", "onset", "startframe", "starttime", "stop", "to", "end", "stopframe", "stoptime"}
+_PLACES |= {"starts", "stops", "ends", "begins", "startsec", "stopsec", "endsec", "startms", "stopms", "endms"}
 _PLACES |= {"endframe", "endtime", "duration", "time", "status", "frame"}
 _NAMES = {"behavior", "behaviour", "behaviors", "behaviours", "type", "label", "event", "action", "code"}
 Recognizes = Callable[[list[str]], bool]

@@ -22,7 +22,7 @@ def rows_of_frames(times: np.ndarray, frames: np.ndarray, end: float, tolerance:
         times: float64 (R,), increasing: the seconds at which rows begin.
         frames: float64 (T,), the seconds at which frames are shown, from 0 on.
         end: the seconds at which the last frame ends.
-        tolerance: half of the last digit of `times`, which may have been rounded.
+        tolerance: by how much `times` may have been rounded, in seconds.
 
     Raises:
         ValueError: with the reason, if the table begins late, has gaps, or ends long before or long after the video.

@@ -51,7 +51,7 @@ class LabelTable:
             used as a behavior.
         note: a note on the file for the user, or "".
         times: float64 (T,), the seconds at which each row begins, in a table by time; None where rows are frames.
-        tolerance: half of the last digit of `times`, in seconds.
+        tolerance: by how much `times` may have been rounded, in seconds.
     """
 
     behaviors: tuple[str, ...]
@@ -162,6 +162,8 @@ def read_sheet(path: str | Path) -> Sheet:
             raise sheet.error(number, "the line is blank; a frame that was not scored needs -1 in each column")
         if len(row) != len(header):
             problem = f"{len(row)} cells where the header has {len(header)}; give the line one cell a column"
+            if row[0].startswith("#"):
+                problem = "a comment between the rows; delete it, or put it above the header"
             raise sheet.error(number, problem)
     if separator == ";":  # where the semicolon separates, a comma is the decimal sign
         for row in sheet.rows:

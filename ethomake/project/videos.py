@@ -111,8 +111,7 @@ def read_table(path: str | Path) -> list[tuple[int, dict[str, str]]]:
                 f"{path} line {number}: {len(cells)} cells under {len(header)} columns; "
                 'a cell with commas (crop) needs quotes, as in "0,0,640,480"'
             )
-        row = {name: cell for name, cell in zip(header, cells, strict=False) if cell}
-        rows.append((number, {name: cell if name in PATHS else nfc(cell) for name, cell in row.items()}))
+        rows.append((number, {name: cell for name, cell in zip(header, cells, strict=False) if cell}))
     return rows
 
 
@@ -319,6 +318,7 @@ def check_rows(
     name_of = {line: f"file {row.get('path')}" if found else f"line {line}" for line, row in rows}
     for line, row in rows:
         where = f"{table} {name_of[line]}" + (f" ({row['video']})" if "video" in row else "")
+        row = {key: cell if key in PATHS else nfc(cell) for key, cell in row.items()}
         row = row | {key: as_on_disk(row[key]) for key in PATHS if must_exist and key in row}
         if error := _row_error(row, behaviors, must_exist):
             errors.append(f"{where}: {error}")
@@ -335,10 +335,8 @@ def check_rows(
         if video.labels:
             owner, first = labelled.setdefault(os.path.realpath(video.labels), (video, line))
             if owner is not video and not may_share_labels(owner, video):
-                reason = (
-                    f"the same file as in {name_of[first]} ({owner.video}); give each video its own labels, or, if both"
-                )
-                reason += " are views of one animal, both rows the same subject"
+                reason = f"the same file as in {name_of[first]} ({owner.video}); give each video its own labels, or, if"
+                reason += " both are views of one animal, both rows the same subject"
                 errors.append(f"{where}: labels = {show(video.labels)}: {reason}")
         known, first = subjects.setdefault(plain_subject(video.subject), (video.subject, line))
         if known != video.subject:

@@ -84,6 +84,14 @@ def test_the_command_for_a_folder_makes_a_video_of_all_pictures(tmp_path, names,
     assert probe(tmp_path / "my frames.mkv").packets == len(names)
 
 
+def test_no_command_is_given_that_would_mix_up_the_pictures(tmp_path):
+    for number in (1, 2, 10):
+        jpeg(tmp_path / f"f{number}.jpg")
+    said = describe_pictures(tmp_path)
+    assert "number them with equally many digits" in said
+    assert "ffmpeg" not in said
+
+
 def test_pictures_given_as_a_video_say_what_they_are(tmp_path):
     one = jpeg(tmp_path / "photo.jpg")
     assert describe_pictures(one) == "a single picture and no video; name the video file"

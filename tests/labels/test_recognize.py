@@ -37,6 +37,7 @@ def said(tmp_path, content, name="v.csv"):
         ),
         ("behaviour;from;to\nwalk;3;8\ngroom;9;12\n", ["list of bouts or events (columns behaviour, from, to)"]),
         ("Behavior\tStart (s)\tStop (s)\nwalk\t0.5\t1.5\n", ["list of bouts"]),
+        ("behavior,start_s,stop_s\nwalk,0.5,1.5\n", ["list of bouts"]),
         ('{"time_format": "hh:mm:ss", "behaviors_conf": {}}', ["a project of BORIS"]),
         ('{\n "a": 1}', ["a file in JSON"]),
         ('<?xml version="1.0"?>\n<ANNOTATION_DOCUMENT>', ["an ELAN file"]),

@@ -91,6 +91,7 @@ def test_all_spellings_give_the_same_labels(tmp_path, text):
         ("frame,walk,,run\n0,1,1,1\n", ["line 1", "column 3 has no name"]),
         ("frame,walk\n0,1\n1,1,1\n", ["line 3", "3 cells where the header has 2"]),
         ("frame,walk\n0,1\n1\n", ["line 3", "1 cells"]),
+        ("frame,walk\n0,1\n# tired\n1,1\n", ["line 3", "a comment between the rows"]),
         ("background,walk\n1,0\n1,1\n", ["line 3", "background and a behavior are both 1"]),
         ("background,walk\n1,0\n-1,0\n", ["line 3", "background is -1"]),
         ("frame,time_s,walk\n0,0.1,1\n1,0.2,x\n", ["line 3", "'walk'", "'x'"]),
@@ -207,7 +208,9 @@ def test_names_have_one_encoding(tmp_path):
 
 
 def test_a_table_by_time_keeps_its_times(tmp_path):
-    table = read_any_labels(write(tmp_path / "v.tsv", "time\twalk\tnote\n0.00\t1\ta\n0.25\t0\tb\n"))
+    table = read_any_labels(write(tmp_path / "v.tsv", "time\twalk\tnote\n0.00\t1\ta\n0.33\t0\tb\n0.67\t0\tc\n"))
     assert (table.behaviors, list(table.others)) == (("walk",), ["note"])
-    assert table.times.tolist() == [0, 0.25]
+    assert table.times.tolist() == [0, 0.33, 0.67]
     assert table.tolerance == pytest.approx(0.005)
+    equal = read_any_labels(write(tmp_path / "w.csv", "time,walk\n0.0,1\n0.1,0\n0.2,0\n"))
+    assert equal.tolerance == 0  # steps of equal length are not rounded

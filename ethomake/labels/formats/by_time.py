@@ -13,6 +13,10 @@ from ethomake.labels.table import TIME_COLUMN, LabelTable, Sheet, read_columns
 DESCRIPTION = "a table by time, as BORIS's binary table (first column 'time' in seconds, then the behaviors)"
 
 
+EQUAL = 1e-9
+"""Seconds by which steps may differ that are the same."""
+
+
 def recognizes(header: list[str]) -> bool:
     """Return whether the first column is the time in seconds, and there are others."""
     is_list = {"behavior", "behaviour"} & {name.casefold() for name in header}  # of events, one in each row
@@ -26,9 +30,8 @@ def read(sheet: Sheet) -> LabelTable:
     if len(backwards):
         row = int(backwards[0]) + 1
         raise sheet.error(row, f"{sheet.rows[row][0]} follows {sheet.rows[row - 1][0]} {_why(sheet, times, row)}")
-    decimals = max(len(row[0].partition(".")[2]) for row in sheet.rows)
     table = read_columns(sheet, first=1, index=False)
-    return replace(table, times=times, tolerance=0.5 * 10.0**-decimals)
+    return replace(table, times=times, tolerance=_rounding(sheet, times))
 
 
 def _seconds(sheet: Sheet, row: int) -> float:
@@ -42,6 +45,15 @@ def _seconds(sheet: Sheet, row: int) -> float:
         problem = f"column '{sheet.header[0]}' holds {shown}; write the time in seconds, as in 12.5"
         raise sheet.error(row, problem)
     return value
+
+
+def _rounding(sheet: Sheet, times: np.ndarray) -> float:
+    """Return how far times may be from the true ones: not at all if steps are equal, else half of the last digit."""
+    steps = np.diff(times)
+    if len(steps) == 0 or np.ptp(steps) < EQUAL:
+        return 0.0
+    decimals = max(len(row[0].partition(".")[2]) for row in sheet.rows)
+    return min(0.5 * 10.0**-decimals, 0.5 * float(steps.min()))
 
 
 def _why(sheet: Sheet, times: np.ndarray, row: int) -> str:
