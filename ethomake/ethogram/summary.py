@@ -1,5 +1,6 @@
 """Summary of each video's ethogram: time spent, bouts, durations, latencies."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -7,7 +8,10 @@ import numpy as np
 
 from ethomake.ethogram.tables import Bout, read_bouts, write_table
 from ethomake.files import read_json
-from ethomake.ingest.times import frame_clock
+from ethomake.ingest.times import MIXED, frame_clock
+from ethomake.messages import NOTE
+
+logger = logging.getLogger(__name__)
 
 COLUMNS = (
     "video",
@@ -44,15 +48,23 @@ def summarize(
         table: subject and group of each video.
         rates: frames per second of life of videos, where the video table has them.
     """
-    rows = []
+    rows, known = [], []
     for bouts_file, manifest_file in videos:
         manifest = read_json(manifest_file)
-        bouts, clock = read_bouts(bouts_file), frame_clock(manifest, (rates or {}).get(manifest["video"]))
+        rate = (rates or {}).get(manifest["video"])
+        known.append(rate or manifest["fps"])
+        bouts, clock = read_bouts(bouts_file), frame_clock(manifest, rate)
         about = table.get(manifest["video"], {})
         for name in behaviors:
             own = [bout for bout in bouts if bout.behavior == name]
             numbers = summarize_behavior(own, clock.seconds)
             rows.append([manifest["video"], about.get("subject", ""), about.get("group", ""), name, *numbers])
+    if known and max(known) > MIXED * min(known):
+        logger.log(
+            NOTE,
+            f"frames per second differ between videos, {min(known):.3g} to {max(known):.3g}: the networks see frames "
+            "and not seconds; convert the videos to one rate if that matters",
+        )
     write_table(output, COLUMNS, rows)
 
 

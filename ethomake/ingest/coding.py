@@ -53,7 +53,8 @@ def group_pictures(source: Source) -> Source:
         return source
     begins = np.array([part.begins for part in parts], dtype=np.int64)
     belongs = np.array([part.belongs for part in parts], dtype=np.int64)
-    begins[source.empty] = belongs[source.empty] = 0
+    nothing = source.sizes <= _NOTHING.get(source.codec, 0)
+    begins[nothing] = belongs[nothing] = 0
     first = np.flatnonzero(begins)
     if not len(first) or (begins == 1).all():
         return source
@@ -72,7 +73,7 @@ def group_pictures(source: Source) -> Source:
         key=source.key[first],
         corrupt=corrupt,
         shown=source.shown[first],
-        empty=source.empty[first],
+        sizes=source.sizes[first],
         grouped=True,
         doubt=doubt,
         second=tuple(second),
@@ -227,6 +228,7 @@ def _judge_hevc(packets: Iterable[Fields]) -> Judged:
     return parts, unread and hides
 
 
+_NOTHING = {"mpeg4": 9}  # bytes: start code and header of a picture that is not coded, with which frames are dropped
 _IDR = 5  # type of a slice of a picture at which decoding can begin
 _SHOWN = ("show_existing_frame", "show_frame")
 _Judge = Callable[[Iterable[Fields]], Judged]

@@ -63,7 +63,7 @@ class Source:
     key: np.ndarray  # bool: keyframe, decoding can start here
     corrupt: np.ndarray  # bool: the demuxer knows that bytes are missing
     shown: np.ndarray  # bool: False where an edit list hides the frame
-    empty: np.ndarray  # bool: without any byte, as AVI files have them in place of frames that were dropped
+    sizes: np.ndarray  # int: bytes; AVI files have empty packets in place of frames that were dropped
     counted: bool  # the file stores no time stamps; ffmpeg counts packets instead (AVI)
     tail_lost: str  # evidence that the end of the file is missing, or ""
     packets_lost: str  # evidence that packets are missing elsewhere, or ""
@@ -164,7 +164,7 @@ def probe(path: str | Path) -> Source:
         key=(flags & _KEY) != 0,
         corrupt=corrupt,
         shown=shown,
-        empty=sizes == 0,
+        sizes=sizes,
         counted=declared is not None,
         tail_lost=tail_lost,
         packets_lost=packets_lost,

@@ -11,6 +11,9 @@ UNKNOWN = np.iinfo(np.int64).min  # ffmpeg's value for "no time stamp"
 GAP_S, GAP_FRAMES = 1.0, 5
 """Nothing was filmed between two frames that are further apart than both: seconds, and usual intervals of frames."""
 
+MIXED = 1.1
+"""The highest rate of some videos is more than so many times the lowest if their rates are mixed."""
+
 
 def fill_unknown(ticks: np.ndarray, step: float) -> np.ndarray:
     """Interpolate the time stamps of frames that have none.

@@ -4,10 +4,8 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from ethomake.ingest.times import MIXED
 from ethomake.project.videos import Video
-
-APART = 1.1
-"""The highest rate is so many times the lowest if rates are mixed."""
 
 _HEAD = 4096  # bytes of video.json with its rate, which comes before its time stamps
 
@@ -36,7 +34,7 @@ def rate_notes(videos: Iterable[Video], ingested: str | Path = "results/ingest")
             f"rate of {_some(guessed)}: assumed, as the file does not say it, so that all seconds may be wrong; give "
             "it in the column rate of the video table"
         )
-    if rates and max(rates.values()) > APART * min(rates.values()):
+    if rates and max(rates.values()) > MIXED * min(rates.values()):
         groups: dict[str, list[str]] = {}
         for name, rate in sorted(rates.items(), key=lambda item: item[1]):
             groups.setdefault(f"{rate:.3g}", []).append(name)

@@ -59,3 +59,11 @@ def test_shares_follow_the_rate_of_life(tmp_path):
     with (tmp_path / "out.csv").open() as file:
         (row,) = csv.DictReader(file)
     assert float(row["time_share"]) == pytest.approx(0.2)  # 1 s of 5
+
+
+def test_rates_that_differ_are_noted(tmp_path, capsys):
+    files = [write_video(tmp_path, name, []) for name in "ab"]
+    summarize(files, tmp_path / "out.csv", behaviors=["walk"], table={}, rates={"a": 10.5})
+    assert "note" not in capsys.readouterr().err
+    summarize(files, tmp_path / "out.csv", behaviors=["walk"], table={}, rates={"a": 120.0})
+    assert "note: frames per second differ between videos, 10 to 120" in capsys.readouterr().err

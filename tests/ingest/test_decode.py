@@ -420,6 +420,21 @@ def test_leading_pictures_whose_references_were_cut_off_are_no_frames(encode, re
         assert len(frames) < len(stream.source.ticks), name
 
 
+@pytest.mark.parametrize("suffix", ["avi", "mkv", "mp4"])
+def test_pictures_that_are_not_coded_are_no_frames(suffix, encode, remux, read_numbers, decode, tmp_path):
+    raw = encode("whole.m4v", "-c:v", "mpeg4", "-bf", "0", "-q:v", "3", "-f", "m4v").read_bytes()
+    start, pictures = b"\0\0\1\xb6", raw.split(b"\0\0\1\xb6")
+    for number in range(3, 60, 7):  # after this picture one like those with which encoders drop frames
+        bits = f"01 0 1 {number % 30:05b} 1 0 011111".replace(" ", "")  # P, time, not coded, stuffing
+        pictures[number] += start + int(bits, 2).to_bytes(2, "big")
+    (tmp_path / "dropped.m4v").write_bytes(start.join(pictures))
+    path = tmp_path / f"dropped.{suffix}"
+    remux("-r", "30", "-f", "m4v", "-i", tmp_path / "dropped.m4v", "-c", "copy", path)
+    frames, stream = decode(path)
+    assert read_numbers(frames) == list(range(60))
+    assert len(stream.source.ticks) == 69
+
+
 def test_empty_packets_are_no_frames(remux, decode, tmp_path):
     source = ("-f", "lavfi", "-i", "testsrc2=s=720x576:r=25", "-frames:v", "5")
     remux(*source, "-c:v", "dvvideo", "-pix_fmt", "yuv420p", tmp_path / "tape.dv")
