@@ -27,17 +27,26 @@ LOCKS = Path(".snakemake/locks")
 OWNER = Path(".snakemake/owner.json")
 
 
-def check_results() -> None:
-    """Check that results can be written.
+def check_place() -> None:
+    """Check that `results` is a folder, or can become one.
 
     Raises:
-        InputError: if `results` is not a folder, or cannot be written to.
+        InputError: if it is a file, or a link to nothing.
     """
     if RESULTS.is_symlink() and not RESULTS.exists():
         target = os.readlink(RESULTS)
         raise InputError(f"results: a link to {target}, which is not there; make that folder or remove the link")
     if RESULTS.exists() and not RESULTS.is_dir():
         raise InputError(f"results: a file in {Path.cwd()}, but the results go into a folder of this name; rename it")
+
+
+def check_results() -> None:
+    """Check that results can be written.
+
+    Raises:
+        InputError: if `results` is not a folder, or cannot be written to.
+    """
+    check_place()
     for folder in (RESULTS if RESULTS.exists() else Path(), Path()):
         if not os.access(folder, os.W_OK | os.X_OK):
             where = folder.resolve()
@@ -51,10 +60,16 @@ def keep_records() -> None:
 
 
 def find_records() -> None:
-    """Make Snakemake read the metadata within `results/`, if there is any; for a dry run, which writes none."""
-    if RECORDS.is_dir():
-        with suppress(OSError):  # a read-only folder
+    """Make Snakemake read the metadata within `results/`, if there is any; for a dry run, which writes none.
+
+    If there is none any more, since the results were removed, renamed or left out of a copy, the link to it goes: where
+    a link to nothing is, Snakemake can make no folder.
+    """
+    with suppress(OSError):  # a read-only folder
+        if RECORDS.is_dir():
             _link_records()
+        elif LINK.is_symlink():
+            LINK.unlink()
 
 
 def _link_records() -> None:

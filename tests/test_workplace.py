@@ -1,6 +1,7 @@
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,19 @@ def test_records_of_an_older_folder_are_taken_along():
     workplace.keep_records()
     assert Path("results/.snakemake/metadata/@long/name").read_text() == "{}"
     assert Path(".snakemake/metadata").is_symlink()
+
+
+def test_a_dry_run_forgets_results_that_were_removed():
+    workplace.keep_records()
+    shutil.rmtree("results")
+    workplace.find_records()
+    assert not os.path.lexists(".snakemake/metadata"), "where Snakemake makes a folder"
+    workplace.keep_records()
+    assert Path(".snakemake/metadata").is_symlink()
+    Path("results").rename("elsewhere")
+    Path("results").symlink_to("gone")
+    with pytest.raises(InputError, match="a link to gone, which is not there"):
+        workplace.check_place()
 
 
 def test_a_dry_run_makes_no_results():

@@ -217,9 +217,15 @@ def _row_error(row: dict[str, str], behaviors: list[str], must_exist: bool) -> s
     for key, what in (("path", "video"), ("labels", "label")):
         if "{" in row.get(key, "") or "}" in row.get(key, ""):  # Snakemake would read them as wildcards
             return f"{key} = {show(row[key])}: rename the {what} file or its folder: no {{ and }} can be in a path"
-        if must_exist and key in row and (problem := _file_error(row[key], what)):
+        archived = key == "path" and key in row and is_archived(row["video"], row[key])
+        if must_exist and key in row and not archived and (problem := _file_error(row[key], what)):
             return f"{key} = {show(row[key])}: {problem}"
     return ""
+
+
+def is_archived(video: str, path: str) -> bool:
+    """Return whether the file of a video is not there any more, but its frames are: it was read, and then archived."""
+    return not os.path.lexists(path) and Path("results/ingest", video, "video.json").is_file()
 
 
 def _file_error(path: str, what: str) -> str:

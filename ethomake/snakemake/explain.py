@@ -1,8 +1,9 @@
 """Why jobs run, and why they failed, in plain words for people who don't know Snakemake."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from logging import LogRecord
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ from ethomake.files import read_json
 from ethomake.provenance.code import module_digests
 from ethomake.provenance.explain import Findings, as_one, explain, parameters_as_one
 from ethomake.provenance.record import record_path
-from ethomake.snakemake.folder import each_video
+from ethomake.snakemake.folder import check_sources, each_video
 from ethomake.snakemake.known import known
+from ethomake.sources import find_sources
 
 # Snakemake's own summary of the reasons, and its advice how not to run what is outdated.
 SUPERFLUOUS = ("Reasons:\n", "Some jobs were triggered by provenance", "Rules with provenance triggered jobs")
@@ -49,6 +51,8 @@ def explain_jobs(workflow: Workflow, pack_rules: Mapping[str, str]) -> Callable[
         with suppress(Exception):  # else Snakemake's own message is shown: no reason to stop a run
             if event == LogEvent.RUN_INFO and not verbose:
                 message.msg = count_jobs(message.stats, pack_rules)
+            if event == LogEvent.RUN_INFO:
+                check_sources(workflow)
             if event == LogEvent.JOB_INFO and (words := explain_job(workflow, find(message.jobid))):
                 message.reason = f"{words} [{message.reason}]" if verbose else words
             if event == LogEvent.JOB_ERROR and message.jobid in told:
@@ -103,14 +107,25 @@ def explain_job(workflow: Workflow, job: Any) -> str | None:
     records = [record_path(log) for log in job.log]  # one, but of a pack as many as it has videos
     before = [read_json(record) for record in records if record.is_file()]
     findings = find_reasons(workflow, job)
-    changed = each_video(job) if findings.parameters else []
+    changed = list(each_video(job)) if findings.parameters else []
+    last = as_one(before) if before else None
+    if last and findings.parameters:
+        found = changed_sources(changed, last["inputs"])
+        findings = replace(findings, changed=[*findings.changed, *found])
     return explain(
         findings,
-        as_one(before) if before else None,
+        last,
         list(job.input),
         parameters_as_one([dict(each.params.items()) for each in changed]),
         lambda: module_digests(Path(workflow.basedir) / "workflow" / "scripts" / Path(script).name),
     )
+
+
+def changed_sources(jobs: Iterable[Any], before: Mapping[str, str]) -> list[str]:
+    """Return the user's files that jobs read and whose content was not among the inputs the last time."""
+    known_contents = set(before.values())
+    files = {str(each): each for job in jobs for each in find_sources(dict(job.params.items()))}
+    return sorted(path for path, each in files.items() if each.digest() not in known_contents)
 
 
 def find_reasons(workflow: Workflow, job: Any) -> Findings:

@@ -10,7 +10,7 @@ except InputError as error:
     stop(error)
 
 
-DATA = DataFlow(PROJECT, BUNDLE, ROOT / "workflow" / "scripts")
+DATA = DataFlow(PROJECT, BUNDLE, ROOT / "workflow" / "scripts", stored=is_stored(workflow))
 RUNS = PROJECT.runs  # by name, main first
 SETTINGS = PROJECT.main.settings  # all runs have the same behaviors and settings of ingest
 VIDEOS = PROJECT.videos  # by name, in the table's order
