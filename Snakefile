@@ -17,6 +17,7 @@ from ethomake.errors import InputError
 from ethomake.evaluation import files as evaluation_files
 from ethomake.project.configfile import find_config_file
 from ethomake.project.load import open_project
+from ethomake.provenance.tidy import note_leftovers
 from ethomake.scheduling.packs import LATE_FILE, write_packs
 from ethomake.snakemake import begin, begin_on_node, packs
 from ethomake.snakemake.dataflow import DataFlow, curves_title, stream_of
@@ -74,6 +75,7 @@ include: "workflow/rules/report.smk"
 include: "workflow/rules/provenance.smk"
 include: "workflow/rules/packs.smk"
 include: "workflow/rules/costs.smk"
+include: "workflow/rules/tidy.smk"
 
 
 onstart:

@@ -24,6 +24,7 @@ from ethomake.project.splits import deal_folds, write_split
 from ethomake.project.videos import Video
 from ethomake.provenance.code import code_digest
 from ethomake.provenance.record import record_path
+from ethomake.provenance.tidy import find_leftovers
 from ethomake.snakemake.stop import stop
 from ethomake.sources import ByContent, Uncompared
 
@@ -133,6 +134,16 @@ class DataFlow:
         """Write where each video lies, so that its recording keeps its name when the file is moved."""
         if self.project.places:
             write_places(self.project.places)
+
+    def leftovers(self) -> dict[str, str]:
+        """Return the results that stay behind, by path, with the name of the video that is not in the table."""
+        unused = [
+            f"results/evaluation/{run}"
+            for run in self.project.runs
+            if self.home("evaluation", run) == run and not self.part_of(run, "test")
+        ]
+        videos = self.project.videos
+        return find_leftovers(set(videos), {name for name, video in videos.items() if video.labels}, unused)
 
     @cached_property
     def adapted_to(self) -> dict[str, list[str]]:
