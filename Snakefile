@@ -22,7 +22,7 @@ from ethomake.scheduling.packs import LATE_FILE, write_packs
 from ethomake.snakemake import begin, begin_on_node, packs
 from ethomake.snakemake.dataflow import DataFlow, curves_title, stream_of
 from ethomake.snakemake.explain import explain_in_words
-from ethomake.snakemake.folder import discard_checkpoints, forget_failures, is_stored, tell_versions
+from ethomake.snakemake.folder import discard_checkpoints, forget_failures, is_stored, tell_reading, tell_versions
 from ethomake.snakemake.resources import Estimates, experiment_of, tell_time
 from ethomake.snakemake.stop import note, stop
 from ethomake.sources import Uncompared

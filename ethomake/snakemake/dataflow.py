@@ -288,7 +288,7 @@ class DataFlow:
         files = self.bundle.files if self.bundle and not self.stored else {}
         return {what: ByContent(path, what, record_path(READERS["bundle"])) for what, path in files.items()}
 
-    def sources(self, wildcards: Wildcards) -> list[ByContent]:
+    def sources(self, wildcards: Wildcards = None) -> list[ByContent]:
         """A param: all files of the user that results are made from, by content."""
         videos = [Values(fromdict={"video": name}) for name in self.project.videos]
         found = [self.source(kind)(video) for kind in ("video", "labels") for video in videos]

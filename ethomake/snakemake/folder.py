@@ -1,7 +1,7 @@
 """The folder that Snakemake runs in: prepared before it looks which files exist, cleaned up afterwards."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from snakemake.workflow import Workflow
@@ -12,7 +12,9 @@ from ethomake.failures import failure_of, forget_failure
 from ethomake.provenance.versions import version_notes
 from ethomake.snakemake.known import known
 from ethomake.snakemake.stop import note, stop
-from ethomake.sources import find_sources
+from ethomake.sources import ByContent, find_sources, sizes_of_unread
+
+LONG_TO_READ = 5e9  # bytes
 
 
 def prepare_folder(workflow: Workflow) -> None:
@@ -61,6 +63,16 @@ def discard_checkpoints(workflow: Workflow) -> None:
     jobs = [one for job in known(workflow.dag).jobs for one in each_video(job)]
     kept = (job.params.get("checkpoint") for job in jobs)
     workplace.discard(path for path in kept if path)
+
+
+def tell_reading(sources: Iterable[ByContent]) -> None:
+    """Note that large files are read to compare them with what results were made from, after a copy for instance."""
+    sizes = sizes_of_unread(each for each in sources if each.record.is_file())
+    if sum(sizes) > LONG_TO_READ:
+        note(
+            f"note: {len(sizes)} of your files ({sum(sizes) / 1e9:.0f} GB) are read once, to see whether results were "
+            "made from these"
+        )
 
 
 def check_sources(workflow: Workflow) -> None:

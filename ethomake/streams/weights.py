@@ -21,6 +21,7 @@ from ethomake.streams.networks import Stream, build_stream
 from ethomake.streams.published import PACKAGED, TIMM
 from ethomake.streams.registry import find_network, public_timm_weights
 from ethomake.streams.stems import first_convolution
+from ethomake.training.finite import check_finite
 from ethomake.training.weights import read_header
 
 logger = logging.getLogger(__name__)
@@ -308,6 +309,7 @@ def _read(path: Path) -> dict[str, Tensor]:
         given = given["state_dict"]
     if not isinstance(given, dict) or not given or not all(isinstance(value, Tensor) for value in given.values()):
         raise InputError(f"{path}: is not a state dict (names with tensors); save model.state_dict()")
+    check_finite(given, str(path), "the file is damaged, or its training diverged: give other weights, or none")
     return {str(key).removeprefix("module."): value for key, value in given.items()}
 
 

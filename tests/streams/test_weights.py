@@ -146,6 +146,12 @@ def test_weights_of_another_network_are_refused_briefly(resnet18):
         load_pretrained(build_stream("resnet3d_34", "spatial", 2), resnet18)
 
 
+def test_values_that_are_no_numbers_are_refused(resnet18, tmp_path):
+    path = altered(resnet18, tmp_path, lambda state: state["conv1.weight"].fill_(torch.nan))
+    with pytest.raises(InputError, match=r"altered\.pth: not all values are finite numbers \(conv1\.weight has nan"):
+        load_pretrained(build_stream("resnet18", "spatial", 2), path)
+
+
 def test_counters_of_old_files_may_be_missing(resnet18, tmp_path):
     def forget(state):
         for key in [key for key in state if key.endswith("num_batches_tracked")]:

@@ -54,6 +54,7 @@ def bundle_files():
 if workflow.is_main_process:
     for line in PROJECT.notes:
         note(f"note: {line}")
+    tell_reading(DATA.sources())
     begin(workflow)
 elif workflow.remote_exec:
     begin_on_node()
