@@ -25,6 +25,7 @@ from ethomake.snakemake.explain import explain_in_words
 from ethomake.snakemake.folder import discard_checkpoints, forget_failures, is_stored, tell_reading, tell_versions
 from ethomake.snakemake.resources import Estimates, experiment_of, tell_time
 from ethomake.snakemake.stop import note, stop
+from ethomake.snakemake.weights import check_weights
 from ethomake.sources import Uncompared
 
 min_version("9.20")

@@ -10,6 +10,7 @@ import os
 import platform
 import re
 import shutil
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -85,10 +86,31 @@ def _link_records() -> None:
 
 def free_stale_lock() -> bool:
     """Remove the lock of a Snakemake process that was killed on this machine; return whether there was one."""
-    if not is_locked() or not OWNER.is_file() or _alive(_read_owner()) is not False:
+    if not is_stale():
         return False
     remove(LOCKS)
     return True
+
+
+def is_stale() -> bool:
+    """Return whether the directory is locked by a Snakemake process that was killed on this machine."""
+    return is_locked() and OWNER.is_file() and _alive(_read_owner()) is False
+
+
+def describe_lock() -> str:
+    """Return in one line who has locked the directory, and what to do."""
+    owner = _read_owner()
+    alive = _alive(owner)
+    if alive is False:
+        return "note: the last run was killed; the next one resumes where it stopped"
+    try:
+        since = time.strftime("%Y-%m-%d %H:%M", time.localtime(owner["started"]))
+        who = f"process {owner['pid']} on {owner['host']} has been working here since {since}"
+    except (KeyError, TypeError, ValueError, OverflowError):
+        who = "another run is working here"
+    if alive:
+        return f"error: {who}; wait for it, or stop it"
+    return f"error: {who}, as far as can be known from here; if it is gone: ./run snakemake --unlock"
 
 
 def is_locked() -> bool:

@@ -56,6 +56,19 @@ def test_records_of_an_older_folder_are_taken_along():
     assert Path(".snakemake/metadata").is_symlink()
 
 
+def test_who_holds_the_lock_is_told():
+    lock(gone())
+    assert workplace.describe_lock() == "note: the last run was killed; the next one resumes where it stopped"
+    process = psutil.Process()
+    here = {"host": platform.node(), "pid": process.pid, "started": process.create_time()}
+    Path(".snakemake/owner.json").write_text(json.dumps(here))
+    assert workplace.describe_lock().startswith(f"error: process {process.pid} on {platform.node()} has been working")
+    Path(".snakemake/owner.json").write_text(json.dumps(here | {"host": "elsewhere"}))
+    assert workplace.describe_lock().endswith("if it is gone: ./run snakemake --unlock")
+    Path(".snakemake/owner.json").unlink()
+    assert workplace.describe_lock().startswith("error: another run is working here, as far as can be known")
+
+
 def test_a_dry_run_forgets_results_that_were_removed():
     workplace.keep_records()
     shutil.rmtree("results")

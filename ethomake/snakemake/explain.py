@@ -11,6 +11,7 @@ from typing import Any
 from snakemake.logging import LogEvent, logger
 from snakemake.workflow import Workflow
 
+from ethomake import workplace
 from ethomake.failures import DEFECT, MISTAKE, STOPPED, TRANSIENT, read_failure
 from ethomake.files import read_json
 from ethomake.provenance.code import module_digests
@@ -33,12 +34,17 @@ SUPERFLUOUS += (
 TOLD = "|".join(map(str, (DEFECT, MISTAKE, TRANSIENT, STOPPED)))
 NOISE = rf"RuleException:\nCalledProcessError(.|\n)*exit status ({TOLD})\.$"
 NOISE += r"|WorkflowError( in file .*)?:\nAt least one job did not complete"
+# What it says of a job that a signal has ended: of itself, or of the shell that has started it (128 + signal).
+KILLED = re.compile(r"RuleException:\nCalledProcessError(.|\n)*(died with <Signals\.(?P<name>\w+)|exit status 137\.$)")
+LOCKED = "Directory cannot be locked"
+UNRECORDED = re.compile(r"WorkflowError(.|\n)*Error recording metadata for finished job \((?P<reason>.*)\)\. Please")
 
 
 def explain_jobs(workflow: Workflow, pack_rules: Mapping[str, str]) -> Callable[[LogRecord], bool]:
     """Return a log filter that says why a job runs, and why it failed; --verbose keeps Snakemake's own messages."""
     verbose = known(workflow.output_settings).verbose
     jobs, told = {}, set()
+    killed: list[str] = []  # signals that have ended jobs of which no more was said yet
 
     def find(number):
         if number not in jobs:
@@ -48,6 +54,11 @@ def explain_jobs(workflow: Workflow, pack_rules: Mapping[str, str]) -> Callable[
 
     def filter_message(message):
         event = getattr(message, "event", None)
+        if not verbose and (match := KILLED.match(str(message.msg))):
+            killed.append(match["name"] or "SIGKILL")
+            return False
+        if not verbose and (words := explain_words(str(message.msg))):
+            message.event, message.msg = None, words
         with suppress(Exception):  # else Snakemake's own message is shown: no reason to stop a run
             if event == LogEvent.RUN_INFO and not verbose:
                 message.msg = count_jobs(message.stats, pack_rules)
@@ -58,8 +69,12 @@ def explain_jobs(workflow: Workflow, pack_rules: Mapping[str, str]) -> Callable[
             if event == LogEvent.JOB_ERROR and message.jobid in told:
                 told.remove(message.jobid)
                 return False
-            if event == LogEvent.JOB_ERROR and not verbose and (words := explain_failure(find(message.jobid))):
-                message.event, message.msg = None, words
+            if event == LogEvent.JOB_ERROR and not verbose:
+                job = find(message.jobid)
+                if killed and not any(read_failure(one.log[0]) for one in each_video(job)):
+                    message.event, message.msg = None, explain_kill(job, killed.pop(0))
+                elif words := explain_failure(job):
+                    message.event, message.msg = None, words
             if event == LogEvent.GROUP_ERROR and not verbose:  # followed by the errors of all of its jobs
                 numbers = [job["jobid"] for job in message.job_error_info]
                 if words := list(filter(None, (explain_failure(find(number)) for number in numbers))):
@@ -68,6 +83,28 @@ def explain_jobs(workflow: Workflow, pack_rules: Mapping[str, str]) -> Callable[
         return verbose or not (str(message.msg).startswith(SUPERFLUOUS) or re.match(NOISE, str(message.msg)))
 
     return filter_message
+
+
+def explain_words(text: str) -> str:
+    """Return a true line in place of some of Snakemake's own messages; "" for others."""
+    if LOCKED in text:
+        return workplace.describe_lock()
+    if match := UNRECORDED.match(text):
+        reason = " ".join(match["reason"].split())
+        return f"error: Snakemake could not write down that a job has ended ({reason}); mend that and run again"
+    return ""
+
+
+def explain_kill(job: Any, signal: str) -> str:
+    """Return that a job was killed, which leaves no record of why."""
+    asked, settings = job.resources.get("mem_mb"), job.params.get("settings")
+    memory = f" (it had asked for {asked} MB)" if isinstance(asked, int) else ""
+    batch = settings.get("batch") if isinstance(settings, Mapping) else None
+    smaller = f"make `batch` smaller (it is {batch}) or " if batch else ""
+    return (
+        f"{job.message} failed: it was killed from outside ({signal}), most likely because memory ran out{memory}; "
+        f"{smaller}let fewer jobs run at once (--cores) and run again: what is done so far is kept (log: {job.log[0]})"
+    )
 
 
 def count_jobs(numbers: Mapping[str, int], pack_rules: Mapping[str, str]) -> str:

@@ -301,8 +301,11 @@ def _read(path: Path) -> dict[str, Tensor]:
         else:
             given = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # pickle, zip and safetensors raise many kinds
+        # torch's own words are an invitation to run what is in the file
+        is_program = "weights_only" in str(error)
+        reason = "it is no file of tensors; what else is in it is not loaded, as it could run programs"
         raise InputError(
-            f"{path}: cannot be read as weights ({_one_line(error)}); "
+            f"{path}: cannot be read as weights ({reason if is_program else _one_line(error)}); "
             "give a state dict of tensors saved by torch.save (.pth), or a .safetensors file"
         ) from error
     if isinstance(given, dict) and isinstance(given.get("state_dict"), dict):

@@ -2,6 +2,8 @@
 
 try:
     PROJECT = open_project(config, ROOT)
+    if workflow.is_main_process:
+        check_weights(PROJECT)
     BUNDLE = read_bundle(PROJECT.main.settings["models"]) if PROJECT.main.settings["models"] != "none" else None
     PACKS = packs.find(PROJECT)
     SHARED = packs.shared(PACKS, PROJECT.videos)  # packs by number
