@@ -128,10 +128,13 @@ class ByContent(str):
 
 
 class Uncompared(str):
-    """A path as a param of a rule that Snakemake takes for the same as any other: only what lies there matters."""
+    """A path as a param of a rule that Snakemake takes for the same as any other. It is plain text to jobs."""
 
     def __repr__(self) -> str:
         return "'a path'"
+
+    def __reduce__(self) -> tuple:
+        return str, (str(self),)
 
 
 class Later(str):
@@ -173,11 +176,9 @@ def find_sources(value: Any) -> Iterator[ByContent]:
 
 
 def without_paths(value: Any) -> Any:
-    """Return a param with digests, or what is said of any path, in place of the user's files."""
+    """Return a param with digests in place of the user's files."""
     if isinstance(value, ByContent):
         return value.digest()
-    if isinstance(value, Uncompared):
-        return "a path"
     if isinstance(value, Mapping):
         return {name: without_paths(each) for name, each in value.items()}
     if isinstance(value, list | tuple):

@@ -28,7 +28,7 @@ from ethomake.project.runs import rules_after
 from ethomake.scheduling.packs import LATE_FILE, Member, Pack, plan_late_packs, plan_packs, read_packs
 from ethomake.snakemake.replace import replace
 from ethomake.snakemake.resources import Estimates
-from ethomake.sources import Later, without_paths
+from ethomake.sources import Later
 
 NAME = "[A-Za-z0-9_-]"  # what the names of videos are made of
 
@@ -296,7 +296,7 @@ def _settings_of(stage: Rule, jobs: Sequence[Values]) -> Callable:
 
     def digest() -> str:
         each = [{name: find(Wildcards(fromdict=values)) for name, find in own.items()} for values in jobs]
-        return short_digest(without_paths(same), without_paths(each))
+        return short_digest(repr(same), repr(each))
 
     return lambda wildcards: Later(digest)
 
