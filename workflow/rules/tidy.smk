@@ -19,7 +19,7 @@ rule tidy:
         runtime=10,
     params:
         leftovers=LEFTOVERS,
-        remove=False,
+        is_meant=False,
     message:
         "Looking for results of videos that are not in the table"
     script:
@@ -38,7 +38,7 @@ rule tidy_now:
         runtime=10,
     params:
         leftovers=LEFTOVERS,
-        remove=True,
+        is_meant=True,
     message:
         "Removing the results of videos that are not in the table"
     script:
