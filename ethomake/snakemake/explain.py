@@ -88,7 +88,8 @@ def explain_jobs(workflow: Workflow, pack_rules: Mapping[str, str]) -> Callable[
 def explain_words(text: str) -> str:
     """Return a true line in place of some of Snakemake's own messages; "" for others."""
     if LOCKED in text:
-        return workplace.describe_lock()
+        line = workplace.describe_lock()
+        return line if "--unlock" in text else line.replace("error: ", "note: ", 1)  # a dry run goes on
     if match := UNRECORDED.match(text):
         reason = " ".join(match["reason"].split())
         return f"error: Snakemake could not write down that a job has ended ({reason}); mend that and run again"
