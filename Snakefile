@@ -18,13 +18,16 @@ from ethomake.evaluation import files as evaluation_files
 from ethomake.project.configfile import find_config_file
 from ethomake.project.load import open_project
 from ethomake.project.rates import rate_notes
+from ethomake.provenance.tidy import note_leftovers
 from ethomake.scheduling.packs import LATE_FILE, write_packs
 from ethomake.snakemake import begin, begin_on_node, packs
 from ethomake.snakemake.dataflow import DataFlow, curves_title, stream_of
 from ethomake.snakemake.explain import explain_in_words
-from ethomake.snakemake.folder import discard_checkpoints, forget_failures, tell_versions
+from ethomake.snakemake.folder import discard_checkpoints, forget_failures, is_stored, tell_reading, tell_versions
 from ethomake.snakemake.resources import Estimates, experiment_of, tell_time
 from ethomake.snakemake.stop import note, stop
+from ethomake.snakemake.weights import check_weights
+from ethomake.sources import Uncompared
 
 min_version("9.20")
 
@@ -74,6 +77,7 @@ include: "workflow/rules/report.smk"
 include: "workflow/rules/provenance.smk"
 include: "workflow/rules/packs.smk"
 include: "workflow/rules/costs.smk"
+include: "workflow/rules/tidy.smk"
 
 
 onstart:
@@ -82,6 +86,7 @@ onstart:
     write_packs(PACKS)
     write_packs(LATE_PACKS, LATE_FILE)
     DATA.keep_splits()
+    DATA.keep_places()
     DATA.keep_adapted()
 
 

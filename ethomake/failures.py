@@ -40,26 +40,30 @@ class Failure:
     message: str
 
 
-def failure_of(error: Exception, results: str | Path = "results", batch: int | None = None) -> Failure:
+def failure_of(
+    error: Exception, results: str | Path = "results", batch: int | None = None, window: int | None = None
+) -> Failure:
     """Return the status and message that an exception means for the user.
 
     Args:
         error: the exception.
         results: the folder that the job writes to.
         batch: the batch size in the job's settings, if it has one.
+        window: the window in frames in these settings, if they have one.
     """
     if isinstance(error, InputError):
         return Failure(TRANSIENT if isinstance(error, TransientError) else MISTAKE, str(error))
-    if words := _of_the_machine(error, results, batch):
+    if words := _of_the_machine(error, results, batch, window):
         return Failure(TRANSIENT, words)
     return Failure(DEFECT, f"{type(error).__name__}: {error}")
 
 
-def _of_the_machine(error: Exception, results: str | Path, batch: int | None) -> str | None:
+def _of_the_machine(error: Exception, results: str | Path, batch: int | None, window: int | None) -> str | None:
     """Return in one line what the machine lacks (memory, disk space, a file, access), or None if nothing is known."""
     if _is_about_memory(error):
         where = "the GPU's memory" if _is_about_gpu(error) else "the memory of this machine"
-        smaller = f"make `batch` smaller (it is {batch})" if batch else "let fewer jobs run at once (--cores)"
+        either = f" or `window` (it is {window})" if window else ""
+        smaller = f"make `batch` smaller (it is {batch}){either}" if batch else "let fewer jobs run at once (--cores)"
         return f"{where} is not enough; {smaller} and run again"
     no_space = "no space left on the disk that holds {}: free some and run again; nothing half-written was kept"
     if _is_about_space(error):

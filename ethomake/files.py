@@ -60,14 +60,23 @@ def read_json(path: str | Path) -> Any:
     """Read a JSON file.
 
     Raises:
-        InputError: if the file does not exist or is not valid JSON.
+        InputError: if the file does not exist or is not valid JSON, which NaN is not.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=refuse_constant)
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file; run the step that makes it first") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except ValueError as error:
         raise InputError(f"{path}: not readable as JSON ({error}); delete it and run again") from None
+
+
+def refuse_constant(name: str) -> Any:
+    """Refuse NaN, Infinity and -Infinity, which Python reads in JSON though they are no JSON: for `parse_constant`.
+
+    Raises:
+        ValueError: always.
+    """
+    raise ValueError(f"{name} is no number")
 
 
 def write_npy(path: str | Path, array: np.ndarray) -> None:

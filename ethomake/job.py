@@ -105,9 +105,9 @@ def _in_one_line(snakemake: Job) -> Iterator[None]:
         _end(log, Failure(STOPPED, "stopped; what is done so far is kept: run again to go on"))
     except Exception as error:
         settings = snakemake.params.get("settings")
-        batch = settings.get("batch") if isinstance(settings, dict) else None
+        batch, window = (settings.get(key) if isinstance(settings, dict) else None for key in ("batch", "window"))
         results = Path(snakemake.output[0]).parent if snakemake.output else Path("results")
-        failure = failure_of(error, results, batch)
+        failure = failure_of(error, results, batch, window)
         if failure.status == DEFECT:
             _keep(log, failure)
             raise

@@ -10,6 +10,7 @@ import os
 import platform
 import re
 import shutil
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -27,17 +28,26 @@ LOCKS = Path(".snakemake/locks")
 OWNER = Path(".snakemake/owner.json")
 
 
-def check_results() -> None:
-    """Check that results can be written.
+def check_place() -> None:
+    """Check that `results` is a folder, or can become one.
 
     Raises:
-        InputError: if `results` is not a folder, or cannot be written to.
+        InputError: if it is a file, or a link to nothing.
     """
     if RESULTS.is_symlink() and not RESULTS.exists():
         target = os.readlink(RESULTS)
         raise InputError(f"results: a link to {target}, which is not there; make that folder or remove the link")
     if RESULTS.exists() and not RESULTS.is_dir():
         raise InputError(f"results: a file in {Path.cwd()}, but the results go into a folder of this name; rename it")
+
+
+def check_results() -> None:
+    """Check that results can be written.
+
+    Raises:
+        InputError: if `results` is not a folder, or cannot be written to.
+    """
+    check_place()
     for folder in (RESULTS if RESULTS.exists() else Path(), Path()):
         if not os.access(folder, os.W_OK | os.X_OK):
             where = folder.resolve()
@@ -51,10 +61,16 @@ def keep_records() -> None:
 
 
 def find_records() -> None:
-    """Make Snakemake read the metadata within `results/`, if there is any; for a dry run, which writes none."""
-    if RECORDS.is_dir():
-        with suppress(OSError):  # a read-only folder
+    """Make Snakemake read the metadata within `results/`, if there is any; for a dry run, which writes none.
+
+    If there is none any more, since the results were removed, renamed or left out of a copy, the link to it goes: where
+    a link to nothing is, Snakemake can make no folder.
+    """
+    with suppress(OSError):  # a read-only folder
+        if RECORDS.is_dir():
             _link_records()
+        elif LINK.is_symlink():
+            LINK.unlink()
 
 
 def _link_records() -> None:
@@ -70,10 +86,31 @@ def _link_records() -> None:
 
 def free_stale_lock() -> bool:
     """Remove the lock of a Snakemake process that was killed on this machine; return whether there was one."""
-    if not is_locked() or not OWNER.is_file() or _alive(_read_owner()) is not False:
+    if not is_stale():
         return False
     remove(LOCKS)
     return True
+
+
+def is_stale() -> bool:
+    """Return whether the directory is locked by a Snakemake process that was killed on this machine."""
+    return is_locked() and OWNER.is_file() and _alive(_read_owner()) is False
+
+
+def describe_lock() -> str:
+    """Return in one line who has locked the directory, and what to do."""
+    owner = _read_owner()
+    alive = _alive(owner)
+    if alive is False:
+        return "note: the last run was killed; the next one resumes where it stopped"
+    try:
+        since = time.strftime("%Y-%m-%d %H:%M", time.localtime(owner["started"]))
+        who = f"process {owner['pid']} on {owner['host']} has been working here since {since}"
+    except (KeyError, TypeError, ValueError, OverflowError):
+        who = "another run is working here"
+    if alive:
+        return f"error: {who}; wait for it, or stop it"
+    return f"error: {who}, as far as can be known from here; if it is gone: ./run snakemake --unlock"
 
 
 def is_locked() -> bool:

@@ -57,6 +57,7 @@ def test_too_little_memory_tells_the_mend():
     words = words_of(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), batch=32)
     assert words == "the GPU's memory is not enough; make `batch` smaller (it is 32) and run again"
     assert "this machine" in words_of(MemoryError(), batch=4)
+    assert "`batch` smaller (it is 4) or `window` (it is 90000)" in words_of(MemoryError(), batch=4, window=90000)
     assert "fewer jobs" in words_of(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"))
 
 

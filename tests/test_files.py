@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ethomake.errors import InputError
-from ethomake.files import read_npy, read_npz, scratch_folder, short_digest, write_npy, write_npz
+from ethomake.files import read_json, read_npy, read_npz, scratch_folder, short_digest, write_npy, write_npz
 
 
 def test_each_job_has_a_scratch_folder_of_its_own(tmp_path, monkeypatch):
@@ -67,3 +67,10 @@ def test_named_arrays_that_are_damaged_or_gone_are_told_with_the_file(tmp_path):
 def test_digests_tell_values_apart_and_not_their_order():
     assert short_digest({"a": 1, "b": 2}) == short_digest({"b": 2, "a": 1})
     assert short_digest({"a": 1}) != short_digest({"a": 2})
+
+
+@pytest.mark.parametrize("name", ["NaN", "Infinity", "-Infinity"])
+def test_what_is_no_number_is_no_json(tmp_path, name):
+    (tmp_path / "a.json").write_text(f'{{"threshold": {name}}}')
+    with pytest.raises(InputError, match=rf"a\.json: not readable as JSON \({name} is no number\)"):
+        read_json(tmp_path / "a.json")

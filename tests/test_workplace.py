@@ -1,6 +1,7 @@
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,32 @@ def test_records_of_an_older_folder_are_taken_along():
     workplace.keep_records()
     assert Path("results/.snakemake/metadata/@long/name").read_text() == "{}"
     assert Path(".snakemake/metadata").is_symlink()
+
+
+def test_who_holds_the_lock_is_told():
+    lock(gone())
+    assert workplace.describe_lock() == "note: the last run was killed; the next one resumes where it stopped"
+    process = psutil.Process()
+    here = {"host": platform.node(), "pid": process.pid, "started": process.create_time()}
+    Path(".snakemake/owner.json").write_text(json.dumps(here))
+    assert workplace.describe_lock().startswith(f"error: process {process.pid} on {platform.node()} has been working")
+    Path(".snakemake/owner.json").write_text(json.dumps(here | {"host": "elsewhere"}))
+    assert workplace.describe_lock().endswith("if it is gone: ./run snakemake --unlock")
+    Path(".snakemake/owner.json").unlink()
+    assert workplace.describe_lock().startswith("error: another run is working here, as far as can be known")
+
+
+def test_a_dry_run_forgets_results_that_were_removed():
+    workplace.keep_records()
+    shutil.rmtree("results")
+    workplace.find_records()
+    assert not os.path.lexists(".snakemake/metadata"), "where Snakemake makes a folder"
+    workplace.keep_records()
+    assert Path(".snakemake/metadata").is_symlink()
+    Path("results").rename("elsewhere")
+    Path("results").symlink_to("gone")
+    with pytest.raises(InputError, match="a link to gone, which is not there"):
+        workplace.check_place()
 
 
 def test_a_dry_run_makes_no_results():

@@ -12,7 +12,7 @@ import jsonschema
 import yaml
 
 from ethomake.errors import InputError
-from ethomake.files import file_digest
+from ethomake.files import file_digest, read_json
 
 FORMAT = 1  # incremented when a program that knows the old format would misread the new one
 MANIFEST = "bundle.json"
@@ -73,6 +73,7 @@ def read_bundle(folder: str | Path) -> Bundle:
     bundle = Bundle(folder, content, {})
     for path in bundle.files.values():
         _check_file(Path(path), content["files"])
+    _check_thresholds(folder / THRESHOLDS, content)
     return Bundle(folder, content, _read_settings(folder, content["files"]))
 
 
@@ -92,6 +93,9 @@ def _read_manifest(folder: Path, where: str) -> dict[str, Any]:
     if error := next(_validator().iter_errors(content), None):
         key = ".".join(map(str, error.absolute_path))
         raise InputError(f"{path}: {key + ': ' if key else ''}{error.message[:200]}; {REMEDY}")
+    for part, counted in content["trained_on"].items():
+        if missing := [name for name in content["behaviors"] if name not in counted["behaviors"]]:
+            raise InputError(f"{path}: trained_on.{part}.behaviors: '{missing[0]}' is missing; {REMEDY}")
     return content
 
 
@@ -112,6 +116,26 @@ def _check_file(path: Path, recorded: dict[str, dict[str, Any]]) -> None:
     found, expected = path.stat().st_size, recorded[path.name]["bytes"]
     if found != expected:
         raise InputError(f"{path}: has {found:,} bytes, but had {expected:,} when the bundle was made; {REMEDY}")
+
+
+def _check_thresholds(path: Path, content: dict[str, Any]) -> None:
+    """Check that the fitted values of each behavior are there, and are numbers."""
+    check_digest(path, content["files"])
+    try:
+        fitted = read_json(path)
+    except InputError as error:
+        raise InputError(f"{str(error).rpartition(';')[0]}; {REMEDY}") from None
+    behaviors = fitted.get("behaviors") if isinstance(fitted, dict) else None
+    if not isinstance(behaviors, dict) or list(behaviors) != content["behaviors"]:
+        raise InputError(f"{path}: has other behaviors than {MANIFEST}; {REMEDY}")
+    if fitted.get("exclusive") != content["exclusive"]:
+        raise InputError(f"{path}: exclusive is not that of {MANIFEST}; {REMEDY}")
+    needed = ("minimum_bout_s", "minimum_gap_s", *([] if content["exclusive"] else ["threshold"]))
+    for name, values in behaviors.items():
+        for key in needed:
+            value = values.get(key) if isinstance(values, dict) else None
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise InputError(f"{path}: behaviors.{name}.{key} is no number; {REMEDY}")
 
 
 def _read_settings(folder: Path, recorded: dict[str, dict[str, Any]]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import zarr
 
+from ethomake.errors import InputError
 from ethomake.features.store import array_of, chunk_digest, create_features, find_damage, layout_digest
 from ethomake.files import read_json, remove, write_json, write_whole
 
@@ -45,9 +46,22 @@ class FeatureWriter:
         self.rows = min(frames, len(self.chunks[first]) * self._step)
 
     def append(self, values: dict[str, np.ndarray]) -> None:
-        """Add the next rows of every array, (n, width); rows must not extend across the end of a chunk."""
+        """Add the next rows of every array, (n, width); rows must not extend across the end of a chunk.
+
+        Raises:
+            InputError: if a value is NaN or infinite, or becomes infinite in the type that is stored.
+        """
+        done = self.rows + sum(len(rows) for rows in next(iter(self._waiting.values())))
         for name, rows in values.items():
-            self._waiting[name].append(rows.astype(self.widths[name][1]))
+            with np.errstate(over="ignore"):  # said below
+                stored = rows.astype(self.widths[name][1])
+            if not (right := np.isfinite(stored).all(axis=1)).all():
+                frame = done + int(right.argmin())
+                raise InputError(
+                    f"the array {name} of features has no finite numbers from frame {frame} on: the networks overflow; "
+                    "set streams.precision: float32, or train again with a lower learning_rate"
+                )
+            self._waiting[name].append(stored)
         stop = self.rows + sum(len(rows) for rows in next(iter(self._waiting.values())))
         if stop < min(self.rows + self._step, self.frames):
             return

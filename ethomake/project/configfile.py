@@ -7,6 +7,7 @@ so that duplicate keys are found, and a value can be changed without changing an
 
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,10 @@ from ethomake.errors import InputError
 from ethomake.files import write_text
 from ethomake.project.schemas import load_schema
 from ethomake.project.settings import check_schema
+
+MOST_VALUES = 100_000
+
+CLOCK_TIME = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")
 
 
 def find_config_file(root: str | Path, given: Iterable[str | Path] = ()) -> str:
@@ -51,13 +56,19 @@ def read_config(path: str | Path) -> dict[str, Any]:
     """Read a config file as Snakemake does; `resolve_settings` checks its keys and values.
 
     Raises:
-        InputError: if it is not YAML or JSON with unique keys; with the line.
+        InputError: if it is not YAML or JSON with unique keys, or has a time such as 1:30; with the line.
     """
     text = _read_text(path)
     try:
         content = yaml.safe_load(text)
         if isinstance(content, dict):
-            if twice := next(_find_duplicates(_compose(text)), None):
+            nodes = _compose(text)
+            _check_aliases(nodes, path)
+            if clock := next(_find_clock_times(nodes), None):
+                value, line, number = clock
+                problem = f"{value} is {number} in YAML, which counts in sixties; write {number}, or put it in quotes"
+                raise InputError(f"{path} line {line}: {problem}")
+            if twice := next(_find_duplicates(nodes), None):
                 key, line, first = twice
                 problem = f"duplicate key {key}, first defined on line {first}; merge the two or remove one"
                 raise InputError(f"{path} line {line}: {problem}")
@@ -184,6 +195,50 @@ def _compose(text: str) -> Any:
     reader = ruamel.yaml.YAML()
     reader.version = (1, 1)
     return reader.compose(text)
+
+
+def _check_aliases(nodes: Any, path: str | Path) -> None:
+    """Check that a config does not become endless where aliases (*name) are replaced by what they stand for.
+
+    Raises:
+        InputError: if it has more than MOST_VALUES values then.
+    """
+    sizes: dict[int, int] = {}
+
+    def size(node: Any) -> int:
+        if id(node) not in sizes:
+            sizes[id(node)] = 1  # of a node within itself, which is refused elsewhere
+            inner = [part for pair in node.value for part in pair] if isinstance(node, MappingNode) else ()
+            inner = node.value if isinstance(node, SequenceNode) else inner
+            sizes[id(node)] = 1 + sum(map(size, inner))
+        return sizes[id(node)]
+
+    if size(nodes) > MOST_VALUES:
+        raise InputError(f"{path}: its aliases (*name) stand for more than {MOST_VALUES:,} values; write them out")
+
+
+def _each_node(node: Any, seen: set[int]) -> Iterator[Any]:
+    """Yield a node and all in it, each once."""
+    if id(node) in seen:
+        return
+    seen.add(id(node))
+    yield node
+    if isinstance(node, SequenceNode):
+        for item in node.value:
+            yield from _each_node(item, seen)
+    elif isinstance(node, MappingNode):
+        for pair in node.value:
+            for part in pair:
+                yield from _each_node(part, seen)
+
+
+def _find_clock_times(nodes: Any) -> Iterator[tuple[str, int, float]]:
+    """Yield (text, line, number that YAML reads) of values such as 1:30."""
+    for node in _each_node(nodes, set()):
+        if isinstance(node, ScalarNode) and not node.style and CLOCK_TIME.fullmatch(node.value):
+            number = yaml.safe_load(node.value)
+            if isinstance(number, int | float):
+                yield node.value, node.start_mark.line + 1, number
 
 
 def _find_duplicates(node: Any, section: str = "") -> Iterator[tuple[str, int, int]]:

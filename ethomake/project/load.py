@@ -11,11 +11,11 @@ from ethomake.errors import InputError
 from ethomake.project import PARTS
 from ethomake.project.copies import check_copies, notes_on_labels
 from ethomake.project.messages import show, suggest
-from ethomake.project.recordings import recordings_of
+from ethomake.project.recordings import places_of, read_places, recordings_of
 from ethomake.project.runs import MAIN, Run, Split, changed_config, find_homes
 from ethomake.project.settings import resolve_settings
 from ethomake.project.splits import assign_videos, assign_without_training, choose_flow_videos, read_split
-from ethomake.project.videos import Video, check_rows, find_videos, is_glob, near_misses, read_table
+from ethomake.project.videos import Video, check_rows, find_videos, is_archived, is_glob, near_misses, read_table
 
 LAST_USUAL = 0x52F
 """The last letter of Latin, Greek and Cyrillic, which the font of all figures has."""
@@ -43,7 +43,14 @@ class Project:
     @cached_property
     def recordings(self) -> dict[str, str]:
         """For each video, the recording (camera or session) it is from, as `recordings_of` finds it."""
-        return recordings_of(self.videos.values())
+        return recordings_of(self.videos.values(), self.places)
+
+    @cached_property
+    def places(self) -> dict[str, str]:
+        """For each video, the path by which its recording is named, as `places_of` finds it."""
+        if self.main.settings["example"] != "none":
+            return {}
+        return places_of(self.videos.values(), read_places())
 
     @cached_property
     def homes(self) -> dict[tuple[str, str], str]:
@@ -159,19 +166,30 @@ def _split_up(
 ) -> Project:
     """Return the project with its runs, each with its split of the videos."""
     names = {video.video: video for video in videos}
+    archived = [] if settings["example"] != "none" else [each for each in videos if is_archived(each.video, each.path)]
     previous = read_split(splits / f"{MAIN}.json")
     if settings["models"] != "none":
         if changes:
             raise InputError("config: runs: with models nothing is trained, so runs cannot differ; remove them")
         parts, notes = assign_without_training(videos, previous)
         split = Split(parts, {"train": [], "validate": []}, {})
+        notes += _note_archived(archived)
         return Project(names, {MAIN: Run(MAIN, split, settings)}, tuple(notes))
     split, notes = _deal(videos, settings, previous)
     runs = {MAIN: Run(MAIN, split, settings)}
     for name, change in changes.items():
         runs[name], more = _load_run(name, config, change, videos, runs[MAIN], splits / f"{name}.json")
         notes += [f"run {name}: {note}" for note in more]
+    notes += _note_archived(archived)
     return Project(names, runs, tuple(notes))
+
+
+def _note_archived(videos: list[Video]) -> list[str]:
+    """Return a note on videos whose files are not there any more, which nothing needs as long as their frames are."""
+    if not videos:
+        return []
+    shown = ", ".join(show(video.path) for video in videos[:2]) + (f" and {len(videos) - 2} more" if videos[2:] else "")
+    return [f"not there: {shown}; nothing needs them, as their frames were read, unless these are to be read anew"]
 
 
 def _deal(videos: list[Video], settings: Mapping[str, Any], previous: Mapping[str, Any]) -> tuple[Split, list[str]]:

@@ -4,17 +4,24 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from ethomake.errors import InputError
 from ethomake.files import read_json, short_digest, write_json
 from ethomake.project.videos import Video, plain_recording
+from ethomake.sources import GONE, digest_if_there
+
+PLACES = "results/places.json"
+"""Where each video lay when it was read first."""
+
+INGESTED = "results/ingest"
 
 HERE = "project folder"
 """The name of the folder in which the workflow runs: its own name may be another one on the next machine."""
 
 
-def recordings_of(videos: Iterable[Video]) -> dict[str, str]:
+def recordings_of(videos: Iterable[Video], places: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the name of the recording of each video: the camera or session in which it was filmed.
 
     It is, in this order:
@@ -31,11 +38,12 @@ def recordings_of(videos: Iterable[Video]) -> dict[str, str]:
 
     Args:
         videos: all videos of a project. A part of them may lie in fewer folders, and would get other names.
+        places: from `places_of`: the path to take in place of that in the table, by video.
 
     Returns:
         A name that is not empty for each video, in their order.
     """
-    videos = list(videos)
+    videos = [replace(video, path=(places or {}).get(video.video, video.path)) for video in videos]
     known = {plain_recording(video.recording): video.recording for video in videos if video.recording}
     folders = _name_folders({os.path.dirname(video.path) for video in videos})
     crops: dict[str, list[Video]] = {}
@@ -53,6 +61,57 @@ def recordings_of(videos: Iterable[Video]) -> dict[str, str]:
             name = same_file[0].video if len(same_file) == 1 else Path(path).stem
         default |= {video.video: known.get(plain_recording(name), name) for video in same_file}
     return {video.video: video.recording or default[video.video] for video in videos}
+
+
+def places_of(videos: Iterable[Video], earlier: Mapping[str, str], ingested: str | Path = INGESTED) -> dict[str, str]:
+    """Return the path of each video by which its recording is named: where it lay when it was read first.
+
+    So no recording gets another name, and no threshold another value, because files were moved to another disk, or
+    their paths are written in another way. A video with other content than the one that was read begins anew.
+
+    Args:
+        videos: all videos of a project.
+        earlier: from `read_places`.
+        ingested: the folder with a manifest, `<video>/video.json`, of each video that was read.
+    """
+    videos = list(videos)
+    kept = {
+        video.video: earlier[video.video]
+        for video in videos
+        if video.video in earlier and (earlier[video.video] == video.path or _is_what_was_read(video, ingested))
+    }
+    moved: dict[str, set[str]] = {}
+    for video in videos:
+        if video.video in kept:
+            moved.setdefault(os.path.dirname(video.path), set()).add(os.path.dirname(kept[video.video]))
+    for video in videos:  # one that joins others in a folder that has moved joins their recording
+        if video.video not in kept and len(before := moved.get(os.path.dirname(video.path), set())) == 1:
+            kept[video.video] = os.path.join(*before, os.path.basename(video.path))
+    return {video.video: kept.get(video.video, video.path) for video in videos}
+
+
+def _is_what_was_read(video: Video, ingested: str | Path) -> bool:
+    """Return whether the file of a video has the content that was read, or is not there any more."""
+    manifest = Path(ingested, video.video, "video.json")
+    read = read_json(manifest).get("source", {}).get("digest") if manifest.is_file() else None
+    return read is not None and digest_if_there(video.path) in (read, GONE)
+
+
+def read_places(path: str | Path = PLACES) -> dict[str, str]:
+    """Return where each video lay when it was read first, as `write_places` wrote it.
+
+    Raises:
+        InputError: if the file is something else.
+    """
+    content = read_json(path) if Path(path).is_file() else {}
+    if not isinstance(content, dict) or not all(isinstance(place, str) for place in content.values()):
+        raise InputError(f"{path}: not the path of each video; delete it and run again")
+    return content
+
+
+def write_places(places: Mapping[str, str], path: str | Path = PLACES) -> None:
+    """Write the path of each video by which its recording is named."""
+    write_json(path, dict(sorted(places.items())))
 
 
 def file_name_of(recording: str) -> str:

@@ -1,16 +1,19 @@
 """Splits: which labelled videos train, validate and test, and which the flow network learns from."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import ethomake.labels
 from ethomake.errors import InputError
-from ethomake.files import read_json, write_json
+from ethomake.files import content_digest, read_json, write_json
 from ethomake.labels.formats import read_any_labels
 from ethomake.project import PARTS
 from ethomake.project.messages import show, suggest
 from ethomake.project.stratify import assign_parts
 from ethomake.project.videos import Video, is_glob
+from ethomake.sources import found_in
 
 MOST_FOLDS = 5
 """Without the videos of each fold, a sequence model is trained anew; more of them cost time and add little."""
@@ -54,7 +57,8 @@ def assign_videos(
 ) -> tuple[dict[str, list[str]], list[str]]:
     """Give every labelled video a part; those of the `previous` split keep theirs.
 
-    Label files are read only if a split has to be made, since this runs again in each job of a cluster.
+    All label files are checked each time, but read only once, unless their content changes (`found_in`): this runs
+    again in each job of a cluster. Those of an example, which the workflow makes, are read for a new split only.
 
     Returns:
         Sorted names for each of train, validate and test; and notes for the user.
@@ -74,7 +78,7 @@ def assign_videos(
     settled = {name for part in PARTS for name in previous.get(part, ())}
     new = any(video.video not in settled for video in labelled)
     positives = {}
-    if new:
+    if new or settings["example"] == "none":
         for video in labelled:
             if Path(video.labels).is_file():  # an example's are made by the workflow
                 scored = video.scored or settings["behaviors"]
@@ -164,11 +168,24 @@ def count_positives(labels: str | Path, scored: Sequence[str] = ()) -> dict[str,
     Raises:
         InputError: if the file is wrong, or a column of `scored` holds something other than labels.
     """
+    counts, others = found_in(labels, f"positives {_label_code()}", lambda: _count_positives(labels))
+    if unusable := [name for name in scored if name in others]:
+        raise read_any_labels(labels).others[unusable[0]]
+    return counts
+
+
+def _count_positives(labels: str | Path) -> tuple[dict[str, int], list[str]]:
+    """Return the number of frames with each behavior, and the names of columns that hold something else."""
     table = read_any_labels(labels)
-    for name in scored:
-        if name in table.others:
-            raise table.others[name]
-    return dict(zip(table.behaviors, (table.values == 1).sum(axis=0).tolist(), strict=True))
+    counts = dict(zip(table.behaviors, (table.values == 1).sum(axis=0).tolist(), strict=True))
+    return counts, list(table.others)
+
+
+@cache
+def _label_code() -> str:
+    """Return a digest of the code that reads labels."""
+    files = sorted(Path(ethomake.labels.__file__).parent.rglob("*.py"))
+    return content_digest(file.read_bytes() for file in files)
 
 
 def check_split(

@@ -399,7 +399,8 @@ def _row_error(row: dict[str, str], behaviors: list[str], must_exist: bool) -> s
     for key, what in (("path", "video"), ("labels", "label")):
         if "{" in row.get(key, "") or "}" in row.get(key, ""):  # Snakemake would read them as wildcards
             return f"{key} = {show(row[key])}: rename the {what} file or its folder: no {{ and }} can be in a path"
-        if must_exist and key in row and (problem := _file_error(row[key], what)):
+        archived = key == "path" and key in row and is_archived(row["video"], row[key])
+        if must_exist and key in row and not archived and (problem := _file_error(row[key], what)):
             return f"{key} = {show(row[key])}: {problem}"
     if must_exist and suffix(row["path"]) in TABLES:
         return f"path = {show(row['path'])}: a table and no video; are path and labels mixed up?"
@@ -408,10 +409,19 @@ def _row_error(row: dict[str, str], behaviors: list[str], must_exist: bool) -> s
     return ""
 
 
+def is_archived(video: str, path: str) -> bool:
+    """Return whether the file of a video is not there any more, but its frames are: it was read, and then archived."""
+    return not os.path.exists(path) and Path("results/ingest", video, "video.json").is_file()
+
+
 def _file_error(path: str, what: str) -> str:
     """Return why a user's file cannot be used; "" if it can."""
+    if not path.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in path):
+        return f"the name of the {what} file is not text in UTF-8; rename it"
     if what == "video" and (pictures := describe_pictures(path)) and os.path.exists(path):
         return pictures
+    if problem := _not_a_file(path):
+        return problem
     if not os.path.isfile(path):
         where = "" if Path(path).is_absolute() else f" in {Path.cwd()}"
         hint = "; write out what ~ and $ stand for" if path[0] in "~$" else ""
@@ -424,6 +434,19 @@ def _file_error(path: str, what: str) -> str:
     places = [os.path.abspath] if os.path.islink("results") else [os.path.abspath, os.path.realpath]
     if any(Path(place("results")) in Path(place(path)).parents for place in places):
         return "is in results/, where files are replaced and removed; copy it to a folder of your own"
+    return ""
+
+
+def _not_a_file(path: str) -> str:
+    """Return why what lies at a path cannot be read as a file; "" if it can, or if nothing lies there."""
+    if os.path.islink(path) and not os.path.exists(path):
+        return f"a link to {show(os.readlink(path))}, which leads nowhere; correct the link"
+    if os.path.isdir(path):
+        return "is a folder; name the file in it"
+    if os.path.exists(path) and not os.path.isfile(path):
+        return "is no file but a pipe or a device; name a file"
+    if os.path.isfile(path) and not os.access(path, os.R_OK):
+        return "may not be read; change its permissions (chmod u+r), or ask its owner"
     return ""
 
 

@@ -2,7 +2,7 @@
 
 import logging
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,9 @@ from ethomake.errors import InputError
 from ethomake.features import store
 from ethomake.files import file_digest, remove
 from ethomake.messages import Progress
+from ethomake.project.messages import count_others
 from ethomake.provenance.record import RECORDS, digest, read_records
+from ethomake.sources import ByContent
 
 logger = logging.getLogger(__name__)
 
@@ -27,14 +29,27 @@ class Damage:
     reason: str
 
 
-def check_results(records: Path = RECORDS) -> None:
+def check_results(records: Path = RECORDS, sources: Sequence[ByContent] = ()) -> None:
     """Compare all results with their records; remove damaged ones, with all other outputs of the same job.
 
+    Args:
+        records: the folder of the records.
+        sources: the user's files, which are compared with those that the results were made from.
+
     Raises:
-        InputError: if a result is damaged; it says how to restore it.
+        InputError: if a result is damaged; it says how to restore it. If a file of the user is not the one in the
+            record of its job.
     """
     found = read_records(records)
     damages = list(_find_damage(found))
+    others = [each for each in sources if (recorded := each.recorded()) and each.digest() != recorded]
+    for each in others:
+        logger.info(f"{each}: is not the file that results were made from ({each.record})")
+    if others and not damages:
+        raise InputError(
+            f"{others[0]}: is not the file in the record {others[0].record}{count_others(len(others) - 1, 'file')}; "
+            "run ./run snakemake, which makes anew what follows from it, or put the earlier file back"
+        )
     if not damages:
         logger.info(f"{sum(len(record['outputs']) for record in found.values())} results are as they were made")
         return

@@ -82,7 +82,8 @@ def explain(
         reasons.append("the conda environment has changed")
     reasons += [_source_change(path) for path in sorted(findings.changed)]
     if findings.other_inputs:
-        reasons += _input_changes(before["inputs"], inputs) if before else ["it uses other files than before"]
+        used = {path: found for path, found in before["inputs"].items() if not _is_users(path)} if before else {}
+        reasons += _input_changes(used, inputs) if before else ["it uses other files than before"]
     if findings.remade:
         reasons.append(f"its inputs are recomputed: {_name_all(findings.remade)}")
     return "; ".join(dict.fromkeys(reasons)) or None
@@ -138,11 +139,18 @@ def _source_change(path: str) -> str:
     what, video = name_of(path)
     if what != path:
         return f"{what}{f' of {video}' if video else ''} have changed"
-    if path.endswith(".csv"):
+    if path.endswith((".csv", ".tsv", ".txt")):
         return f"its labels have changed ({path})"
+    if path.endswith((".json", ".yaml")):
+        return f"the bundle has changed ({path})"
     return (
         f"the weights it starts from have changed ({path})" if _is_weights(path) else f"its video has changed ({path})"
     )
+
+
+def _is_users(path: str) -> bool:
+    """Return whether a file is one of the user's, which count by their content and not by their path."""
+    return not path.startswith("results/")
 
 
 def _is_weights(path: str) -> bool:
@@ -184,6 +192,8 @@ def _difference(before: Any, now: Any, names: tuple[str, ...]) -> Iterator[str]:
             if moved:
                 yield f"{_enumerate(sorted(moved), 'more')} {verb} {PARTS.get(names[-1], names[-1])}"
         return
+    if all(str(value).startswith("sha256:") for value in (before, now)):
+        return  # a file of the user's, which is named by its path
     if names[0] in ("table", "rows", "subject"):
         yield "the video table has changed"
         return

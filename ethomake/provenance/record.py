@@ -22,10 +22,11 @@ import ethomake
 from ethomake.errors import InputError
 from ethomake.files import content_digest, file_digest, read_json, remove, write_text
 from ethomake.provenance import code
+from ethomake.sources import digest_of, find_sources, without_paths
 
 RECORDS = Path("results/provenance")
 STAMP = ".snakemake_timestamp"  # Snakemake's own, in folders that are outputs
-NOT_PARAMETERS = ("code", "checkpoint")  # how it is known that code changed; where a training keeps its state
+NOT_PARAMETERS = ("code", "checkpoint", "source")  # known otherwise: code, where a training keeps its state, inputs
 # By the module that is imported: the package whose version matters to results.
 PACKAGES = {
     "h5py": "h5py",
@@ -72,7 +73,8 @@ class Begun:
     job: Job
     path: Path
     inputs: dict[str, str]
-    stamps: dict[str, tuple[int, int]]
+    sources: dict[str, str]  # digests of the user's files by role; they are among the inputs, too
+    stamps: dict[str, tuple[int, ...]]
     code: dict[str, Any]
     did: str
 
@@ -101,12 +103,15 @@ def begin_record(job: Job, script: str | Path) -> Begun | None:
         return None
     try:
         inputs = {str(name): digest(name) for name in job.input}
+        given = list(find_sources(dict(job.params.items())))
+        inputs |= {str(path): digest_of(path) for path in given}
         stamps = {name: _stamp(name) for name in inputs}
     except FileNotFoundError as error:
         raise InputError(f"{error.filename}: vanished before it was read; put it back and run again") from None
     modules = {"digest": code.code_digest(script), "modules": code.module_digests(script)}
     did = ast.get_docstring(ast.parse(Path(script).read_text(encoding="utf-8"))) or ""
-    return Begun(job, path, inputs, stamps, modules, did)
+    sources = {each.role: inputs[str(each)] for each in given}
+    return Begun(job, path, inputs, sources, stamps, modules, did)
 
 
 def write_record(begun: Begun, facts: Mapping[str, Any]) -> None:
@@ -127,13 +132,14 @@ def write_record(begun: Begun, facts: Mapping[str, Any]) -> None:
         if not same:
             raise InputError(f"{name}: changed while it was in use; run again")
     job, storage = begun.job, _storage_of(begun.job.log[0])
-    parameters = {name: value for name, value in job.params.items() if name not in NOT_PARAMETERS}
+    parameters = {name: without_paths(value) for name, value in job.params.items() if name not in NOT_PARAMETERS}
     record = {
         "rule": job.rule,
         "did": begun.did,
         "wildcards": dict(job.wildcards.items()),
         "outputs": {str(name).removeprefix(storage): digest(name) for name in job.output},
         "inputs": {name.removeprefix(storage): found for name, found in begun.inputs.items()},
+        "sources": begun.sources,
         "parameters": parameters,
         "seed": parameters.get("seed"),
         "code": begun.code,
@@ -183,18 +189,18 @@ def digest(path: str | Path) -> str:
         return "folder-" + content_digest(
             f"{each.relative_to(path).as_posix()}\n{file_digest(each)}\n" for each in files
         )
-    return _digest_of_file(path.absolute(), *_stamp(path))
+    return _digest_of_file(path.absolute(), _stamp(path))
 
 
 @cache
-def _digest_of_file(path: Path, time: int, size: int) -> str:
+def _digest_of_file(path: Path, stamp: tuple[int, ...]) -> str:
     """The jobs of a pack share files, such as weights: each is read once, unless it was changed."""
     return file_digest(path)
 
 
 def plain(value: Any) -> Any:
     """Return a parameter as it is in a record: converted to types of JSON."""
-    return json.loads(json.dumps(value, default=_known_to_json))
+    return json.loads(json.dumps(without_paths(value), default=_known_to_json))
 
 
 def versions() -> dict[str, str]:
@@ -236,10 +242,10 @@ def _kept_digest(manifest: Path, key: str) -> str | None:
     return read_json(manifest).get(key) if manifest.is_file() else None
 
 
-def _stamp(path: str | Path) -> tuple[int, int]:
-    """Return time and size, by which a change of a file or folder is noticed without reading it."""
+def _stamp(path: str | Path) -> tuple[int, ...]:
+    """Return times, size and inode, by which a change of a file or folder is noticed without reading it."""
     status = os.stat(path)
-    return status.st_mtime_ns, status.st_size
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
 
 
 def _known_to_json(value: Any) -> Any:

@@ -29,7 +29,7 @@ def predict_video(features: str | Path, weights: str | Path, output: str | Path)
         output: the file to write.
 
     Raises:
-        InputError: if the features were extracted for other behaviors than the model's.
+        InputError: if the features were extracted for other behaviors than the model's, or a probability is NaN.
     """
     zarr.config.set({"threading.max_workers": 1})  # each thread would keep some chunks in memory
     device = choose_device()
@@ -43,5 +43,14 @@ def predict_video(features: str | Path, weights: str | Path, output: str | Path)
     header = {"descr": "<f4", "fortran_order": False, "shape": (len(rows), len(metadata.behaviors))}
     with write_whole(output) as part, part.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
+        done = 0
         for logits in infer_in_pieces(model, rows):
-            file.write(probabilities(logits, metadata.exclusive).numpy().astype("<f4").tobytes())
+            found = probabilities(logits, metadata.exclusive)
+            if not (right := found.isfinite().all(1)).all():
+                raise InputError(
+                    f"{weights}: gives no finite probabilities for {Path(features).stem} from frame "
+                    f"{done + int(right.long().argmin())} on, though its features are finite; train again with a lower "
+                    "learning_rate, or take another bundle"
+                )
+            file.write(found.numpy().astype("<f4").tobytes())
+            done += len(found)

@@ -10,19 +10,23 @@ from pathlib import Path
 from typing import Any
 
 from snakemake.io import ancient, expand
+from snakemake.iocontainers import Wildcards as Values
 
 from ethomake.bundle.read import Bundle
 from ethomake.evaluation import files as evaluation_files
 from ethomake.files import short_digest
 from ethomake.project import runs
 from ethomake.project.load import Project
-from ethomake.project.recordings import file_name_of, read_adapted, videos_to_adapt, write_adapted
+from ethomake.project.recordings import file_name_of, read_adapted, videos_to_adapt, write_adapted, write_places
 from ethomake.project.runs import Run, part_of_each
 from ethomake.project.settings import is_weights_file
 from ethomake.project.splits import deal_folds, write_split
 from ethomake.project.videos import Video
 from ethomake.provenance.code import code_digest
+from ethomake.provenance.record import record_path
+from ethomake.provenance.tidy import find_leftovers
 from ethomake.snakemake.stop import stop
+from ethomake.sources import ByContent, Uncompared
 
 Wildcards = Any
 """The wildcards of a job, `snakemake.iocontainers.Wildcards`: their values are attributes unknown to type checkers."""
@@ -42,6 +46,17 @@ TITLES = {
 IN_STREAMS = ("spatial", "motion", "joint", "frozen")
 """Stages whose results lie in results/streams/<run>/."""
 
+READERS = {"video": "logs/ingest/{video}.log", "labels": "logs/labels/{video}.log", "bundle": "logs/models.log"}
+"""By file of the user: the log of the job that reads it."""
+
+STARTERS = {
+    "flow": ("flow", "logs/flow/{run}.log"),
+    "spatial": ("streams", "logs/streams/{run}/spatial.log"),
+    "motion": ("streams", "logs/streams/{run}/motion.log"),
+    "frozen": ("streams", "logs/streams/{run}/frozen.log"),
+}
+"""By stage: the section of the settings that may name a file of weights, and the log of the job that reads it."""
+
 ADAPTED = "results/features/adapted.json"
 """The videos of each recording that streams were adapted to first; shared by all runs."""
 
@@ -49,14 +64,20 @@ ADAPTED = "results/features/adapted.json"
 class DataFlow:
     """The inputs and settings of the rules of a project.
 
+    The user's own files (videos, labels, weights, bundles) are no inputs but params, which Snakemake compares by their
+    content (`ethomake.sources.ByContent`): of inputs it compares path and date. They are inputs where another rule
+    makes them, as those of the examples, and where Snakemake has to fetch them from a storage.
+
     Args:
         project: the checked project.
         bundle: the bundle whose models are used; None where models are trained here.
         scripts: the folder of the scripts of the rules.
+        stored: whether files are in a storage, and not on this disk.
     """
 
-    def __init__(self, project: Project, bundle: Bundle | None, scripts: Path):
-        self.project, self.bundle, self.scripts = project, bundle, scripts
+    def __init__(self, project: Project, bundle: Bundle | None, scripts: Path, stored: bool = False):
+        self.project, self.bundle, self.scripts, self.stored = project, bundle, scripts, stored
+        self.made = project.main.settings["example"] != "none"
         self.code_of = cache(self._code_of)
         self.thresholds = "results/models/thresholds.json" if bundle else "results/ethograms/{run}/thresholds.json"
         self.subjects = {
@@ -124,6 +145,21 @@ class DataFlow:
             gone = {name: names for name, names in read_adapted(ADAPTED).items() if name not in self.adapted_to}
             write_adapted(ADAPTED, gone | self.adapted_to)
 
+    def keep_places(self) -> None:
+        """Write where each video lies, so that its recording keeps its name when the file is moved."""
+        if self.project.places:
+            write_places(self.project.places)
+
+    def leftovers(self) -> dict[str, str]:
+        """Return the results that stay behind, by path, with the name of the video that is not in the table."""
+        unused = [
+            f"results/evaluation/{run}"
+            for run in self.project.runs
+            if self.home("evaluation", run) == run and not self.part_of(run, "test")
+        ]
+        videos = self.project.videos
+        return find_leftovers(set(videos), {name for name, video in videos.items() if video.labels}, unused)
+
     @cached_property
     def adapted_to(self) -> dict[str, list[str]]:
         """The videos of each recording that streams are adapted to."""
@@ -174,12 +210,20 @@ class DataFlow:
         home, recording = self.home("adapted", wildcards.run), self.project.recordings[self.video_of(wildcards).video]
         return {"adapted": f"results/features/{home}/adapted/{file_name_of(recording)}.safetensors"}
 
+    def source_input(self, kind: str) -> Callable[[Wildcards], list[str]]:
+        """An input function: the video (`video`) or the labels (`labels`) of a job, unless it is a param."""
+        return lambda wildcards: [_source(self.video_of(wildcards), kind)] if self.made or self.stored else []
+
+    def bundle_input(self) -> dict[str, str]:
+        """Return the files of the bundle by what they are, unless they are a param."""
+        return self.bundle.files if self.bundle and self.stored else {}
+
     def weights_input(self, section: str) -> Callable[[Wildcards], list[str]]:
-        """An input function: the file of weights that a section of the config starts from, if it names one."""
+        """An input function: the file of weights that a section of the config starts from, if it is no param."""
 
         def find(wildcards: Wildcards) -> list[str]:
             weights = self.run_of(wildcards.run).settings[section]["weights"]
-            return [weights] if is_weights_file(weights) else []
+            return [weights] if self.stored and is_weights_file(weights) else []
 
         return find
 
@@ -244,13 +288,53 @@ class DataFlow:
         """A param: the digest of a script and the modules it imports, so that an edit of them reruns the rule."""
         return code_digest(self.scripts / f"{script}.py")
 
+    def source(self, kind: str) -> Callable[[Wildcards], ByContent | None]:
+        """A param: the video (`video`) or the labels (`labels`) of a job, by content; None where it is an input."""
+
+        def find(wildcards: Wildcards) -> ByContent | None:
+            path = _source(video := self.video_of(wildcards), kind)
+            log = READERS[kind].format(video=video.video)
+            return None if self.made or self.stored or not path else ByContent(path, kind, record_path(log))
+
+        return find
+
+    def bundle_source(self, wildcards: Wildcards) -> dict[str, ByContent]:
+        """A param: the files of the bundle by what they are, by content; none where they are inputs."""
+        files = self.bundle.files if self.bundle and not self.stored else {}
+        return {what: ByContent(path, what, record_path(READERS["bundle"])) for what, path in files.items()}
+
+    def sources(self, wildcards: Wildcards = None) -> list[ByContent]:
+        """A param: all files of the user that results are made from, by content."""
+        videos = [Values(fromdict={"video": name}) for name in self.project.videos]
+        found = [self.source(kind)(video) for kind in ("video", "labels") for video in videos]
+        for run in [] if self.bundle else self.project.runs.values():
+            for stage, (section, _) in STARTERS.items():
+                if self.home(stage, run.name) == run.name and runs.STAGES[stage].is_used(run.settings):
+                    found.append(self._by_content(stage, run.name, run.settings[section]).get("weights"))
+        return [each for each in [*found, *self.bundle_source(wildcards).values()] if isinstance(each, ByContent)]
+
     def settings_of(self, stage: StageName, section: str) -> Callable[[Wildcards], Any]:
         """A param: a section of the settings, or one value such as the seed, as far as a stage depends on it."""
 
         def find(wildcards: Wildcards) -> Any:
-            return self._settings(stage, wildcards)[section]
+            return self._by_content(_name(stage, wildcards), wildcards.run, self._settings(stage, wildcards)[section])
 
         return find
+
+    def _by_content(self, stage: str, run: str, settings: Any) -> Any:
+        """Return a section of the settings of a stage in which a file of weights counts by its content."""
+        if self.stored or not isinstance(settings, dict) or not is_weights_file(settings.get("weights", "none")):
+            return settings
+        record = record_path(STARTERS[stage][1].format(run=run))
+        return settings | {"weights": ByContent(settings["weights"], "weights", record)}
+
+    def described_settings(self, wildcards: Wildcards) -> dict[str, Any]:
+        """A param: the complete settings of a run, for those who write them down; where files lie does not matter."""
+        settings = dict(self.run_of(wildcards.get("run", "main")).settings)
+        for section in ("flow", "streams"):
+            if is_weights_file(settings[section]["weights"]):
+                settings[section] = settings[section] | {"weights": Uncompared(settings[section]["weights"])}
+        return settings | {"videos": Uncompared(settings["videos"]), "models": _bundle_place(settings["models"])}
 
     def setting(self, section: str, *keys: str) -> Callable[[Wildcards], Any]:
         """A param: one value of a section of the settings; of several keys a dictionary."""
@@ -264,7 +348,7 @@ class DataFlow:
     def stream_settings(self, wildcards: Wildcards) -> dict[str, Any]:
         """A param: the settings of the training of a stream; how flow is computed matters only to the motion stream."""
         taken = self._settings(wildcards.stream, wildcards)
-        return taken["streams"] | taken.get("flow", {})
+        return self._by_content(wildcards.stream, wildcards.run, taken["streams"]) | taken.get("flow", {})
 
     def trained_on(self, *parts: str) -> Callable[[Wildcards], dict[str, list[str]]]:
         """A param: the videos of some parts. Snakemake does not see a video move from one part to another."""
@@ -316,6 +400,15 @@ def curves_title(wildcards: Wildcards) -> str:
 def stream_of(wildcards: Wildcards) -> str:
     """Return the stage that the training of a stream belongs to."""
     return wildcards.stream
+
+
+def _source(video: Video, kind: str) -> str:
+    """Return the path of the user's file for a video, `video` or `labels`."""
+    return video.path if kind == "video" else video.labels
+
+
+def _bundle_place(models: str) -> str:
+    return models if models == "none" else Uncompared(models)
 
 
 def _name(stage: StageName, wildcards: Wildcards) -> str:

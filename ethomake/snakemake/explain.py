@@ -1,8 +1,9 @@
 """Why jobs run, and why they failed, in plain words for people who don't know Snakemake."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from logging import LogRecord
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,15 @@ from typing import Any
 from snakemake.logging import LogEvent, logger
 from snakemake.workflow import Workflow
 
+from ethomake import workplace
 from ethomake.failures import DEFECT, MISTAKE, STOPPED, TRANSIENT, read_failure
 from ethomake.files import read_json
 from ethomake.provenance.code import module_digests
 from ethomake.provenance.explain import Findings, as_one, explain, parameters_as_one
 from ethomake.provenance.record import record_path
-from ethomake.snakemake.folder import each_video
+from ethomake.snakemake.folder import check_sources, each_video
 from ethomake.snakemake.known import known
+from ethomake.sources import find_sources
 
 # Snakemake's own summary of the reasons, and its advice how not to run what is outdated.
 SUPERFLUOUS = ("Reasons:\n", "Some jobs were triggered by provenance", "Rules with provenance triggered jobs")
@@ -31,12 +34,17 @@ SUPERFLUOUS += (
 TOLD = "|".join(map(str, (DEFECT, MISTAKE, TRANSIENT, STOPPED)))
 NOISE = rf"RuleException:\nCalledProcessError(.|\n)*exit status ({TOLD})\.$"
 NOISE += r"|WorkflowError( in file .*)?:\nAt least one job did not complete"
+# What it says of a job that a signal has ended: of itself, or of the shell that has started it (128 + signal).
+KILLED = re.compile(r"RuleException:\nCalledProcessError(.|\n)*(died with <Signals\.(?P<name>\w+)|exit status 137\.$)")
+LOCKED = "Directory cannot be locked"
+UNRECORDED = re.compile(r"WorkflowError(.|\n)*Error recording metadata for finished job \((?P<reason>.*)\)\. Please")
 
 
 def explain_jobs(workflow: Workflow, pack_rules: Mapping[str, str]) -> Callable[[LogRecord], bool]:
     """Return a log filter that says why a job runs, and why it failed; --verbose keeps Snakemake's own messages."""
     verbose = known(workflow.output_settings).verbose
     jobs, told = {}, set()
+    killed: list[str] = []  # signals that have ended jobs of which no more was said yet
 
     def find(number):
         if number not in jobs:
@@ -46,16 +54,27 @@ def explain_jobs(workflow: Workflow, pack_rules: Mapping[str, str]) -> Callable[
 
     def filter_message(message):
         event = getattr(message, "event", None)
+        if not verbose and (match := KILLED.match(str(message.msg))):
+            killed.append(match["name"] or "SIGKILL")
+            return False
+        if not verbose and (words := explain_words(str(message.msg))):
+            message.event, message.msg = None, words
         with suppress(Exception):  # else Snakemake's own message is shown: no reason to stop a run
             if event == LogEvent.RUN_INFO and not verbose:
                 message.msg = count_jobs(message.stats, pack_rules)
+            if event == LogEvent.RUN_INFO:
+                check_sources(workflow)
             if event == LogEvent.JOB_INFO and (words := explain_job(workflow, find(message.jobid))):
                 message.reason = f"{words} [{message.reason}]" if verbose else words
             if event == LogEvent.JOB_ERROR and message.jobid in told:
                 told.remove(message.jobid)
                 return False
-            if event == LogEvent.JOB_ERROR and not verbose and (words := explain_failure(find(message.jobid))):
-                message.event, message.msg = None, words
+            if event == LogEvent.JOB_ERROR and not verbose:
+                job = find(message.jobid)
+                if killed and not any(read_failure(one.log[0]) for one in each_video(job)):
+                    message.event, message.msg = None, explain_kill(job, killed.pop(0))
+                elif words := explain_failure(job):
+                    message.event, message.msg = None, words
             if event == LogEvent.GROUP_ERROR and not verbose:  # followed by the errors of all of its jobs
                 numbers = [job["jobid"] for job in message.job_error_info]
                 if words := list(filter(None, (explain_failure(find(number)) for number in numbers))):
@@ -64,6 +83,29 @@ def explain_jobs(workflow: Workflow, pack_rules: Mapping[str, str]) -> Callable[
         return verbose or not (str(message.msg).startswith(SUPERFLUOUS) or re.match(NOISE, str(message.msg)))
 
     return filter_message
+
+
+def explain_words(text: str) -> str:
+    """Return a true line in place of some of Snakemake's own messages; "" for others."""
+    if LOCKED in text:
+        line = workplace.describe_lock()
+        return line if "--unlock" in text else line.replace("error: ", "note: ", 1)  # a dry run goes on
+    if match := UNRECORDED.match(text):
+        reason = " ".join(match["reason"].split())
+        return f"error: Snakemake could not write down that a job has ended ({reason}); mend that and run again"
+    return ""
+
+
+def explain_kill(job: Any, signal: str) -> str:
+    """Return that a job was killed, which leaves no record of why."""
+    asked, settings = job.resources.get("mem_mb"), job.params.get("settings")
+    memory = f" (it had asked for {asked} MB)" if isinstance(asked, int) else ""
+    batch = settings.get("batch") if isinstance(settings, Mapping) else None
+    smaller = f"make `batch` smaller (it is {batch}) or " if batch else ""
+    return (
+        f"{job.message} failed: it was killed from outside ({signal}), most likely because memory ran out{memory}; "
+        f"{smaller}let fewer jobs run at once (--cores) and run again: what is done so far is kept (log: {job.log[0]})"
+    )
 
 
 def count_jobs(numbers: Mapping[str, int], pack_rules: Mapping[str, str]) -> str:
@@ -103,14 +145,25 @@ def explain_job(workflow: Workflow, job: Any) -> str | None:
     records = [record_path(log) for log in job.log]  # one, but of a pack as many as it has videos
     before = [read_json(record) for record in records if record.is_file()]
     findings = find_reasons(workflow, job)
-    changed = each_video(job) if findings.parameters else []
+    changed = list(each_video(job)) if findings.parameters else []
+    last = as_one(before) if before else None
+    if last and findings.parameters:
+        found = changed_sources(changed, last["inputs"])
+        findings = replace(findings, changed=[*findings.changed, *found])
     return explain(
         findings,
-        as_one(before) if before else None,
+        last,
         list(job.input),
         parameters_as_one([dict(each.params.items()) for each in changed]),
         lambda: module_digests(Path(workflow.basedir) / "workflow" / "scripts" / Path(script).name),
     )
+
+
+def changed_sources(jobs: Iterable[Any], before: Mapping[str, str]) -> list[str]:
+    """Return the user's files that jobs read and whose content was not among the inputs the last time."""
+    known_contents = set(before.values())
+    files = {str(each): each for job in jobs for each in find_sources(dict(job.params.items()))}
+    return sorted(path for path, each in files.items() if each.digest() not in known_contents)
 
 
 def find_reasons(workflow: Workflow, job: Any) -> Findings:

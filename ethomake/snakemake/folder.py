@@ -1,6 +1,7 @@
 """The folder that Snakemake runs in: prepared before it looks which files exist, cleaned up afterwards."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from snakemake.workflow import Workflow
@@ -11,12 +12,16 @@ from ethomake.failures import failure_of, forget_failure
 from ethomake.provenance.versions import version_notes
 from ethomake.snakemake.known import known
 from ethomake.snakemake.stop import note, stop
+from ethomake.sources import ByContent, find_sources, sizes_of_unread
+
+LONG_TO_READ = 5e9  # bytes
 
 
 def prepare_folder(workflow: Workflow) -> None:
     """Prepare the folder before Snakemake looks which files exist; a dry run changes nothing."""
     try:
         if known(workflow.output_settings).dryrun:
+            workplace.check_place()
             workplace.find_records()
             return
         workplace.check_results()
@@ -37,6 +42,11 @@ def tell_versions(workflow: Workflow) -> None:
         stop(error)
 
 
+def is_stored(workflow: Workflow) -> bool:
+    """Return whether files are in a storage, from which Snakemake fetches the inputs of jobs, and not on this disk."""
+    return known(workflow.storage_settings).default_storage_provider is not None
+
+
 def members_of(job: Any) -> tuple:
     """Return the jobs of single videos in the job of a pack; none for other jobs."""
     pack = job.params.get("pack")
@@ -53,6 +63,36 @@ def discard_checkpoints(workflow: Workflow) -> None:
     jobs = [one for job in known(workflow.dag).jobs for one in each_video(job)]
     kept = (job.params.get("checkpoint") for job in jobs)
     workplace.discard(path for path in kept if path)
+
+
+def tell_reading(sources: Iterable[ByContent]) -> None:
+    """Note that large files are read to compare them with what results were made from, after a copy for instance."""
+    sizes = sizes_of_unread(each for each in sources if each.record.is_file())
+    if sum(sizes) > LONG_TO_READ:
+        note(
+            f"note: {len(sizes)} of your files ({sum(sizes) / 1e9:.0f} GB) are read once, to see whether results were "
+            "made from these"
+        )
+
+
+def check_sources(workflow: Workflow) -> None:
+    """End with one line if a job that is to run needs a file of the user that is not there any more."""
+    gone = {
+        str(each): str(job.message)
+        for job in _planned(workflow)
+        for each in find_sources(dict(job.params.items()))
+        if not os.path.exists(each)
+    }
+    if gone:
+        path, message = min(gone.items())
+        others = f" (and {len(gone) - 1} more)" if len(gone) > 1 else ""
+        stop(f"{path}: not there any more, but needed again ({message}){others}; put it back, or undo what changed")
+
+
+def _planned(workflow: Workflow) -> Iterator[Any]:
+    """Yield the jobs that are to run, those of packs one by one."""
+    for job in known(workflow.dag).needrun_jobs():
+        yield from each_video(job)
 
 
 def forget_failures(workflow: Workflow) -> None:

@@ -28,6 +28,7 @@ from ethomake.project.runs import rules_after
 from ethomake.scheduling.packs import LATE_FILE, Member, Pack, plan_late_packs, plan_packs, read_packs
 from ethomake.snakemake.replace import replace
 from ethomake.snakemake.resources import Estimates
+from ethomake.sources import Later
 
 NAME = "[A-Za-z0-9_-]"  # what the names of videos are made of
 
@@ -288,16 +289,16 @@ def _member_of(stage: Rule, values: Values) -> Member:
 
 
 def _settings_of(stage: Rule, jobs: Sequence[Values]) -> Callable:
-    """Return a param: a digest of the params of some jobs."""
+    """Return a param: a digest of the params of some jobs, taken when Snakemake compares it."""
     params = dict(stage.params.items())
     same = {name: value for name, value in params.items() if not callable(value)}
     own = {name: value for name, value in params.items() if callable(value)}
 
-    def stand_in(wildcards: Wildcards) -> str:
+    def digest() -> str:
         each = [{name: find(Wildcards(fromdict=values)) for name, find in own.items()} for values in jobs]
-        return short_digest(same, each)
+        return short_digest(repr(same), repr(each))
 
-    return stand_in
+    return lambda wildcards: Later(digest)
 
 
 def find_producers_at_once() -> None:

@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from snakemake.persistence import PersistenceBase
 
 from ethomake.snakemake.replace import replace
+from ethomake.sources import as_recorded
 
 State = tuple[str, int, int, int]
 """The state of a file: path, inode, time of its last change, size."""
@@ -33,7 +35,8 @@ def recording(finish: Callable, on_node: bool) -> Callable:
     """Return a method like `finish`, but with the changes that `record_ends` describes.
 
     Snakemake's cache of checksums is off while jobs run, since files change then. It is switched on while the end of a
-    job is recorded, with the known checksums of inputs that have not changed.
+    job is recorded, with the known checksums of inputs that have not changed. The user's files are recorded with the
+    content that the job found, whatever they are when it has ended.
     """
     known: dict[State, str] = {}
 
@@ -47,7 +50,9 @@ def recording(finish: Callable, on_node: bool) -> Callable:
         if on_node:
             settings.immediate_submit = workflow.local_exec
         try:
-            await finish(self, job)
+            with nullcontext() if workflow.touch else as_recorded():  # nothing is made by a touch
+                forget_params(self)
+                await finish(self, job)
         finally:
             settings.immediate_submit = was_immediate
             found = {state: cache.checksum.get(file) for file, state in states.items()}
@@ -56,6 +61,11 @@ def recording(finish: Callable, on_node: bool) -> Callable:
                 cache.deactivate()
 
     return finished
+
+
+def forget_params(persistence: Any) -> None:
+    """Let params be looked at again: the user's files may have changed since they were compared before the job."""
+    getattr(getattr(persistence, "_params", None), "cache_clear", lambda: None)()
 
 
 def state_of(path: str | Path) -> State | None:

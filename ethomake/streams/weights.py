@@ -21,6 +21,7 @@ from ethomake.streams.networks import Stream
 from ethomake.streams.published import PACKAGED, TIMM
 from ethomake.streams.registry import find_network, public_timm_weights
 from ethomake.streams.stems import first_convolution
+from ethomake.training.finite import check_finite
 from ethomake.training.header import read_header
 
 logger = logging.getLogger(__name__)
@@ -300,14 +301,18 @@ def _read(path: Path) -> dict[str, Tensor]:
         else:
             given = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # pickle, zip and safetensors raise many kinds
+        # torch's own words are an invitation to run what is in the file
+        is_program = "weights_only" in str(error)
+        reason = "it is no file of tensors; what else is in it is not loaded, as it could run programs"
         raise InputError(
-            f"{path}: cannot be read as weights ({_one_line(error)}); "
+            f"{path}: cannot be read as weights ({reason if is_program else _one_line(error)}); "
             "give a state dict of tensors saved by torch.save (.pth), or a .safetensors file"
         ) from error
     if isinstance(given, dict) and isinstance(given.get("state_dict"), dict):
         given = given["state_dict"]
     if not isinstance(given, dict) or not given or not all(isinstance(value, Tensor) for value in given.values()):
         raise InputError(f"{path}: is not a state dict (names with tensors); save model.state_dict()")
+    check_finite(given, str(path), "the file is damaged, or its training diverged: give other weights, or none")
     return {str(key).removeprefix("module."): value for key, value in given.items()}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from ethomake.errors import InputError
+from ethomake.files import refuse_constant
 
 KEY = "ethomake"
 
@@ -26,4 +27,7 @@ def read_header(path: str | Path) -> dict[str, Any]:
         raise InputError(f"{path}: not a safetensors file ({error}); remove it and train again") from None
     if KEY not in metadata:
         raise InputError(f"{path}: these weights were not written by ethomake; give a file that was")
-    return json.loads(metadata[KEY])
+    try:
+        return json.loads(metadata[KEY], parse_constant=refuse_constant)
+    except ValueError as error:
+        raise InputError(f"{path}: its metadata cannot be read ({error}); copy it again, or train again") from None

@@ -80,7 +80,7 @@ class TrainingState:
         if not np.isfinite([train_loss, validation_loss or 0.0]).all():
             raise InputError(
                 f"{label}: the loss is no longer a number in epoch {self.epoch} (training {train_loss}, validation "
-                f"{validation_loss}); lower learning_rate or set precision: float32"
+                f"{validation_loss}); lower learning_rate (it is {rate:g} there) or set precision: float32"
             )
         row = {
             "epoch": self.epoch,

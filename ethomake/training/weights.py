@@ -13,6 +13,7 @@ from torch import nn
 
 from ethomake.errors import InputError
 from ethomake.files import write_whole
+from ethomake.training.finite import check_finite
 from ethomake.training.header import KEY, read_header
 
 N = TypeVar("N", bound=nn.Module)
@@ -80,8 +81,13 @@ class WeightsMetadata(ABC, Generic[N]):
 
 
 def save_weights(path: str | Path, model: nn.Module, metadata: WeightsMetadata) -> None:
-    """Write a network's parameters and buffers together with its metadata."""
+    """Write a network's parameters and buffers together with its metadata.
+
+    Raises:
+        InputError: if one of them is NaN or infinite.
+    """
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    check_finite(state, f"{path}, not written", "the training diverged: lower learning_rate or set precision: float32")
     with write_whole(path) as part:
         save_file(state, part, metadata={KEY: json.dumps(metadata.header(), sort_keys=True)})
 
@@ -95,7 +101,7 @@ def load_weights(path: str | Path, model: N) -> N:
     """Load a weights file of ethomake into `model`, strictly.
 
     Raises:
-        InputError: if the names or shapes in the file are not those of the network.
+        InputError: if the names or shapes in the file are not those of the network, or a value is NaN or infinite.
     """
     with safe_open(path, "pt") as file:
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
@@ -109,6 +115,7 @@ def load_weights(path: str | Path, model: N) -> N:
             f"({found.get(name, 'missing')} in the file, {expected.get(name, 'none')} in the network); "
             "train again or choose the network they were trained with"
         )
+    check_finite(state, str(path), "the file is damaged, or its training diverged: give other weights, or train again")
     model.load_state_dict(state)
     return model
 

@@ -8,6 +8,7 @@ import pytest
 
 from ethomake.bundle.read import network_names, read_bundle
 from ethomake.errors import InputError
+from ethomake.files import file_digest
 
 
 def test_a_bundle_names_its_files(bundle):
@@ -56,6 +57,32 @@ def test_a_newer_format(bundle, rewrite):
 )
 def test_a_bundle_json_that_says_too_little(bundle, rewrite, content, message):
     rewrite(**content)
+    assert message in refuse(bundle)
+
+
+def test_behaviors_that_were_not_counted(bundle, rewrite):
+    counted = json.loads((bundle / "bundle.json").read_text())["trained_on"]
+    counted["train"]["behaviors"]["grom"] = counted["train"]["behaviors"].pop("groom")
+    rewrite(trained_on=counted)
+    assert "trained_on.train.behaviors: 'groom' is missing" in refuse(bundle)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"threshold":', '"treshold":', "behaviors.groom.threshold is no number"),
+        ('"minimum_gap_s": 0.', '"minimum_gap_s": NaN, "x": 0.', "NaN is no number"),
+        ('"rear"', '"raer"', "has other behaviors than bundle.json"),
+        ('"exclusive": false', '"exclusive": true', "exclusive is not that of bundle.json"),
+    ],
+)
+def test_thresholds_that_say_something_else(bundle, rewrite, old, new, message):
+    path = bundle / "thresholds.json"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    files = json.loads((bundle / "bundle.json").read_text())["files"]
+    files["thresholds.json"] = {"bytes": path.stat().st_size, "digest": file_digest(path)}
+    rewrite(files=files)
     assert message in refuse(bundle)
 
 

@@ -4,6 +4,7 @@ import pytest
 from ethomake.errors import InputError
 from ethomake.features import store
 from ethomake.features.store import FeatureReader, create_features, read_inputs
+from ethomake.features.writer import FeatureWriter
 from ethomake.files import write_json
 
 WIDTHS = {"spatial": 3, "motion": 2}
@@ -74,3 +75,13 @@ def test_a_damaged_chunk_is_an_error_that_says_what_to_do(video):
     chunk.write_bytes(content)
     with pytest.raises(InputError, match=r"v.zarr: damaged .* remove it and run again"):
         read_inputs(manifest)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e6])
+def test_features_that_are_no_numbers_or_too_large_are_not_stored(tmp_path, value):
+    writer = FeatureWriter(tmp_path / "v", 40, {"spatial": (3, "float16")}, "a")
+    writer.append({"spatial": np.ones((10, 3), np.float32)})
+    rows = np.ones((10, 3), np.float32)
+    rows[7:, 1] = value
+    with pytest.raises(InputError, match="the array spatial of features has no finite numbers from frame 17 on"):
+        writer.append({"spatial": rows})

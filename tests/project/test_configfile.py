@@ -146,3 +146,34 @@ def test_a_link_to_a_config_stays_a_link(tmp_path):
     write_config(tmp_path / "config.yaml", {"seed": 2})
     assert (tmp_path / "config.yaml").is_symlink()
     assert (tmp_path / "shared.yaml").read_text() == "seed: 2\n"
+
+
+def bomb(last):
+    """A config whose aliases stand for 9^9 values."""
+    lines = ["a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1]"]
+    for before, name in zip("abcdefgh", "bcdefghi", strict=True):
+        lines.append(f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]")
+    return "\n".join([*lines, last]) + "\n"
+
+
+@pytest.mark.parametrize("last", ["behaviors: *i", "flow: {epochs: *i}", "behaviors: [groom]"])
+def test_aliases_that_stand_for_endless_values_are_refused_at_once(tmp_path, last):
+    (tmp_path / "config.yaml").write_text(bomb(last))
+    with pytest.raises(InputError, match=r"aliases .* stand for more than 100,000 values") as error:
+        read_config(tmp_path / "config.yaml")
+    assert len(str(error.value)) < 500
+
+
+def test_aliases_that_save_some_lines_are_fine(tmp_path):
+    (tmp_path / "config.yaml").write_text("behaviors: &names [groom, rear]\nruns: {a: {x: *names}, b: {x: *names}}\n")
+    assert read_config(tmp_path / "config.yaml")["runs"]["b"] == {"x": ["groom", "rear"]}
+
+
+@pytest.mark.parametrize(("value", "number"), [("1:30", "90"), ("1:00:00", "3600"), ("0:01.5", "1.5")])
+def test_times_are_not_read_as_other_numbers(tmp_path, value, number):
+    path = tmp_path / "config.yaml"
+    path.write_text(f"seed: 1\nethogram: {{minimum_bout_s: {value}}}\n")
+    with pytest.raises(InputError, match=f"line 2: {value} is {number} in YAML, which counts in sixties"):
+        read_config(path)
+    path.write_text(f"behaviors: ['{value}', 'a 1:30']\n")
+    assert read_config(path) == {"behaviors": [value, "a 1:30"]}

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ethomake.errors import InputError
+from ethomake.project import splits
 from ethomake.project.load import load_project
 from ethomake.project.splits import choose_flow_videos
 
@@ -37,13 +38,52 @@ def test_videos_keep_their_part_and_fixed_parts_win(project):
     assert "another" in chain(*after.values())
 
 
-def test_an_assigned_split_is_a_fixed_point_and_reads_no_labels(project):
-    before = load_project(BASE).main.split.parts
+@pytest.fixture
+def ran(project):
+    """The split of the project, which has run before."""
+    split = load_project(BASE).main.split.parts
     Path("results/splits").mkdir(parents=True)
-    Path("results/splits/main.json").write_text(json.dumps(before))
-    for number in range(5):
-        Path(f"{number}.csv").write_text("changed beyond recognition")
-    assert load_project(BASE).main.split.parts == before
+    Path("results/splits/main.json").write_text(json.dumps(split))
+    return split
+
+
+def test_an_assigned_split_is_a_fixed_point_and_reads_no_labels_again(project, ran, monkeypatch):
+    monkeypatch.setattr(splits, "read_any_labels", None)
+    assert load_project(BASE).main.split.parts == ran
+
+
+def test_a_project_that_ran_before_is_told_the_same_mistakes_as_a_new_one(project, ran):
+    with pytest.raises(InputError, match="there is no column 'jump'"):
+        load_project({"behaviors": ["groom", "rear", "jump"]})
+    header = Path("3.csv").read_text()
+    Path("3.csv").write_text(header.replace("groom", "grooming"))
+    with pytest.raises(InputError, match=r"3\.csv, line 1: there is no column 'groom'.*did you mean grooming"):
+        load_project(BASE)
+    Path("3.csv").write_text(header)
+    assert load_project(BASE).notes == ()
+    (validating,) = ran["validate"]
+    labels = Path(f"{validating.removeprefix('mouse')}.csv")
+    labels.write_text("frame,groom,rear\n" + "".join(f"{frame},0,1\n" for frame in range(20)))
+    assert any(
+        "behavior 'groom' is absent from all frames of the validate" in note for note in load_project(BASE).notes
+    )
+    labels.write_text("frame,groom,rear\n0,maybe,1\n")
+    for _ in range(2):
+        with pytest.raises(InputError, match="maybe"):
+            load_project(BASE)
+
+
+def test_a_raw_video_may_be_archived_once_its_frames_were_read(project, ran):
+    Path("0.mp4").unlink()
+    with pytest.raises(InputError, match=r'path = "0\.mp4": no such video file'):
+        load_project(BASE)
+    Path("results/ingest/mouse0").mkdir(parents=True)
+    Path("results/ingest/mouse0/video.json").write_text("{}")
+    (note,) = load_project(BASE).notes
+    assert note.startswith('not there: "0.mp4"; ')
+    Path("0.csv").unlink()
+    with pytest.raises(InputError, match="no such label file"):
+        load_project(BASE)
 
 
 def test_nothing_labelled_is_said(project):

@@ -6,16 +6,21 @@ from pathlib import Path
 import pytest
 
 from ethomake.errors import InputError
+from ethomake.files import write_json
 from ethomake.project.load import load_project, open_project
 from ethomake.project.recordings import (
     HERE,
     file_name_of,
+    places_of,
     read_adapted,
+    read_places,
     recordings_of,
     videos_to_adapt,
     write_adapted,
+    write_places,
 )
 from ethomake.project.videos import Video, check_rows, find_videos
+from ethomake.sources import digest_of
 
 ROOT = Path(__file__).parents[2]
 BASE = {"behaviors": ["groom", "rear"]}
@@ -195,3 +200,50 @@ def test_the_videos_of_the_first_time_are_read_as_written_and_other_files_are_re
         path.write_text(content)
         with pytest.raises(InputError, match=r"adapted\.json.*delete it and run again"):
             read_adapted(path)
+
+
+@pytest.fixture
+def read(tmp_path, monkeypatch):
+    """A function that writes a video and what was read of it; returns its row."""
+    monkeypatch.chdir(tmp_path)
+
+    def make(name, path):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_text(name)
+        write_json(f"results/ingest/{name}/video.json", {"source": {"digest": digest_of(path)}})
+        return Video(name, path)
+
+    return make
+
+
+def test_videos_that_are_moved_keep_their_recordings(read):
+    videos = [read("a", "raw/day1/a.mp4"), read("b", "raw/day1/b.mp4"), read("c", "raw/day2/c.mp4")]
+    places = places_of(videos, {})
+    assert places == {"a": "raw/day1/a.mp4", "b": "raw/day1/b.mp4", "c": "raw/day2/c.mp4"}
+    Path("raw").rename("disk")
+    for number, row in enumerate(videos):
+        Path(row.path.replace("raw", "disk")).rename(f"disk/{number}.mp4")  # all in one folder now, with other names
+    moved = [Video(row.video, f"disk/{number}.mp4") for number, row in enumerate(videos)]
+    assert places_of(moved, places) == places
+    assert recordings_of(moved, places) == recordings_of(videos) == {"a": "day1", "b": "day1", "c": "day2"}
+    Path("disk/0.mp4").unlink()  # archived
+    assert places_of(moved, places) == places
+    Path("disk/0.mp4").write_text("another video")
+    assert places_of(moved, places) == places | {"a": "disk/0.mp4"}
+
+
+def test_a_new_video_joins_the_recording_of_a_folder_that_was_moved(read):
+    places = {"a": "raw/day1/a.mp4", "b": "raw/day1/b.mp4", "c": "raw/day2/c.mp4"}
+    videos = [read("a", "disk/one/a.mp4"), read("b", "disk/one/b.mp4"), read("c", "disk/two/c.mp4")]
+    found = places_of([*videos, Video("new", "disk/one/new.mp4"), Video("other", "disk/three/x.mp4")], places)
+    assert found == places | {"new": "raw/day1/new.mp4", "other": "disk/three/x.mp4"}
+
+
+def test_the_places_of_videos_are_read_as_written_and_other_files_are_refused(tmp_path):
+    path = tmp_path / "places.json"
+    assert read_places(path) == {}
+    write_places({"b": "raw/b.mp4", "a": "raw/a.mp4"}, path)
+    assert list(read_places(path).items()) == [("a", "raw/a.mp4"), ("b", "raw/b.mp4")]
+    path.write_text('{"a": 1}')
+    with pytest.raises(InputError, match=r"places\.json.*delete it and run again"):
+        read_places(path)

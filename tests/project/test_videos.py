@@ -1,5 +1,6 @@
 """The video table: mistakes name file and line."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -391,3 +392,48 @@ def test_a_video_or_a_folder_in_place_of_the_table(project, videos, said):
 def test_a_video_table_knows_paths_in_the_other_encoding(project):
     Path("videos.csv").rename("vide\u0301os.csv")
     assert "mouse1" in load_project({**BASE, "videos": "vid\u00e9os.csv"}).videos
+
+
+def refusal(path, **columns):
+    rows = [(2, {"video": "v", "path": path} | columns)]
+    with pytest.raises(InputError) as error:
+        check_rows(rows, "videos.csv", ["groom"])
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_it_is_said_what_lies_there_in_place_of_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("folder.mp4").mkdir()
+    Path("one.mp4").symlink_to("other.mp4")
+    Path("other.mp4").symlink_to("one.mp4")
+    Path("dead.mp4").symlink_to("/gone/x.mp4")
+    os.mkfifo("pipe.mp4")
+    assert 'path = "folder.mp4": is a folder; name the file in it' in refusal("folder.mp4")
+    assert 'path = "one.mp4": a link to "other.mp4", which leads nowhere' in refusal("one.mp4")
+    assert 'path = "dead.mp4": a link to "/gone/x.mp4", which leads nowhere' in refusal("dead.mp4")
+    assert "is no file but a pipe" in refusal("pipe.mp4")
+    Path("v.mp4").write_text("")
+    assert 'labels = "folder.mp4": is a folder' in refusal("v.mp4", labels="folder.mp4")
+
+
+def test_all_files_that_may_not_be_read_are_told_before_anything_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = [(line, {"video": f"v{line}", "path": f"{line}.mp4"}) for line in (2, 3, 4)]
+    for _, row in rows:
+        Path(row["path"]).write_text("")
+    monkeypatch.setattr(os, "access", lambda path, mode: path == "3.mp4")
+    with pytest.raises(InputError) as error:
+        check_rows(rows, "videos.csv", ["groom"])
+    assert str(error.value) == (
+        'videos.csv line 2 (v2): path = "2.mp4": may not be read; change its permissions (chmod u+r), or ask its owner '
+        "(and 1 more row with errors)"
+    )
+
+
+def test_a_name_that_is_not_text_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    name = os.fsdecode(b"caf\xe9.mp4")
+    Path(name).write_text("")
+    with pytest.raises(InputError, match="the name of the video file is not text in UTF-8; rename it"):
+        check_rows(find_videos("*.mp4"), "*.mp4", ["groom"], found=True)

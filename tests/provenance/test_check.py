@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,7 @@ from ethomake.errors import InputError
 from ethomake.features import store
 from ethomake.files import write_json
 from ethomake.provenance.check import check_results
+from ethomake.sources import ByContent
 
 pytestmark = pytest.mark.usefixtures("chain")
 
@@ -74,6 +76,22 @@ def test_feature_stores_are_verified_by_their_own_manifest(monkeypatch, capsys):
         check_results()
     assert "rows 0 to 9 of spatial have changed\n" in capsys.readouterr().err
     assert not Path("results/features/a.zarr").exists()
+
+
+def test_files_of_the_user_that_are_not_those_of_the_records_are_named(make, capsys):
+    given = ByContent("raw/b.csv", "labels", "results/provenance/check_labels.json")
+    Path("raw/b.csv").write_text("labels")
+    make("check_labels", [], {"results/labels/b.csv": "ours"}, source=given)
+    check_results(sources=[given])
+    Path("raw/b.csv").write_text("others")
+    os.utime("raw/b.csv", ns=(1, 1))
+    with pytest.raises(InputError, match=r"raw/b\.csv: is not the file in the record .*run \./run snakemake"):
+        check_results(sources=[given])
+    assert Path("results/labels/b.csv").exists()
+    Path("raw/b.csv").rename("b.csv")
+    check_results(sources=[given])  # archived: nobody can know
+    with pytest.raises(InputError, match=r"^b\.csv: "):
+        check_results(sources=[ByContent("b.csv", "labels", given.record)])
 
 
 def test_a_damaged_record_names_the_log_of_its_job():

@@ -10,6 +10,7 @@ from ethomake.features import store
 from ethomake.features.store import create_features, read_inputs
 from ethomake.files import write_json
 from ethomake.sequence import model as models
+from ethomake.sequence import predict
 from ethomake.sequence.metadata import SequenceMetadata
 from ethomake.sequence.model import infer
 from ethomake.sequence.predict import predict_video
@@ -94,3 +95,14 @@ def test_memory_does_not_grow_with_the_video(tmp_path, network):
     """Ten hours of features need little more memory than a minute; in full they are 138 MB, twice that in float32."""
     long, short = (peak_memory(tmp_path / str(frames), frames, 32, network) for frames in (1_080_000, 1_800))
     assert long - short < 50 * MB
+
+
+def test_probabilities_that_are_no_numbers_end_with_the_frame_where_they_begin(tmp_path, monkeypatch):
+    manifest = write_features(tmp_path, 30, 3)
+    write_weights(tmp_path / "w.safetensors", "tcn", 3)
+    logits = torch.zeros(30, 2)
+    logits[17:] = torch.nan
+    monkeypatch.setattr(predict, "infer_in_pieces", lambda model, rows: iter(logits.split(10)))
+    with pytest.raises(InputError, match=r"w\.safetensors: gives no finite probabilities for v from frame 17 on"):
+        predict_video(manifest, tmp_path / "w.safetensors", tmp_path / "p.npy")
+    assert not (tmp_path / "p.npy").exists()

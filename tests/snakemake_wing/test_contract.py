@@ -58,6 +58,15 @@ cache.deactivate()
 assert not cache.active and "a" not in cache.checksum
 assert "if iocache.active" in inspect.getsource(_IOFile.checksum)
 
+# texts among params are compared by their repr, which is asked for again after a job if what was found is forgotten
+class Text(str):
+    __repr__ = lambda self: "'its content'"
+
+assert PersistenceBase._serialize_param_builtin(None, Text("a.csv")) == "'its content'"
+assert PersistenceBase._serialize_param_builtin(None, {"weights": Text("a.pth")}) == "{'weights': 'its content'}"
+assert callable(PersistenceBase._params.cache_clear)
+assert "params = self._params(job)" in source
+
 packs.find_producers_at_once()
 records.record_ends(on_node=True)
 clusters.bear_with_slurm()

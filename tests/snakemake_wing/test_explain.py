@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 from snakemake.logging import LogEvent
 
+from ethomake import workplace
 from ethomake.failures import DEFECT, MISTAKE, STOPPED, TRANSIENT, Failure, write_failure
 from ethomake.snakemake.explain import count_jobs, explain_jobs
 
@@ -84,7 +85,41 @@ def test_what_snakemake_says_around_a_failure_that_was_told_is_left_out(tell, st
     around = f"RuleException:\nCalledProcessError in file x, line 3:\nCommand returned non-zero exit status {status}."
     assert tell()(around) is None
     assert tell(verbose=True)(around).msg == around
-    assert tell()(around.replace(f" {status}.", " 137.")) is not None, "of one that was killed it says what is known"
+    assert tell()(around.replace(f" {status}.", " 3.")) is not None
+
+
+@pytest.mark.parametrize("words", ["died with <Signals.SIGKILL: 9>.", "returned non-zero exit status 137."])
+def test_a_job_that_was_killed_is_told_in_one_line(tell, tmp_path, words):
+    job = failed(tmp_path, 0)
+    job.resources, job.params = {"mem_mb": 2000}, {"settings": {"batch": 8}}
+    say = tell([job, failed(tmp_path, 1, Failure(MISTAKE, "one"))])
+    assert say(f"RuleException:\nCalledProcessError in file x, line 3:\nCommand 'python\nx' {words}") is None
+    assert say("Error in rule", event=LogEvent.JOB_ERROR, jobid=1).msg.startswith(
+        "Reading the frames of v1 failed: one"
+    )
+    line = say("Error in rule", event=LogEvent.JOB_ERROR, jobid=0).msg
+    assert line.startswith("Reading the frames of v0 failed: it was killed from outside (SIGKILL), most likely because")
+    assert "(it had asked for 2000 MB); make `batch` smaller (it is 8) or let fewer jobs run at once" in line
+    assert say("Error in rule", event=LogEvent.JOB_ERROR, jobid=0).msg == "Error in rule", "it was told"
+
+
+@pytest.mark.parametrize(
+    "words", ["Error: Directory cannot be locked. Another Snakemake instance is running.", "LockException:\nError: {}"]
+)
+def test_a_lock_is_explained_by_who_holds_it(tell, monkeypatch, words):
+    text = words.format("Directory cannot be locked. Please make sure that no other Snakemake\n... --unlock argument.")
+    monkeypatch.setattr(workplace, "describe_lock", lambda: "error: process 1 on a has been working here")
+    said = "error" if "--unlock" in text else "note"
+    assert tell()(text).msg == f"{said}: process 1 on a has been working here"
+    assert tell(verbose=True)(text).msg == text
+
+
+def test_what_could_not_be_recorded_is_told_truly(tell):
+    text = (
+        "WorkflowError in file x, line 3:\nError recording metadata for finished job ([Errno 28] No space left: 'a'). "
+    )
+    line = tell()(text + "Please ensure write permissions for the directory .snakemake").msg
+    assert line.endswith("a job has ended ([Errno 28] No space left: 'a'); mend that and run again")
 
 
 def test_jobs_of_packs_count_as_those_of_their_rule():

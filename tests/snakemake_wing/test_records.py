@@ -16,7 +16,7 @@ def world(tmp_path):
     cache = IOCache(0)
     cache.deactivate()
     settings = SimpleNamespace(immediate_submit=False)
-    workflow = SimpleNamespace(iocache=cache, remote_execution_settings=settings, local_exec=True)
+    workflow = SimpleNamespace(iocache=cache, remote_execution_settings=settings, local_exec=True, touch=False)
     seen = SimpleNamespace(read=[], records=[], workflow=workflow)
 
     async def finish(self, job):

@@ -146,6 +146,12 @@ def test_weights_of_another_network_are_refused_briefly(resnet18):
         load_pretrained(Stream("resnet3d_34", "spatial", 2), resnet18)
 
 
+def test_values_that_are_no_numbers_are_refused(resnet18, tmp_path):
+    path = altered(resnet18, tmp_path, lambda state: state["conv1.weight"].fill_(torch.nan))
+    with pytest.raises(InputError, match=r"altered\.pth: not all values are finite numbers \(conv1\.weight has nan"):
+        load_pretrained(Stream("resnet18", "spatial", 2), path)
+
+
 def test_counters_of_old_files_may_be_missing(resnet18, tmp_path):
     def forget(state):
         for key in [key for key in state if key.endswith("num_batches_tracked")]:
@@ -170,8 +176,9 @@ def test_a_file_may_not_run_code(tmp_path):
             return (Path.touch, (tmp_path / "harm",))
 
     torch.save({"fc.weight": Evil()}, tmp_path / "evil.pth")
-    with pytest.raises(InputError, match="cannot be read as weights"):
+    with pytest.raises(InputError, match=r"cannot be read as weights.* it could run programs") as caught:
         load_pretrained(Stream("resnet18", "spatial", 2), tmp_path / "evil.pth")
+    assert "weights_only" not in str(caught.value)
     assert not (tmp_path / "harm").exists()
 
 

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 import torch
 
@@ -78,3 +80,54 @@ def test_who_names_a_device_chooses_from_none(machine, monkeypatch):
     assert count_gpus() == 2
     monkeypatch.setenv("ETHOMAKE_DEVICE", "cuda:1")
     assert count_gpus() == 0
+
+
+def test_locks_follow_no_link_and_empty_no_file(machine, new_job, tmp_path, monkeypatch, caplog):
+    machine(2)
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    folder, victim = tmp_path / f"ethomake-{os.getuid()}", tmp_path / "victim"
+    folder.mkdir(mode=0o777)
+    victim.write_text("precious")
+    (folder / "gpu-0.lock").symlink_to(victim)
+    new_job()
+    assert claim_gpus(1) == [0], "without a lock"
+    assert "no locks of GPUs" in caplog.text
+    (folder / "gpu-0.lock").unlink()
+    (folder / "gpu-0.lock").hardlink_to(victim)
+    new_job()
+    assert claim_gpus(1) == [0]
+    assert victim.read_text() == "precious"
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("other", ["link", "file", "stranger"])
+def test_locks_lie_elsewhere_where_their_folder_is_not_ones_own(machine, new_job, tmp_path, monkeypatch, other, caplog):
+    machine(2)
+    place, private = tmp_path / f"ethomake-{os.getuid()}", tmp_path / "private"
+    private.mkdir()
+    if other == "link":
+        (tmp_path / "target").mkdir()
+        place.symlink_to(tmp_path / "target")
+    elif other == "file":
+        place.write_text("")
+    else:
+        place.mkdir()
+        real, owned = os.fstat, place.stat().st_ino
+
+        def of_a_stranger(file):
+            found = list(real(file))
+            return os.stat_result([*found[:4], found[4] + (found[1] == owned), *found[5:]])
+
+        monkeypatch.setattr(os, "fstat", of_a_stranger)
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    new_job()
+    assert claim_gpus(1) == [0]
+    assert "no locks of GPUs" in caplog.text
+    caplog.clear()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(private))
+    new_job()
+    assert claim_gpus(1) == [0]
+    new_job()
+    assert claim_gpus(1) == [1]
+    assert not caplog.text
+    assert sorted(os.listdir(private / place.name)) == ["gpu-0.lock", "gpu-1.lock"]

@@ -90,3 +90,26 @@ def test_a_frozen_network_stays_as_it_is_even_when_told_to_train():
     assert not model[1].training
     assert torch.equal(flat_parameters(model), before)
     assert not any(p.requires_grad for p in model.parameters())
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+def test_weights_that_are_no_numbers_are_neither_read_nor_written(tmp_path, value):
+    model = make_model()
+    save_weights(tmp_path / "w", model, MOTION)
+    state = {name: values.clone() for name, values in model.state_dict().items()}
+    state["1.running_var"][2] = value
+    with safe_open(tmp_path / "w", "pt") as file:
+        save_file(state, tmp_path / "wrong", metadata=file.metadata())
+    with pytest.raises(InputError, match=r"wrong: not all values are finite numbers \(1\.running_var has .* at 2\)"):
+        load_weights(tmp_path / "wrong", make_model())
+    model.load_state_dict(state)
+    with pytest.raises(InputError, match=r"new, not written: .*the training diverged: lower learning_rate"):
+        save_weights(tmp_path / "new", model, MOTION)
+    assert not (tmp_path / "new").exists()
+
+
+def test_metadata_that_is_no_number_is_refused(tmp_path):
+    header = '{"network": "tiny_motion_net", "channel_std": [NaN, 0.3, 0.3]}'
+    save_file({"x": torch.zeros(1)}, tmp_path / "w", metadata={"ethomake": header})
+    with pytest.raises(InputError, match=r"its metadata cannot be read \(NaN is no number\)"):
+        read_header(tmp_path / "w")

@@ -228,8 +228,49 @@ def a_constant_of_the_flow_loss(project):
     project.edit("ethomake/flow/loss.py", "EPSILON = 1e-3", "EPSILON = 2e-3")
 
 
+def labels_by_older_ones(project):
+    project.relabel("one")
+    os.utime(project.folder / "raw/one_labels.csv", ns=(10**18, 10**18))
+
+
+def a_video_by_an_older_one(project):
+    shutil.copyfile(project.folder / "raw/added.mp4", project.folder / "raw/free.mp4")
+    os.utime(project.folder / "raw/free.mp4", ns=(10**18, 10**18))
+
+
+def where_everything_lies(project):
+    (project.folder / "raw").rename(project.folder / "archive")
+    table = (project.folder / "videos.csv").read_text()
+    (project.folder / "videos.csv").write_text(table.replace("raw/", "archive/"))
+
+
+def how_paths_are_written(project):
+    table = (project.folder / "videos.csv").read_text()
+    (project.folder / "videos.csv").write_text(table.replace("raw/", f"{project.folder}/raw/"))
+
+
+def dates(project):
+    for path in (project.folder / "raw").iterdir():
+        os.utime(path)
+
+
+def raw_videos_that_are_archived(project):
+    for path in (project.folder / "raw").glob("*.mp4"):
+        path.unlink()
+
+
+OF_ONE_VIDEO = dict.fromkeys(
+    ["ingest_video", "extract_features", "predict_video", "decide_behaviors", "draw_ethogram"], 1
+) | dict.fromkeys(["summarize_bouts", "count_transitions", "write_report"], 1)
+
 CHANGES = [
     (nothing, {}),
+    (labels_by_older_ones, {"check_labels": 1} | STREAMS),
+    (a_video_by_an_older_one, OF_ONE_VIDEO),
+    (where_everything_lies, {}),
+    (how_paths_are_written, {}),
+    (dates, {}),
+    (raw_videos_that_are_archived, {}),
     (
         labels_of_a_test_video,
         dict.fromkeys(
@@ -238,11 +279,7 @@ CHANGES = [
     ),
     (labels_of_a_training_video, {"check_labels": 1} | STREAMS),
     (labels_of_a_validation_video, {"check_labels": 1} | STREAMS),
-    (
-        a_video_without_labels,
-        dict.fromkeys(["ingest_video", "extract_features", "predict_video", "decide_behaviors", "draw_ethogram"], 1)
-        | {"summarize_bouts": 1, "count_transitions": 1, "write_report": 1},
-    ),
+    (a_video_without_labels, OF_ONE_VIDEO),
     (
         a_labelled_training_video,
         {"ingest_video": 1, "compare_videos": 1, "check_labels": 1}
@@ -280,6 +317,7 @@ CHANGES = [
 # One change of each kind is made for real: raw files, videos, settings, code. Planning the others is enough.
 REAL = (
     labels_of_a_test_video,
+    a_video_by_an_older_one,
     a_labelled_training_video_where_flow_follows,
     a_bout_length,
     a_setting_of_the_flow_network,
@@ -305,6 +343,27 @@ def test_exactly_these_jobs_run_and_then_nothing_is_left(run_snakemake, project,
     assert outcome.status == 0, outcome.output[-3000:]
     assert jobs_of(outcome) == expected
     assert "Nothing to be done" in run_snakemake(project.folder, checkout=project.checkout).output
+
+
+def test_an_archived_video_that_is_needed_ends_a_run_before_it_begins(run_snakemake, project):
+    raw_videos_that_are_archived(project)
+    assert "note: not there: " in run_snakemake(project.folder, "--dry-run").output
+    project.configure(ingest__image_size=[64, 64])
+    for options in (["--dry-run"], ["--cores", "1"]):
+        outcome = run_snakemake(project.folder, *options)
+        assert outcome.status == 2
+        last = outcome.output.strip().splitlines()[-1]
+        assert last.startswith(
+            "error: raw/check.mp4: not there any more, but needed again (Reading the frames of check)"
+        )
+
+
+def test_a_dry_run_after_results_were_removed_plans_all(run_snakemake, project):
+    assert run_snakemake(project.folder, "--dry-run").status == 0
+    shutil.rmtree(project.folder / "results")
+    outcome = run_snakemake(project.folder, "--dry-run")
+    assert outcome.status == 0, outcome.output
+    assert outcome.jobs["ingest_video"] == 5
 
 
 def test_a_video_that_moves_between_training_and_validation_retrains_nothing(run_snakemake, project):

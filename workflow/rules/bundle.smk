@@ -8,7 +8,7 @@ if BUNDLE:
 
     rule take_models:
         input:
-            **BUNDLE.files,
+            **DATA.bundle_input(),
         output:
             **MODELS,
             thresholds=THRESHOLDS.format(run="main"),
@@ -26,7 +26,8 @@ if BUNDLE:
             runtime=time_of("take_models"),
         params:
             code=code_of("take_models"),
-            bundle=str(BUNDLE.folder),
+            source=DATA.bundle_source,
+            bundle=lambda wildcards: Uncompared(BUNDLE.folder),
         message:
             "Copying the models of the bundle"
         script:
@@ -67,7 +68,7 @@ else:
         params:
             code=code_of("make_bundle"),
             models=list(MODELS),
-            settings=SETTINGS,
+            settings=DATA.described_settings,
             rates=rates_of(part_of("main", "learning")),
         message:
             "Making a bundle of the trained networks"

@@ -2,6 +2,8 @@
 
 try:
     PROJECT = open_project(config, ROOT, thorough=workflow.is_main_process)
+    if workflow.is_main_process:
+        check_weights(PROJECT)
     BUNDLE = read_bundle(PROJECT.main.settings["models"]) if PROJECT.main.settings["models"] != "none" else None
     PACKS = packs.find(PROJECT)
     SHARED = packs.shared(PACKS, PROJECT.videos)  # packs by number
@@ -10,7 +12,7 @@ except InputError as error:
     stop(error)
 
 
-DATA = DataFlow(PROJECT, BUNDLE, ROOT / "workflow" / "scripts")
+DATA = DataFlow(PROJECT, BUNDLE, ROOT / "workflow" / "scripts", stored=is_stored(workflow))
 RUNS = PROJECT.runs  # by name, main first
 SETTINGS = PROJECT.main.settings  # all runs have the same behaviors and settings of ingest
 VIDEOS = PROJECT.videos  # by name, in the table's order
@@ -58,6 +60,7 @@ if workflow.is_main_process:
         note(f"note: {line}")
     for line in rate_notes(VIDEOS.values()):
         note(f"note: {line}")
+    tell_reading(DATA.sources())
     begin(workflow)
 elif workflow.remote_exec:
     begin_on_node()

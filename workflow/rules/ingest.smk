@@ -3,7 +3,7 @@
 
 rule ingest_video:
     input:
-        lambda wildcards: video_of(wildcards).path,
+        DATA.source_input("video"),
     output:
         frames="results/ingest/{video}/frames.mjpeg",
         index="results/ingest/{video}/frames.npy",
@@ -20,6 +20,7 @@ rule ingest_video:
         runtime=time_of("ingest_video"),
     params:
         code=code_of("ingest_video"),
+        source=DATA.source("video"),
         crop=lambda wildcards: video_of(wildcards).crop,
         settings=SETTINGS["ingest"],
     message:

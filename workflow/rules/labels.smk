@@ -3,7 +3,7 @@
 
 rule check_labels:
     input:
-        labels=lambda wildcards: video_of(wildcards).labels,
+        labels=DATA.source_input("labels"),
         manifest="results/ingest/{video}/video.json",
         models=lambda wildcards: (
             ["results/models/bundle.json"] if BUNDLE and wildcards.video in part_of("main", "test") else []
@@ -22,6 +22,7 @@ rule check_labels:
         runtime=time_of("check_labels"),
     params:
         code=code_of("check_labels"),
+        source=DATA.source("labels"),
         behaviors=BEHAVIORS,
         scored=lambda wildcards: video_of(wildcards).scored,
         exclusive=EXCLUSIVE,

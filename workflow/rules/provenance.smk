@@ -10,6 +10,8 @@ rule check:
     resources:
         mem_mb=memory_of("check"),
         runtime=time_of("check"),
+    params:
+        sources=DATA.sources,
     message:
         "Comparing all results with what was recorded when they were made"
     script:

@@ -33,7 +33,7 @@ rule write_report:
         exclusive=EXCLUSIVE,
         titles=lambda wildcards: [title for title, _ in learning_curves(wildcards.run)],
         models=lambda wildcards: [name for name, _ in trained_models(wildcards.run)],
-        settings=lambda wildcards: run_of(wildcards.run).settings,
+        settings=DATA.described_settings,
     message:
         "Writing the report"
     script:

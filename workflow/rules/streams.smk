@@ -123,7 +123,7 @@ rule freeze_backbone:
         runtime=time_of("freeze_backbone"),
     params:
         code=code_of("freeze_backbone"),
-        settings=setting("streams", "network", "weights"),
+        settings=settings_of("frozen", "streams"),
     message:
         "Taking the pretrained backbone"
     script:

@@ -6,7 +6,7 @@ with job(snakemake):
     from ethomake.labels.check import check_labels
 
     check_labels(
-        snakemake.input.labels,
+        snakemake.params.source or snakemake.input.labels[0],
         snakemake.input.manifest,
         snakemake.output[0],
         behaviors=snakemake.params.behaviors,

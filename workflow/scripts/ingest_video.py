@@ -6,7 +6,7 @@ with job(snakemake):
     from ethomake.ingest.ingest import ingest_video
 
     ingest_video(
-        snakemake.input[0],
+        snakemake.params.source or snakemake.input[0],
         snakemake.output.frames,
         snakemake.output.index,
         snakemake.output.manifest,

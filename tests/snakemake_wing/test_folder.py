@@ -1,0 +1,46 @@
+"""What is told of the user's files before a run begins."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from ethomake.snakemake import folder
+from ethomake.snakemake.folder import check_sources, tell_reading
+from ethomake.sources import ByContent, digest_of
+
+
+@pytest.fixture
+def video(tmp_path, monkeypatch):
+    """A video of which there are results."""
+    monkeypatch.chdir(tmp_path)
+    Path("a.mp4").write_bytes(bytes(1000))
+    Path("a.json").write_text("{}")
+    return ByContent("a.mp4", "video", "a.json")
+
+
+def test_much_that_is_to_be_read_is_told_and_only_then(video, monkeypatch, capsys):
+    tell_reading([video])
+    monkeypatch.setattr(folder, "LONG_TO_READ", 900)
+    tell_reading([ByContent("a.mp4", "video", "none.json")])  # nothing was made of it, so nothing is compared
+    assert capsys.readouterr().err == ""
+    tell_reading([video])
+    assert "note: 1 of your files (0 GB) are read once" in capsys.readouterr().err
+    digest_of(video)
+    tell_reading([video])
+    assert capsys.readouterr().err == ""
+
+
+def test_a_run_that_needs_a_file_that_is_gone_ends_before_it_begins(video, capsys):
+    jobs = [
+        SimpleNamespace(params={"source": video, "pack": None}, message="Reading the frames of a"),
+        SimpleNamespace(params={"settings": {"epochs": 3}}, message="Training"),
+    ]
+    workflow = SimpleNamespace(dag=SimpleNamespace(needrun_jobs=lambda: jobs))
+    check_sources(workflow)
+    Path("a.mp4").unlink()
+    with pytest.raises(SystemExit) as end:
+        check_sources(workflow)
+    assert end.value.code == 2
+    said = "error: a.mp4: not there any more, but needed again (Reading the frames of a); put it back"
+    assert capsys.readouterr().err.startswith(said)
