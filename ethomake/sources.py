@@ -140,14 +140,16 @@ class Uncompared(str):
 class Later(str):
     """A param that is worked out only when Snakemake compares it, as `ByContent` is. It is an empty text to jobs."""
 
-    def __new__(cls, find: Any) -> "Later":
-        """Return a param whose `repr` is that of what `find()` returns."""
+    work_out: Callable[[], Any]
+
+    def __new__(cls, work_out: Callable[[], Any]) -> "Later":
+        """Return a param whose `repr` is that of what `work_out()` returns."""
         made = super().__new__(cls, "")
-        made.find = find
+        made.work_out = work_out
         return made
 
     def __repr__(self) -> str:
-        return repr(self.find())
+        return repr(self.work_out())
 
     def __reduce__(self) -> tuple:
         return str, ("",)
