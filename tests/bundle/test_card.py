@@ -35,7 +35,7 @@ def test_frames_for_validation_were_learned_from_too(made):
     content = json.loads((made / "bundle.json").read_text())
     for part in content["trained_on"].values():
         part["behaviors"]["groom"]["positive_frames"] = 500
-    assert "Learned from fewer than 1,000 frames: rear\n" in describe(content, [Rule(0.5, 0, 0)] * 2, None, []) + "\n"
+    assert "Learned from fewer than 1,000 frames: rear." in describe(content, [Rule(0.5, 0, 0)] * 2, None, [])
 
 
 def test_every_row_of_a_table_has_all_columns(card):
