@@ -60,9 +60,9 @@ def group_pictures(source: Source) -> Source:
         return source
     corrupt = source.corrupt[first]
     second = []
-    for side, where, shift in ((BEFORE, "right", -1), (AFTER, "left", 0)):
+    for side in (BEFORE, AFTER):
         others = np.flatnonzero((begins == 0) & (belongs == side))
-        owners = np.searchsorted(first, others, side=where) + shift
+        owners = np.searchsorted(first, others) - (side == BEFORE)
         others, owners = (each[(owners >= 0) & (owners < len(first))] for each in (others, owners))
         corrupt[owners[source.corrupt[others]]] = True
         if side == BEFORE:
