@@ -62,7 +62,7 @@ def group_pictures(source: Source) -> Source:
     second = []
     for side in (BEFORE, AFTER):
         others = np.flatnonzero((begins == 0) & (belongs == side))
-        owners = np.searchsorted(first, others) - (side == BEFORE)  # `others` and `first` share none
+        owners = np.searchsorted(first, others) - (side == BEFORE)
         others, owners = (each[(owners >= 0) & (owners < len(first))] for each in (others, owners))
         corrupt[owners[source.corrupt[others]]] = True
         if side == BEFORE:

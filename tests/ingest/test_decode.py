@@ -444,8 +444,7 @@ def test_empty_packets_are_no_frames(remux, decode, tmp_path):
     assert len(stream.source.ticks) > 5
 
 
-@pytest.mark.parametrize("codec", ["h264", "mpeg2"])
-@pytest.mark.parametrize("suffix", ["ts", "mkv"])
+@pytest.mark.parametrize(("codec", "suffix"), [("h264", "ts"), ("h264", "mkv"), ("mpeg2", "mkv")])
 @pytest.mark.parametrize("at", [0.2, 0.45, 0.7])
 def test_damage_to_fields_is_found_and_good_frames_keep_their_places(
     codec, suffix, at, remux, read_numbers, to_rgb, tmp_path
