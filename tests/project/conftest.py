@@ -12,7 +12,8 @@ def project(tmp_path, monkeypatch):
     rows = ["video,path,labels,subject"]
     for number in range(5):
         Path(f"{number}.mp4").write_bytes(b"not read here %d" % number)
-        labels = "".join(f"{frame},{frame % 2},{(frame + 1) % 2}\n" for frame in range(20))
+        on = [int(frame % (number + 2) == 0) for frame in range(20)]  # other labels in each
+        labels = "".join(f"{frame},{groom},{1 - groom}\n" for frame, groom in enumerate(on))
         Path(f"{number}.csv").write_text("frame,groom,rear\n" + labels)
         rows.append(f"mouse{number},{number}.mp4,{number}.csv,animal{number}")
     Path("new.mp4").write_bytes(b"")

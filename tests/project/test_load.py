@@ -61,12 +61,10 @@ def test_a_project_that_ran_before_is_told_the_same_mistakes_as_a_new_one(projec
         load_project(BASE)
     Path("3.csv").write_text(header)
     assert load_project(BASE).notes == ()
-    (validating,) = ran["validate"]
-    labels = Path(f"{validating.removeprefix('mouse')}.csv")
-    labels.write_text("frame,groom,rear\n" + "".join(f"{frame},0,1\n" for frame in range(20)))
-    assert any(
-        "behavior 'groom' is absent from all frames of the validate" in note for note in load_project(BASE).notes
-    )
+    *others, _ = [Path(f"{video.removeprefix('mouse')}.csv") for video in ran["validate"] + ran["train"]]
+    for labels in others:
+        labels.write_text("frame,groom,rear\n" + "".join(f"{frame},0,1\n" for frame in range(20)))
+    assert any("behavior 'groom' is present in only one of the" in note for note in load_project(BASE).notes)
     labels.write_text("frame,groom,rear\n0,maybe,1\n")
     for _ in range(2):
         with pytest.raises(InputError, match="maybe"):

@@ -66,7 +66,7 @@ def test_cells_are_read(project):
         ("video,path\na,0.MP4\n", ["line 2 (a)", "did you mean 0.mp4?"]),
         ("video,path,labels\na,0.csv,0.mp4\n", ["line 2 (a)", "a table and no video", "mixed up"]),
         ("video,path,labels\na,0.mp4,1.mp4\n", ["line 2 (a)", "a video and no table of labels"]),
-        ("video,path\na,results\n", ["line 2 (a)", "a folder and no video file"]),
+        ("video,path\na,results\n", ["line 2 (a)", "is a folder; name the file in it"]),
         ("video,path\na,frames\n", ["line 2 (a)", "a folder of 2 pictures", "ffmpeg -framerate"]),
         ("video,path\na,frames/1.png\n", ["line 2 (a)", "one of 2 pictures", "ffmpeg -framerate"]),
         ('video,path,group\na,0.mp4,"wild\nb,1.mp4,ko"\n', ["line 2", '"wild\\nb,1.mp4,ko" goes on to line 3']),

@@ -143,7 +143,7 @@ def test_a_better_estimate_of_what_a_network_costs_changes_nothing_and_another_n
     edit(library / "ethomake" / "streams" / "registry.py", "gflop=3.6", "gflop=3.7")
     edit(library / "ethomake" / "flow" / "registry.py", "held=200", "held=210")
     assert changed(library, before) == set()
-    edit(library / "ethomake" / "streams" / "registry.py", "resnet:resnet50", "resnet:resnet101")
+    edit(library / "ethomake" / "streams" / "registry.py", 'arguments=("resnet50",)', 'arguments=("resnet101",)')
     assert {"train_stream", "train_joint", "extract_features"} <= changed(library, before)
     assert not {"train_flow", "train_sequence"} & changed(library, before)
 

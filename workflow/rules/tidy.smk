@@ -12,7 +12,7 @@ rule tidy:
         "logs/tidy.log",
     localrule: True
     conda:
-        "../../envs/figures.yaml"
+        "../../envs/learning.yaml"
     threads: 1
     resources:
         mem_mb=1000,
@@ -31,7 +31,7 @@ rule tidy_now:
         "logs/tidy_now.log",
     localrule: True
     conda:
-        "../../envs/figures.yaml"
+        "../../envs/learning.yaml"
     threads: 1
     resources:
         mem_mb=1000,
