@@ -1,6 +1,6 @@
 """Exceptions whose messages are meant for the user."""
 
-from ethomake.letters import visible
+from ethomake.visible import visible
 
 
 class InputError(Exception):

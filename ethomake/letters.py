@@ -1,12 +1,8 @@
-"""Letters that look alike or cannot be seen: one form for names, and escapes for what is invisible."""
+"""Letters that look alike: one form for names."""
 
-import re
 import unicodedata
 
-# Printable by their category, but nothing is to be seen: fillers, joiners, a blank of Braille, variation selectors.
-_FILLERS = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
-)
+from ethomake.visible import is_visible
 
 
 def nfc(text: str) -> str:
@@ -14,25 +10,7 @@ def nfc(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-def visible(text: str) -> str:
-    r"""Return a text on one line, in which characters that cannot be seen are escaped: `gro\u200bom`."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(letter if _is_visible(letter) else _escape(letter) for letter in text)
-
-
 def look(name: str) -> str:
     """Return a form that is equal for names that look the same: without invisible characters, blanks as one kind."""
-    shown = "".join(" " if letter.isspace() else letter for letter in name if letter.isspace() or _is_visible(letter))
+    shown = "".join(" " if letter.isspace() else letter for letter in name if letter.isspace() or is_visible(letter))
     return nfc(" ".join(shown.split()))
-
-
-def _is_visible(letter: str) -> bool:
-    return letter.isprintable() and not _FILLERS.match(letter)
-
-
-def _escape(letter: str) -> str:
-    if letter in "\n\r\t":
-        return {"\n": "\\n", "\r": "\\r", "\t": "\\t"}[letter]
-    code = ord(letter)
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

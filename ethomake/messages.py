@@ -12,7 +12,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from ethomake.letters import visible
+from ethomake.visible import visible
 
 NOTE = 25
 """A level between INFO and WARNING: what a user should know, and nothing to worry about."""

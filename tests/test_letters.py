@@ -1,7 +1,8 @@
 import pytest
 
 from ethomake.errors import InputError, TransientError
-from ethomake.letters import look, nfc, visible
+from ethomake.letters import look, nfc
+from ethomake.visible import visible
 
 
 @pytest.mark.parametrize(

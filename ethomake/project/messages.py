@@ -7,8 +7,9 @@ from typing import Any, cast
 
 import jsonschema
 
-from ethomake.letters import look, nfc, visible
+from ethomake.letters import look, nfc
 from ethomake.project.schemas import load_schema
+from ethomake.visible import visible
 
 _KINDS = {"integer": "a whole number", "number": "a number", "string": "text", "boolean": "true or false"}
 _KINDS |= {"array": "a list, as in [a, b]", "object": "a section of keys"}

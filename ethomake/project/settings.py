@@ -10,12 +10,13 @@ from typing import Any
 from ethomake.bundle.fit import adopt, describe_misfits, misfits
 from ethomake.bundle.read import read_bundle
 from ethomake.errors import InputError
-from ethomake.letters import nfc, visible
+from ethomake.letters import nfc
 from ethomake.project import PARTS
 from ethomake.project.messages import count_others, explain_error, show, suggest
 from ethomake.project.paths import as_on_disk
 from ethomake.project.schemas import load_schema, resolve_reference, validator
 from ethomake.streams.registry import check_network, find_network, mapped_networks, reject_weights, usual_weights
+from ethomake.visible import visible
 
 BOTH = {"enabled": ["spatial", "motion"], "weights": "none", "sees": "color"}
 

@@ -15,7 +15,7 @@ from ethomake.files import content_digest
 LIBRARY = Path(__file__).resolve().parents[1]  # the package ethomake
 
 # What a job does around its work, by path within the library: a module or a package.
-HARNESS = ("job", "messages", "failures", "errors", "processes", "provenance")
+HARNESS = ("job", "messages", "failures", "errors", "visible", "processes", "provenance")
 
 ESTIMATE = "NetworkCost"
 """The class whose instances matter only to schedulers, see `ethomake.registry`."""

@@ -4,7 +4,7 @@ import sys
 from typing import NoReturn
 
 from ethomake.failures import MISTAKE
-from ethomake.letters import visible
+from ethomake.visible import visible
 
 
 def stop(message: object) -> NoReturn:
