@@ -10,12 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ethomake.errors import InputError
-from ethomake.files import file_digest, read_json
+from ethomake.files import read_json
 from ethomake.labels.formats import read_any_labels
 from ethomake.project.messages import count_others, show
 from ethomake.project.paths import label_stem, shortened, video_stem
 from ethomake.project.runs import MAIN, Run, part_of_each
 from ethomake.project.videos import Video, may_share_labels
+from ethomake.sources import digest_of
 
 INGESTED = "results/ingest/{video}/video.json"
 
@@ -35,7 +36,7 @@ def same_content(paths: Iterable[str]) -> list[list[str]]:
             continue
         if status.st_size:
             groups.setdefault((status.st_size,), []).append(path)
-    for digest in (_sampled, file_digest):
+    for digest in (_sampled, digest_of):
         finer: dict[tuple, list[str]] = {}
         for key, group in groups.items():
             for path in group if len(group) > 1 else []:
@@ -139,7 +140,7 @@ def _may_be_of(facts: Mapping, video: Video) -> bool:
 def _is_of(ingested: str, video: Video) -> bool:
     """Return whether a manifest was made from the file that is in the table now."""
     try:
-        return read_json(ingested.format(video=video.video))["source"]["digest"] == file_digest(video.path)
+        return read_json(ingested.format(video=video.video))["source"]["digest"] == digest_of(video.path)
     except OSError:
         return True  # archived after ingest
 
