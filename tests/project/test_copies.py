@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from ethomake import sources
 from ethomake.errors import InputError
 from ethomake.files import file_digest
-from ethomake.project import copies
 from ethomake.project.copies import same_content
 from ethomake.project.load import load_project
 
@@ -33,15 +33,18 @@ def four(project):
 
 
 def test_files_of_the_same_bytes_are_found_and_read_once_only_if_need_be(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     content = {"a": b"x" * 300_000, "b": b"x" * 300_000, "c": b"x" * 299_999 + b"y", "d": b"", "e": b"", "f": b"z"}
     for name, data in content.items():
         (tmp_path / name).write_bytes(data)
     (tmp_path / "g").symlink_to(tmp_path / "f")
     whole = []
-    monkeypatch.setattr(copies, "file_digest", lambda path: whole.append(path) or file_digest(path))
+    monkeypatch.setattr(sources, "file_digest", lambda path: whole.append(path) or file_digest(path))
     paths = [str(tmp_path / name) for name in ["b", "a", "c", "d", "e", "f", "g", "gone"]]
     assert same_content(paths) == [paths[:2], paths[5:7]]
-    assert sorted(set(whole)) == sorted([*paths[:2], *paths[5:7]])
+    assert sorted(whole) == sorted([*paths[:2], *paths[5:7]])
+    assert same_content(paths) == [paths[:2], paths[5:7]]
+    assert len(whole) == 4  # not read again
     (tmp_path / "b").write_bytes(b"x" * 150_000 + b"-" + b"x" * 149_999)
     assert same_content(paths[:3]) == []
 
