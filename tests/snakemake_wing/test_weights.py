@@ -31,6 +31,7 @@ def test_without_files_nobody_is_asked(check, monkeypatch):
     check(streams={"weights": "IMAGENET1K_V1"})
 
 
+@pytest.mark.slow
 def test_weights_that_fit_are_loaded_once(check, monkeypatch):
     torch.save(models.resnet18(weights=None).state_dict(), "resnet18.pth")
     only_spatial = {"weights": "resnet18.pth", "enabled": ["spatial"]}
@@ -45,6 +46,10 @@ def test_weights_that_do_not_fit_are_refused_with_the_key(check):
     with pytest.raises(InputError, match=r"^config: streams\.weights: partial\.pth: .*they lack bn1\.bias") as error:
         check(streams={"weights": "partial.pth", "enabled": ["spatial"]})
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.slow
+def test_weights_of_the_flow_network_are_looked_at_too(check):
     save_file({"x": torch.zeros(1)}, "flow.safetensors")
     with pytest.raises(InputError, match=r"^config: flow\.weights: flow\.safetensors: .*not written by ethomake"):
         check(flow={"weights": "flow.safetensors"})
