@@ -99,6 +99,7 @@ rule all:
     input:
         [f"results/report/{home('report', run)}.html" for run in RUNS],
         [path for run in RUNS for path in ethograms_of(run, "figures/{video}.png")],
+        COMPARED,
     message:
         "All results are complete: open results/report/main.html"
 
@@ -117,6 +118,7 @@ rule models:
     input:
         [weights for run in RUNS for _, weights in trained_models(run)],
         [sequence_model(run) for run in RUNS],
+        COMPARED,
         [THRESHOLDS.format(run=home("ethogram", run)) for run in RUNS],
         [figure for run in RUNS for _, figure in learning_curves(run)],
 

@@ -8,14 +8,6 @@ STRETCH_S = 3.0
 """Seconds that are labelled in one go: of the drawn animals, two to three bouts."""
 
 
-def keep_share(labels: np.ndarray, first: float, last: float) -> np.ndarray:
-    """Return a copy of labels (T, K) with -1 before the share `first` of the frames and from the share `last` on."""
-    kept = np.full_like(labels, -1)
-    inside = slice(round(first * len(labels)), round(last * len(labels)))
-    kept[inside] = labels[inside]
-    return kept
-
-
 def keep_minutes(
     labels: Mapping[str, np.ndarray],
     parts: Mapping[str, str],

@@ -16,8 +16,10 @@ from typing import Any
 
 import yaml
 
-from benchmarks.accuracy.masks import keep_minutes, keep_share
+from benchmarks.accuracy.masks import keep_minutes
+from ethomake.example.flies import CROP, FPS
 from ethomake.example.simulated import draw_video
+from ethomake.example.video import read_grey, write_h264
 from ethomake.labels.table import LabelTable, read_labels, write_labels
 
 ROOT = Path(__file__).parents[2]
@@ -90,7 +92,7 @@ class Row:
         source: name of the cut or drawn video that it is.
         part: train, validate or test; "" if it has no labels.
         subject, group, recording, scored: as in the video table.
-        kept: first and last share of the frames whose labels are kept, 0 to 1.
+        kept: where it begins and ends in that video, shares of its frames, 0 to 1.
     """
 
     video: str
@@ -214,7 +216,8 @@ def write_project(case: Case, sources: Path, folder: Path, sizes: Sizes = FULL) 
     """
     rows = rows_of(case.task, case.fold, sizes)
     tables = {row.video: read_labels(sources / f"{row.source}_labels.csv") for row in rows}
-    labels = {row.video: keep_share(tables[row.video].values, *row.kept) for row in rows}
+    kept = {row.video: [round(share * len(tables[row.video].values)) for share in row.kept] for row in rows}
+    labels = {name: tables[name].values[slice(*ends)] for name, ends in kept.items()}
     if case.minutes is not None:
         learned = {row.video: row.part for row in rows if row.part != "test"}
         own = {name: labels[name] for name in learned}
@@ -224,7 +227,10 @@ def write_project(case: Case, sources: Path, folder: Path, sizes: Sizes = FULL) 
     lines = []
     for row in rows:
         video, table = f"videos/{row.video}.mp4", f"labels/{row.video}.csv"
-        _link(sources / f"{row.source}.mp4", folder / video)
+        if row.kept == (0.0, 1.0):
+            _link(sources / f"{row.source}.mp4", folder / video)
+        else:
+            _cut(sources / f"{row.source}.mp4", folder / video, *kept[row.video])
         labelled = bool((labels[row.video] >= 0).any())
         if labelled:
             write_labels(folder / table, LabelTable(tables[row.video].behaviors, labels[row.video]))
@@ -233,6 +239,14 @@ def write_project(case: Case, sources: Path, folder: Path, sizes: Sizes = FULL) 
     with (folder / "videos.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([COLUMNS, *lines])
     (folder / "config.yaml").write_text(yaml.safe_dump(config_of(case, sizes), sort_keys=False), encoding="utf-8")
+
+
+def _cut(source: Path, target: Path, first: int, stop: int, *, side: int = CROP) -> None:
+    """Write the frames `first` to `stop` of a fly's video."""
+    with write_h264(target, height=side, width=side, fps=FPS) as write:
+        for number, frame in enumerate(read_grey(source, height=side, width=side)):
+            if first <= number < stop:
+                write(frame)
 
 
 def _link(source: Path, target: Path) -> None:

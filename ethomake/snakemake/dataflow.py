@@ -125,8 +125,13 @@ class DataFlow:
 
     @cached_property
     def parts_by_run(self) -> dict[str, dict[str, str]]:
-        """For each run, the part of each video that is learned from or tested on."""
-        return {name: dict(sorted(part_of_each(run.split).items())) for name, run in self.project.runs.items()}
+        """For each run, the part of each video that is learned from or tested on; of runs with one split, the first."""
+        distinct: dict[str, dict[str, str]] = {}
+        for name, run in self.project.runs.items():
+            parts = dict(sorted(part_of_each(run.split).items()))
+            if parts not in distinct.values():
+                distinct[name] = parts
+        return distinct
 
     @cached_property
     def compared(self) -> list[str]:

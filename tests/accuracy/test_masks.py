@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.accuracy.masks import keep_minutes, keep_share
+from benchmarks.accuracy.masks import keep_minutes
 
 FPS = 10
 PARTS = {"a": "train", "b": "train", "c": "validate"}
@@ -71,11 +71,3 @@ def test_the_seed_chooses(labels):
 def test_too_few_minutes_are_refused(labels):
     with pytest.raises(ValueError, match=r"0.05 minutes are 1 stretches of 3 s, and \d are needed"):
         kept(labels, 0.05)
-
-
-def test_a_share_of_the_frames_is_kept():
-    values = np.tile(np.array([[1, 0]], np.int8), (8, 1))
-    found = keep_share(values, 0.25, 0.75)
-    assert found[:, 0].tolist() == [-1, -1, 1, 1, 1, 1, -1, -1]
-    assert (keep_share(values, 0, 1) == values).all()
-    assert (values >= 0).all()  # the original is as it was

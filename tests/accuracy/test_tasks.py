@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import yaml
 
+from benchmarks.accuracy import tasks
 from benchmarks.accuracy.__main__ import parse
 from benchmarks.accuracy.tasks import (
     CURVE,
@@ -17,6 +18,7 @@ from benchmarks.accuracy.tasks import (
     rows_of,
     write_project,
 )
+from ethomake.example.video import read_grey, write_h264
 from ethomake.labels.table import LabelTable, read_labels, write_labels
 from ethomake.project.load import load_project
 from ethomake.project.settings import PRESETS
@@ -26,8 +28,9 @@ ALL = [(task, fold) for task, folds in FOLDS.items() for fold in folds]
 
 
 @pytest.fixture
-def sources(tmp_path):
+def sources(tmp_path, monkeypatch):
     """A folder with the flies and the animals of the small sizes: empty videos with labels of each behavior."""
+    monkeypatch.setattr(tasks, "_cut", lambda _, target, first, stop: target.write_text(f"{first}-{stop}"))
     folder = tmp_path / "sources"
     for task, behaviors, frames in (
         ("flies-transfer", ("wing_extension", "walking", "near"), 1200),
@@ -82,10 +85,21 @@ def test_the_transfer_is_the_shipped_example():
 
 def test_the_two_ends_of_a_fly_share_no_frame(sources, tmp_path, monkeypatch):
     project_of(Case("flies-within", "", "swift", (), 0), sources, tmp_path / "run", monkeypatch)
-    begin, end = (read_labels(tmp_path / f"run/labels/clip1_male_{what}.csv").values[:, 0] for what in ("begin", "end"))
-    assert np.flatnonzero(begin >= 0).max() + 10 < np.flatnonzero(end >= 0).min()
-    assert (begin >= 0).mean() == pytest.approx(0.75)
-    assert (end >= 0).mean() == pytest.approx(0.25, abs=0.01)
+    whole = read_labels(sources / "clip1_male_labels.csv").values
+    begin, end = (read_labels(tmp_path / f"run/labels/clip1_male_{what}.csv").values for what in ("begin", "end"))
+    assert np.array_equal(begin, whole[:900])
+    assert np.array_equal(end, whole[910:])
+    assert (tmp_path / "run/videos/clip1_male_begin.mp4").read_text() == "0-900"
+    assert (tmp_path / "run/videos/clip1_male_end.mp4").read_text() == "910-1200"
+
+
+def test_a_cut_has_the_frames_of_its_labels(tmp_path):
+    with write_h264(tmp_path / "whole.mp4", height=32, width=32, fps=25) as write:
+        for number in range(10):
+            write(np.full((32, 32), 20 * number + 20, np.uint8))
+    tasks._cut(tmp_path / "whole.mp4", tmp_path / "cut.mp4", 3, 7, side=32)
+    found = [frame.mean() for frame in read_grey(tmp_path / "cut.mp4", height=32, width=32)]
+    assert found == pytest.approx([80, 100, 120, 140], abs=4)
 
 
 def test_the_learning_curve_takes_labels_from_what_is_learned_only(sources, tmp_path, monkeypatch):

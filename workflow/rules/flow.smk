@@ -6,7 +6,6 @@ rule train_flow:
         train=part_files("flow.train", "results/ingest/{video}/video.json"),
         validate=part_files("flow.validate", "results/ingest/{video}/video.json"),
         frames=stored_frames("flow.train"),
-        compared=ancient(COMPARED),
         weights=weights_input("flow"),
     output:
         weights="results/flow/{run}/weights.safetensors",

@@ -29,7 +29,8 @@ rule ingest_video:
         "../scripts/ingest_video.py"
 
 
-# Before anything is trained. Ancient for what depends on it: it is no part of a result.
+# No training waits for it: an `ancient` input that is made anew hides from Snakemake why jobs after it are outdated. It
+# comes before them, and if it fails, no further job is begun.
 rule compare_videos:
     input:
         expand("results/ingest/{video}/video.json", video=DATA.compared),
@@ -39,6 +40,7 @@ rule compare_videos:
         "logs/compared.log",
     benchmark:
         "benchmarks/jobs/compared.tsv"
+    priority: 100
     localrule: True
     conda:
         "../../envs/video.yaml"

@@ -14,7 +14,6 @@ if not BUNDLE:
                     video=part_of(wildcards.run, "learning"),
                 )
             ),
-            compared=ancient(COMPARED),
         output:
             weights="results/sequence/{run}/weights.safetensors",
             history="results/sequence/{run}/history.csv",

@@ -30,7 +30,6 @@ rule train_stream:
         train=part_files("learning", "results/ingest/{video}/video.json"),
         train_labels=part_files("learning", "results/labels/{video}.csv"),
         frames=stored_frames("learning"),
-        compared=ancient(COMPARED),
         flow=branch(
             lambda wildcards: wildcards.stream == "motion",
             then=at_home("flow", "results/flow/{run}/weights.safetensors"),
