@@ -442,7 +442,7 @@ WORK: dict[str, Callable[[Experiment, Mapping[str, str]], Need]] = {
     "evaluate": lambda x, at: compare(x, x.parts["test"]),
     "draw_evaluation": lambda x, at: Need(FIGURES, START + 10 * FIGURE),
     "write_report": lambda x, at: summarize(x, FIGURES + REPORT, 0),
-    "make_bundle": lambda x, at: Need(TORCH) + tables(x, x.labelled),
+    "make_bundle": lambda x, at: Need(PLAIN) + tables(x, x.labelled),
     "take_models": lambda x, at: Need(TORCH + FROZEN * sum(network.parameters for network in x.networks), 30),
     "check": lambda x, at: Need(FIGURES, 60 + x.total(x.videos) * x.pixels * DECODE),
     "provenance": lambda x, at: summarize(x, FIGURES, 60),
