@@ -1,4 +1,4 @@
-"""The same frames in videos of different parts: told after ingest, before anything is trained."""
+"""The same frames in videos of different parts: told as soon as all videos are ingested."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -21,7 +21,7 @@ def compare_videos(
 
     Args:
         manifests: video.json of each video.
-        output: a JSON file. It has the same content whatever the videos, so that what depends on it is not outdated.
+        output: a JSON file, written if all is well.
         parts: for each run, the part of each video.
 
     Raises:

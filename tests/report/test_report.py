@@ -399,7 +399,7 @@ def test_a_stream_that_knows_nothing_in_a_recording_is_named(results, tmp_path):
 
 def test_a_flow_network_that_sees_hardly_any_motion_is_told(results):
     folder, rows, _ = results
-    assert "it sees" not in report(folder, rows, ["walk"]).text
+    assert "Optic flow: of frames" not in report(folder, rows, ["walk"]).text
     assert "Optic flow: of frames" not in report(folder, rows, ["walk"], motion_seen=0.9).text
     text = report(folder, rows, ["walk"], motion_seen=0.06).text
     assert "Optic flow: of frames that move by one pixel, the flow network sees 6% of the motion" in text
