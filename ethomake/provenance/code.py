@@ -68,18 +68,19 @@ def _read(path: Path) -> tuple[str, tuple[Path, ...]]:
         return _short(path.read_text(encoding="utf-8")), ()
     tree = ast.parse(path.read_text(encoding="utf-8"))
     package = path.relative_to(LIBRARY.parent).parent.parts if path.is_relative_to(LIBRARY) else ()
-    names = list(_imports(tree, package))
+    nodes = _walk(tree)
+    names = list(_imports(nodes, package))
     imported = {file: None for name in names for file in _files(name)}
     if path.name == "__init__.py" and "pkgutil" in names:  # the package imports whatever lies in its folder
         imported |= dict.fromkeys(sorted(path.parent.glob("*.py")))
     if any(name.startswith("importlib.resources") for name in names):
         imported |= dict.fromkeys(file for file in sorted(path.parent.rglob("*")) if file.suffix in PAGES)
-    return _short("".join(_describe(tree, _wording(tree) | _estimates(tree)))), tuple(imported)
+    return _short(_describe(tree, _wording(tree) | _estimates(nodes))), tuple(imported)
 
 
-def _imports(tree: ast.AST, package: tuple[str, ...]) -> Iterator[str]:
-    """Dotted names that a module imports; relative ones count from its `package`."""
-    for node in ast.walk(tree):
+def _imports(nodes: list[ast.AST], package: tuple[str, ...]) -> Iterator[str]:
+    """Dotted names that the nodes of a module import; relative ones count from its `package`."""
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -104,14 +105,14 @@ def _wording(tree: ast.Module) -> set[int]:
     These are the texts inside of `raise` and of calls of a logger, and those used only for these: in the value of a
     variable, in a private constant or function (`_name`) of the module that nothing else uses.
     """
-    nodes = list(ast.walk(tree))
+    nodes = _walk(tree)
     told = [node for node in nodes if isinstance(node, ast.Raise) or _is_log_call(node)]
     texts = {id(text) for node in told for text in _texts(node)}
-    inside = {id(name) for node in told for name in _uses(ast.walk(node))}
+    inside = {id(name) for node in told for name in _uses(_walk(node))}
     waiting = []  # what a name is made of, and where it is used
     for node in nodes:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            within = list(ast.walk(node))
+            within = _walk(node)
             if any(isinstance(each, ast.Raise) or _is_log_call(each) for each in within):
                 waiting += _made_and_used(_variables(within), within)
     waiting += _made_and_used(_private(tree), nodes)
@@ -122,12 +123,12 @@ def _wording(tree: ast.Module) -> set[int]:
             return texts
         for node in [node for nodes in only_told for node in nodes]:
             texts.update(id(text) for text in _texts(node))
-            inside.update(id(each) for each in _uses(ast.walk(node)))
+            inside.update(id(each) for each in _uses(_walk(node)))
 
 
-def _estimates(tree: ast.Module) -> set[int]:
+def _estimates(nodes: list[ast.AST]) -> set[int]:
     """The calls that make an `ESTIMATE`, as ids of their nodes."""
-    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+    calls = (node for node in nodes if isinstance(node, ast.Call))
     return {id(call) for call in calls if isinstance(call.func, ast.Name) and call.func.id == ESTIMATE}
 
 
@@ -181,6 +182,19 @@ def _assigned(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
         yield from ((each.id, node.value) for each in targets if isinstance(each, ast.Name))
 
 
+def _walk(node: ast.AST) -> list[ast.AST]:
+    """Return a node and all below it, as `ast.walk` does, in a third of its time."""
+    nodes = [node]
+    for each in nodes:  # it grows meanwhile
+        for field in each._fields:
+            value = getattr(each, field, None)
+            if isinstance(value, ast.AST):
+                nodes.append(value)
+            elif isinstance(value, list):
+                nodes += [one for one in value if isinstance(one, ast.AST)]
+    return nodes
+
+
 def _uses(nodes: Iterable[ast.AST]) -> Iterator[ast.Name]:
     """Where names are read."""
     return (each for each in nodes if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load))
@@ -188,36 +202,47 @@ def _uses(nodes: Iterable[ast.AST]) -> Iterator[ast.Name]:
 
 def _texts(node: ast.AST) -> Iterator[ast.AST]:
     """Strings and f-strings."""
-    for each in ast.walk(node):
+    for each in _walk(node):
         if isinstance(each, ast.JoinedStr) or (isinstance(each, ast.Constant) and isinstance(each.value, str)):
             yield each
 
 
-def _describe(node: object, left_out: set[int]) -> Iterator[str]:
-    """A syntax tree as text, the same in all Pythons: without docstrings, positions and empty fields.
+def _describe(tree: ast.AST, left_out: set[int]) -> str:
+    """Return a syntax tree as text, the same in all Pythons: without docstrings, positions and empty fields.
 
     Args:
+        tree: the tree.
         left_out: the ids of the nodes whose content does not count.
     """
+    text: list[str] = []
+    _append(tree, left_out, text)
+    return "".join(text)
+
+
+def _append(node: object, left_out: set[int], into: list[str]) -> None:
     if isinstance(node, ast.AST):
         if id(node) in left_out:
-            yield "text,"
+            into.append("text,")
             return
-        yield type(node).__name__ + "("
-        for field, value in ast.iter_fields(node):
+        into.append(type(node).__name__ + "(")
+        for field in node._fields:
+            value = getattr(node, field, None)
+            if value is None or value == [] or field in ("type_ignores", "kind"):
+                continue
             if field == "body" and _has_docstring(node):
                 value = value[1:]
-            if value is not None and value != [] and field not in ("type_ignores", "kind"):
-                yield f"{field}="
-                yield from _describe(value, left_out)
-        yield ")"
+                if not value:
+                    continue
+            into.append(f"{field}=")
+            _append(value, left_out, into)
+        into.append(")")
     elif isinstance(node, list):
-        yield "["
+        into.append("[")
         for each in node:
-            yield from _describe(each, left_out)
-        yield "]"
+            _append(each, left_out, into)
+        into.append("]")
     else:
-        yield repr(node) + ","
+        into.append(repr(node) + ",")
 
 
 def _has_docstring(node: ast.AST) -> bool:
