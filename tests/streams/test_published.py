@@ -24,7 +24,7 @@ from ethomake.training.inference import for_inference
 from ethomake.training.weights import save_weights
 
 NAMED = ["mobilenet_v3_large", "efficientnet_b0", "regnet_y_400mf", "convnext_tiny", "s3d", "r2plus1d_18", "swin3d_t"]
-LARGE = ["mvit_v2_s", "vit_b_32", "maxvit_t"]  # which scale all images to 224x224
+LARGE = ["mvit_v2_s", "vit_b_32"]  # which scale all images to 224x224
 DINO = "timm:vit_small_patch14_dinov2"
 LITE = "timm:tf_efficientnet_lite2"
 needs_timm = pytest.mark.skipif(find_spec("timm") is None, reason="timm (extra `backbones`) is not installed")

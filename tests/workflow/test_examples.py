@@ -20,12 +20,15 @@ def test_the_method_works_and_each_stream_sees_its_share(run_snakemake, tmp_path
     assert metrics["macro"]["f1"] >= 0.85
 
     scores = json.loads((tmp_path / "results/features/main/streams/scores.json").read_text())["scores"]
-    lifts = {(row["stream"], row["behavior"]): lift(row) for row in scores if row["parts"] == ["test"]}
+    lifts = {
+        (row["stream"], row["behavior"], row["recording"]): lift(row) for row in scores if row["parts"] == ["test"]
+    }
     print(lifts)
-    for behavior in ("turn", "groom"):
-        assert lifts["spatial", behavior] < 0.35
-        assert lifts["motion", behavior] > 0.6
-    assert lifts["spatial", "rear"] - lifts["motion", "rear"] > 0.2
+    for video in ("sim_06", "sim_07"):
+        for behavior in ("turn", "groom"):
+            assert lifts["spatial", behavior, video] < 0.55
+            assert lifts["motion", behavior, video] > 0.85
+        assert lifts["spatial", "rear", video] - lifts["motion", "rear", video] > 0.15
 
 
 @pytest.mark.slow
