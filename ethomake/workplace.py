@@ -29,16 +29,27 @@ OWNER = Path(".snakemake/owner.json")
 
 
 def check_place() -> None:
-    """Check that `results` is a folder, or can become one.
+    """Check that `results` is a folder, or can become one, and that it and the records may be read.
 
     Raises:
-        InputError: if it is a file, or a link to nothing.
+        InputError: if it is a file, a link to nothing, or closed to this user.
     """
+    _check_open(LINK.parent)
     if RESULTS.is_symlink() and not RESULTS.exists():
         target = os.readlink(RESULTS)
         raise InputError(f"results: a link to {target}, which is not there; make that folder or remove the link")
     if RESULTS.exists() and not RESULTS.is_dir():
         raise InputError(f"results: a file in {Path.cwd()}, but the results go into a folder of this name; rename it")
+    _check_open(RESULTS)
+    for folder in sorted(RESULTS.iterdir()) if RESULTS.is_dir() else ():
+        _check_open(folder)
+    _check_open(RECORDS)
+
+
+def _check_open(folder: Path) -> None:
+    """Check that a folder may be read, if it is there."""
+    if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK):
+        raise InputError(f"{folder}: may not be read; change its permissions (chmod u+rx), or ask its owner")
 
 
 def check_results() -> None:

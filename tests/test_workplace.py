@@ -156,6 +156,17 @@ def test_results_that_are_no_folder_are_refused():
     workplace.check_results()
 
 
+@pytest.mark.parametrize("closed", [".snakemake", "results", "results/labels", "results/.snakemake/metadata"])
+def test_folders_that_may_not_be_read_are_told_before_anything_is_looked_for(monkeypatch, closed):
+    Path("results/labels").mkdir(parents=True)
+    workplace.keep_records()
+    workplace.check_place()
+    may = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: str(path) != closed and may(path, mode))
+    with pytest.raises(InputError, match=f"^{closed}: may not be read; change its permissions"):
+        workplace.check_place()
+
+
 def test_only_what_the_job_itself_has_left_is_discarded(tmp_path):
     one, other = "0123456789abcdef", "fedcba9876543210"
     own = [f"flow-main-{one}", f".flow-main-{one}.part", f"flow-main-{other}", f".flow-main-{other}.part"]
