@@ -2,18 +2,16 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ethomake.errors import InputError
 from ethomake.files import read_json
-from ethomake.ingest.times import frame_clock
 from ethomake.labels.formats import read_any_labels
-from ethomake.labels.steps import rows_of_frames
+from ethomake.labels.policies import STRICT, Policies
 from ethomake.labels.table import LabelTable, write_labels
+from ethomake.labels.timeline import Timeline
 from ethomake.letters import look
 from ethomake.messages import NOTE
 
@@ -29,6 +27,8 @@ def check_labels(
     scored: Sequence[str] | None = None,
     exclusive: bool = False,
     models: str | Path | None = None,
+    subject: str = "",
+    policies: Policies = STRICT,
 ) -> None:
     """Read labels of any known format, check them against the video, and write them in ethomake's format.
 
@@ -40,6 +40,8 @@ def check_labels(
         scored: the behaviors that were scored in this video (None or empty: all); the others become -1.
         exclusive: whether at most one behavior can be present at a time.
         models: bundle.json of the bundle to be tested on these labels.
+        subject: the animal whose labels are meant, in files with several.
+        policies: what is done with entries that are not clear.
 
     Raises:
         InputError: if the file is wrong, lacks a scored behavior, has more or fewer rows than the video has
@@ -51,11 +53,9 @@ def check_labels(
             f"video {video['video']}: the bundle was trained on this very video, so a score on it would say nothing; "
             "give it the part train, or no labels"
         )
-    given = read_any_labels(source)
-    if given.note:
-        logger.log(NOTE, f"{source}: {given.note}")
-    if given.times is not None:
-        given = _by_frame(given, source, video)
+    given = read_any_labels(source, Timeline.of(video, subject), policies)
+    for note in given.notes:
+        logger.log(NOTE, f"{source}: {note}")
     table = choose_behaviors(given, source, behaviors=behaviors, scored=scored)
     values, frames = table.values, video["frames"]
     if len(values) != frames:
@@ -75,29 +75,6 @@ def check_labels(
     for start, stop in video["damaged"]:  # damaged frames show nothing that could be scored
         values[start:stop] = -1
     write_labels(output, table)
-
-
-def _by_frame(given: LabelTable, source: str | Path, video: dict[str, Any]) -> LabelTable:
-    """Return a table by time as one by frame; frames after its last row become -1.
-
-    Raises:
-        InputError: if the times of the rows are not those of the video.
-    """
-    assert given.times is not None
-    clock = frame_clock(video)  # of the file: programs for scoring know no other rate
-    end = float(clock.ends[-1])
-    try:
-        rows = rows_of_frames(given.times, clock.begins, end, given.tolerance)
-    except ValueError as error:
-        raise InputError(f"{source}: {error}") from None
-    beyond, late = int((given.times >= end).sum()), int((rows < 0).sum())
-    used = len(np.unique(rows[rows >= 0]))
-    told = [f"read by time: {used} rows for {len(rows)} frames"]
-    told += [f"{beyond} rows after the end of the video are left out"] if beyond else []
-    told += [f"{late} frames after the last row count as not scored"] if late else []
-    logger.log(NOTE, f"{source}: {'; '.join(told)}")
-    values = np.where(rows[:, None] >= 0, given.values[rows], np.int8(-1)).astype(np.int8)
-    return replace(given, values=values, times=None)
 
 
 def choose_behaviors(

@@ -8,7 +8,7 @@ from typing import Any
 import ethomake.labels
 from ethomake.errors import InputError
 from ethomake.files import content_digest, read_json, write_json
-from ethomake.labels.formats import read_any_labels
+from ethomake.labels.formats import count_any_positives
 from ethomake.project import PARTS
 from ethomake.project.messages import show, suggest
 from ethomake.project.stratify import assign_parts
@@ -82,8 +82,8 @@ def assign_videos(
         for video in labelled:
             if Path(video.labels).is_file():  # an example's are made by the workflow
                 scored = video.scored or settings["behaviors"]
-                counts = count_positives(video.labels, scored)
-                if missing := [name for name in scored if name not in counts]:
+                counts, is_list = count_positives(video.labels, scored, Path(video.path).name, video.subject)
+                if not is_list and (missing := [name for name in scored if name not in counts]):
                     raise InputError(
                         f"{video.labels}, line 1: there is no column '{missing[0]}', a behavior of config.yaml; the "
                         f"columns are {', '.join(counts) or 'none'}{suggest(missing[0], counts)}; correct the header, "
@@ -162,23 +162,32 @@ def choose_flow_videos(
     return {"train": train, "validate": known[0] or known[1]}
 
 
-def count_positives(labels: str | Path, scored: Sequence[str] = ()) -> dict[str, int]:
-    """Count the frames in which each behavior is present, in a label file of any known format.
+def count_positives(
+    labels: str | Path, scored: Sequence[str] = (), video: str = "", subject: str = ""
+) -> tuple[dict[str, int], bool]:
+    """Count how much a label file of any known format shows of each behavior.
+
+    Args:
+        labels: the label file.
+        scored: the behaviors that it has to have.
+        video: file name of the video.
+        subject: the animal whose labels are meant.
+
+    Returns:
+        Counts by behavior, and whether it is a list of bouts, in which a behavior need not be named.
 
     Raises:
         InputError: if the file is wrong, or a column of `scored` holds something other than labels.
     """
-    counts, others = found_in(labels, f"positives {_label_code()}", lambda: _count_positives(labels))
+
+    def count() -> tuple[dict[str, int], list[str], bool]:
+        found = count_any_positives(labels, video=video, subject=subject)
+        return found.counts, list(found.others), found.is_list
+
+    counts, others, is_list = found_in(labels, f"positives {_label_code()} {[video, subject]}", count)
     if unusable := [name for name in scored if name in others]:
-        raise read_any_labels(labels).others[unusable[0]]
-    return counts
-
-
-def _count_positives(labels: str | Path) -> tuple[dict[str, int], list[str]]:
-    """Return the number of frames with each behavior, and the names of columns that hold something else."""
-    table = read_any_labels(labels)
-    counts = dict(zip(table.behaviors, (table.values == 1).sum(axis=0).tolist(), strict=True))
-    return counts, list(table.others)
+        raise count_any_positives(labels, video=video, subject=subject).others[unusable[0]]
+    return counts, is_list
 
 
 @cache

@@ -14,7 +14,7 @@ def check(tmp_path):
     def run(text=ROWS, frames=4, damaged=(), **options):
         source, manifest, output = tmp_path / "source.csv", tmp_path / "video.json", tmp_path / "out" / "v.csv"
         source.write_text(text)
-        stamps = {"time_base": [1, 20], "first": 7, "steps": [[1, frames - 1]]}
+        stamps = {"time_base": [1, 20], "first": 7, "steps": [[1, max(frames - 1, 0)]]}
         facts = {"video": "v", "frames": frames, "damaged": [list(pair) for pair in damaged]}
         facts |= {"fps": 20.0, "timestamps": stamps}
         write_json(manifest, facts | {"frames_digest": "sha256:v"})

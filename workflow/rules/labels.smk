@@ -26,6 +26,7 @@ rule check_labels:
         behaviors=BEHAVIORS,
         scored=lambda wildcards: video_of(wildcards).scored,
         exclusive=EXCLUSIVE,
+        subject=lambda wildcards: video_of(wildcards).subject,
     message:
         "Checking the labels of {wildcards.video}"
     script:

@@ -12,5 +12,6 @@ with job(snakemake):
         behaviors=snakemake.params.behaviors,
         scored=snakemake.params.scored,
         exclusive=snakemake.params.exclusive,
+        subject=snakemake.params.subject,
         models=snakemake.input.models[0] if snakemake.input.models else None,
     )
