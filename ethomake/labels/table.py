@@ -11,7 +11,8 @@ import numpy as np
 
 from ethomake.cells import defuse, restore
 from ethomake.errors import InputError
-from ethomake.files import write_text
+from ethomake.files import write_whole
+from ethomake.labels.plain import parse_plain, render_plain
 from ethomake.labels.policies import STRICT, Policies
 from ethomake.letters import nfc
 
@@ -154,14 +155,16 @@ def write_table(path: str | Path, index: str, names: Sequence[str], values: np.n
         names: of the other columns, (K,); those that a spreadsheet would take for formulas are defused.
         values: int8 (T, K), 1, 0 or -1.
     """
-    lines = [",".join((index, *map(defuse, names)))]
-    lines += [f"{frame},{','.join(map(str, row))}" for frame, row in enumerate(values.tolist())]
-    write_text(path, "\n".join(lines) + "\n")
+    with write_whole(path) as partial, open(partial, "wb") as file:
+        file.write((",".join((index, *map(defuse, names))) + "\n").encode())
+        file.writelines(render_plain(values))
 
 
 def read_table(path: str | Path, *, first: int, index: bool, policies: Policies = STRICT) -> LabelTable:
     """Read the behaviors of a delimited text file with one row per frame, as `read_sheet` and `read_columns` do."""
-    return read_columns(read_sheet(path), first=first, index=index, policies=policies)
+    return _read_plain(Path(path), first, index) or read_columns(
+        read_sheet(path), first=first, index=index, policies=policies
+    )
 
 
 def read_sheet(path: str | Path) -> Sheet:
@@ -174,6 +177,26 @@ def read_sheet(path: str | Path) -> Sheet:
         InputError: if the file does not exist, is not text, is empty, or its rows differ in length.
     """
     return parse_sheet(read_text(Path(path)), Path(path))
+
+
+def _read_plain(path: Path, first: int, index: bool) -> LabelTable | None:
+    """Return a table in which nothing is unusual, fast; None if there is anything to say about it, or to look at."""
+    try:
+        found = parse_plain(path.read_bytes(), first=first, index=index)
+    except OSError:
+        return None
+    if found is None:
+        return None
+    names, values = [_name_of(nfc(name)) for name in found[0][first:]], found[1]
+    if not all(names) or len(set(names)) < len(names):
+        return None
+    if BACKGROUND in names:
+        column = names.index(BACKGROUND)
+        names = names[:column] + names[column + 1 :]
+        given, values = values[:, column], np.delete(values, column, axis=1)
+        if any(rows.any() for rows in _against_background(given, values, complete=True)):
+            return None
+    return LabelTable(tuple(names), values)
 
 
 def parse_sheet(text: str, path: Path, *, header_only: bool = False) -> Sheet:
@@ -310,7 +333,7 @@ def read_columns(sheet: Sheet, *, first: int, index: bool, policies: Policies = 
         InputError: if names are missing or duplicate, if frames are missing, duplicate or out of order, if no column
             holds only 1, 0 and -1, or if the background contradicts the behaviors.
     """
-    names = [BACKGROUND if name.lower() == BACKGROUND else restore(name) for name in sheet.header[first:]]
+    names = [_name_of(name) for name in sheet.header[first:]]
     for number, name in enumerate(names):
         if not name:
             raise InputError(f"{sheet.path}, line 1: column {number + first + 1} has no name; name its behavior")
@@ -460,9 +483,7 @@ def _check_background(sheet: Sheet, given: np.ndarray, values: np.ndarray, compl
     Return a note for rows that DeepEthogram leaves when it removes a behavior (0 everywhere), else "". `complete`
     says whether `values` has all the other columns of the file.
     """
-    both = (given == 1) & (values == 1).any(axis=1)
-    none = (values == 0).all(axis=1) & (values.shape[1] > 0) & complete
-    unknown, neither = none & (given == -1), none & (given == 0)
+    both, unknown, neither = _against_background(given, values, complete)
     if both.any():
         problem = "background and a behavior are both 1; correct the row or delete the column 'background'"
         raise sheet.error(int(both.argmax()), problem)
@@ -475,3 +496,16 @@ def _check_background(sheet: Sheet, given: np.ndarray, values: np.ndarray, compl
         f"in {neither.sum()} rows, the first in line {sheet.lines[int(neither.argmax())]}, background is 0 and so is "
         "each behavior; they count as scored, with none of them on (write -1 for what was not scored)"
     )
+
+
+def _against_background(
+    given: np.ndarray, values: np.ndarray, complete: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return in which rows background and a behavior are on, or all is 0 but background -1, or 0; bool (T,) each."""
+    both = (given == 1) & (values == 1).any(axis=1)
+    none = (values == 0).all(axis=1) & (values.shape[1] > 0) & complete
+    return both, none & (given == -1), none & (given == 0)
+
+
+def _name_of(cell: str) -> str:
+    return BACKGROUND if cell.lower() == BACKGROUND else restore(cell)
