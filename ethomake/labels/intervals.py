@@ -100,16 +100,18 @@ class _Told:
         policy = getattr(self.policies, kind)
         if policy == "error":
             others = "frame or ignore" if kind == "points" else "warn or fix"
-            key = f"labels: policies: {kind}: {others}"
-            raise InputError(f"{self.path}, {bout.row}: {bout.behavior} {problem}; {remedy}, or write {key}")
+            raise InputError(
+                f"{self.path}, {bout.row}: {bout.behavior} {problem}; {remedy}, or set labels.{kind} to {others}"
+            )
         self.rows.setdefault((kind, done), []).append(bout.row)
         return policy
 
-    def notes(self) -> tuple[str, ...]:
-        """Return a line for each kind of thing that was done, with rows."""
+    def notes(self, *, mended: bool) -> tuple[str, ...]:
+        """Return a line, with rows, for each kind of thing that was done by the policy `fix` (`mended`), or others."""
         return tuple(
-            f"{_listed(rows)}: {done} ({kind}: {getattr(self.policies, kind)})"
+            f"{_listed(rows)}: {done} ({kind}: {policy})"
             for (kind, done), rows in self.rows.items()
+            if ((policy := getattr(self.policies, kind)) == "fix") == mended
         )
 
 
@@ -150,8 +152,15 @@ def to_labels(intervals: Intervals, timeline: Timeline, policies: Policies) -> L
     outside = (f"{_listed(cut)}: frames outside of what was observed count as not scored",) if cut else ()
     values[~observed] = -1
     known = None if intervals.scored is not None else observed
-    notes = (*intervals.notes, *notes, *told.notes(), *outside)
-    return LabelTable(tuple(names), values, notes=notes, ignored=intervals.ignored, observed=known)
+    return LabelTable(
+        tuple(names),
+        values,
+        notes=(*intervals.notes, *notes, *told.notes(mended=False), *outside),
+        mended=told.notes(mended=True),
+        ignored=intervals.ignored,
+        is_list=True,
+        observed=known,
+    )
 
 
 def count_bouts(intervals: Intervals, policies: Policies, video: str = "", subject: str = "") -> Positives:

@@ -1,7 +1,7 @@
 """What is done with entries of label files that are not clear. The defaults never guess."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 
@@ -9,7 +9,7 @@ from typing import Any
 class Policies:
     """What is done with each kind of problem: `error` stops; `warn` and `fix` go on as the kind says.
 
-    Whatever is done is told in the import report, and in the log, too, if the policy is `warn`.
+    Whatever is done is told in the import report; and in the log, too, except by `fix`.
 
     Attributes:
         unpaired: a state that begins and never ends, or ends and never began. warn: left out; fix: it lasts to the end
@@ -33,9 +33,9 @@ class Policies:
     modifiers: str = "ignore"
 
     @classmethod
-    def of(cls, settings: Mapping[str, Any] | None) -> "Policies":
-        """Return the policies of `labels: policies` in the config; None: the defaults."""
-        return cls(**(settings or {}))
+    def of(cls, settings: Mapping[str, Any]) -> "Policies":
+        """Return the policies in the section `labels` of the config; those that are missing have their defaults."""
+        return cls(**{field.name: settings[field.name] for field in fields(cls) if field.name in settings})
 
 
 STRICT = Policies()

@@ -65,15 +65,20 @@ class LabelTable:
         others: columns of the file that hold something else (times, notes), with the error to raise if one is
             used as a behavior.
         notes: what to tell the user of the file, with rows.
+        mended: what was mended as the policies `fix` say, with rows; for the import report only.
         ignored: what of the file was not read.
-        observed: bool (T,), of a list of bouts: where a behavior that is not in it was absent. None: nobody knows.
+        is_list: whether the file is a list of bouts, in which a behavior that was not seen is not named.
+        observed: bool (T,), of a list of bouts: where a behavior that is not in it was absent; None: nowhere, since the
+            file says which ones were scored.
     """
 
     behaviors: tuple[str, ...]
     values: np.ndarray
     others: dict[str, InputError] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    mended: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
+    is_list: bool = False
     observed: np.ndarray | None = None
 
 

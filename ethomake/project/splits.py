@@ -9,6 +9,9 @@ import ethomake.labels
 from ethomake.errors import InputError
 from ethomake.files import content_digest, read_json, write_json
 from ethomake.labels.formats import count_any_positives
+from ethomake.labels.names import check_listed, map_positives
+from ethomake.labels.policies import Policies
+from ethomake.labels.table import Positives
 from ethomake.project import PARTS
 from ethomake.project.messages import show, suggest
 from ethomake.project.stratify import assign_parts
@@ -82,8 +85,12 @@ def assign_videos(
         for video in labelled:
             if Path(video.labels).is_file():  # an example's are made by the workflow
                 scored = video.scored or settings["behaviors"]
-                counts, is_list = count_positives(video.labels, scored, Path(video.path).name, video.subject)
-                if not is_list and (missing := [name for name in scored if name not in counts]):
+                counts, is_list = count_positives(
+                    video.labels, scored, Path(video.path).name, video.subject, settings.get("labels", {})
+                )
+                if is_list:
+                    check_listed(video.labels, counts, behaviors=settings["behaviors"], scored=scored)
+                elif missing := [name for name in scored if name not in counts]:
                     raise InputError(
                         f"{video.labels}, line 1: there is no column '{missing[0]}', a behavior of config.yaml; the "
                         f"columns are {', '.join(counts) or 'none'}{suggest(missing[0], counts)}; correct the header, "
@@ -163,7 +170,11 @@ def choose_flow_videos(
 
 
 def count_positives(
-    labels: str | Path, scored: Sequence[str] = (), video: str = "", subject: str = ""
+    labels: str | Path,
+    scored: Sequence[str] = (),
+    video: str = "",
+    subject: str = "",
+    settings: Mapping[str, Any] | None = None,
 ) -> tuple[dict[str, int], bool]:
     """Count how much a label file of any known format shows of each behavior.
 
@@ -172,6 +183,7 @@ def count_positives(
         scored: the behaviors that it has to have.
         video: file name of the video.
         subject: the animal whose labels are meant.
+        settings: the section `labels` of the config.
 
     Returns:
         Counts by behavior, and whether it is a list of bouts, in which a behavior need not be named.
@@ -180,14 +192,21 @@ def count_positives(
         InputError: if the file is wrong, or a column of `scored` holds something other than labels.
     """
 
+    policies, names = Policies.of(settings or {}), (settings or {}).get("names", {})
+
+    def look() -> Positives:
+        return count_any_positives(labels, policies, video, subject)
+
     def count() -> tuple[dict[str, int], list[str], bool]:
-        found = count_any_positives(labels, video=video, subject=subject)
+        found = look()
         return found.counts, list(found.others), found.is_list
 
-    counts, others, is_list = found_in(labels, f"positives {_label_code()} {[video, subject]}", count)
-    if unusable := [name for name in scored if name in others]:
-        raise count_any_positives(labels, video=video, subject=subject).others[unusable[0]]
-    return counts, is_list
+    reader = f"positives {_label_code()} {[*vars(policies).values(), video, subject]}"
+    counts, others, is_list = found_in(labels, reader, count)
+    if {names.get(name, name) for name in others}.intersection(scored):
+        wrong = map_positives(look(), names).others
+        raise next(wrong[name] for name in scored if name in wrong)
+    return map_positives(Positives(counts), names).counts, is_list
 
 
 @cache
