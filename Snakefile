@@ -14,6 +14,7 @@ from snakemake.utils import min_version
 from ethomake import workplace
 from ethomake.bundle.read import read_bundle
 from ethomake.evaluation import files as evaluation_files
+from ethomake.labels.formats import writable_formats
 from ethomake.project.configfile import find_config_file
 from ethomake.project.load import open_project
 from ethomake.project.rates import rate_notes
@@ -74,6 +75,7 @@ include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/provenance.smk"
 include: "workflow/rules/packs.smk"
+include: "workflow/rules/exports.smk"  # after packs: one job a video
 include: "workflow/rules/costs.smk"
 include: "workflow/rules/tidy.smk"
 
@@ -147,6 +149,15 @@ rule ethograms:
 rule evaluation:
     input:
         [path for run in RUNS for path in evaluation_of(run)],
+
+
+for each in EXPORTS:  # export_deepethogram, ...
+
+    rule:
+        name:
+            f"export_{each}"
+        input:
+            exports_of(each),
 
 
 rule report:

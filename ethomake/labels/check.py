@@ -2,18 +2,19 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ethomake.errors import InputError
-from ethomake.files import read_json
-from ethomake.ingest.times import frame_clock
-from ethomake.labels.formats import read_any_labels
-from ethomake.labels.steps import rows_of_frames
+from ethomake.files import read_json, write_json
+from ethomake.labels.bouts import find_bouts
+from ethomake.labels.formats import find_formats, recognize
+from ethomake.labels.names import Names, check_listed, map_names
+from ethomake.labels.policies import STRICT, Policies
 from ethomake.labels.table import LabelTable, write_labels
+from ethomake.labels.timeline import Timeline
 from ethomake.letters import look
 from ethomake.messages import NOTE
 
@@ -29,6 +30,10 @@ def check_labels(
     scored: Sequence[str] | None = None,
     exclusive: bool = False,
     models: str | Path | None = None,
+    subject: str = "",
+    policies: Policies = STRICT,
+    names: Names | None = None,
+    report: str | Path | None = None,
 ) -> None:
     """Read labels of any known format, check them against the video, and write them in ethomake's format.
 
@@ -40,6 +45,11 @@ def check_labels(
         scored: the behaviors that were scored in this video (None or empty: all); the others become -1.
         exclusive: whether at most one behavior can be present at a time.
         models: bundle.json of the bundle to be tested on these labels.
+        subject: the animal whose labels are meant, in files with several.
+        policies: what is done with entries that are not clear.
+        names: the name in the config by that in the file; None leaves a behavior out.
+        report: the import report to write, JSON: `format`, `behaviors` (for each: bouts and frames, frames that were
+            not scored), `notes`, `mended` and `ignored`, lists of text.
 
     Raises:
         InputError: if the file is wrong, lacks a scored behavior, has more or fewer rows than the video has
@@ -51,11 +61,11 @@ def check_labels(
             f"video {video['video']}: the bundle was trained on this very video, so a score on it would say nothing; "
             "give it the part train, or no labels"
         )
-    given = read_any_labels(source)
-    if given.note:
-        logger.log(NOTE, f"{source}: {given.note}")
-    if given.times is not None:
-        given = _by_frame(given, source, video)
+    kind = recognize(source)
+    given = find_formats()[kind].read(Path(source), Timeline.of(video, subject), policies)
+    given = map_names(given, names or {})
+    for note in given.notes:
+        logger.log(NOTE, f"{source}: {note}")
     table = choose_behaviors(given, source, behaviors=behaviors, scored=scored)
     values, frames = table.values, video["frames"]
     if len(values) != frames:
@@ -67,37 +77,42 @@ def check_labels(
         )
     twice = np.flatnonzero((values == 1).sum(axis=1) > 1)
     if exclusive and len(twice):
-        names = " and ".join(np.array(table.behaviors)[values[twice[0]] == 1])
+        both = " and ".join(np.array(table.behaviors)[values[twice[0]] == 1])
         raise InputError(
-            f"{source}, frame {twice[0]}: {names} are present at once ({len(twice)} such frames) though they exclude "
+            f"{source}, frame {twice[0]}: {both} are present at once ({len(twice)} such frames) though they exclude "
             "each other; correct the labels, or set exclusive: false"
         )
     for start, stop in video["damaged"]:  # damaged frames show nothing that could be scored
         values[start:stop] = -1
     write_labels(output, table)
+    if report:
+        write_json(report, {"format": kind, **describe_import(given, table)})
 
 
-def _by_frame(given: LabelTable, source: str | Path, video: dict[str, Any]) -> LabelTable:
-    """Return a table by time as one by frame; frames after its last row become -1.
+def describe_import(given: LabelTable, table: LabelTable) -> dict[str, Any]:
+    """Return what was read of a label file: `behaviors`, `notes`, `mended`, `ignored`.
 
-    Raises:
-        InputError: if the times of the rows are not those of the video.
+    Args:
+        given: the labels of the file, under the names of the config.
+        table: those of the behaviors of the config, as they are used.
     """
-    assert given.times is not None
-    clock = frame_clock(video)  # of the file: programs for scoring know no other rate
-    end = float(clock.ends[-1])
-    try:
-        rows = rows_of_frames(given.times, clock.begins, end, given.tolerance)
-    except ValueError as error:
-        raise InputError(f"{source}: {error}") from None
-    beyond, late = int((given.times >= end).sum()), int((rows < 0).sum())
-    used = len(np.unique(rows[rows >= 0]))
-    told = [f"read by time: {used} rows for {len(rows)} frames"]
-    told += [f"{beyond} rows after the end of the video are left out"] if beyond else []
-    told += [f"{late} frames after the last row count as not scored"] if late else []
-    logger.log(NOTE, f"{source}: {'; '.join(told)}")
-    values = np.where(rows[:, None] >= 0, given.values[rows], np.int8(-1)).astype(np.int8)
-    return replace(given, values=values, times=None)
+    behaviors = {
+        name: {
+            "bouts": len(find_bouts(column == 1)),
+            "frames": int((column == 1).sum()),
+            "not_scored": int((column == -1).sum()),
+        }
+        for name, column in zip(table.behaviors, table.values.T, strict=True)
+    }
+    unused = [name for name in (*given.behaviors, *given.others) if name not in table.behaviors]
+    ignored = [*given.ignored, *(f"{name}, which is not among the behaviors" for name in unused)]
+    return {
+        "frames": len(table.values),
+        "behaviors": behaviors,
+        "notes": list(given.notes),
+        "mended": list(given.mended),
+        "ignored": ignored,
+    }
 
 
 def choose_behaviors(
@@ -105,7 +120,8 @@ def choose_behaviors(
 ) -> LabelTable:
     """Return the columns `behaviors` of a table, in that order; -1 where a behavior is not in `scored`.
 
-    Columns that are none of `behaviors` are left out, with a note in the log.
+    Columns that are none of `behaviors` are left out, with a note in the log. A behavior that is not in a list of bouts
+    was absent in all frames that were observed, or not scored if the file says which behaviors were.
 
     Raises:
         InputError: if `scored` has an unknown behavior or the table lacks a scored one; its message names `source`.
@@ -118,10 +134,12 @@ def choose_behaviors(
                 "that name in the list of scored behaviors"
             )
     unknown = [name for name in (*table.behaviors, *table.others) if name not in behaviors]
+    if table.is_list:
+        check_listed(source, table.behaviors, behaviors=behaviors, scored=scored)
     for name in scored:
         if name in table.others:
             raise table.others[name]
-        if name not in table.behaviors:
+        if name not in table.behaviors and not table.is_list:
             other = [each for each in unknown if each not in table.others]
             if same := [each for each in unknown if look(each) == look(name)]:
                 raise InputError(
@@ -137,6 +155,11 @@ def choose_behaviors(
         logger.log(NOTE, f"{source}: left out the columns that are not among the behaviors: {', '.join(unknown)}")
     values = np.full((len(table.values), len(behaviors)), -1, np.int8)
     for column, name in enumerate(behaviors):
-        if name in scored:
+        if name in scored and name in table.behaviors:
             values[:, column] = table.values[:, table.behaviors.index(name)]
+        elif name in scored and table.observed is not None:
+            values[table.observed, column] = 0
+    if absent := [name for name in scored if name not in table.behaviors]:
+        how = "counts as absent" if table.observed is not None else "was not scored"
+        logger.log(NOTE, f"{source}: there is no bout of {', '.join(absent)}: it {how}")
     return LabelTable(tuple(behaviors), values)

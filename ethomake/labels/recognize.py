@@ -1,7 +1,6 @@
 """What a file is that cannot be read as labels, in words, so that the message says what to do with it."""
 
 import re
-from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -34,18 +33,15 @@ _PLACES = {"start", "from", "begin", "onset", "startframe", "starttime", "stop",
 _PLACES |= {"starts", "stops", "ends", "begins", "startsec", "stopsec", "endsec", "startms", "stopms", "endms"}
 _PLACES |= {"endframe", "endtime", "duration", "time", "status", "frame"}
 _NAMES = {"behavior", "behaviour", "behaviors", "behaviours", "type", "label", "event", "action", "code"}
-Recognizes = Callable[[list[str]], bool]
-
 _AHEAD = 20  # rows in which a header is looked for
 
 
-def explain_refusal(path: str | Path, error: InputError, recognizes: Recognizes) -> InputError:
+def explain_refusal(path: str | Path, error: InputError) -> InputError:
     """Return a better error for a file that could not be read as a sheet, or `error` itself.
 
     Args:
         path: the label file.
         error: why it could not be read.
-        recognizes: returns whether a list of names is the header of a known format.
     """
     try:
         text = read_text(Path(path))
@@ -53,7 +49,7 @@ def explain_refusal(path: str | Path, error: InputError, recognizes: Recognizes)
         return error
     if what := describe_text(text):
         return InputError(f"{path}: {what}")
-    if problem := _late_header(text, recognizes):
+    if problem := _late_header(text):
         return InputError(f"{path}, line 1: {problem}")
     return error
 
@@ -67,7 +63,7 @@ def describe_text(text: str) -> str:
     return ""
 
 
-def describe_header(path: str | Path, sheet: Sheet, recognizes: Recognizes) -> str:
+def describe_header(path: str | Path, sheet: Sheet) -> str:
     """Return what a table without a known header is, and what to do; "" if nothing is known of it."""
     text = read_text(Path(path))
     if what := describe_text(text):
@@ -76,7 +72,7 @@ def describe_header(path: str | Path, sheet: Sheet, recognizes: Recognizes) -> s
     if len(set(names) & _PLACES) > 1 and set(names) & _NAMES:
         shown = [name for name, plain in zip(sheet.header, names, strict=True) if plain in _PLACES | _NAMES]
         return f"it is a list of bouts or events (columns {', '.join(shown)}) and not a table of frames; {EXPORT}"
-    if problem := _late_header(text, recognizes):
+    if problem := _late_header(text):
         return problem
     if all(_number(name) is not None for name in sheet.header):
         return "there is no header: put a line with 'frame' and the names of the behaviors above the first row"
@@ -105,15 +101,15 @@ def describe_header(path: str | Path, sheet: Sheet, recognizes: Recognizes) -> s
     return ""
 
 
-def _late_header(text: str, recognizes: Recognizes) -> str:
-    """Return that the header is further down, if a format knows one of the next rows by it."""
+def _late_header(text: str) -> str:
+    """Return that the header is further down, if one of the next rows is that of a table of frames."""
     lines = text.splitlines()[:_AHEAD]
     for separator in SEPARATORS:
         for number, line in enumerate(lines, start=1):
             names = [cell.strip(' "') for cell in line.split(separator)]
             while names and not names[-1]:
                 names.pop()
-            if number > 1 and len(names) > 1 and all(names[1:]) and _is_header(names) and recognizes(names):
+            if number > 1 and len(names) > 1 and all(names[1:]) and _is_header(names):
                 title = lines[0].strip(f"{SEPARATORS} \t")[:40]
                 return f"this is no header but a title ('{title}'): the header is in line {number}; delete all above it"
     return ""
@@ -122,6 +118,8 @@ def _late_header(text: str, recognizes: Recognizes) -> str:
 def _is_header(names: list[str]) -> bool:
     """Return whether a row begins as a header does, and no other cell is a number."""
     first = names[0].casefold()
+    if {"behavior", "behaviour"} & set(map(str.casefold, names)):  # of events, one in each row
+        return False
     known = first == "frame" or BACKGROUND in map(str.casefold, names) or TIME_COLUMN.fullmatch(first)
     return bool(known) and all(_number(name) is None for name in names)
 

@@ -11,7 +11,9 @@ import numpy as np
 
 from ethomake.cells import defuse, restore
 from ethomake.errors import InputError
-from ethomake.files import write_text
+from ethomake.files import write_whole
+from ethomake.labels.plain import parse_plain, render_plain
+from ethomake.labels.policies import STRICT, Policies
 from ethomake.letters import nfc
 
 _KINDS = (  # the first bytes of files that are no text
@@ -36,8 +38,21 @@ TIME_COLUMN = re.compile(
 )
 """Names of a first column that has the time of each row in seconds."""
 
+MILLISECONDS = re.compile(
+    r"((t|times?|time_?stamps?)[ _]?)?[(\[]?(ms|msecs?|millis|milliseconds?)[)\]]?", re.IGNORECASE
+)
+"""Names of one that has it in milliseconds."""
+
 _CELLS = {text: value for value in (1, 0, -1) for text in (f"{value}", f"{value}.0", f"{value}.")}
-_CELLS |= {text: value for word, value in (("true", 1), ("false", 0)) for text in (word, word.title(), word.upper())}
+_WORDS = (("true", 1), ("false", 0), ("yes", 1), ("no", 0))
+_CELLS |= {text: value for word, value in _WORDS for text in (word, word.title(), word.upper())}
+_UNSURE = ("?", "unsure", "Unsure")
+_MEANINGS = {"absent": 0, "unscored": -1, "present": 1}
+
+_AHEAD = 200  # lines, among which the header is
+
+HEAD = 65536
+"""Bytes of a file by which its format is told."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,17 +64,37 @@ class LabelTable:
         values: int8 (T, K), one row per frame; 1 present, 0 absent, -1 not scored.
         others: columns of the file that hold something else (times, notes), with the error to raise if one is
             used as a behavior.
-        note: a note on the file for the user, or "".
-        times: float64 (T,), the seconds at which each row begins, in a table by time; None where rows are frames.
-        tolerance: by how much `times` may have been rounded, in seconds.
+        notes: what to tell the user of the file, with rows.
+        mended: what was mended as the policies `fix` say, with rows; for the import report only.
+        ignored: what of the file was not read.
+        is_list: whether the file is a list of bouts, in which a behavior that was not seen is not named.
+        observed: bool (T,), of a list of bouts: where a behavior that is not in it was absent; None: nowhere, since the
+            file says which ones were scored.
     """
 
     behaviors: tuple[str, ...]
     values: np.ndarray
     others: dict[str, InputError] = field(default_factory=dict)
-    note: str = ""
-    times: np.ndarray | None = None
-    tolerance: float = 0.0
+    notes: tuple[str, ...] = ()
+    mended: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+    is_list: bool = False
+    observed: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Positives:
+    """How much of each behavior a label file shows, before the video is known.
+
+    Attributes:
+        counts: frames (or rows, or bouts) by behavior; only 0 and more than 0 are told apart.
+        others: columns that hold something else, with the error to raise if one is used as a behavior.
+        is_list: whether it is a list of bouts, in which a behavior that never occurs need not be named.
+    """
+
+    counts: dict[str, int]
+    others: dict[str, InputError] = field(default_factory=dict)
+    is_list: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,6 +109,12 @@ class Sheet:
     def error(self, row: int, problem: str) -> InputError:
         """Return an error that names the file and the line of data row `row` (counted from 0)."""
         return InputError(f"{self.path}, line {self.lines[row]}: {problem}")
+
+
+def count_frames(table: LabelTable) -> Positives:
+    """Count the rows of a table in which each behavior is present, for a format's `count_positives`."""
+    counts = (table.values == 1).sum(axis=0).tolist()
+    return Positives(dict(zip(table.behaviors, counts, strict=True)), table.others)
 
 
 def background(values: np.ndarray) -> np.ndarray:
@@ -95,10 +136,10 @@ def read_labels(path: str | Path, behaviors: Sequence[str] | None = None) -> Lab
     Raises:
         InputError: if the file does not have that format, or has other behaviors.
     """
-    sheet = read_sheet(path)
-    if sheet.header[0] != "frame":
-        raise InputError(f"{path}, line 1: the first column is '{sheet.header[0]}' and must be 'frame'")
-    table = read_columns(sheet, first=1, index=True)
+    names = head_names(path)
+    if names and names[0] != "frame":
+        raise InputError(f"{path}, line 1: the first column is '{names[0]}' and must be 'frame'")
+    table = read_table(path, first=1, index=True)
     if behaviors is not None and tuple(table.behaviors) != tuple(behaviors):
         there, wanted = ", ".join(table.behaviors), ", ".join(behaviors)
         raise InputError(f"{path}: has the behaviors {there}, not {wanted}; delete it and run again")
@@ -107,9 +148,28 @@ def read_labels(path: str | Path, behaviors: Sequence[str] | None = None) -> Lab
 
 def write_labels(path: str | Path, table: LabelTable) -> None:
     """Write ethomake's format, atomically."""
-    lines = [",".join(("frame", *map(defuse, table.behaviors)))]
-    lines += [f"{frame},{','.join(map(str, row))}" for frame, row in enumerate(table.values.tolist())]
-    write_text(path, "\n".join(lines) + "\n")
+    write_table(path, "frame", table.behaviors, table.values)
+
+
+def write_table(path: str | Path, index: str, names: Sequence[str], values: np.ndarray) -> None:
+    """Write a CSV file with a row for every frame, atomically.
+
+    Args:
+        path: the file.
+        index: name of the first column, which counts the frames.
+        names: of the other columns, (K,); those that a spreadsheet would take for formulas are defused.
+        values: int8 (T, K), 1, 0 or -1.
+    """
+    with write_whole(path) as partial, open(partial, "wb") as file:
+        file.write((",".join((index, *map(defuse, names))) + "\n").encode())
+        file.writelines(render_plain(values))
+
+
+def read_table(path: str | Path, *, first: int, index: bool, policies: Policies = STRICT) -> LabelTable:
+    """Read the behaviors of a delimited text file with one row per frame, as `read_sheet` and `read_columns` do."""
+    return _read_plain(Path(path), first, index) or read_columns(
+        read_sheet(path), first=first, index=index, policies=policies
+    )
 
 
 def read_sheet(path: str | Path) -> Sheet:
@@ -121,8 +181,35 @@ def read_sheet(path: str | Path) -> Sheet:
     Raises:
         InputError: if the file does not exist, is not text, is empty, or its rows differ in length.
     """
-    path = Path(path)
-    text = read_text(path)
+    return parse_sheet(read_text(Path(path)), Path(path))
+
+
+def _read_plain(path: Path, first: int, index: bool) -> LabelTable | None:
+    """Return a table in which nothing is unusual, fast; None if there is anything to say about it, or to look at."""
+    try:
+        found = parse_plain(path.read_bytes(), first=first, index=index)
+    except OSError:
+        return None
+    if found is None:
+        return None
+    names, values = [_name_of(nfc(name)) for name in found[0][first:]], found[1]
+    if not all(names) or len(set(names)) < len(names):
+        return None
+    if BACKGROUND in names:
+        column = names.index(BACKGROUND)
+        names = names[:column] + names[column + 1 :]
+        given, values = values[:, column], np.delete(values, column, axis=1)
+        if any(rows.any() for rows in _against_background(given, values, complete=True)):
+            return None
+    return LabelTable(tuple(names), values)
+
+
+def parse_sheet(text: str, path: Path, *, header_only: bool = False) -> Sheet:
+    """Return the sheet that a text is, as `read_sheet` does; with `header_only` without any of its rows.
+
+    Raises:
+        InputError: as from `read_sheet`.
+    """
     lines = [line for line in text.splitlines() if line.strip(f"{SEPARATORS} ")]
     if declared := bool(lines) and is_separator_line(lines[0]):
         lines.pop(0)
@@ -136,16 +223,16 @@ def read_sheet(path: str | Path) -> Sheet:
     if declared:
         cells.pop(0)
     for _ in range(comments):
-        while not any(cells[0][0]):
+        while cells and not any(cells[0][0]):
             cells.pop(0)
-        cells.pop(0)
+        cells = cells[1:]
     while cells and not any(cells[0][0]):
         cells.pop(0)
     if cells and cells[0][0][0].startswith("#"):
         cells[0][0][0] = cells[0][0][0].lstrip("# ")
     if not cells:
         raise InputError(f"{path}: the file is empty; it needs a header and a row for every frame of the video")
-    if len(cells) == 1:
+    if len(cells) == 1 and not header_only:
         raise InputError(f"{path}: a header and nothing below it; it needs a row for every frame of the video")
     header = [nfc(name) for name in cells[0][0]]
     while len(header) > 1 and not header[-1]:
@@ -154,6 +241,8 @@ def read_sheet(path: str | Path) -> Sheet:
         if "\n" in name or "\r" in name:
             problem = f"the name of column {number} ('{name}') has a line break in it; write it on one line"
             raise InputError(f"{path}, line {cells[0][1]}: {problem}")
+    if header_only:
+        return Sheet(path, header, [], [])
     sheet = Sheet(path, header, [row for row, _ in cells[1:]], [line for _, line in cells[1:]])
     for number, row in enumerate(sheet.rows):
         while len(row) > len(header) and not row[-1]:
@@ -169,6 +258,35 @@ def read_sheet(path: str | Path) -> Sheet:
         for row in sheet.rows:
             row[:] = [cell.replace(",", ".") for cell in row]
     return sheet
+
+
+def head(path: str | Path) -> bytes:
+    """Return the first bytes of a file, at most `HEAD`; none if it cannot be read. For a format's `sniff`."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(HEAD)
+    except OSError:
+        return b""
+
+
+def head_text(path: str | Path) -> str:
+    """Return the beginning of a text file, without byte-order mark and cut-off line; "" if it is no text in UTF-8."""
+    content = head(path)
+    if len(content) == HEAD:
+        content = content[: max(content.rfind(b"\n"), content.rfind(b"\r")) + 1]
+    try:
+        return decode_text(content, path, "")
+    except InputError:
+        return ""
+
+
+def head_names(path: str | Path) -> list[str]:
+    """Return the names in the header of a delimited text file, as `read_sheet` finds it; none if there is none."""
+    try:
+        beginning = "".join(head_text(path).splitlines(keepends=True)[:_AHEAD])
+        return parse_sheet(beginning, Path(path), header_only=True).header
+    except (InputError, IndexError):
+        return []
 
 
 def _split_rows(text: str, separator: str, path: Path) -> list[tuple[list[str], int]]:
@@ -207,19 +325,20 @@ def _begins_with_number(line: str) -> bool:
     return re.match(r"\s*\"?-?\d", line) is not None
 
 
-def read_columns(sheet: Sheet, *, first: int, index: bool) -> LabelTable:
+def read_columns(sheet: Sheet, *, first: int, index: bool, policies: Policies = STRICT) -> LabelTable:
     """Extract the behaviors from a sheet: the columns from `first` on, without `background`.
 
     Args:
         sheet: the file.
         first: number of the first column that is a behavior or `background`.
         index: whether column 0 counts the frames 0, 1, 2, ...; if so it is checked.
+        policies: what blank and unsure cells mean.
 
     Raises:
         InputError: if names are missing or duplicate, if frames are missing, duplicate or out of order, if no column
             holds only 1, 0 and -1, or if the background contradicts the behaviors.
     """
-    names = [BACKGROUND if name.lower() == BACKGROUND else restore(name) for name in sheet.header[first:]]
+    names = [_name_of(name) for name in sheet.header[first:]]
     for number, name in enumerate(names):
         if not name:
             raise InputError(f"{sheet.path}, line 1: column {number + first + 1} has no name; name its behavior")
@@ -229,16 +348,16 @@ def read_columns(sheet: Sheet, *, first: int, index: bool) -> LabelTable:
         _check_index(sheet)
     values = np.empty((len(sheet.rows), len(names)), np.int8)
     others: dict[str, InputError] = {}
+    known = _CELLS | dict.fromkeys(_UNSURE, _MEANINGS[policies.unsure])
+    known |= {"": _MEANINGS[policies.blank]} if policies.blank in _MEANINGS else {}
     for number, row in enumerate(sheet.rows):
         try:
-            values[number] = [_CELLS[cell] for cell in row[first:]]
+            values[number] = [known[cell] for cell in row[first:]]
         except KeyError:  # an unusual spelling (1.00), or not a label: check each cell
             for column, (name, cell) in enumerate(zip(names, row[first:], strict=True)):
                 if name not in others:
                     try:
-                        values[number, column] = (
-                            _CELLS[cell] if cell in _CELLS else _read_cell(sheet, number, name, cell)
-                        )
+                        values[number, column] = known[cell] if cell in known else _read_cell(sheet, number, name, cell)
                     except InputError as error:
                         others[name] = error
     if BACKGROUND in others or len(others) == len(names) > 0:
@@ -250,7 +369,7 @@ def read_columns(sheet: Sheet, *, first: int, index: bool) -> LabelTable:
         names = names[:column] + names[column + 1 :]
         given, values = values[:, column], np.delete(values, column, axis=1)
         note = _check_background(sheet, given, values, complete=not others)
-    return LabelTable(tuple(names), values, others, note)
+    return LabelTable(tuple(names), values, others, (note,) if note else ())
 
 
 def is_separator_line(line: str) -> bool:
@@ -369,9 +488,7 @@ def _check_background(sheet: Sheet, given: np.ndarray, values: np.ndarray, compl
     Return a note for rows that DeepEthogram leaves when it removes a behavior (0 everywhere), else "". `complete`
     says whether `values` has all the other columns of the file.
     """
-    both = (given == 1) & (values == 1).any(axis=1)
-    none = (values == 0).all(axis=1) & (values.shape[1] > 0) & complete
-    unknown, neither = none & (given == -1), none & (given == 0)
+    both, unknown, neither = _against_background(given, values, complete)
     if both.any():
         problem = "background and a behavior are both 1; correct the row or delete the column 'background'"
         raise sheet.error(int(both.argmax()), problem)
@@ -384,3 +501,16 @@ def _check_background(sheet: Sheet, given: np.ndarray, values: np.ndarray, compl
         f"in {neither.sum()} rows, the first in line {sheet.lines[int(neither.argmax())]}, background is 0 and so is "
         "each behavior; they count as scored, with none of them on (write -1 for what was not scored)"
     )
+
+
+def _against_background(
+    given: np.ndarray, values: np.ndarray, complete: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return in which rows background and a behavior are on, or all is 0 but background -1, or 0; bool (T,) each."""
+    both = (given == 1) & (values == 1).any(axis=1)
+    none = (values == 0).all(axis=1) & (values.shape[1] > 0) & complete
+    return both, none & (given == -1), none & (given == 0)
+
+
+def _name_of(cell: str) -> str:
+    return BACKGROUND if cell.lower() == BACKGROUND else restore(cell)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ethomake.errors import InputError
 from ethomake.files import read_json
-from ethomake.labels.formats import read_any_labels
+from ethomake.labels.formats import count_any_positives
 from ethomake.project.messages import count_others, show
 from ethomake.project.paths import label_stem, shortened, video_stem
 from ethomake.project.runs import MAIN, Run, part_of_each
@@ -206,7 +206,7 @@ def _misnamed(videos: Sequence[Video], places: Mapping[str, str]) -> list[str]:
 
 def _some_behavior_is_on(labels: str) -> bool:
     try:
-        return bool((read_any_labels(labels).values == 1).any())
+        return any(count_any_positives(labels).counts.values())
     except InputError:  # told where it is read
         return False
 

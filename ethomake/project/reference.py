@@ -168,6 +168,8 @@ def _kind(schema: dict[str, Any]) -> str:
             return f"list of {number}({_kind(schema['items'])})"
         case "object":
             inner = schema["additionalProperties"]
+            if {"const": None} in inner.get("anyOf", ()):
+                return "by name: text or `null`"
             return "by name: settings" if inner.get("type") == "object" else f"by behavior: {_kind(inner)}"
         case kind:
             limits = _range(schema)

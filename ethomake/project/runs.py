@@ -134,9 +134,12 @@ STAGES: dict[str, Stage] = {
     ),
     "labels": Stage(
         upstream=("ingest",),
-        settings=LABELS,
+        settings=(*LABELS, "labels"),
         rules={"check_labels": LABELLED},
-        results={r"results/labels/([^/]+)\.csv": "the labels"},
+        results={
+            r"results/labels/([^/]+)\.csv": "the labels",
+            r"results/labels/([^/]+)\.json": "the import report",
+        },
     ),
     "flow": Stage(
         upstream=("ingest",),
@@ -256,7 +259,7 @@ STAGES: dict[str, Stage] = {
 }
 """All stages, each after those that it uses; a stage's rules are in workflow/rules, its code in a package."""
 
-SHARED = ("example", "videos", "models", "behaviors", "exclusive", "ingest", "simulated", "runs")
+SHARED = ("example", "videos", "models", "behaviors", "exclusive", "ingest", "labels", "simulated", "runs")
 """Keys that all runs of a project share: those of frames and labels, which do not belong to a run."""
 
 

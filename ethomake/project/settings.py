@@ -226,6 +226,12 @@ def _check_together(settings: dict[str, Any]) -> None:
             if name not in behaviors and not (key == "colors" and name == "background"):
                 quote = "" if isinstance(name, str) else f"; YAML does not read {name} as text: put it in quotes"
                 refuse(f"ethogram.{key}.{name}", value[name], f"unknown behavior{quote or suggest(name, behaviors)}")
+    for name, new in settings["labels"]["names"].items():
+        if not isinstance(name, str):
+            refuse(f"labels.names.{name}", new, f"YAML does not read {name} as text: put it in quotes")
+        if new is not None and new not in behaviors:
+            hint = suggest(new, behaviors) or "; write one of `behaviors`, or null to leave it out"
+            refuse(f"labels.names.{name}", new, f"unknown behavior{hint}")
     if settings["exclusive"] and settings["ethogram"]["thresholds"]:
         reason = "with exclusive: true the most probable behavior is chosen; leave thresholds out"
         refuse("ethogram.thresholds", settings["ethogram"]["thresholds"], reason)

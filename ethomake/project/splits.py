@@ -8,7 +8,10 @@ from typing import Any
 import ethomake.labels
 from ethomake.errors import InputError
 from ethomake.files import content_digest, read_json, write_json
-from ethomake.labels.formats import read_any_labels
+from ethomake.labels.formats import count_any_positives
+from ethomake.labels.names import check_listed, map_positives
+from ethomake.labels.policies import Policies
+from ethomake.labels.table import Positives
 from ethomake.project import PARTS
 from ethomake.project.messages import show, suggest
 from ethomake.project.stratify import assign_parts
@@ -79,7 +82,7 @@ def assign_videos(
     new = any(video.video not in settled for video in labelled)
     positives: dict[str, dict[str, int]] = {}
     if new or settings["example"] == "none":
-        positives = count_all_positives(labelled, settings["behaviors"])
+        positives = count_all_positives(labelled, settings["behaviors"], settings.get("labels", {}))
     parts = assign_parts(
         [vars(video) for video in labelled],
         positives,
@@ -151,50 +154,76 @@ def choose_flow_videos(
     return {"train": train, "validate": known[0] or known[1]}
 
 
-def count_positives(labels: str | Path, scored: Sequence[str] = ()) -> dict[str, int]:
-    """Count the frames in which each behavior is present, in a label file of any known format.
+def count_positives(
+    labels: str | Path,
+    scored: Sequence[str] = (),
+    video: str = "",
+    subject: str = "",
+    settings: Mapping[str, Any] | None = None,
+) -> tuple[dict[str, int], bool]:
+    """Count how much a label file of any known format shows of each behavior.
+
+    Args:
+        labels: the label file.
+        scored: the behaviors that it has to have.
+        video: file name of the video.
+        subject: the animal whose labels are meant.
+        settings: the section `labels` of the config.
+
+    Returns:
+        Counts by behavior, and whether it is a list of bouts, in which a behavior need not be named.
 
     Raises:
         InputError: if the file is wrong, or a column of `scored` holds something other than labels.
     """
-    counts, others = found_in(labels, f"positives {_label_code()}", lambda: _count_positives(labels))
-    if unusable := [name for name in scored if name in others]:
-        raise read_any_labels(labels).others[unusable[0]]
-    return counts
+
+    policies, names = Policies.of(settings or {}), (settings or {}).get("names", {})
+
+    def look() -> Positives:
+        return count_any_positives(labels, policies, video, subject)
+
+    def count() -> tuple[dict[str, int], list[str], bool]:
+        found = look()
+        return found.counts, list(found.others), found.is_list
+
+    reader = f"positives {_label_code()} {[*vars(policies).values(), video, subject]}"
+    counts, others, is_list = found_in(labels, reader, count)
+    if {names.get(name, name) for name in others}.intersection(scored):
+        wrong = map_positives(look(), names).others
+        raise next(wrong[name] for name in scored if name in wrong)
+    return map_positives(Positives(counts), names).counts, is_list
 
 
-def count_all_positives(videos: Sequence[Video], behaviors: Sequence[str]) -> dict[str, dict[str, int]]:
+def count_all_positives(
+    videos: Sequence[Video], behaviors: Sequence[str], settings: Mapping[str, Any] | None = None
+) -> dict[str, dict[str, int]]:
     """Count the frames in which each behavior is present, for each video whose label file is there.
 
     Args:
         videos: the rows of the video table; those without labels are left out.
         behaviors: of the config; all are scored in a video unless the table names those that are.
+        settings: the section `labels` of the config.
 
     Raises:
         InputError: if a file is wrong, or lacks a scored behavior.
     """
-    positives = {}
+    positives: dict[str, dict[str, int]] = {}
     for video in videos:
         if not video.labels or not Path(video.labels).is_file():  # an example's are made by the workflow
             continue
         scored = video.scored or behaviors
-        counts = count_positives(video.labels, scored)
-        if missing := [name for name in scored if name not in counts]:
+        counts, is_list = count_positives(video.labels, scored, Path(video.path).name, video.subject, settings)
+        if is_list:
+            check_listed(video.labels, counts, behaviors=behaviors, scored=scored)
+        elif missing := [name for name in scored if name not in counts]:
             raise InputError(
                 f"{video.labels}, line 1: there is no column '{missing[0]}', a behavior of config.yaml; the "
                 f"columns are {', '.join(counts) or 'none'}{suggest(missing[0], counts)}; correct the header, "
                 f"or leave '{missing[0]}' out of the column scored of the video table ({video.video}) if it "
                 "was not scored in this video"
             )
-        positives[video.video] = {name: counts[name] for name in scored}
+        positives[video.video] = {name: counts[name] for name in scored if name in counts}
     return positives
-
-
-def _count_positives(labels: str | Path) -> tuple[dict[str, int], list[str]]:
-    """Return the number of frames with each behavior, and the names of columns that hold something else."""
-    table = read_any_labels(labels)
-    counts = dict(zip(table.behaviors, (table.values == 1).sum(axis=0).tolist(), strict=True))
-    return counts, list(table.others)
 
 
 @cache

@@ -16,6 +16,7 @@ from pathlib import Path
 from ethomake.errors import InputError
 from ethomake.files import short_digest
 from ethomake.ingest.pictures import describe_pictures
+from ethomake.labels.formats import may_hold_several
 from ethomake.labels.table import decode_text, is_separator_line
 from ethomake.letters import look, nfc
 from ethomake.project.messages import count_others, describe_violation, show, suggest
@@ -334,7 +335,8 @@ def check_rows(
             errors.append(f"{where}: the same video file and crop as {name_of[first]}; remove one")
         if video.labels:
             owner, first = labelled.setdefault(os.path.realpath(video.labels), (video, line))
-            if owner is not video and not may_share_labels(owner, video):
+            shared = owner is not video and not may_share_labels(owner, video)
+            if shared and not (os.path.isfile(video.labels) and may_hold_several(video.labels)):
                 reason = f"the same file as in {name_of[first]} ({owner.video}); give each video its own labels, or, if"
                 reason += " both are views of one animal, both rows the same subject"
                 errors.append(f"{where}: labels = {show(video.labels)}: {reason}")

@@ -15,6 +15,7 @@ PLACES += [
     (r"results/example/.+", "the videos of the example"),
     (r"results/models/.+", "what was taken from the bundle"),
     (r"results/bundle/.+", "the bundle of this project"),
+    (r"results/exports/[^/]+/[^/]+/([^/.]+)\..+", "the label files for other programs"),
 ]
 PARTS = {"train": "those that train", "validate": "those that validate", "test": "those that test"}
 SHORT = 60  # characters; longer values are not shown

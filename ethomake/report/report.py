@@ -39,7 +39,8 @@ def write_report(
     Args:
         output: the HTML file to write.
         videos: for each video `video`, `part` (train, validate, test or ""), `subject`, `group`, `manifest` (path of
-            video.json) and `ethogram` (path of its figure, SVG or PNG).
+            video.json), `ethogram` (path of its figure, SVG or PNG) and, if it has labels, `imported` (path of the
+            import report).
         behaviors: names, in order.
         exclusive: at most one behavior at a time.
         summary: summary.csv.

@@ -31,6 +31,7 @@ class Video:
         rate: frames per second.
         seconds: how long something was filmed.
         ethogram: its figure as a data URL; None if the page has reached its size limit.
+        imported: the import report of its label file; None if it has none.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Video:
     rate: float
     seconds: float
     ethogram: str | None
+    imported: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,8 @@ def read_videos(rows: Sequence[Mapping[str, Any]]) -> list[Video]:
 
     Args:
         rows: `video`, `part`, `subject`, `group`, `manifest` (path of video.json) and `ethogram` (path of its figure,
-            SVG or PNG) of each video, and its `rate` where the video table has it.
+            SVG or PNG) of each video; its `rate` where the video table has it, and `imported` (path of the import
+            report) where it has labels.
     """
     videos, used = [], 0
     for row in sorted(rows, key=lambda row: list(PARTS).index(row.get("part", ""))):  # stable: keeps table order
@@ -112,6 +115,7 @@ def read_videos(rows: Sequence[Mapping[str, Any]]) -> list[Video]:
                 rate=rate or manifest["fps"],
                 seconds=frame_clock(manifest, rate).seconds,
                 ethogram=embed(row["ethogram"]) if fits else None,
+                imported=read_json(row["imported"]) if row.get("imported") else None,
             )
         )
     return videos

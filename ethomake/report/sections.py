@@ -22,10 +22,13 @@ MOST_ROWS = 80
 """Of the table of bouts; beyond, there is only the figure."""
 
 SETTINGS = (
-    *("preset", "seed", "exclusive", "behaviors", "ingest", "split", "augmentation", "flow", "streams"),
+    *("preset", "seed", "exclusive", "behaviors", "ingest", "labels", "split", "augmentation", "flow", "streams"),
     *("sequence", "ethogram", "evaluation"),
 )
 """Sections of the config that the page shows; the others say where files are."""
+
+REMARKS = {"notes": "note", "mended": "mended", "ignored": "left out"}
+"""Kinds of remarks in an import report, and what they are called on the page."""
 
 PACKAGES = ("torch", "torchvision", "numpy", "matplotlib", "snakemake", "zarr", "imageio-ffmpeg", "simplejpeg")
 
@@ -56,6 +59,8 @@ def make_sections(results: Results) -> Iterable[Section]:
     if results.streams:
         yield _streams(results.streams)
     yield _videos(results)
+    if any(video.imported for video in results.videos):
+        yield _labels(results)
     yield _time_spent(results)
     if results.transitions and len(results.behaviors) > 1:
         yield Section("transitions", "Transitions between behaviors", {"figure": embed(results.transitions)})
@@ -188,6 +193,25 @@ def _videos(results: Results) -> Section:
         rows.append(cells)
     columns = text("video", "part", "subject", "group") + numbers("frames", "frames/s", "length", "width x height")
     return Section("videos", "Videos", {"table": make_table([*columns, *text("file")], rows)})
+
+
+def _labels(results: Results) -> Section:
+    """Return what was read of each label file: bouts and frames of each behavior, and what there is to say of it."""
+    rows, remarks = [], []
+    for video in results.videos:
+        if imported := video.imported:
+            own = imported["behaviors"]
+            cells = [f"{own[name]['bouts']:,} / {own[name]['frames']:,}" for name in results.behaviors]
+            whole = imported["frames"] * max(len(own), 1)
+            scored = 1 - sum(one["not_scored"] for one in own.values()) / whole if whole else None
+            rows.append([video.name, imported["format"], *cells, percent(scored)])
+            remarks += [[video.name, kind, each] for kind in REMARKS for each in imported[kind]]
+    columns = [*text("video", "format"), *numbers(*results.behaviors, "scored")]
+    shown = make_table(
+        text("video", "what", "remark"), [[video, REMARKS[k], each] for video, k, each in remarks[:MOST_ROWS]]
+    )
+    values = {"table": make_table(columns, rows), "remarks": shown if remarks else None}
+    return Section("labels", "Labels", values | {"hidden": len(remarks[MOST_ROWS:])})
 
 
 def _time_spent(results: Results) -> Section:

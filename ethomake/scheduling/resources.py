@@ -435,6 +435,7 @@ WORK: dict[str, Callable[[Experiment, Mapping[str, str]], Need]] = {
     "predict_video": lambda x, at: predict(x, at["video"]),
     "fit_thresholds": lambda x, at: fit(x, [*x.parts["train"], *x.parts["validate"]]),
     "decide_behaviors": lambda x, at: tables(x, [at["video"]]),
+    "export_labels": lambda x, at: tables(x, [at["video"]]),
     "draw_ethogram": lambda x, at: tables(x, [at["video"]], figures=1),
     "draw_curves": lambda x, at: Need(FIGURES, START + FIGURE),
     "summarize_bouts": lambda x, at: summarize(x, PLAIN, 0),

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ethomake.errors import InputError
-from ethomake.files import write_json
+from ethomake.files import read_json, write_json
 from ethomake.labels.check import check_labels
 from ethomake.labels.table import read_labels
 
@@ -14,7 +14,7 @@ def check(tmp_path):
     def run(text=ROWS, frames=4, damaged=(), **options):
         source, manifest, output = tmp_path / "source.csv", tmp_path / "video.json", tmp_path / "out" / "v.csv"
         source.write_text(text)
-        stamps = {"time_base": [1, 20], "first": 7, "steps": [[1, frames - 1]]}
+        stamps = {"time_base": [1, 20], "first": 7, "steps": [[1, max(frames - 1, 0)]]}
         facts = {"video": "v", "frames": frames, "damaged": [list(pair) for pair in damaged]}
         facts |= {"fps": 20.0, "timestamps": stamps}
         write_json(manifest, facts | {"frames_digest": "sha256:v"})
@@ -117,3 +117,27 @@ def test_names_that_look_the_same_are_told_with_what_cannot_be_seen(check):
 def test_two_encodings_of_an_accent_are_one_name(check):
     behaviors = ["gr\u00f6om"]
     assert check("frame,gro\u0308om\n0,1\n", frames=1, behaviors=behaviors).behaviors == tuple(behaviors)
+
+
+def test_the_import_report_says_what_was_read_and_what_was_not(check, tmp_path):
+    text = "frame,groom,walk,jump,note\n0,1,0,1,a\n1,0,1,0,b\n2,-1,0,0,c\n3,0,1,0,d\n"
+    check(text, report=tmp_path / "v.json", names={"jump": None})
+    assert read_json(tmp_path / "v.json") == {
+        "format": "ethomake_csv",
+        "frames": 4,
+        "behaviors": {
+            "walk": {"bouts": 2, "frames": 2, "not_scored": 0},
+            "groom": {"bouts": 1, "frames": 1, "not_scored": 1},
+        },
+        "notes": [],
+        "mended": [],
+        "ignored": ["behavior jump, by labels.names", "note, which is not among the behaviors"],
+    }
+
+
+def test_names_of_the_file_become_those_of_the_config(check):
+    table = check(
+        "frame,lick,scratch,walk\n0,1,0,0\n1,0,1,0\n2,0,0,1\n3,0,-1,0\n",
+        names=dict.fromkeys(("lick", "scratch"), "groom"),
+    )
+    assert table.values.tolist() == [[0, 1], [0, 1], [1, 0], [0, -1]]

@@ -4,6 +4,7 @@ import pytest
 
 from ethomake.errors import InputError
 from ethomake.labels.formats import read_any_labels
+from ethomake.labels.timeline import Timeline
 
 ROWS = "".join(f"{frame},{int(frame > 3)},0\n" for frame in range(9))
 TABLE = "frame,walk,groom\n" + ROWS
@@ -15,7 +16,7 @@ def said(tmp_path, content, name="v.csv"):
     path = tmp_path / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(InputError) as caught:
-        read_any_labels(path)
+        read_any_labels(path, Timeline.regular(9, 10))
     message = str(caught.value)
     assert message.startswith(str(path))
     assert "\n" not in message

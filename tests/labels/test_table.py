@@ -3,12 +3,21 @@ import pytest
 
 from ethomake.errors import InputError
 from ethomake.labels.bouts import drop_short_bouts, find_bouts
-from ethomake.labels.formats import find_formats, read_any_labels
+from ethomake.labels.formats import count_any_positives, find_formats, may_hold_several, read_any_labels, recognize
+from ethomake.labels.policies import Policies
 from ethomake.labels.table import LabelTable, background, read_labels, write_labels
+from ethomake.labels.timeline import Timeline
 
 VALUES = np.array([[1, 0], [0, 1], [0, 0], [-1, 1], [-1, 0]], np.int8)
 OURS = "frame,walk,groom\n0,1,0\n1,0,1\n2,0,0\n3,-1,1\n4,-1,0\n"
 DEEPETHOGRAM = ",background,walk,groom\n0,0,1,0\n1,0,0,1\n2,1,0,0\n3,0,-1,1\n4,-1,-1,0\n"
+
+
+LINE = Timeline.regular(5, 10)
+
+
+def read(path, line=LINE, **policies):
+    return read_any_labels(path, line, Policies(**policies))
 
 
 def write(path, text):
@@ -71,7 +80,7 @@ def test_background_is_one_zero_or_unknown():
     ],
 )
 def test_all_spellings_give_the_same_labels(tmp_path, text):
-    table = read_any_labels(write(tmp_path / "v.csv", text))
+    table = read(write(tmp_path / "v.csv", text))
     assert table.behaviors == ("walk", "groom")
     np.testing.assert_array_equal(table.values, VALUES)
 
@@ -95,7 +104,7 @@ def test_all_spellings_give_the_same_labels(tmp_path, text):
         ("background,walk\n1,0\n1,1\n", ["line 3", "background and a behavior are both 1"]),
         ("background,walk\n1,0\n-1,0\n", ["line 3", "background is -1"]),
         ("frame,time_s,walk\n0,0.1,1\n1,0.2,x\n", ["line 3", "'walk'", "'x'"]),
-        ("background,walk\n1,0\nno,0\n", ["line 3", "'background'", "'no'"]),
+        ("background,walk\n1,0\nnone,0\n", ["line 3", "'background'", "'none'"]),
         ("walk,groom\n0,x\n", ["line 1", "'walk,groom'", "no known format", "DeepEthogram", "ethomake"]),
         ("", ["empty"]),
         ("\n\n", ["empty"]),
@@ -105,7 +114,7 @@ def test_all_spellings_give_the_same_labels(tmp_path, text):
         ('frame,"wa\nlk"\n0,0\n', ["line 1", "the name of column 2 ('wa\\nlk') has a line break in it"]),
         ("time,walk\n0,1\n0.1,0\n0.1,0\n", ["line 4", "0.1 follows 0.1 in column 'time'"]),
         ("time,walk\n0,1\n0.1,0\n0,0\n0.1,0\n", ["line 4", "0 follows 0.1 and begins anew", "a label file"]),
-        ("time,walk\n0,1\n0:01,0\n", ["line 3", "'0:01'", "in seconds"]),
+        ("time,walk\n0,1\n0:1x,0\n", ["line 3", "'0:1x'", "in seconds"]),
         ("time,walk\n0,1\n,0\n", ["line 3", "nothing", "in seconds"]),
         ("frame,walk\n1,0\n2,0\n", ["line 2", "from 0: subtract 1"]),
         (b"PK\x03\x04\x14\0", ["workbook", "CSV file in UTF-8"]),
@@ -118,7 +127,7 @@ def test_all_spellings_give_the_same_labels(tmp_path, text):
 def test_an_error_is_one_line_with_file_row_and_remedy(tmp_path, text, parts):
     path = write(tmp_path / "v.csv", text)
     with pytest.raises(InputError) as caught:
-        read_any_labels(path)
+        read(path)
     message = str(caught.value)
     assert str(path) in message
     assert "\n" not in message
@@ -128,7 +137,7 @@ def test_an_error_is_one_line_with_file_row_and_remedy(tmp_path, text, parts):
 
 def test_columns_of_other_things_are_set_aside(tmp_path):
     text = "frame,time_s,walk,notes,background\n0,0.0,1,,0\n1,0.1,0,tired,0\n2,0.2,-1,,-1\n"
-    table = read_any_labels(write(tmp_path / "v.csv", text))
+    table = read(write(tmp_path / "v.csv", text))
     assert table.behaviors == ("walk",)
     assert table.values.tolist() == [[1], [0], [-1]]
     assert {name: str(error).split(": ", 1)[1][:28] for name, error in table.others.items()} == {
@@ -138,20 +147,24 @@ def test_columns_of_other_things_are_set_aside(tmp_path):
 
 
 def test_a_background_of_a_behavior_that_was_removed_is_a_note(tmp_path):
-    table = read_any_labels(write(tmp_path / "v.csv", ",background,walk\n0,1,0\n1,0,0\n2,0,0\n3,0,1\n"))
+    table = read(write(tmp_path / "v.csv", ",background,walk\n0,1,0\n1,0,0\n2,0,0\n3,0,1\n"))
     assert table.values[:, 0].tolist() == [0, 0, 0, 1]
-    assert table.note.startswith("in 2 rows, the first in line 3, background is 0")
+    assert table.notes[0].startswith("in 2 rows, the first in line 3, background is 0")
 
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match=r"nowhere\.csv: there is no such label file"):
-        read_any_labels(tmp_path / "nowhere.csv")
+        read(tmp_path / "nowhere.csv")
 
 
 def test_every_format_describes_itself():
     formats = find_formats()
-    assert {module.__name__.split(".")[-1] for module in formats} == {"by_time", "deepethogram", "ethomake_csv"}
-    assert all(module.DESCRIPTION and module.__doc__ for module in formats)
+    assert {"by_time", "deepethogram", "ethomake_csv"} <= set(formats)
+    for module in formats.values():
+        assert module.TITLE
+        assert module.__doc__
+        assert all(callable(getattr(module, name)) for name in ("sniff", "read", "count_positives"))
+        assert hasattr(module, "write") == hasattr(module, "EXTENSION")
 
 
 def test_bouts_agree_with_a_loop():
@@ -189,10 +202,10 @@ def test_labels_of_other_behaviors_are_refused(tmp_path):
 def test_line_breaks_in_quotes_belong_to_their_cell(tmp_path, end):
     text = 'frame,walk,note\n0,1,"a\nb, c"\n1,0,"said ""no""\n"\n2,-1,\n3,x,"\n"\n'.replace("\n", end)
     path = write(tmp_path / "v.csv", text.replace("3,x", "3,1"))
-    table = read_any_labels(path)
+    table = read(path)
     assert (table.behaviors, table.values[:, 0].tolist(), list(table.others)) == (("walk",), [1, 0, -1, 1], ["note"])
     with pytest.raises(InputError, match="line 7: column 'walk' holds 'x'"):  # the line in which the row begins
-        raise read_any_labels(write(path, text)).others["walk"]
+        raise read(write(path, text)).others["walk"]
 
 
 def test_names_that_begin_formulas_are_written_as_text_and_read_back(tmp_path):
@@ -200,17 +213,88 @@ def test_names_that_begin_formulas_are_written_as_text_and_read_back(tmp_path):
     write_labels(tmp_path / "v.csv", LabelTable(names, np.zeros((1, 5), np.int8)))
     assert (tmp_path / "v.csv").read_text().startswith("frame,'=cmd,'@walk,'-rear,''=x,groom\n")
     assert read_labels(tmp_path / "v.csv", names).behaviors == names
-    assert read_any_labels(write(tmp_path / "w.csv", "frame,=cmd,'x\n0,1,0\n")).behaviors == ("=cmd", "'x")
+    assert read(write(tmp_path / "w.csv", "frame,=cmd,'x\n0,1,0\n")).behaviors == ("=cmd", "'x")
 
 
 def test_names_have_one_encoding(tmp_path):
-    assert read_any_labels(write(tmp_path / "v.csv", "frame,gro\u0308om\n0,1\n")).behaviors == ("gr\u00f6om",)
+    assert read(write(tmp_path / "v.csv", "frame,gro\u0308om\n0,1\n")).behaviors == ("gr\u00f6om",)
 
 
-def test_a_table_by_time_keeps_its_times(tmp_path):
-    table = read_any_labels(write(tmp_path / "v.tsv", "time\twalk\tnote\n0.00\t1\ta\n0.33\t0\tb\n0.67\t0\tc\n"))
+@pytest.mark.parametrize("header", ["time_ms", "Time (ms)", "ms", "timestamp_msec"])
+def test_times_may_be_milliseconds_or_clock_times(tmp_path, header):
+    rows = [(1, 0), (1, 0), (0, 1), (0, -1), (0, 0)]
+    line = Timeline.regular(5, 30)
+    for names, times in (
+        (header, ["0", "33", "67", "100", "133"]),
+        ("time", ["0:00:00", "0:00:00.033", "00:00:00.067", "00:00.1", "0:00.133"]),
+    ):
+        text = f"{names},walk,groom\n" + "".join(f"{at},{a},{b}\n" for at, (a, b) in zip(times, rows, strict=True))
+        assert read(write(tmp_path / "v.csv", text), line).values.tolist() == [list(row) for row in rows]
+    for wrong in ("0:61:00", "0:00:75", "1:2:3:4"):
+        with pytest.raises(InputError, match=r"line 3: column 'time' holds '.*'; write the time in .* 0:00:12"):
+            read(write(tmp_path / "v.csv", f"time,walk\n0,1\n{wrong},0\n"), line)
+
+
+def test_a_table_by_time_has_a_column_of_notes(tmp_path):
+    table = read(write(tmp_path / "v.tsv", "time\twalk\tnote\n0.00\t1\ta\n0.33\t0\tb\n0.67\t0\tc\n"))
     assert (table.behaviors, list(table.others)) == (("walk",), ["note"])
-    assert table.times.tolist() == [0, 0.33, 0.67]
-    assert table.tolerance == pytest.approx(0.005)
-    equal = read_any_labels(write(tmp_path / "w.csv", "time,walk\n0.0,1\n0.1,0\n0.2,0\n"))
-    assert equal.tolerance == 0  # steps of equal length are not rounded
+
+
+def test_blank_and_unsure_cells_are_what_the_policies_say(tmp_path):
+    path = write(tmp_path / "v.csv", "frame,walk\n0,yes\n1,\n2,No\n3,?\n4,unsure\n")
+    with pytest.raises(InputError, match="line 3: column 'walk' holds nothing"):
+        read(path)
+    assert read(path, blank="absent").values[:, 0].tolist() == [1, 0, 0, -1, -1]
+    assert read(path, blank="unscored", unsure="present").values[:, 0].tolist() == [1, -1, 0, 1, 1]
+    assert read(path, blank="unscored", unsure="absent").values[:, 0].tolist() == [1, -1, 0, 0, 0]
+
+
+def test_what_is_written_in_a_format_is_read_with_it(tmp_path):
+    line, table = Timeline.regular(5, 10), LabelTable(("walk", "=groom"), VALUES)
+    for name, module in find_formats().items():
+        if name not in ("ethomake_csv", "deepethogram"):
+            continue  # tested by themselves
+        path = tmp_path / f"v{module.EXTENSION}"
+        module.write(table, line, path)
+        again = read(path)
+        assert again.behaviors == table.behaviors
+        np.testing.assert_array_equal(again.values, VALUES)
+    assert path.read_text().splitlines()[:2] == ["frame,walk,'=groom", "0,1,0"]
+
+
+def test_positives_are_counted_without_a_video(tmp_path):
+    found = count_any_positives(write(tmp_path / "v.csv", DEEPETHOGRAM.replace("\n", ",x\n").replace("m,x", "m,note")))
+    assert (found.counts, list(found.others), found.is_list) == ({"walk": 1, "groom": 2}, ["note"], False)
+    found = count_any_positives(write(tmp_path / "v.csv", "time,walk\n0,1\n1.5,1\n3,0\n"))
+    assert found.counts == {"walk": 2}
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\0", b"PK\x03\x04", b"\xff\xfe", b"#", b"sep=;\n", b'"', b"\n,,\n", b"a\n" * 70_000]
+)
+def test_no_format_stumbles_over_what_it_looks_at(tmp_path, content):
+    path = tmp_path / "v"
+    path.write_bytes(content)
+    for module in find_formats().values():
+        assert module.sniff(path) is False
+        assert module.sniff(tmp_path / "nowhere") is False
+        assert module.sniff(tmp_path) is False
+
+
+def test_two_formats_that_claim_a_file_are_named(tmp_path, monkeypatch):
+    modules = find_formats()
+    path = write(tmp_path / "v.csv", OURS)
+    assert recognize(path) == "ethomake_csv"
+    monkeypatch.setattr(modules["by_time"], "sniff", lambda path: True)
+    with pytest.raises(InputError, match=r"could be of the formats by_time and ethomake_csv; save"):
+        recognize(path)
+    monkeypatch.setattr(modules["by_time"], "PLAIN", False)  # one that is sure of it goes before tables of any program
+    assert recognize(path) == "by_time"
+
+
+def test_rows_may_share_files_of_formats_that_hold_several(tmp_path, monkeypatch):
+    path = write(tmp_path / "v.csv", OURS)
+    assert not may_hold_several(path)
+    assert not may_hold_several(tmp_path / "nowhere")
+    monkeypatch.setattr(find_formats()["ethomake_csv"], "SEVERAL", True, raising=False)
+    assert may_hold_several(path)

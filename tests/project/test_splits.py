@@ -49,7 +49,7 @@ def test_the_file_of_a_split(tmp_path):
 
 def test_positives_are_counted(tmp_path):
     (tmp_path / "v.csv").write_text("background,walk,rear\n0,1,-1\n0,1,1\n1,0,0\n")
-    assert count_positives(tmp_path / "v.csv") == {"walk": 2, "rear": 1}
+    assert count_positives(tmp_path / "v.csv") == ({"walk": 2, "rear": 1}, False)
 
 
 def test_labelled_videos_test_a_bundle_unless_it_may_know_them():

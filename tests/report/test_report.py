@@ -415,3 +415,24 @@ def test_several_recordings_are_in_one_note_and_a_single_stream_cannot_be_left_o
     text = report(folder, rows, ["walk"], streams=tmp_path / "scores.json").text
     assert "in recordings clip2 (AP 0.26, share 0.25) and clip3 (AP 0.30, share 0.25) ranks hardly better" in text
     assert "label some of those recordings." in text
+
+
+def test_imported_labels_are_told_with_what_was_left_out(tmp_path):
+    rows = make_results(tmp_path, ["walk", "groom"], ["train", "validate", "test"])
+    imported = {
+        "format": "boris",
+        "frames": 90,
+        "behaviors": {
+            "walk": {"bouts": 3, "frames": 1234, "not_scored": 0},
+            "groom": {"bouts": 0, "frames": 0, "not_scored": 45},
+        },
+        "notes": ["line 3: <cut> at the end"],
+        "mended": [],
+        "ignored": ["sniff, which is not among the behaviors"],
+    }
+    (tmp_path / "imported.json").write_text(json.dumps(imported))
+    assert "Labels" not in report(tmp_path, rows, ["walk", "groom"]).sections
+    rows[0]["imported"] = tmp_path / "imported.json"
+    shown = report(tmp_path, rows, ["walk", "groom"]).sections["Labels"]
+    for text in ("v0", "boris", "3 / 1,234", "0 / 0", "75", "line 3: <cut> at the end", "left out", "sniff, which"):
+        assert text in shown

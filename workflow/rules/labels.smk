@@ -9,7 +9,8 @@ rule check_labels:
             ["results/models/bundle.json"] if BUNDLE and wildcards.video in part_of("main", "test") else []
         ),
     output:
-        "results/labels/{video}.csv",
+        labels="results/labels/{video}.csv",
+        report="results/labels/{video}.json",
     log:
         "logs/labels/{video}.log",
     benchmark:
@@ -26,6 +27,8 @@ rule check_labels:
         behaviors=BEHAVIORS,
         scored=lambda wildcards: video_of(wildcards).scored,
         exclusive=EXCLUSIVE,
+        settings=SETTINGS["labels"],
+        subject=lambda wildcards: video_of(wildcards).subject,
     message:
         "Checking the labels of {wildcards.video}"
     script:

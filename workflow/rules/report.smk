@@ -6,6 +6,7 @@ rule write_report:
         unpack(lambda wildcards: dict(trained_models(wildcards.run))),
         sequence=lambda wildcards: sequence_model(wildcards.run),
         videos=expand("results/ingest/{video}/video.json", video=VIDEOS),
+        imported=expand("results/labels/{video}.json", video=LABELLED),
         ethograms=lambda wildcards: ethograms_of(wildcards.run, "figures/{video}.svg"),
         summary=at_home("ethogram", "results/ethograms/{run}/summary.csv"),
         transitions=at_home("ethogram", "results/ethograms/{run}/transitions.svg"),

@@ -9,8 +9,9 @@ with job(snakemake):
     from ethomake.training.header import read_header
 
     source, params = snakemake.input, snakemake.params
+    imported = {Path(path).stem: path for path in source.imported}
     videos = [
-        row | {"manifest": manifest, "ethogram": ethogram}
+        row | {"manifest": manifest, "ethogram": ethogram, "imported": imported.get(row["video"])}
         for row, manifest, ethogram in zip(params.rows, source.videos, source.ethograms, strict=True)
     ]
     write_report(
