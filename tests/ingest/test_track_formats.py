@@ -257,7 +257,7 @@ def test_names_that_are_wrong_are_answered_with_the_nearest():
     assert find_animal(("Male",), "", "t.h5") == 0
     poses = type("P", (), {"nodes": ("head", "thorax")})
     with pytest.raises(InputError, match=r"'thorx'.*did you mean thorax"):
-        find_nodes(poses, ["thorx"], "ingest.track.nodes", "t.h5")
+        find_nodes(poses, ["thorx"], "track.nodes", "t.h5")
 
 
 # --- files that other people and programs made -------------------------------------------------------------------

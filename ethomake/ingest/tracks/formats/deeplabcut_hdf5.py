@@ -87,10 +87,10 @@ def _read_fixed(file: h5py.File, group: h5py.Group) -> tuple[np.ndarray, list[tu
     """Return index, names of the columns, and values (T, columns) of the layout that is written once."""
     columns: list[tuple[str, ...]] = []
     blocks = []
-    for number in range(int(group.attrs.get("nblocks", 1))):
+    for number in range(int(np.asarray(group.attrs.get("nblocks", 1)))):
         items = f"{group.name}/block{number}_items"
         names = []
-        for level in range(int(group.attrs[f"block{number}_items_nlevels"])):
+        for level in range(int(np.asarray(group.attrs[f"block{number}_items_nlevels"]))):
             texts = [as_text(text) for text in read_array(file, f"{items}_level{level}").tolist()]
             names.append([texts[place] for place in read_array(file, f"{items}_label{level}").tolist()])
         columns += list(zip(*names, strict=True))
