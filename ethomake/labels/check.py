@@ -10,7 +10,7 @@ import numpy as np
 
 from ethomake.errors import InputError
 from ethomake.files import read_json
-from ethomake.ingest.times import frame_clock
+from ethomake.ingest.times import frame_clock, unseen
 from ethomake.labels.formats import read_any_labels
 from ethomake.labels.steps import rows_of_frames
 from ethomake.labels.table import LabelTable, write_labels
@@ -72,7 +72,7 @@ def check_labels(
             f"{source}, frame {twice[0]}: {names} are present at once ({len(twice)} such frames) though they exclude "
             "each other; correct the labels, or set exclusive: false"
         )
-    for start, stop in video["damaged"]:  # damaged frames show nothing that could be scored
+    for start, stop in unseen(video):  # they show nothing that could be scored
         values[start:stop] = -1
     write_labels(output, table)
 

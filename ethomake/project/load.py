@@ -15,6 +15,7 @@ from ethomake.project.recordings import places_of, read_places, recordings_of
 from ethomake.project.runs import MAIN, Run, Split, changed_config, find_homes
 from ethomake.project.settings import resolve_settings
 from ethomake.project.splits import assign_videos, assign_without_training, choose_flow_videos, read_split
+from ethomake.project.tracks import check_tracks
 from ethomake.project.videos import Video, check_rows, find_videos, is_archived, is_glob, near_misses, read_table
 
 LAST_USUAL = 0x52F
@@ -142,6 +143,7 @@ def load_project(
             raise
         raise InputError(f"{error} (but look: {'; '.join(slips[:4])})") from None
     if places:
+        check_tracks(videos, settings["track"], places)
         slips += check_copies(videos, project.runs, places) + notes_on_labels(videos, places)
         slips += _notes_on_fonts([*settings["behaviors"], *(video.group for video in videos)])
     return _refuse_to_adapt_to_videos(replace(project, notes=(*project.notes, *slips)))

@@ -29,6 +29,8 @@ class Follower:
 
     def cut(self, frame: Planes, number: int) -> Planes | None:
         """Return the picture of the animal in a frame, whole as the video has it; None if it has no track there."""
+        if number >= len(self.track.centers):
+            return None
         x, y = self.track.centers[number]
         if not math.isfinite(x):
             return None

@@ -43,12 +43,17 @@ class Track:
     @property
     def lost(self) -> list[list[int]]:
         """Return the ranges [start, stop) of frames without a track."""
-        edges = np.flatnonzero(np.diff(np.concatenate(([0], (~self.known).astype(np.int8), [0]))))
-        return edges.reshape(-1, 2).tolist()
+        return ranges(~self.known)
 
     def as_array(self) -> np.ndarray:
         """Return x, y (pixels) and heading (degrees) of every frame, float32 (T, 3), NaN where they are not known."""
         return np.column_stack([self.centers, np.degrees(self.headings)]).astype(np.float32)
+
+
+def ranges(frames: np.ndarray) -> list[list[int]]:
+    """Return the ranges [start, stop) of frames that are true in a bool array (T,)."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], frames.astype(np.int8), [0]))))
+    return edges.reshape(-1, 2).tolist()
 
 
 def follow(
@@ -82,8 +87,8 @@ def follow(
         last = np.flatnonzero(sure[:, which].any(axis=1))
         if beyond > 0 and len(last) and last[-1] >= frames:
             raise InputError(
-                f"{path}: its tracks go on to frame {last[-1]}, but the video has only {frames} frames, 0 to {frames - 1}; "
-                "give the tracks of this video, or the video that was tracked"
+                f"{path}: its tracks go on to frame {last[-1]}, but the video has only {frames} frames; give "
+                " the tracks of this video, or the video that was tracked"
             )
     side = _find_side(poses, sure, nodes, ends, settings, path)
     count = min(frames, len(poses))
