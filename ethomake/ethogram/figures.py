@@ -26,7 +26,7 @@ from ethomake.errors import InputError
 from ethomake.ethogram.decide import read_rules
 from ethomake.ethogram.tables import read_predictions
 from ethomake.files import read_json
-from ethomake.ingest.times import Clock, frame_clock
+from ethomake.ingest.times import Clock, frame_clock, unseen
 from ethomake.labels.bouts import find_bouts
 from ethomake.labels.table import read_labels
 
@@ -105,7 +105,7 @@ def draw_ethogram(
             axes.set_yticks(np.arange(len(behaviors)) + 0.5, [shorten(name) for name in behaviors])
             axes.set_ylim(len(behaviors), 0)
             axes.tick_params(axis="y", length=0)
-            for start, stop in facts.get("damaged", []):
+            for start, stop in unseen(facts):
                 span = np.interp([clock.begins[start], clock.ends[stop - 1]], clock.edges, edges)
                 axes.axvspan(*span, facecolor="none", edgecolor=MUTED, hatch="xxx", linewidth=0)
             for pause in _pauses(clock):
@@ -298,8 +298,16 @@ def _explain(axes: Axes, human: np.ndarray | None, facts: Mapping[str, Any], pau
     keys = []
     if human is not None and (human < 0).any():
         keys.append(Patch(facecolor=UNSCORED, edgecolor="#c3c8cf", hatch="/////", linewidth=0, label="not scored"))
-    if facts.get("damaged"):
-        keys.append(Patch(facecolor="none", edgecolor=MUTED, hatch="xxx", linewidth=0, label="damaged frames"))
+    if unseen(facts):
+        keys.append(
+            Patch(
+                facecolor="none",
+                edgecolor=MUTED,
+                hatch="xxx",
+                linewidth=0,
+                label="damaged or lost" if facts.get("track") else "damaged frames",
+            )
+        )
     if paused:
         keys.append(Patch(facecolor=FAINT, linewidth=0, label=paused))
     if keys:

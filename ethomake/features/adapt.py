@@ -16,6 +16,7 @@ from ethomake.errors import InputError
 from ethomake.features.statistics import Statistics, norms_of, statistics_of
 from ethomake.files import file_digest
 from ethomake.flow.stacks import FLOWS, FRAMES, FlowGenerator, window_flows
+from ethomake.ingest.times import unseen
 from ethomake.messages import track
 from ethomake.streams.metadata import StreamMetadata
 from ethomake.streams.networks import Stream
@@ -142,7 +143,7 @@ def undamaged_frames(pool: FramePool) -> tuple[np.ndarray, np.ndarray]:
     kept = []
     for number, store in enumerate(pool.stores):
         whole = np.ones(len(store), bool)
-        for start, stop in store.manifest.get("damaged") or ():
+        for start, stop in unseen(store.manifest):
             whole[start:stop] = False
         frames = np.flatnonzero(whole)
         kept.append((np.full(len(frames), number), frames))

@@ -7,16 +7,17 @@ packet that still decodes go unnoticed, but shift nothing.
 """
 
 import fcntl
+import os
 import re
 import subprocess
 import tempfile
 from array import array
-from collections.abc import Iterator
-from contextlib import nullcontext, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 
@@ -29,6 +30,8 @@ from ethomake.ingest.times import UNKNOWN, find_gaps
 # Within one grey level of exact arithmetic, and identical for every number of threads (ffmpeg's default is neither).
 _SCALING = "flags=bilinear+accurate_rnd+full_chroma_int+full_chroma_inp:sws_dither=none"
 _JPEG = "out_color_matrix=bt601:out_range=full"  # the color space of JPEG
+# Of each output. Some versions of ffmpeg use -threads for the filters, too.
+_OUTPUT = ("-fps_mode", "passthrough", "-enc_time_base", "demux", "-threads", "1")
 _EXPLODE, _TELL = ("-err_detect", "crccheck+explode"), ("-err_detect", "crccheck")
 _COMPLAINT = re.compile(r"\[mpeg2video @.*\[error\] (.*)|(concealing .*|corrupt decoded frame)")
 _LIGHT_PIXELS, _LIGHT_BYTES = 320 * 240, 4096  # of a frame; with 2 threads given, one took 8 to 11 % less time
@@ -52,17 +55,25 @@ class View:
     crop: tuple[int, int, int, int] | None  # x, y, w, h
     size: tuple[int, int]  # height, width
     levels: str = ""  # the filter for grey levels, from `levels.stretch`
+    pad: bool = False  # add a column or row at the end where their number is odd, instead of scaling
 
     @property
     def filters(self) -> str:
         """Return the filters for ffmpeg: levels, crop, scale, convert to what a JPEG stores (alpha is dropped)."""
         steps = [f"scale={self.size[1]}:{self.size[0]}:{_SCALING}:{_JPEG}", "format=yuvj420p"]
+        if self.pad:
+            steps.insert(0, "pad=ceil(iw/2)*2:ceil(ih/2)*2:0:0")
         if self.crop:
             left, top, width, height = self.crop
             steps.insert(0, f"crop={width}:{height}:{left}:{top}:exact=1")
         if self.levels:
             steps.insert(0, self.levels)
         return ",".join(steps)
+
+
+def whole(source: Source, levels: str) -> View:
+    """Return the view of the whole picture, in its own size, the pixels where they are."""
+    return View(None, (source.height + source.height % 2, source.width + source.width % 2), levels, pad=True)
 
 
 def content_box(size: tuple[int, int], image_size: tuple[int, int], keep_aspect: bool) -> tuple[int, int, int, int]:
@@ -82,36 +93,35 @@ def content_box(size: tuple[int, int], image_size: tuple[int, int], keep_aspect:
 class FrameStream:
     """Iterable over the decoded frames of a source, as planes; each is valid only until the next.
 
+    Of several views, which one decode serves, each frame is a list: the planes of each view, the same as alone.
+
     `ticks` (int64, in the source's time base) is set when the iteration has ended, and so is `reconfigured`: whether
     the picture has changed on the way (size, rotation or pixel format). A strict stream stops at the first
     error and raises `Damage` unless there is a frame for every packet, or for every picture that the packets hold.
     """
 
-    def __init__(self, source: Source, view: View, *, strict: bool, threads: int = 1):
-        self.source, self.view, self.strict, self.threads = source, view, strict, threads
+    def __init__(self, source: Source, view: View | Sequence[View], *, strict: bool, threads: int = 1):
+        self.source, self.strict, self.threads = source, strict, threads
+        self.views, self._single = ([view], True) if isinstance(view, View) else (list(view), False)
         self.ticks = np.zeros(0, dtype=np.int64)
         self.reconfigured = False
 
-    def __iter__(self) -> Iterator[Planes]:
-        height, width = self.view.size
-        buffer = bytearray(height * width * 3 // 2)
-        frame = Planes.of(np.frombuffer(buffer, np.uint8), (height, width))
+    def __iter__(self) -> Iterator[Any]:
+        buffers = [bytearray(view.size[0] * view.size[1] * 3 // 2) for view in self.views]
+        frames = [
+            Planes.of(np.frombuffer(buffer, np.uint8), view.size)
+            for buffer, view in zip(buffers, self.views, strict=True)
+        ]
         count = 0
         with tempfile.TemporaryDirectory(prefix="ethomake-") as scratch:
             stamps = Path(scratch) / "stamps.txt"
             command = _decode_command(self.source, stamps, strict=self.strict, threads=self.threads)
-            command += ["-vf", self.view.filters, "-f", "rawvideo", "-pix_fmt", "yuvj420p", "pipe:1"]
-            with (
-                in_turns(),
-                (Path(scratch) / "log.txt").open("w+b") as log,
-                subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, bufsize=0) as process,
-            ):
-                assert process.stdout is not None, "it is a pipe"
-                _widen(process.stdout)
+            with in_turns(), (Path(scratch) / "log.txt").open("w+b") as log, ExitStack() as stack:
+                pipes, process = _start(command, self.views, log, stack)
                 try:
-                    while _read_full(process.stdout, buffer):
+                    while _read_all(pipes, buffers):
                         count += 1
-                        yield frame
+                        yield frames[0] if self._single else frames
                     failed = process.wait() != 0
                 finally:
                     process.kill()  # if the reader stopped early
@@ -240,8 +250,8 @@ def _second_to_first(ticks: np.ndarray, source: Source) -> tuple[np.ndarray, np.
     return found, alone & np.isin(found, known)
 
 
-def marked_frames(source: Source, view: View, diagnosis: Diagnosis) -> Iterator[Planes | None]:
-    """Yield all frames of a damaged file at their positions, None for a frame that is not good."""
+def marked_frames(source: Source, view: View | Sequence[View], diagnosis: Diagnosis) -> Iterator[Any]:
+    """Yield all frames of a damaged file at their positions, as `FrameStream` does; None for one that is not good."""
     stream = FrameStream(source, view, strict=False)
     frames, index = iter(stream), iter(diagnosis.index)
     frame, at = next(frames, None), next(index, None)
@@ -264,10 +274,46 @@ def _decode_command(source: Source, stamps: Path, *, strict: bool, threads: int)
     options = ["-xerror", *errors, "-threads", str(several)] if strict else [*errors, "-threads", "1"]
     return [
         *input_arguments(source.path, *options),
-        *("-fps_mode", "passthrough", "-enc_time_base", "demux"),
-        *("-filter_threads", "1", "-threads", "1"),  # some versions of ffmpeg use the latter for the filters, too
+        *("-filter_threads", "1"),
+        *_OUTPUT,
         *("-stats_enc_pre", str(stamps), "-stats_enc_pre_fmt", "{pts} {tb}"),
     ]
+
+
+def _start(
+    command: list[str], views: Sequence[View], log: BinaryIO, stack: ExitStack
+) -> tuple[list[IO[bytes]], subprocess.Popen]:
+    """Start a decode with an output for each view; return the pipes that they come from.
+
+    A frame is read from one pipe after the other, in the order in which ffmpeg hands it to the outputs: none of them
+    waits for a frame that another one keeps back.
+    """
+    command, pipes, handed = list(command), [], []
+    for number, view in enumerate(views):
+        target = 1
+        if number:
+            command += _OUTPUT
+            reading, target = os.pipe()
+            handed.append(target)
+            pipes.append(stack.enter_context(os.fdopen(reading, "rb", buffering=0)))
+        command += ["-vf", view.filters, "-f", "rawvideo", "-pix_fmt", "yuvj420p", f"pipe:{target}"]
+    try:
+        process = stack.enter_context(
+            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, bufsize=0, pass_fds=handed)
+        )
+    finally:
+        for target in handed:
+            os.close(target)
+    assert process.stdout is not None, "it is a pipe"
+    pipes.insert(0, process.stdout)
+    for pipe in pipes:
+        _widen(pipe)
+    return pipes, process
+
+
+def _read_all(pipes: Sequence[IO[bytes]], buffers: Sequence[bytearray]) -> bool:
+    """Fill the buffer of each pipe with one frame; return False at the end of the first that ends."""
+    return all([_read_full(pipe, buffer) for pipe, buffer in zip(pipes, buffers, strict=True)])
 
 
 def _explodes(source: Source) -> bool:

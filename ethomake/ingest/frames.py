@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import torch  # only reading needs it; without this import, writing starts in a tenth of the time
 
 FRAMES, INDEX, MANIFEST = "frames.mjpeg", "frames.npy", "video.json"
+PLACES = "track.npy"
 ROWS = 256  # the sum of the squares of so many 8-bit values is below 2**24: exact in float32
 LOOKED_AT = 256  # minimum number of frames for a video's statistics; all, if it has no more
 

@@ -1,5 +1,6 @@
 """Time stamps: exact, in ticks of the file's time base, stored as runs of equal steps."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -171,3 +172,8 @@ def frame_clock(manifest: dict[str, Any], rate: float | None = None) -> Clock:
     paused[gaps + 1] = begins[gaps + 1] - ends[gaps]
     filmed = np.append(begins, ends[-1:]) - np.cumsum(paused)
     return Clock(begins, ends, gaps + 1, filmed)
+
+
+def unseen(manifest: Mapping[str, Any]) -> list[list[int]]:
+    """Return the ranges [start, stop) of frames in which the animal is not to be seen: damaged, or without a track."""
+    return [*(manifest.get("damaged") or ()), *manifest.get("track", {}).get("lost", ())]

@@ -9,6 +9,7 @@ import numpy as np
 
 from ethomake.errors import InputError
 from ethomake.files import read_json, write_json
+from ethomake.ingest.times import unseen
 from ethomake.labels.bouts import find_bouts
 from ethomake.labels.formats import find_formats, recognize
 from ethomake.labels.names import Names, check_listed, map_names
@@ -82,7 +83,7 @@ def check_labels(
             f"{source}, frame {twice[0]}: {both} are present at once ({len(twice)} such frames) though they exclude "
             "each other; correct the labels, or set exclusive: false"
         )
-    for start, stop in video["damaged"]:  # damaged frames show nothing that could be scored
+    for start, stop in unseen(video):  # they show nothing that could be scored
         values[start:stop] = -1
     write_labels(output, table)
     if report:

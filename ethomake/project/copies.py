@@ -102,7 +102,8 @@ def _same_files(videos: Sequence[Video]) -> dict[tuple[str, str], str]:
     for group in same_content(rows):
         members = [video for path in group for video in rows[path]]
         for one, other in _pairs(members):
-            if one.crop == other.crop and os.path.realpath(one.path) != os.path.realpath(other.path):
+            alike = one.crop == other.crop and bool(one.track) == bool(other.track) and one.animal == other.animal
+            if alike and os.path.realpath(one.path) != os.path.realpath(other.path):
                 pairs[one.video, other.video] = f"path = {show(other.path)}: the same video, byte for byte,"
     return pairs
 
@@ -129,7 +130,7 @@ def _same_frames(videos: Sequence[Video], ingested: str) -> dict[tuple[str, str]
 def _may_be_of(facts: Mapping, video: Video) -> bool:
     """Return whether a manifest may be that of the video as it is in the table now, without reading the video."""
     crop = list(video.crop) if video.crop else None
-    if facts.get("crop") != crop:
+    if facts.get("crop") != crop or facts.get("track", {}).get("animal") != (video.animal if video.track else None):
         return False
     try:
         return os.stat(video.path).st_size == facts["source"]["bytes"]

@@ -125,7 +125,7 @@ def _trained(folder: str, weights: str, what: str) -> dict[str, str]:
 
 STAGES: dict[str, Stage] = {
     "ingest": Stage(
-        settings=("ingest",),
+        settings=("ingest", "track"),
         rules={"ingest_video": VIDEO, "compare_videos": ONCE},
         results={
             r"results/ingest/([^/]+)/.+": "the frames",
@@ -259,7 +259,7 @@ STAGES: dict[str, Stage] = {
 }
 """All stages, each after those that it uses; a stage's rules are in workflow/rules, its code in a package."""
 
-SHARED = ("example", "videos", "models", "behaviors", "exclusive", "ingest", "labels", "simulated", "runs")
+SHARED = ("example", "videos", "models", "behaviors", "exclusive", "ingest", "track", "labels", "simulated", "runs")
 """Keys that all runs of a project share: those of frames and labels, which do not belong to a run."""
 
 

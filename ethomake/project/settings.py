@@ -191,6 +191,12 @@ def _check_together(settings: dict[str, Any]) -> None:
         if name.lower() in RESERVED_NAMES or name.startswith(("probability_", "calibrated_")):
             reason = "it means that no behavior is present" if name.lower() == "background" else "our tables use it"
             refuse("behaviors", name, f"not a name for a behavior ({reason}); leave it out")
+    track = settings["track"]
+    if bool(track["head"]) != bool(track["tail"]):
+        missing = "tail" if track["head"] else "head"
+        refuse(f"track.{missing}", "", "the heading goes from tail to head; name both, or none")
+    if track["head"] and track["head"] == track["tail"]:
+        refuse("track.head", track["head"], "the same body part as track.tail; name another")
     split = settings["split"]
     total = sum(split[part] for part in PARTS)
     if abs(total - 1) > 1e-6:

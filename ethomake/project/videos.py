@@ -45,7 +45,7 @@ MOST_LINES = 100
 """A row of the table that goes over more lines is not looked for: a quote is not closed."""
 
 
-PATHS = ("path", "labels")
+PATHS = ("path", "labels", "track")
 """Columns that are spelled as the disk spells them."""
 
 
@@ -62,6 +62,8 @@ class Video:
     recording: str = ""  # as in the table; `recordings_of` has the default where it is empty
     crop: tuple[int, int, int, int] | None = None  # x, y, width, height in pixels of the source
     scored: tuple[str, ...] | None = None  # the behaviors scored in this video; None: all
+    track: str = ""  # the user's track file; "": the picture does not move
+    animal: str = ""  # which of its animals
     rate: float | None = None  # frames per second of life; None: those of the file
 
 
@@ -331,8 +333,9 @@ def check_rows(
         video = Video(**{**row, "recording": recording, "crop": crop, "scored": scored, "rate": rate})
         if (first := names.setdefault(video.video.lower(), line)) != line:
             errors.append(f"{where}: the name is used in {name_of[first]} already; names must differ by more than case")
-        if (first := sources.setdefault((os.path.realpath(video.path), crop), line)) != line:
-            errors.append(f"{where}: the same video file and crop as {name_of[first]}; remove one")
+        if (first := sources.setdefault(_shown(video), line)) != line:
+            what = "animal" if video.track else "crop"
+            errors.append(f"{where}: the same video file and {what} as {name_of[first]}; remove one")
         if video.labels:
             owner, first = labelled.setdefault(os.path.realpath(video.labels), (video, line))
             shared = owner is not video and not may_share_labels(owner, video)
@@ -353,6 +356,12 @@ def check_rows(
     if errors:
         raise InputError(errors[0] + count_others(len(errors) - 1, "row"))
     return videos
+
+
+def _shown(video: Video) -> tuple:
+    """Return what a row shows of its video file; two rows that show the same are one too many."""
+    track = os.path.realpath(video.track) if video.track else ""
+    return os.path.realpath(video.path), video.crop, track, video.animal
 
 
 def _read_rate(cell: str) -> float:
@@ -398,7 +407,11 @@ def _row_error(row: dict[str, str], behaviors: list[str], must_exist: bool) -> s
         return f"part = {row['part']}, but the video has no labels; name its label file or leave part empty"
     if re.search(r"(.+)\1{19}$", row["video"]):  # Snakemake takes such a name for an endless recursion of wildcards
         return f"video = {show(row['video'])}: repeats the same characters too often; give it a shorter name"
-    for key, what in (("path", "video"), ("labels", "label")):
+    if "track" in row and "crop" in row:
+        return "crop and track are given, but a picture that follows an animal has no fixed box; leave one empty"
+    if "animal" in row and "track" not in row:
+        return f"animal = {show(row['animal'])}, but there is no track; name the track file or leave animal empty"
+    for key, what in (("path", "video"), ("labels", "label"), ("track", "track")):
         if "{" in row.get(key, "") or "}" in row.get(key, ""):  # Snakemake would read them as wildcards
             return f"{key} = {show(row[key])}: rename the {what} file or its folder: no {{ and }} can be in a path"
         archived = key == "path" and key in row and is_archived(row["video"], row[key])

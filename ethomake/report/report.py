@@ -138,6 +138,9 @@ def _warnings(results: Results) -> list[str]:
         if damaged := video.manifest.get("damaged"):
             frames = sum(stop - start for start, stop in damaged)
             notes.append(f"{video.name}: {counted(frames, 'damaged frame')} in the video file, not scored.")
+        if lost := video.manifest.get("track", {}).get("lost"):
+            frames = sum(stop - start for start, stop in lost)
+            notes.append(f"{video.name}: {counted(frames, 'frame')} without a track of the animal, not scored.")
     return notes
 
 

@@ -46,7 +46,12 @@ TITLES = {
 IN_STREAMS = ("spatial", "motion", "joint", "frozen")
 """Stages whose results lie in results/streams/<run>/."""
 
-READERS = {"video": "logs/ingest/{video}.log", "labels": "logs/labels/{video}.log", "bundle": "logs/models.log"}
+READERS = {
+    "video": "logs/ingest/{video}.log",
+    "track": "logs/ingest/{video}.log",
+    "labels": "logs/labels/{video}.log",
+    "bundle": "logs/models.log",
+}
 """By file of the user: the log of the job that reads it."""
 
 STARTERS = {
@@ -217,7 +222,12 @@ class DataFlow:
 
     def source_input(self, kind: str) -> Callable[[Wildcards], list[str]]:
         """An input function: the video (`video`) or the labels (`labels`) of a job, unless it is a param."""
-        return lambda wildcards: [_source(self.video_of(wildcards), kind)] if self.made or self.stored else []
+
+        def find(wildcards: Wildcards) -> list[str]:
+            path = _source(self.video_of(wildcards), kind)
+            return [path] if path and (self.made or self.stored) else []
+
+        return find
 
     def bundle_input(self) -> dict[str, str]:
         """Return the files of the bundle by what they are, unless they are a param."""
@@ -303,6 +313,10 @@ class DataFlow:
 
         return find
 
+    def following(self, wildcards: Wildcards) -> dict[str, Any] | None:
+        """A param: how a video follows its animal; None for one without a track, which does not depend on it."""
+        return self.project.main.settings["track"] if self.video_of(wildcards).track else None
+
     def bundle_source(self, wildcards: Wildcards) -> dict[str, ByContent]:
         """A param: the files of the bundle by what they are, by content; none where they are inputs."""
         files = self.bundle.files if self.bundle and not self.stored else {}
@@ -311,7 +325,7 @@ class DataFlow:
     def sources(self, wildcards: Wildcards = None) -> list[ByContent]:
         """A param: all files of the user that results are made from, by content."""
         videos = [Values(fromdict={"video": name}) for name in self.project.videos]
-        found = [self.source(kind)(video) for kind in ("video", "labels") for video in videos]
+        found = [self.source(kind)(video) for kind in ("video", "track", "labels") for video in videos]
         for run in [] if self.bundle else self.project.runs.values():
             for stage, (section, _) in STARTERS.items():
                 if self.home(stage, run.name) == run.name and runs.STAGES[stage].is_used(run.settings):
@@ -408,8 +422,8 @@ def stream_of(wildcards: Wildcards) -> str:
 
 
 def _source(video: Video, kind: str) -> str:
-    """Return the path of the user's file for a video, `video` or `labels`."""
-    return video.path if kind == "video" else video.labels
+    """Return the path of the user's file for a video, `video`, `track` or `labels`."""
+    return {"video": video.path, "track": video.track, "labels": video.labels}[kind]
 
 
 def _bundle_place(models: str) -> str:

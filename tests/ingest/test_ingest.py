@@ -172,7 +172,7 @@ def test_a_killed_ingest_leaves_no_manifest(intact, tmp_path, monkeypatch):
     monkeypatch.setattr("ethomake.ingest.ingest.write_npy", fail)
     with pytest.raises(KeyboardInterrupt):
         ingest(intact, tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["frames.mjpeg", "frames.npy"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["frames.mjpeg", "frames.npy", "track.npy"]
     monkeypatch.undo()
     monkeypatch.setattr("ethomake.ingest.frames.FrameWriter.append", fail)
     with pytest.raises(KeyboardInterrupt):

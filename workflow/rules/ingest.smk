@@ -4,9 +4,11 @@
 rule ingest_video:
     input:
         DATA.source_input("video"),
+        track=DATA.source_input("track"),
     output:
         frames="results/ingest/{video}/frames.mjpeg",
         index="results/ingest/{video}/frames.npy",
+        places="results/ingest/{video}/track.npy",
         manifest="results/ingest/{video}/video.json",
     log:
         "logs/ingest/{video}.log",
@@ -22,6 +24,9 @@ rule ingest_video:
         code=code_of("ingest_video"),
         source=DATA.source("video"),
         crop=lambda wildcards: video_of(wildcards).crop,
+        track=DATA.source("track"),
+        animal=lambda wildcards: video_of(wildcards).animal,
+        following=DATA.following,
         settings=SETTINGS["ingest"],
     message:
         "Reading the frames of {wildcards.video}"

@@ -12,6 +12,9 @@ with job(snakemake):
         snakemake.output.manifest,
         video=snakemake.wildcards.video,
         crop=snakemake.params.crop,
+        track=snakemake.params.track or next(iter(snakemake.input.get("track", [])), None),
+        animal=snakemake.params.animal,
+        following=snakemake.params.following,
         **snakemake.params.settings,
         threads=snakemake.threads,
     )
