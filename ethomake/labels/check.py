@@ -12,6 +12,7 @@ from ethomake.errors import InputError
 from ethomake.files import read_json
 from ethomake.ingest.times import frame_clock
 from ethomake.labels.formats import read_any_labels
+from ethomake.labels.groups import Exclusive, groups_of
 from ethomake.labels.steps import rows_of_frames
 from ethomake.labels.table import LabelTable, write_labels
 from ethomake.letters import look
@@ -27,7 +28,7 @@ def check_labels(
     *,
     behaviors: Sequence[str],
     scored: Sequence[str] | None = None,
-    exclusive: bool = False,
+    exclusive: Exclusive = False,
     models: str | Path | None = None,
 ) -> None:
     """Read labels of any known format, check them against the video, and write them in ethomake's format.
@@ -38,7 +39,7 @@ def check_labels(
         output: the label file to write in ethomake's format: the columns are `behaviors`, one row per video frame.
         behaviors: all behaviors of the project, in order.
         scored: the behaviors that were scored in this video (None or empty: all); the others become -1.
-        exclusive: whether at most one behavior can be present at a time.
+        exclusive: which behaviors exclude each other.
         models: bundle.json of the bundle to be tested on these labels.
 
     Raises:
@@ -65,16 +66,23 @@ def check_labels(
             "than frames; give every frame of the decoded video one row (-1: not scored), or give "
             "the labels of this video if these belong to another"
         )
-    twice = np.flatnonzero((values == 1).sum(axis=1) > 1)
-    if exclusive and len(twice):
-        names = " and ".join(np.array(table.behaviors)[values[twice[0]] == 1])
-        raise InputError(
-            f"{source}, frame {twice[0]}: {names} are present at once ({len(twice)} such frames) though they exclude "
-            "each other; correct the labels, or set exclusive: false"
-        )
+    _check_exclusive(table, source, exclusive)
     for start, stop in video["damaged"]:  # damaged frames show nothing that could be scored
         values[start:stop] = -1
     write_labels(output, table)
+
+
+def _check_exclusive(table: LabelTable, source: str | Path, exclusive: Exclusive) -> None:
+    """Raise InputError for the first frame in which two behaviors of a group are present."""
+    for group in groups_of(exclusive, table.behaviors):
+        on = table.values[:, group] == 1
+        if len(twice := np.flatnonzero(on.sum(axis=1) > 1)):
+            names = " and ".join(table.behaviors[group[place]] for place in np.flatnonzero(on[twice[0]]))
+            remedy = "set exclusive: false" if isinstance(exclusive, bool) else "take one out of its group (exclusive)"
+            raise InputError(
+                f"{source}, frame {twice[0]}: {names} are present at once ({len(twice)} such frames) though they "
+                f"exclude each other; correct the labels, or {remedy}"
+            )
 
 
 def _by_frame(given: LabelTable, source: str | Path, video: dict[str, Any]) -> LabelTable:

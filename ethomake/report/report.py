@@ -7,6 +7,7 @@ from typing import Any
 from ethomake import __version__
 from ethomake.ethogram.thresholds import ALONE
 from ethomake.files import read_json, write_text
+from ethomake.labels.groups import Exclusive, in_words
 from ethomake.report.methods import QUICK
 from ethomake.report.page import render
 from ethomake.report.results import Results, read_metrics, read_videos
@@ -22,7 +23,7 @@ def write_report(
     *,
     videos: Sequence[Mapping[str, Any]],
     behaviors: Sequence[str],
-    exclusive: bool,
+    exclusive: Exclusive,
     summary: str | Path,
     transitions: str | Path | None = None,
     thresholds: str | Path | None = None,
@@ -41,7 +42,7 @@ def write_report(
         videos: for each video `video`, `part` (train, validate, test or ""), `subject`, `group`, `manifest` (path of
             video.json) and `ethogram` (path of its figure, SVG or PNG).
         behaviors: names, in order.
-        exclusive: at most one behavior at a time.
+        exclusive: which behaviors exclude each other.
         summary: summary.csv.
         transitions: path of the transitions figure.
         thresholds: thresholds.json.
@@ -77,7 +78,7 @@ def write_report(
         length=length(sum(video.seconds for video in results.videos)),
         frames=results.frames,
         behaviors=behaviors,
-        exclusive=exclusive,
+        at_once=in_words(exclusive, behaviors) if exclusive and len(behaviors) > 1 else "",
         cards=_cards(results.metrics, behaviors) if results.metrics else [],
         warnings=_warnings(results),
         sections=list(make_sections(results)),

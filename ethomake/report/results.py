@@ -7,6 +7,7 @@ from typing import Any
 
 from ethomake.files import read_json
 from ethomake.ingest.times import frame_clock
+from ethomake.labels.groups import Exclusive
 from ethomake.report.page import embed
 
 PARTS = {"test": "test", "validate": "validation", "train": "training", "": "no labels used"}
@@ -50,7 +51,7 @@ class Results:
     Attributes:
         videos: all videos, test videos first.
         behaviors: names, in order.
-        exclusive: at most one behavior at a time.
+        exclusive: which behaviors exclude each other.
         settings: the config with networks resolved.
         metrics: metrics.json of the evaluation; None without test videos.
         evaluation: folder of the evaluation's tables and figures.
@@ -64,7 +65,7 @@ class Results:
 
     videos: Sequence[Video]
     behaviors: Sequence[str]
-    exclusive: bool
+    exclusive: Exclusive
     settings: Mapping[str, Any]
     metrics: Mapping[str, Any] | None
     evaluation: Path
