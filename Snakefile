@@ -147,7 +147,7 @@ rule ethograms:
 
 rule evaluation:
     input:
-        [path for run in RUNS for path in evaluation_of(run)],
+        [path for run in RUNS for path in evaluation_of(run) + checks_of(run)],
 
 
 rule report:

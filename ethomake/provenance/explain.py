@@ -16,7 +16,12 @@ PLACES += [
     (r"results/models/.+", "what was taken from the bundle"),
     (r"results/bundle/.+", "the bundle of this project"),
 ]
-PARTS = {"train": "those that train", "validate": "those that validate", "test": "those that test"}
+PARTS = {
+    "train": "those that train",
+    "validate": "those that validate",
+    "test": "those that test",
+    "check": "the check videos",
+}
 SHORT = 60  # characters; longer values are not shown
 MANY = 4  # as many things are named one by one
 ABSENT = object()

@@ -28,6 +28,7 @@ def write_report(
     transitions: str | Path | None = None,
     thresholds: str | Path | None = None,
     evaluation: str | Path | None = None,
+    checks: str | Path | None = None,
     streams: str | Path | None = None,
     curves: Sequence[tuple[str, str | Path]] | None = None,
     weights: Mapping[str, str | Path] | None = None,
@@ -39,14 +40,15 @@ def write_report(
 
     Args:
         output: the HTML file to write.
-        videos: for each video `video`, `part` (train, validate, test or ""), `subject`, `group`, `manifest` (path of
-            video.json) and `ethogram` (path of its figure, SVG or PNG).
+        videos: for each video `video`, `part` (train, validate, test, check or ""), `subject`, `group`, `manifest`
+            (path of video.json) and `ethogram` (path of its figure, SVG or PNG).
         behaviors: names, in order.
         exclusive: which behaviors exclude each other.
         summary: summary.csv.
         transitions: path of the transitions figure.
         thresholds: thresholds.json.
         evaluation: folder with the output of `evaluate` and `draw_evaluation`; None if nothing was evaluated.
+        checks: folder with the output of `evaluate` on the check videos; None if there are none.
         streams: the scores of each stream by itself, scores.json; None if there are none.
         curves: title and figure of each trained stage.
         weights: weights files by name; their digests go into the provenance.
@@ -61,6 +63,7 @@ def write_report(
         settings=settings,
         metrics=read_metrics(evaluation),
         evaluation=Path(evaluation or ""),
+        checks=Path(checks) if checks else None,
         streams=read_json(streams) if streams else None,
         fitted=read_json(thresholds) if thresholds else None,
         thresholds=thresholds,

@@ -10,8 +10,11 @@ from ethomake.ingest.times import frame_clock
 from ethomake.labels.groups import Exclusive
 from ethomake.report.page import embed
 
-PARTS = {"test": "test", "validate": "validation", "train": "training", "": "no labels used"}
+PARTS = {"test": "test", "check": "check", "validate": "validation", "train": "training", "": "no labels used"}
 """Parts in the order of the page, and what they are called there."""
+
+CHECK = "check"
+"""The part of videos that are evaluated apart, and never learned from."""
 
 LEARNED = ("train", "validate")
 """The parts that streams, sequence model and thresholds are learned from."""
@@ -26,7 +29,7 @@ class Video:
 
     Attributes:
         name: name in the video table.
-        part: "test", "validate", "train" or "".
+        part: "test", "check", "validate", "train" or "".
         subject, group: from the video table; may be empty.
         manifest: content of video.json.
         rate: frames per second.
@@ -55,6 +58,7 @@ class Results:
         settings: the config with networks resolved.
         metrics: metrics.json of the evaluation; None without test videos.
         evaluation: folder of the evaluation's tables and figures.
+        checks: folder of the tables of the check videos; None if there are none.
         streams: the scores of each stream by itself; None if no stream was trained, or no video has labels.
         fitted: thresholds.json.
         thresholds, summary, transitions, bundle: paths of these files.
@@ -69,6 +73,7 @@ class Results:
     settings: Mapping[str, Any]
     metrics: Mapping[str, Any] | None
     evaluation: Path
+    checks: Path | None
     streams: Mapping[str, Any] | None
     fitted: Mapping[str, Any] | None
     thresholds: str | Path | None

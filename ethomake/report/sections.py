@@ -4,6 +4,7 @@ import platform
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -15,7 +16,7 @@ from ethomake.evaluation.files import FIGURES
 from ethomake.files import file_digest, read_json
 from ethomake.report.methods import describe_methods
 from ethomake.report.page import Column, Row, Table, embed, make_table, numbers, text
-from ethomake.report.results import LEARNED, PARTS, Results, Video
+from ethomake.report.results import CHECK, LEARNED, PARTS, Results, Video
 from ethomake.text import length, number, percent, rate
 
 MOST_ROWS = 80
@@ -53,6 +54,8 @@ def make_sections(results: Results) -> Iterable[Section]:
         yield _bouts(results)
         if len(results.metrics["videos"]) > 1:
             yield _per_video(results, results.metrics)
+    if results.checks:
+        yield _check_videos(results, results.checks)
     if results.streams:
         yield _streams(results.streams)
     yield _videos(results)
@@ -78,11 +81,12 @@ def _test_videos(results: Results) -> Section:
 
 def _other_ethograms(results: Results) -> Iterable[Section]:
     """Yield the section of all other videos, with the names of those that exceed the size limit of the page."""
-    others = [video for video in results.videos if not (results.metrics and video.part == "test")]
+    apart = [part for part, there in (("test", results.metrics), (CHECK, results.checks)) if there]
+    others = [video for video in results.videos if video.part not in apart]
     shown = [_ethogram(video) for video in others if video.ethogram]
     hidden = [video.name for video in results.videos if not video.ethogram]
     if shown or hidden:
-        title = "Other ethograms" if results.metrics else "Ethograms"
+        title = "Other ethograms" if apart else "Ethograms"
         yield Section("other_ethograms", title, {"ethograms": shown, "hidden": hidden})
 
 
@@ -157,6 +161,27 @@ def _per_video(results: Results, metrics: Mapping[str, Any]) -> Section:
     columns = text("video") + numbers(*results.behaviors, *(["mean"] if several else []))
     cells = [[video, *(f1.get((video, name), "") for name in names)] for video in metrics["videos"]]
     return Section("per_video", "Scores per video", {"table": make_table(columns, cells)})
+
+
+def _check_videos(results: Results, folder: Path) -> Section:
+    """Return the scores of the check videos, video by video, and their ethograms."""
+    rows = []
+    for row in read_table(folder / "per_video.csv", ["video", "behavior", "positive_frames"]):
+        if row["behavior"] in results.behaviors:
+            scores = ("precision", "recall", "f1", "average_precision", "kappa")
+            cells = [row["video"], row["behavior"], row["positive_frames"]]
+            rows.append([*cells, *(number(_float(row[key])) for key in scores)])
+    columns = numbers("positive frames", "precision", "recall", "F1", "AP", "kappa")
+    shown = [video for video in results.videos if video.part == CHECK and video.ethogram]
+    return Section(
+        "check_videos",
+        "Check videos",
+        {
+            "table": make_table([*text("video", "behavior"), *columns], rows[:MOST_ROWS]),
+            "hidden": len(rows[MOST_ROWS:]),
+            "ethograms": [_ethogram(video) for video in shown],
+        },
+    )
 
 
 def _streams(streams: Mapping[str, Any]) -> Section:

@@ -170,6 +170,26 @@ def test_page_holds_everything(results):
     assert page.text.count("the model was trained on these labels") == 2, "those for training and for validation"
 
 
+def test_check_videos_stand_beside_the_scores(tmp_path):
+    behaviors = ["walk", "rest"]
+    rows = make_results(tmp_path, behaviors, ["train", "validate", "test", "check"])
+    files = (tmp_path / "v3_predictions.csv", tmp_path / "v3_labels.csv", tmp_path / "v3.json")
+    (tmp_path / "check").mkdir()
+    evaluate([files], tmp_path / "check", behaviors=behaviors, chance_shifts=4, seed=0, part="check")
+    page = report(tmp_path, rows, behaviors, checks=tmp_path / "check")
+    metrics, checked = (json.loads((tmp_path / name / "metrics.json").read_text()) for name in (".", "check"))
+    assert (metrics["videos"], checked["videos"]) == (["v2"], ["v3"])
+    section = page.sections["Check videos"]
+    assert f"{checked['behaviors']['walk']['f1']:.2f}" in section
+    assert "v2" not in section
+    assert "Ethogram of v3" in page.alts
+    cards = page.text[: page.text.index("Test videos")]  # menu and headline figures
+    assert f"{metrics['macro']['f1']:.2f}" in page.text
+    assert f"{checked['macro']['f1']:.2f}mean F1" not in page.text.replace("\n", "")
+    assert "v3" not in cards
+    assert "Check videos" not in report(tmp_path, rows, behaviors).sections
+
+
 NASTY = '<b>&"x"</b>'
 
 

@@ -6,7 +6,7 @@ rule check_labels:
         labels=DATA.source_input("labels"),
         manifest="results/ingest/{video}/video.json",
         models=lambda wildcards: (
-            ["results/models/bundle.json"] if BUNDLE and wildcards.video in part_of("main", "test") else []
+            ["results/models/bundle.json"] if BUNDLE and PART_OF.get(wildcards.video) in ("test", "check") else []
         ),
     output:
         "results/labels/{video}.csv",
