@@ -112,6 +112,7 @@ rule frames:
 rule checked_labels:
     input:
         expand("results/labels/{video}.csv", video=LABELLED),
+        DATA.raters(),
 
 
 rule models:

@@ -52,11 +52,38 @@ def check_labels(
             f"video {video['video']}: the bundle was trained on this very video, so a score on it would say nothing; "
             "give it the part train, or no labels"
         )
+    write_labels(output, read_checked_labels(source, video, behaviors=behaviors, scored=scored, exclusive=exclusive))
+
+
+def read_checked_labels(
+    source: str | Path,
+    video: dict[str, Any],
+    *,
+    behaviors: Sequence[str],
+    scored: Sequence[str] | None = None,
+    exclusive: Exclusive = False,
+    partly: bool = False,
+) -> LabelTable:
+    """Return the labels of a file of any known format by frame, checked against their video.
+
+    Args:
+        source: the user's label file.
+        video: content of video.json.
+        behaviors: all behaviors of the project, in order.
+        scored: the behaviors that were scored in this video (None or empty: all); the others become -1.
+        exclusive: which behaviors exclude each other.
+        partly: whether behaviors without a column are taken for not scored, with a note, as long as there is one.
+
+    Raises:
+        InputError: if the file is wrong or does not fit the video.
+    """
     given = read_any_labels(source)
     if given.note:
         logger.log(NOTE, f"{source}: {given.note}")
     if given.times is not None:
         given = _by_frame(given, source, video)
+    if partly:
+        scored = _there(given, source, scored or behaviors)
     table = choose_behaviors(given, source, behaviors=behaviors, scored=scored)
     values, frames = table.values, video["frames"]
     if len(values) != frames:
@@ -69,7 +96,21 @@ def check_labels(
     _check_exclusive(table, source, exclusive)
     for start, stop in video["damaged"]:  # damaged frames show nothing that could be scored
         values[start:stop] = -1
-    write_labels(output, table)
+    return table
+
+
+def _there(given: LabelTable, source: str | Path, scored: Sequence[str]) -> Sequence[str]:
+    """Return those of the behaviors that a file has, with a note on the others.
+
+    Raises:
+        InputError: if it has none.
+    """
+    found = [name for name in scored if name in (*given.behaviors, *given.others)]
+    if not found:
+        return scored  # of which the first is told to be missing
+    if missing := [name for name in scored if name not in found]:
+        logger.log(NOTE, f"{source}: no column for {', '.join(missing)}: taken for not scored")
+    return found
 
 
 def _check_exclusive(table: LabelTable, source: str | Path, exclusive: Exclusive) -> None:

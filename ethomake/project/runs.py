@@ -137,7 +137,10 @@ STAGES: dict[str, Stage] = {
         upstream=("ingest",),
         settings=LABELS,
         rules={"check_labels": LABELLED},
-        results={r"results/labels/([^/]+)\.csv": "the labels"},
+        results={
+            r"results/labels/([^/]+)\.csv": "the labels",
+            r"results/labels/raters/.+": "the comparison of two raters",
+        },
     ),
     "flow": Stage(
         upstream=("ingest",),

@@ -29,6 +29,7 @@ def write_report(
     thresholds: str | Path | None = None,
     evaluation: str | Path | None = None,
     checks: str | Path | None = None,
+    raters: str | Path | None = None,
     streams: str | Path | None = None,
     curves: Sequence[tuple[str, str | Path]] | None = None,
     weights: Mapping[str, str | Path] | None = None,
@@ -49,6 +50,7 @@ def write_report(
         thresholds: thresholds.json.
         evaluation: folder with the output of `evaluate` and `draw_evaluation`; None if nothing was evaluated.
         checks: folder with the output of `evaluate` on the check videos; None if there are none.
+        raters: folder with the output of `compare_raters`; None if nobody scored a video a second time.
         streams: the scores of each stream by itself, scores.json; None if there are none.
         curves: title and figure of each trained stage.
         weights: weights files by name; their digests go into the provenance.
@@ -64,6 +66,7 @@ def write_report(
         metrics=read_metrics(evaluation),
         evaluation=Path(evaluation or ""),
         checks=Path(checks) if checks else None,
+        raters=Path(raters) if raters else None,
         streams=read_json(streams) if streams else None,
         fitted=read_json(thresholds) if thresholds else None,
         thresholds=thresholds,

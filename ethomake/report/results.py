@@ -59,6 +59,7 @@ class Results:
         metrics: metrics.json of the evaluation; None without test videos.
         evaluation: folder of the evaluation's tables and figures.
         checks: folder of the tables of the check videos; None if there are none.
+        raters: folder of the comparison of two raters; None if there is none.
         streams: the scores of each stream by itself; None if no stream was trained, or no video has labels.
         fitted: thresholds.json.
         thresholds, summary, transitions, bundle: paths of these files.
@@ -74,6 +75,7 @@ class Results:
     metrics: Mapping[str, Any] | None
     evaluation: Path
     checks: Path | None
+    raters: Path | None
     streams: Mapping[str, Any] | None
     fitted: Mapping[str, Any] | None
     thresholds: str | Path | None

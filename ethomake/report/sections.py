@@ -12,7 +12,7 @@ import yaml
 from ethomake import __version__
 from ethomake.drawing import pick_colors
 from ethomake.ethogram.tables import read_table
-from ethomake.evaluation.files import FIGURES
+from ethomake.evaluation.files import FIGURES, RATERS_MAP
 from ethomake.files import file_digest, read_json
 from ethomake.report.methods import describe_methods
 from ethomake.report.page import Column, Row, Table, embed, make_table, numbers, text
@@ -56,6 +56,8 @@ def make_sections(results: Results) -> Iterable[Section]:
             yield _per_video(results, results.metrics)
     if results.checks:
         yield _check_videos(results, results.checks)
+    if results.raters:
+        yield _raters(results, results.raters)
     if results.streams:
         yield _streams(results.streams)
     yield _videos(results)
@@ -180,6 +182,29 @@ def _check_videos(results: Results, folder: Path) -> Section:
             "table": make_table([*text("video", "behavior"), *columns], rows[:MOST_ROWS]),
             "hidden": len(rows[MOST_ROWS:]),
             "ethograms": [_ethogram(video) for video in shown],
+        },
+    )
+
+
+def _raters(results: Results, folder: Path) -> Section:
+    """Return how far two raters agree on each behavior, over all videos that both scored."""
+    agreement = read_table(folder / "agreement.csv", ["video", "behavior", "kappa"])
+    pooled = {row["behavior"]: row for row in agreement if not row["video"]}
+    rows = []
+    for row in read_table(folder / "reliability.csv", ["behavior", "videos", "icc_duration", "icc_bouts"]):
+        own = pooled[row["behavior"]]
+        cells = [row["behavior"], row["videos"], own["frames"], number(_float(own["kappa"]))]
+        cells += [own["first_bouts"], own["second_bouts"], number(_float(own["bout_agreement"]))]
+        rows.append([*cells, *(number(_float(row[key])) for key in ("icc_duration", "icc_bouts"))])
+    columns = numbers("videos", "frames", "kappa", "bouts, first", "bouts, second", "bout agreement")
+    columns += numbers("ICC of time", "ICC of bouts")
+    return Section(
+        "raters",
+        "Two raters",
+        {
+            "table": make_table([*text("behavior"), *columns], rows),
+            "tolerance": results.settings.get("evaluation", {}).get("rater_tolerance_s"),
+            "figure": embed(folder / f"{RATERS_MAP}.svg"),
         },
     )
 

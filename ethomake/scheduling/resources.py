@@ -423,6 +423,7 @@ WORK: dict[str, Callable[[Experiment, Mapping[str, str]], Need]] = {
     "ingest_video": lambda x, at: decode(x, at["video"]),
     "compare_videos": lambda x, at: summarize(x, PLAIN, 0),
     "check_labels": lambda x, at: tables(x, [at["video"]]),
+    "compare_raters": lambda x, at: tables(x, x.labelled, passes=4, figures=2),
     "train_flow": lambda x, at: learn_flow(x),
     "train_stream": lambda x, at: learn_stream(x, at["stream"]),
     "train_joint": lambda x, at: learn_jointly(x),

@@ -49,6 +49,9 @@ IN_STREAMS = ("spatial", "motion", "joint", "frozen")
 READERS = {"video": "logs/ingest/{video}.log", "labels": "logs/labels/{video}.log", "bundle": "logs/models.log"}
 """By file of the user: the log of the job that reads it."""
 
+RATERS_LOG = "logs/raters.log"
+"""The log of the job that reads the label files of second raters."""
+
 STARTERS = {
     "flow": ("flow", "logs/flow/{run}.log"),
     "spatial": ("streams", "logs/streams/{run}/spatial.log"),
@@ -167,6 +170,7 @@ class DataFlow:
             for run in self.project.runs
             if self.home("evaluation", run) == run and self.part_of(run, "test") and not self.part_of(run, CHECK)
         ]
+        unused += [] if self.second_rated else ["results/labels/raters"]
         videos = self.project.videos
         return find_leftovers(set(videos), {name for name, video in videos.items() if video.labels}, unused)
 
@@ -273,6 +277,26 @@ class DataFlow:
         files = evaluation_files.FILES if self.part_of(run, "test") else []
         return [f"results/evaluation/{self.home('evaluation', run)}/{file}" for file in files]
 
+    @cached_property
+    def second_rated(self) -> list[str]:
+        """The videos with the labels of a second person."""
+        return [name for name, video in self.project.videos.items() if video.second_labels]
+
+    def raters(self) -> list[str]:
+        """Return the files of the comparison of two raters; none if no video has second labels."""
+        return [f"results/labels/raters/{file}" for file in evaluation_files.RATERS] if self.second_rated else []
+
+    def second_input(self, wildcards: Wildcards) -> list[str]:
+        """An input function: the label files of second raters, unless they are a param."""
+        videos = self.project.videos
+        return [videos[name].second_labels for name in self.second_rated] if self.stored else []
+
+    def second_sources(self, wildcards: Wildcards = None) -> list[ByContent]:
+        """A param: the label files of second raters, by content; none where they are inputs."""
+        videos, record = self.project.videos, record_path(RATERS_LOG)
+        names = [] if self.stored else self.second_rated
+        return [ByContent(videos[name].second_labels, f"second labels of {name}", record) for name in names]
+
     def checks_of(self, run: str) -> list[str]:
         """Return the tables of the evaluation of the check videos of a run; none if it has none."""
         files = evaluation_files.TABLES if self.part_of(run, CHECK) else []
@@ -322,6 +346,7 @@ class DataFlow:
         """A param: all files of the user that results are made from, by content."""
         videos = [Values(fromdict={"video": name}) for name in self.project.videos]
         found = [self.source(kind)(video) for kind in ("video", "labels") for video in videos]
+        found += self.second_sources()
         for run in [] if self.bundle else self.project.runs.values():
             for stage, (section, _) in STARTERS.items():
                 if self.home(stage, run.name) == run.name and runs.STAGES[stage].is_used(run.settings):

@@ -19,8 +19,9 @@ from ethomake.ethogram.thresholds import FittingVideo, fit_thresholds
 from ethomake.ethogram.transitions import count_transitions
 from ethomake.evaluation.evaluate import evaluate
 from ethomake.evaluation.figures import draw_evaluation
+from ethomake.evaluation.raters import RatedVideo, compare_raters
 from ethomake.files import file_digest, write_npz
-from ethomake.labels.table import LabelTable, write_labels
+from ethomake.labels.table import LabelTable, read_labels, write_labels
 from ethomake.report.methods import describe_methods
 from ethomake.report.page import render
 from ethomake.report.report import write_report
@@ -188,6 +189,28 @@ def test_check_videos_stand_beside_the_scores(tmp_path):
     assert f"{checked['macro']['f1']:.2f}mean F1" not in page.text.replace("\n", "")
     assert "v3" not in cards
     assert "Check videos" not in report(tmp_path, rows, behaviors).sections
+
+
+def test_two_raters_have_a_section(results, tmp_path):
+    folder, rows, behaviors = results
+    for name in ("v0", "v2"):
+        values = read_labels(folder / f"{name}_labels.csv").values
+        write_labels(tmp_path / f"{name}.csv", LabelTable(tuple(behaviors), np.roll(values, 3, axis=0)))
+    given = [
+        RatedVideo(folder / f"{name}_labels.csv", tmp_path / f"{name}.csv", tmp_path / f"{name}.json")
+        for name in ("v0", "v2")
+    ]
+    for video in given:
+        facts = json.loads((folder / video.manifest.name).read_text())
+        video.manifest.write_text(json.dumps(facts | {"damaged": []}))
+    compare_raters(given, tmp_path / "raters", behaviors=behaviors, tolerance_s=0.5)
+    page = report(folder, rows, behaviors, raters=tmp_path / "raters")
+    row = next(csv.DictReader((tmp_path / "raters/agreement.csv").open(newline="")))
+    section = page.sections["Two raters"]
+    assert (row["video"], row["behavior"]) == ("", "walk")
+    assert f"walk2180{float(row['kappa']):.2f}" in "".join(section.split())
+    assert "Where two raters differ" in page.alts
+    assert "Two raters" not in report(folder, rows, behaviors).sections
 
 
 NASTY = '<b>&"x"</b>'

@@ -102,6 +102,21 @@ def test_check_videos_are_evaluated_apart_and_never_learned_from(run_snakemake, 
     assert "results/evaluation/main/check/per_video.csv" in inputs(outcome, "Writing the report")
 
 
+def test_labels_of_a_second_person_are_compared_and_change_nothing_else(run_snakemake, project):
+    before = run_snakemake(project, "--dry-run")
+    table = (project / "videos.csv").read_text().splitlines()
+    (project / "second.csv").write_text((project / "1.csv").read_text())
+    table = [f"{table[0]},second_labels", *(f"{row},second.csv" if ",1.csv" in row else f"{row}," for row in table[1:])]
+    (project / "videos.csv").write_text("\n".join(table) + "\n")
+    outcome = run_snakemake(project, "--dry-run", "--verbose")
+    jobs = plan(before)
+    assert plan(outcome) == jobs | {"compare_raters": 1, "total": jobs["total"] + 1}
+    assert videos(inputs(outcome, "Comparing the labels of two raters"), "labels") == {"mouse1"}
+    assert "results/labels/raters/agreement.csv" in inputs(outcome, "Writing the report")
+    for stage in ("spatial stream", "motion stream", "flow network", "sequence model"):
+        assert not any("raters" in path for path in inputs(outcome, f"Training the {stage}"))
+
+
 def test_without_test_videos_there_is_no_evaluation_and_a_note(run_snakemake, project):
     (project / "videos.csv").write_text(
         "video,path,labels,part\na,0.mp4,0.csv,train\nb,1.mp4,1.csv,validate\nnew,new.mp4,,\n"
