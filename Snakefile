@@ -113,6 +113,7 @@ rule frames:
 rule checked_labels:
     input:
         expand("results/labels/{video}.csv", video=LABELLED),
+        DATA.raters(),
 
 
 rule models:
@@ -148,7 +149,7 @@ rule ethograms:
 
 rule evaluation:
     input:
-        [path for run in RUNS for path in evaluation_of(run)],
+        [path for run in RUNS for path in evaluation_of(run) + checks_of(run)],
 
 
 for each in EXPORTS:  # export_deepethogram, ...

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ethomake.ethogram.decide import Rule
+from ethomake.labels.groups import in_words
 from ethomake.report.methods import PAPER, QUICK, network_title
 from ethomake.text import escape_markdown as escape
 from ethomake.text import markdown_table, number, rate
@@ -48,7 +49,7 @@ def describe(
 
 
 def _predicts(content: Mapping[str, Any]) -> str:
-    how = "exactly one, or background, at a time" if content["exclusive"] else "several may be present at once"
+    how = escape(in_words(content["exclusive"], content["behaviors"]))
     height, width = content["image_size"]
     shape = "padded to keep the aspect ratio" if content["keep_aspect"] else "stretched"
     rows = [[escape(ROLES[name]), network_title(network)] for name, network in content["networks"].items()]
@@ -137,11 +138,13 @@ def _thresholds(behaviors: Sequence[str], rules: Sequence[Rule]) -> str:
         ]
         for name, rule in zip(behaviors, rules, strict=True)
     ]
-    how = "The most probable behavior, or background, is taken." if rules[0].threshold is None else ""
+    by_threshold = [rule.threshold is not None for rule in rules]
     text = "Probabilities from the threshold on count as present; shorter gaps are closed, then shorter bouts removed."
-    return f"{how or text}\n\n" + markdown_table(
-        ["behavior", "threshold", "shortest bout (s)", "shortest gap (s)"], rows
-    )
+    if not any(by_threshold):
+        text = "The most probable behavior, or background, is taken."
+    elif not all(by_threshold):
+        text += " Of behaviors without one, which exclude others, the most probable one of a group, or none, is taken."
+    return f"{text}\n\n" + markdown_table(["behavior", "threshold", "shortest bout (s)", "shortest gap (s)"], rows)
 
 
 def _limits(content: Mapping[str, Any], metrics: Mapping[str, Any] | None) -> str:

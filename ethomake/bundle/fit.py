@@ -1,9 +1,11 @@
 """Settings of a project that applies a bundle: the bundle's for all that its networks need, else the project's."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from ethomake.labels.groups import Exclusive, in_order
 
 # Another value would need other networks, or would give these networks input unlike what they were trained on.
 FITTED = {
@@ -51,7 +53,7 @@ def misfits(
     """
     if given.get("behaviors") and given["behaviors"] != trained["behaviors"]:
         yield "behaviors", given["behaviors"], trained["behaviors"]
-    if given.get("exclusive", trained["exclusive"]) != trained["exclusive"]:
+    if not _same_groups(given.get("exclusive", trained["exclusive"]), trained["exclusive"], trained["behaviors"]):
         yield "exclusive", given["exclusive"], trained["exclusive"]
     for section, keys in FITTED.items():
         if section == "flow" and "motion" not in trained["streams"]["enabled"]:
@@ -64,6 +66,14 @@ def misfits(
                     yield "preset", given["preset"], f"{section}.{key}: {_show(right)}"
             elif value != "auto" and _plain(value) != _plain(right):
                 yield f"{section}.{key}", value, right
+
+
+def _same_groups(given: Exclusive, trained: Exclusive, behaviors: Sequence[str]) -> bool:
+    """Return whether two settings say the same about which behaviors exclude each other."""
+    try:
+        return in_order(given, behaviors) == in_order(trained, behaviors)
+    except ValueError:  # it names other behaviors
+        return False
 
 
 def _plain(value: Any) -> Any:

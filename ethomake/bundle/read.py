@@ -13,8 +13,9 @@ import yaml
 
 from ethomake.errors import InputError
 from ethomake.files import file_digest, read_json
+from ethomake.labels.groups import check_groups, groups_of, independent
 
-FORMAT = 1  # incremented when a program that knows the old format would misread the new one
+FORMAT = 2  # incremented when a program that knows the old format would misread the new one; 2 has exclusive groups
 MANIFEST = "bundle.json"
 SETTINGS = "config.yaml"
 THRESHOLDS = "thresholds.json"
@@ -93,6 +94,10 @@ def _read_manifest(folder: Path, where: str) -> dict[str, Any]:
     if error := next(_validator().iter_errors(content), None):
         key = ".".join(map(str, error.absolute_path))
         raise InputError(f"{path}: {key + ': ' if key else ''}{error.message[:200]}; {REMEDY}")
+    try:
+        check_groups(content["exclusive"], content["behaviors"])
+    except InputError as error:
+        raise InputError(f"{path}: exclusive: {error}; {REMEDY}") from None
     for part, counted in content["trained_on"].items():
         if missing := [name for name in content["behaviors"] if name not in counted["behaviors"]]:
             raise InputError(f"{path}: trained_on.{part}.behaviors: '{missing[0]}' is missing; {REMEDY}")
@@ -130,9 +135,9 @@ def _check_thresholds(path: Path, content: dict[str, Any]) -> None:
         raise InputError(f"{path}: has other behaviors than {MANIFEST}; {REMEDY}")
     if fitted.get("exclusive") != content["exclusive"]:
         raise InputError(f"{path}: exclusive is not that of {MANIFEST}; {REMEDY}")
-    needed = ("minimum_bout_s", "minimum_gap_s", *([] if content["exclusive"] else ["threshold"]))
-    for name, values in behaviors.items():
-        for key in needed:
+    alone = independent(groups_of(content["exclusive"], content["behaviors"]), len(behaviors))
+    for place, (name, values) in enumerate(behaviors.items()):
+        for key in ("minimum_bout_s", "minimum_gap_s", *(["threshold"] if place in alone else [])):
             value = values.get(key) if isinstance(values, dict) else None
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise InputError(f"{path}: behaviors.{name}.{key} is no number; {REMEDY}")

@@ -86,7 +86,7 @@ def _describe_models(folder: Path, settings: Mapping[str, Any]) -> dict[str, Any
     streams = settings["streams"]["enabled"]
     headers = {name: read_header(folder / f"{name}.safetensors") for name in network_names(streams)}
     return {
-        "format": FORMAT,
+        "format": 1 if isinstance(settings["exclusive"], bool) else FORMAT,  # 1 is what earlier versions read
         "ethomake": __version__,
         "behaviors": settings["behaviors"],
         "exclusive": settings["exclusive"],

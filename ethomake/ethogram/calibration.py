@@ -14,6 +14,7 @@ import numpy as np
 from ethomake.errors import InputError
 from ethomake.ethogram.reliability import calibration_error
 from ethomake.labels.bouts import find_scored_bouts
+from ethomake.labels.groups import Groups, independent
 from ethomake.labels.table import background
 
 SMALLEST = 1e-6
@@ -51,66 +52,69 @@ IDENTITY = Calibration()
 """Leaves probabilities as they are."""
 
 
-def calibrate(probabilities: np.ndarray, calibrations: Sequence[Calibration], exclusive: bool) -> np.ndarray:
+def calibrate(probabilities: np.ndarray, calibrations: Sequence[Calibration], groups: Groups) -> np.ndarray:
     """Return calibrated probabilities.
 
     Args:
         probabilities: (T, K).
-        calibrations: one of each behavior; the same for all if they are exclusive.
-        exclusive: at most one behavior at a time; then log probabilities, with background (1 minus the sum of the
-            others), are multiplied by the slope, and made to sum to 1.
+        calibrations: one of each behavior; the same for all of a group.
+        groups: of behaviors that exclude each other; the log probabilities of a group, with its background (1 minus
+            the sum of the others), are multiplied by the slope, and made to sum to 1.
 
     Returns:
         float64 (T, K); NaN where the probability is NaN.
     """
     values = np.array(probabilities, np.float64)
-    if exclusive:
-        if values.shape[1] and calibrations[0] != IDENTITY:
-            values = _softmax(calibrations[0].slope * _log_probabilities(values))[:, 1:]
-        return values
-    for k, own in enumerate(calibrations):
-        if own != IDENTITY:
+    for group in groups:
+        if calibrations[group[0]] != IDENTITY:
+            values[:, group] = _softmax(calibrations[group[0]].slope * _log_probabilities(values[:, group]))[:, 1:]
+    for k in independent(groups, values.shape[1]):
+        if (own := calibrations[k]) != IDENTITY:
             values[:, k] = _sigmoid(own.slope * _logits(values[:, k]) + own.offset)
     return values
 
 
-def fit_calibrations(videos: Sequence[Frames], exclusive: bool) -> list[Calibration | None]:
+def fit_calibrations(videos: Sequence[Frames], groups: Groups) -> list[Calibration | None]:
     """Fit how the probabilities of each behavior are calibrated, on videos that the model has not seen.
 
     Each behavior has a slope and an offset (Platt 1999, Advances in Large Margin Classifiers; written with logits, as
-    by Guo et al. 2017, ICML); exclusive behaviors share one slope (their temperature scaling).
+    by Guo et al. 2017, ICML); those of a group share one slope (their temperature scaling).
 
     The fit is penalized: the likelihood is multiplied by a Gaussian prior around slope 1 and offset 0. Frames next to
     each other say the same, and so do the bouts of one animal before one camera. Taken for independent, they would
     drown the prior, and where a rare behavior is hardly separated the fit would be arbitrary. So the logarithm of the
-    likelihood is scaled: all frames with the rarer label (of exclusive behaviors: without the commonest one) together
+    likelihood is scaled: all frames with the rarer label (of a group: without the commonest one) together
     count like as many independent frames as there are runs of them, but like at most `FRAMES_OF_A_VIDEO` for each
     video that has them. A run goes on over a few ignored frames (`find_scored_bouts`). All frames have the same weight,
     so that the share of positive ones stays what it is.
 
     Args:
         videos: probabilities and labels of each video; frames without a probability (NaN) or label (-1) are ignored.
-        exclusive: at most one behavior at a time.
+        groups: of behaviors that exclude each other.
 
     Returns:
         One of each behavior; None where the frames do not show both labels, so that nothing can be fitted.
     """
     if not videos:
         return []
-    behaviors = videos[0][1].shape[1]
-    if exclusive:
-        return [_fit_slope(videos)] * behaviors
-    return [_fit_line([(values[:, k], labels[:, k]) for values, labels in videos]) for k in range(behaviors)]
+    fitted: list[Calibration | None] = [None] * videos[0][1].shape[1]
+    for group in groups:
+        shared = _fit_slope([(values[:, group], labels[:, group]) for values, labels in videos])
+        for k in group:
+            fitted[k] = shared
+    for k in independent(groups, len(fitted)):
+        fitted[k] = _fit_line([(values[:, k], labels[:, k]) for values, labels in videos])
+    return fitted
 
 
-def left_out_errors(videos: Sequence[Frames], exclusive: bool) -> list[float | None]:
+def left_out_errors(videos: Sequence[Frames], groups: Groups) -> list[float | None]:
     """Return the calibration error of each behavior after calibration, fitted for each video on the others only.
 
     Where the others do not suffice for a fit, the probabilities of the video stay as they are.
 
     Args:
         videos: as in `fit_calibrations`.
-        exclusive: at most one behavior at a time.
+        groups: of behaviors that exclude each other.
 
     Returns:
         The error of all frames together (see `calibration_error`); None where none has a probability and a label.
@@ -119,8 +123,8 @@ def left_out_errors(videos: Sequence[Frames], exclusive: bool) -> list[float | N
         return []
     values = []
     for n, (own, _) in enumerate(videos):
-        fitted = fit_calibrations([*videos[:n], *videos[n + 1 :]], exclusive) or [None] * own.shape[1]
-        values.append(calibrate(own, [each or IDENTITY for each in fitted], exclusive))
+        fitted = fit_calibrations([*videos[:n], *videos[n + 1 :]], groups) or [None] * own.shape[1]
+        values.append(calibrate(own, [each or IDENTITY for each in fitted], groups))
     pooled, labels = np.concatenate(values), np.concatenate([each for _, each in videos])
     return list(starmap(calibration_error, zip(pooled.T, labels.T, strict=True)))
 

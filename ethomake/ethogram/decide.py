@@ -13,6 +13,7 @@ from ethomake.ethogram.tables import Bout, Predictions, write_bouts, write_predi
 from ethomake.files import read_json, read_npy
 from ethomake.ingest.times import Clock, frame_clock
 from ethomake.labels.bouts import find_bouts, split_bouts
+from ethomake.labels.groups import Exclusive, Groups, groups_of, independent
 
 NO_BREAKS = np.zeros(0, np.int64)
 
@@ -22,7 +23,7 @@ ROUNDING = 1.5e-6
 
 @dataclass(frozen=True)
 class Rule:
-    """How one behavior is decided: threshold (None if exclusive), minimum bout and gap in seconds."""
+    """How one behavior is decided: threshold (None in an exclusive group), minimum bout and gap in seconds."""
 
     threshold: float | None
     minimum_bout_s: float
@@ -30,14 +31,14 @@ class Rule:
 
 
 def read_rules(
-    thresholds: str | Path, *, behaviors: Sequence[str], exclusive: bool, settings: Mapping[str, Any]
+    thresholds: str | Path, *, behaviors: Sequence[str], exclusive: Exclusive, settings: Mapping[str, Any]
 ) -> list[Rule]:
     """Return the decision rule of each behavior: the fitted values, overridden by the settings.
 
     Args:
         thresholds: thresholds.json.
         behaviors: names, in order.
-        exclusive: at most one behavior at a time.
+        exclusive: which behaviors exclude each other.
         settings: `thresholds`, `minimum_bout_s`, `minimum_gap_s` of the section `ethogram`; all optional.
 
     Raises:
@@ -45,9 +46,10 @@ def read_rules(
     """
     content = _read_fitted(thresholds, behaviors, exclusive)
     chosen = settings.get("thresholds") or {}
+    alone = {behaviors[k] for k in independent(groups_of(exclusive, behaviors), len(behaviors))}
     return [
         Rule(
-            None if exclusive else float(chosen.get(name, fitted["threshold"])),
+            None if name not in alone else float(chosen.get(name, fitted["threshold"])),
             _choose(settings.get("minimum_bout_s", "auto"), name, fitted["minimum_bout_s"]),
             _choose(settings.get("minimum_gap_s", "auto"), name, fitted["minimum_gap_s"]),
         )
@@ -55,7 +57,7 @@ def read_rules(
     ]
 
 
-def read_calibrations(thresholds: str | Path, *, behaviors: Sequence[str], exclusive: bool) -> list[Calibration]:
+def read_calibrations(thresholds: str | Path, *, behaviors: Sequence[str], exclusive: Exclusive) -> list[Calibration]:
     """Return how the probabilities of each behavior are calibrated; arguments as in `read_rules`.
 
     Raises:
@@ -65,7 +67,7 @@ def read_calibrations(thresholds: str | Path, *, behaviors: Sequence[str], exclu
     return [read_calibration(thresholds, name, fitted) for name, fitted in content.items()]
 
 
-def _read_fitted(thresholds: str | Path, behaviors: Sequence[str], exclusive: bool) -> dict[str, Any]:
+def _read_fitted(thresholds: str | Path, behaviors: Sequence[str], exclusive: Exclusive) -> dict[str, Any]:
     """Return what was fitted for each behavior."""
     content = read_json(thresholds)
     if list(content["behaviors"]) != list(behaviors) or content["exclusive"] != exclusive:
@@ -82,52 +84,58 @@ def decide(
     probabilities: np.ndarray,
     rules: Sequence[Rule],
     edges: np.ndarray,
-    exclusive: bool,
+    groups: Groups,
     breaks: np.ndarray = NO_BREAKS,
 ) -> np.ndarray:
     """Decide which behaviors are present in each frame, and remove gaps and bouts that are too short.
 
-    A behavior is present where its probability reaches its threshold; of exclusive behaviors the most probable one is
-    present, or none where the background (1 minus the sum of the probabilities) is more probable than each. Then gaps
-    between bouts, and after that bouts, that are shorter than the minimum are removed. Exclusive behaviors close a gap
-    only over background, and again after short bouts were removed, since these may have split a longer one. Bouts end
-    where filming stopped for long; a gap between bouts in which it did is not closed.
+    A behavior is present where its probability reaches its threshold; of each group of exclusive behaviors the most
+    probable one is present, or none where their background (1 minus the sum of their probabilities) is more probable
+    than each. Then gaps between bouts, and after that bouts, that are shorter than the minimum are removed. Behaviors
+    of a group close a gap only where no other of the group is present, and again after short bouts were removed, since
+    these may have split a longer one. Bouts end where filming stopped for long; a gap between bouts in which it did is
+    not closed.
 
     Args:
         probabilities: (T, K).
         rules: decision rule of each behavior.
         edges: (T + 1,) times in seconds at which frames begin and end, as `Clock.filmed`.
-        exclusive: at most one behavior at a time.
+        groups: of behaviors that exclude each other.
         breaks: first frames after times in which nothing was filmed, as `Clock.breaks`.
 
     Returns:
         int8 (T, K), 1 or 0.
     """
-    if exclusive:
-        background = 1 - probabilities.sum(axis=1, keepdims=True)
-        winner = np.argmax(np.concatenate([background, probabilities], axis=1), axis=1)
-        on = winner[:, None] == np.arange(1, len(rules) + 1)
-    else:
-        on = probabilities >= np.array([rule.threshold for rule in rules])
+    on = np.zeros(probabilities.shape, bool)
+    alone = independent(groups, len(rules))
+    for k in alone:
+        on[:, k] = probabilities[:, k] >= np.float64(rules[k].threshold)
+    rivals: dict[int, tuple[int, ...]] = dict.fromkeys(alone, ())
+    for group in groups:
+        own = probabilities[:, group]
+        winner = np.argmax(np.concatenate([1 - own.sum(axis=1, keepdims=True), own], axis=1), axis=1)
+        on[:, group] = winner[:, None] == np.arange(1, len(group) + 1)
+        rivals |= dict.fromkeys(group, group)
     for k, rule in enumerate(rules):
-        _close_gaps(on, k, rule.minimum_gap_s, edges, exclusive, breaks)
+        _close_gaps(on, k, rule.minimum_gap_s, edges, rivals[k], breaks)
     for k, rule in enumerate(rules):
         _drop_bouts(on[:, k], rule.minimum_bout_s, edges, breaks)
-    if exclusive:
-        for k, rule in enumerate(rules):
-            _close_gaps(on, k, rule.minimum_gap_s, edges, exclusive, breaks)
+    for group in groups:
+        for k in group:
+            _close_gaps(on, k, rules[k].minimum_gap_s, edges, group, breaks)
     return on.astype(np.int8)
 
 
 def _close_gaps(
-    on: np.ndarray, k: int, minimum_s: float, edges: np.ndarray, exclusive: bool, breaks: np.ndarray
+    on: np.ndarray, k: int, minimum_s: float, edges: np.ndarray, rivals: Sequence[int], breaks: np.ndarray
 ) -> None:
+    """Close the gaps of behavior `k` in which none of its `rivals` is present (it may be among them)."""
     bouts = find_bouts(on[:, k])
     starts, stops = bouts[:-1, 1], bouts[1:, 0]
     for start, stop in zip(starts, stops, strict=True):
         short = edges[stop] - edges[start] < minimum_s - ROUNDING
         filmed = not ((breaks >= start) & (breaks <= stop)).any()
-        if short and filmed and not (exclusive and on[start:stop].any()):
+        if short and filmed and not on[start:stop, list(rivals)].any():
             on[start:stop, k] = True
 
 
@@ -147,7 +155,7 @@ def decide_behaviors(
     video: str,
     subject: str = "",
     behaviors: Sequence[str],
-    exclusive: bool,
+    exclusive: Exclusive,
     settings: Mapping[str, Any],
     rate: float | None = None,
 ) -> None:
@@ -164,7 +172,7 @@ def decide_behaviors(
         video: name of the video, for the bouts.
         subject: name of the animal, for the bouts.
         behaviors: names, in the order of the columns.
-        exclusive: at most one behavior at a time.
+        exclusive: which behaviors exclude each other.
         settings: see `read_rules`.
         rate: frames per second of life, if the video table has them; see `frame_clock`.
 
@@ -181,9 +189,9 @@ def decide_behaviors(
             f"{probabilities}: {values.shape[0]} frames of {values.shape[1]} behaviors, but the video has "
             f"{facts['frames']} frames and there are {len(behaviors)} behaviors; delete it and run again"
         )
-    clock = frame_clock(facts, rate)
-    decisions = decide(values, rules, clock.filmed, exclusive, clock.breaks)
-    calibrated = calibrate(values, calibrations, exclusive)
+    clock, groups = frame_clock(facts, rate), groups_of(exclusive, behaviors)
+    decisions = decide(values, rules, clock.filmed, groups, clock.breaks)
+    calibrated = calibrate(values, calibrations, groups)
     write_predictions(predictions, behaviors, Predictions(clock.begins, values, decisions, calibrated))
     if bouts is not None:
         write_bouts(bouts, list_bouts(values, decisions, clock, video, subject, behaviors))

@@ -28,6 +28,7 @@ from ethomake.ethogram.tables import read_predictions
 from ethomake.files import read_json
 from ethomake.ingest.times import Clock, frame_clock, unseen
 from ethomake.labels.bouts import find_bouts
+from ethomake.labels.groups import Exclusive
 from ethomake.labels.table import read_labels
 
 COLUMNS = 1600
@@ -55,7 +56,7 @@ def draw_ethogram(
     *,
     video: str,
     behaviors: Sequence[str],
-    exclusive: bool,
+    exclusive: Exclusive,
     settings: Mapping[str, Any],
     labels: str | Path | None = None,
     rate: float | None = None,
@@ -70,7 +71,7 @@ def draw_ethogram(
         svg: the same figure as SVG.
         video: name of the video, for the title.
         behaviors: names, in order.
-        exclusive: at most one behavior at a time; there are no thresholds to show.
+        exclusive: which behaviors exclude each other; these have no thresholds to show.
         settings: `thresholds` and `colors` by behavior; both optional.
         labels: label table of the video, if it has one.
         rate: frames per second of life, if the video table has them; see `frame_clock`.
@@ -116,7 +117,7 @@ def draw_ethogram(
         rows.tick_params(axis="x", length=0, labelbottom=False)
         traces.set_xlabel(unit)
         rows.set_title(video, fontsize=12)
-        title = "probability" if exclusive else "probability and threshold"
+        title = "probability" if all(rule.threshold is None for rule in rules) else "probability and threshold"
         if any(own.get("disagree") for own in fitted):
             title += " (grey: the best thresholds of single recordings)"
         if facts["frames"] > 2 * COLUMNS:

@@ -14,6 +14,7 @@ from ethomake.ethogram.reliability import calibration_error
 from ethomake.files import file_digest, read_json, read_npz, write_json
 from ethomake.ingest.times import Clock, frame_clock
 from ethomake.labels.bouts import find_bouts, find_scored_bouts
+from ethomake.labels.groups import Exclusive, groups_of, independent
 from ethomake.labels.table import read_labels
 
 logger = logging.getLogger(__name__)
@@ -225,36 +226,38 @@ def fit_thresholds(
     output: str | Path,
     *,
     behaviors: Sequence[str],
-    exclusive: bool,
+    exclusive: Exclusive,
 ) -> None:
     """Fit threshold, calibration, minimum bout and gap of each behavior on the videos for training and validation.
 
     Thresholds and calibrations are fitted on probabilities of models that did not see the video (see `fit_pooled` and
     `fit_calibrations`), minima on the labels. Where there are no such probabilities of a behavior, its threshold is
-    0.5, its calibrated probabilities are those of the model, and notes say so. For exclusive behaviors there are no
-    thresholds (the most probable one wins): they are null.
+    0.5, its calibrated probabilities are those of the model, and notes say so. Behaviors that exclude
+    others have no thresholds (the most probable one wins): they are null.
 
     Args:
         out_of_fold: probabilities of each video, float32 (T, K), as written by `train_sequence`.
         videos: the videos for training and validation.
         output: thresholds.json.
         behaviors: names, in the order of the columns.
-        exclusive: at most one behavior at a time.
+        exclusive: which behaviors exclude each other.
 
     Raises:
         InputError: if the files do not match.
     """
     probabilities = read_npz(out_of_fold)
     read = [_read_video(out_of_fold, probabilities, video, behaviors) for video in videos]
-    if len(videos) < 2 and not exclusive:
+    groups = groups_of(exclusive, behaviors)
+    alone = independent(groups, len(behaviors))
+    if len(videos) < 2 and alone:
         logger.warning("fewer than two labelled videos: thresholds stay at 0.5; label a second one to have them fitted")
     frames = [(video.probabilities, video.labels) for video in read]
-    calibrations = fit_calibrations(frames, exclusive) or [None] * len(behaviors)
-    errors = left_out_errors(frames, exclusive) or [None] * len(behaviors)
+    calibrations = fit_calibrations(frames, groups) or [None] * len(behaviors)
+    errors = left_out_errors(frames, groups) or [None] * len(behaviors)
     content = {
         "exclusive": exclusive,
         "behaviors": {
-            name: _fit_behavior(name, k, read, exclusive, calibrations[k], errors[k])
+            name: _fit_behavior(name, k, read, k in alone, calibrations[k], errors[k])
             for k, name in enumerate(behaviors)
         },
         "out_of_fold": file_digest(out_of_fold),
@@ -301,7 +304,7 @@ def _fit_behavior(
     name: str,
     k: int,
     videos: Sequence[_Video],
-    exclusive: bool,
+    thresholded: bool,
     calibration: Calibration | None,
     error_after: float | None,
 ) -> dict:
@@ -314,7 +317,7 @@ def _fit_behavior(
     )
     pooled = np.concatenate(labels) if labels else np.zeros(0, np.int8)
     fitted, error, notes = None, None, []
-    if not exclusive:
+    if thresholded:
         frames: dict[str, list[_Video]] = {}
         for video in videos:
             frames.setdefault(video.recording, []).append(video)
@@ -343,7 +346,7 @@ def _fit_behavior(
             notes.append(f"{len(lengths)} whole {what} in the labels, {FEW} needed: none removed")
     minimum_bout = shortest(bouts)
     return {
-        "threshold": None if exclusive else round(fitted.threshold, 6) if fitted else DEFAULT_THRESHOLD,
+        "threshold": None if not thresholded else round(fitted.threshold, 6) if fitted else DEFAULT_THRESHOLD,
         "pooled": _rounded(fitted.pooled) if fitted else None,
         "recordings": {recording: _rounded(own) for recording, own in fitted.recordings.items()} if fitted else {},
         "disagree": bool(fitted and fitted.disagree),

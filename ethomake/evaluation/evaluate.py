@@ -43,14 +43,14 @@ POINTS = 1000
 """Of a curve, at most about so many: more than a figure can show."""
 
 
-def _check_unseen(test: Sequence[str | Path], learned: Sequence[str | Path]) -> None:
-    """Raise InputError if a test video is a copy of a video that something was fitted on."""
+def _check_unseen(test: Sequence[str | Path], learned: Sequence[str | Path], part: str) -> None:
+    """Raise InputError if a video to be evaluated is a copy of a video that something was fitted on."""
     seen = {facts["frames_digest"]: facts["video"] for facts in map(read_json, learned)}
     for facts in map(read_json, test):
         if twin := seen.get(facts.get("frames_digest")):
             raise InputError(
-                f"{facts['video']} is a test video, but its frames are those of {twin}, which trains or validates, so "
-                "a score on it would say nothing; remove one of the two, or give both one part (and train again)"
+                f"{facts['video']} is a {part} video, but its frames are those of {twin}, which trains or validates, "
+                "so a score on it would say nothing; remove one of the two, or give both one part (and train again)"
             )
 
 
@@ -63,6 +63,7 @@ def evaluate(
     seed: int,
     learned: Sequence[str | Path] = (),
     rates: Mapping[str, float] | None = None,
+    part: str = "test",
 ) -> None:
     """Compare predictions with labels on the test videos and write `TABLES` of ethomake.evaluation.files.
 
@@ -87,15 +88,16 @@ def evaluate(
         seed: seed of the shifts.
         learned: video.json of the videos that networks were trained or thresholds were fitted on.
         rates: frames per second of life of videos, where the video table has them.
+        part: what these videos are called: test or check videos.
 
     Raises:
         InputError: if a test video has the same frames as one of `learned`: its score would be meaningless.
     """
     folder = Path(folder)
-    _check_unseen([files[2] for files in test], learned)
+    _check_unseen([files[2] for files in test], learned, part)
     videos = [read_scored_video(files, behaviors, rates) for files in test]
     if not videos:
-        logger.warning("no test video with labels: nothing can be evaluated, the tables stay empty")
+        logger.warning(f"no {part} video with labels: nothing can be evaluated, the tables stay empty")
     whole = _evaluate_frames(videos, behaviors)
     chance = _evaluate_chance(videos, behaviors, chance_shifts, seed)
     content = whole | {

@@ -15,5 +15,11 @@ FIGURES = ("scores", "precision_recall", "confusion", "calibration", "bout_stati
 FILES = (*TABLES, *(f"{name}.{kind}" for name in FIGURES for kind in ("png", "svg")))
 """All of them."""
 
+RATERS_MAP = "disagreement"
+"""The figure of where two raters differ."""
+
+RATERS = ("agreement.csv", "reliability.csv", f"{RATERS_MAP}.png", f"{RATERS_MAP}.svg")
+"""What `compare_raters` writes, in results/labels/raters."""
+
 PASSED_ON = ("metrics.json", "metrics.csv", *(f"{name}.png" for name in FIGURES))
 """Those that go into a bundle, beside its model card."""

@@ -22,6 +22,7 @@ from ethomake.features.writer import FeatureWriter
 from ethomake.files import file_digest, write_json
 from ethomake.flow.stacks import BLOCK, MARGIN, Block, FlowGenerator, frame_stacks, read_blocks
 from ethomake.ingest.frames import FrameStore
+from ethomake.labels.groups import Groups, count_outputs, groups_of
 from ethomake.messages import Progress
 from ethomake.streams.frozen import FrozenMetadata, normalized_images
 from ethomake.streams.fusion import fuse
@@ -177,7 +178,7 @@ def extract_features(
 
     if maps is None:
         shared = _shared_metadata(streams)
-        outputs = len(shared.behaviors) + shared.exclusive
+        outputs = count_outputs(shared.exclusive, shared.behaviors)
         widths = {stream: (512, "float16") for stream in streams}
         widths |= {f"logits_{stream}": (outputs, "float32") for stream in streams}
         widths["probabilities"] = (len(shared.behaviors), "float32")
@@ -259,10 +260,11 @@ def describe_frames(
     Args:
         first: the frame to begin with, the start of a block.
     """
-    exclusive = _shared_metadata(streams).exclusive
+    shared = _shared_metadata(streams)
+    groups = groups_of(shared.exclusive, shared.behaviors)
     device = next(iter(streams.values())).device
     blocks = prefetch(sent_to(device, read_blocks(frames, first, device)), depth=1)
-    described = (describe_block(block, streams, generator, reuse, fusion, exclusive) for block in blocks)
+    described = (describe_block(block, streams, generator, reuse, fusion, groups) for block in blocks)
     yield from fetched_from(device, described)
 
 
@@ -296,7 +298,7 @@ def describe_block(
     generator: FlowGenerator | None,
     reuse: bool,
     fusion: str,
-    exclusive: bool,
+    groups: Groups,
 ) -> dict[str, torch.Tensor]:
     """Return all arrays of one block of frames, on the device."""
     out: dict[str, torch.Tensor] = {}
@@ -305,7 +307,7 @@ def describe_block(
         parts = _motion(block, stream, generator, reuse) if name == "motion" else _spatial(block, stream)
         features, logits[name] = (torch.cat(part) for part in zip(*parts, strict=True))
         out[name], out[f"logits_{name}"] = features.half(), logits[name]
-    out["probabilities"] = probabilities(fuse(logits, fusion), exclusive)
+    out["probabilities"] = probabilities(fuse(logits, fusion), groups)
     return out
 
 

@@ -17,6 +17,7 @@ from ethomake.evaluation.videos import ScoredVideo
 from ethomake.features.store import DAMAGE, array_of, open_features
 from ethomake.files import write_json
 from ethomake.labels.bouts import find_scored_bouts
+from ethomake.labels.groups import Exclusive, count_outputs, groups_of, outputs_of
 from ethomake.labels.table import read_labels
 
 GOOD, POOR = 0.5, 0.1
@@ -37,7 +38,7 @@ def score_streams(
     output: str | Path,
     *,
     behaviors: Sequence[str],
-    exclusive: bool,
+    exclusive: Exclusive,
     shifts: int,
     seed: int,
 ) -> None:
@@ -62,7 +63,7 @@ def score_streams(
             learned from (`learned`) or were not; `parts` are theirs. Of these others, `chance` has the mean and the
             95th percentile of AP by chance. `lost` is as above.
         behaviors: names, in the order of the labels.
-        exclusive: whether one more logit, for background, precedes those of the behaviors.
+        exclusive: which behaviors exclude each other; a logit for the background of each group precedes theirs.
         shifts: how often labels are shifted in time.
         seed: of the shifts.
 
@@ -104,7 +105,7 @@ def score_streams(
 
 
 def read_logits(
-    manifest: str | Path, labels: str | Path, behaviors: Sequence[str], exclusive: bool
+    manifest: str | Path, labels: str | Path, behaviors: Sequence[str], exclusive: Exclusive
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Return the labels of a video, int8 (T, K), and of each trained stream how it ranks the frames, float64 (T, K).
 
@@ -121,14 +122,16 @@ def read_logits(
             logits = np.asarray(array_of(group, f"logits_{stream}")[:], dtype=np.float64)
         except DAMAGE as error:
             raise InputError(f"{group.store_path}: damaged ({error}); remove it and run again") from None
-        if logits.shape != (len(values), len(behaviors) + exclusive):
+        if logits.shape != (len(values), count_outputs(exclusive, behaviors)):
             raise InputError(
                 f"{manifest}: logits of {logits.shape[0]} frames and {logits.shape[1]} outputs, but {labels} has "
                 f"{len(values)} frames and {len(behaviors)} behaviors; remove both and run again"
             )
-        if exclusive:  # the probability of each behavior among all, and background
-            logits = (logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))[:, 1:]
-        found[stream] = logits
+        groups = groups_of(exclusive, behaviors)
+        found[stream] = logits[:, len(groups) :].copy()
+        for places, outputs in outputs_of(groups):  # the probability of each behavior among those and background
+            own = logits[:, outputs]
+            found[stream][:, places] = (own - np.logaddexp.reduce(own, axis=1, keepdims=True))[:, 1:]
     return values, found
 
 

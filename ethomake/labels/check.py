@@ -12,6 +12,7 @@ from ethomake.files import read_json, write_json
 from ethomake.ingest.times import unseen
 from ethomake.labels.bouts import find_bouts
 from ethomake.labels.formats import find_formats, recognize
+from ethomake.labels.groups import Exclusive, groups_of
 from ethomake.labels.names import Names, check_listed, map_names
 from ethomake.labels.policies import STRICT, Policies
 from ethomake.labels.table import LabelTable, write_labels
@@ -29,7 +30,7 @@ def check_labels(
     *,
     behaviors: Sequence[str],
     scored: Sequence[str] | None = None,
-    exclusive: bool = False,
+    exclusive: Exclusive = False,
     models: str | Path | None = None,
     subject: str = "",
     policies: Policies = STRICT,
@@ -44,7 +45,7 @@ def check_labels(
         output: the label file to write in ethomake's format: the columns are `behaviors`, one row per video frame.
         behaviors: all behaviors of the project, in order.
         scored: the behaviors that were scored in this video (None or empty: all); the others become -1.
-        exclusive: whether at most one behavior can be present at a time.
+        exclusive: which behaviors exclude each other.
         models: bundle.json of the bundle to be tested on these labels.
         subject: the animal whose labels are meant, in files with several.
         policies: what is done with entries that are not clear.
@@ -62,11 +63,56 @@ def check_labels(
             f"video {video['video']}: the bundle was trained on this very video, so a score on it would say nothing; "
             "give it the part train, or no labels"
         )
+    table, facts = read_checked_labels(
+        source,
+        video,
+        behaviors=behaviors,
+        scored=scored,
+        exclusive=exclusive,
+        subject=subject,
+        policies=policies,
+        names=names,
+    )
+    write_labels(output, table)
+    if report:
+        write_json(report, facts)
+
+
+def read_checked_labels(
+    source: str | Path,
+    video: dict[str, Any],
+    *,
+    behaviors: Sequence[str],
+    scored: Sequence[str] | None = None,
+    exclusive: Exclusive = False,
+    partly: bool = False,
+    subject: str = "",
+    policies: Policies = STRICT,
+    names: Names | None = None,
+) -> tuple[LabelTable, dict[str, Any]]:
+    """Return the labels of a file of any known format by frame, checked against their video, and an import report.
+
+    Args:
+        source: the user's label file.
+        video: content of video.json.
+        behaviors: all behaviors of the project, in order.
+        scored: the behaviors that were scored in this video (None or empty: all); the others become -1.
+        exclusive: which behaviors exclude each other.
+        partly: whether behaviors without a column are taken for not scored, with a note, as long as there is one.
+        subject: the animal whose labels are meant, in files with several.
+        policies: what is done with entries that are not clear.
+        names: the name in the config by that in the file; None leaves a behavior out.
+
+    Raises:
+        InputError: if the file is wrong or does not fit the video.
+    """
     kind = recognize(source)
     given = find_formats()[kind].read(Path(source), Timeline.of(video, subject), policies)
     given = map_names(given, names or {})
     for note in given.notes:
         logger.log(NOTE, f"{source}: {note}")
+    if partly and not given.is_list:
+        scored = _there(given, source, scored or behaviors)
     table = choose_behaviors(given, source, behaviors=behaviors, scored=scored)
     values, frames = table.values, video["frames"]
     if len(values) != frames:
@@ -76,18 +122,37 @@ def check_labels(
             "than frames; give every frame of the decoded video one row (-1: not scored), or give "
             "the labels of this video if these belong to another"
         )
-    twice = np.flatnonzero((values == 1).sum(axis=1) > 1)
-    if exclusive and len(twice):
-        both = " and ".join(np.array(table.behaviors)[values[twice[0]] == 1])
-        raise InputError(
-            f"{source}, frame {twice[0]}: {both} are present at once ({len(twice)} such frames) though they exclude "
-            "each other; correct the labels, or set exclusive: false"
-        )
+    _check_exclusive(table, source, exclusive)
     for start, stop in unseen(video):  # they show nothing that could be scored
         values[start:stop] = -1
-    write_labels(output, table)
-    if report:
-        write_json(report, {"format": kind, **describe_import(given, table)})
+    return table, {"format": kind, **describe_import(given, table)}
+
+
+def _there(given: LabelTable, source: str | Path, scored: Sequence[str]) -> Sequence[str]:
+    """Return those of the behaviors that a file has, with a note on the others.
+
+    Raises:
+        InputError: if it has none.
+    """
+    found = [name for name in scored if name in (*given.behaviors, *given.others)]
+    if not found:
+        return scored  # of which the first is told to be missing
+    if missing := [name for name in scored if name not in found]:
+        logger.log(NOTE, f"{source}: no column for {', '.join(missing)}: taken for not scored")
+    return found
+
+
+def _check_exclusive(table: LabelTable, source: str | Path, exclusive: Exclusive) -> None:
+    """Raise InputError for the first frame in which two behaviors of a group are present."""
+    for group in groups_of(exclusive, table.behaviors):
+        on = table.values[:, group] == 1
+        if len(twice := np.flatnonzero(on.sum(axis=1) > 1)):
+            names = " and ".join(table.behaviors[group[place]] for place in np.flatnonzero(on[twice[0]]))
+            remedy = "set exclusive: false" if isinstance(exclusive, bool) else "take one out of its group (exclusive)"
+            raise InputError(
+                f"{source}, frame {twice[0]}: {names} are present at once ({len(twice)} such frames) though they "
+                f"exclude each other; correct the labels, or {remedy}"
+            )
 
 
 def describe_import(given: LabelTable, table: LabelTable) -> dict[str, Any]:

@@ -10,3 +10,7 @@ PARTS = ("train", "validate", "test")
 All that learns from labels learns from the first two; the flow network is trained on the first and validated on the
 second; the third is evaluated.
 """
+
+CHECK = "check"
+"""The part of videos that are scored by a person and evaluated apart: nothing learns from them, and no headline figure
+is theirs. The video table alone says which they are."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ethomake.errors import InputError
-from ethomake.project import PARTS
+from ethomake.project import CHECK, PARTS
 from ethomake.project.copies import check_copies, notes_on_labels
 from ethomake.project.messages import show, suggest
 from ethomake.project.recordings import places_of, read_places, recordings_of
@@ -253,18 +253,21 @@ def _load_run(
 
 
 def _choose(name: str, parts: Mapping[str, list[str]], videos: list[Video]) -> list[Video]:
-    """Return the labelled videos that a run lists, each with the part for which it is listed."""
+    """Return the labelled videos that a run lists, each with the part for which it is listed, and the check videos."""
     labelled = {video.video: video for video in videos if video.labels}
+    checks = [video for video in labelled.values() if video.part == CHECK]
     chosen: dict[str, Video] = {}
     for part in PARTS:
         for video in parts.get(part, []):
             key = f"config: runs.{name}.parts.{part} = {show(video)}"
             if video not in labelled:
                 raise InputError(f"{key}: no labelled video of this name{suggest(video, labelled)}")
+            if labelled[video].part == CHECK:
+                raise InputError(f"{key}: its part in the video table is check, so nothing may use it; leave it out")
             if video in chosen:
                 raise InputError(f"{key}: it is in {chosen[video].part} already; a video has one part")
             chosen[video] = replace(labelled[video], part=part)
     for part in ("train", "validate"):
         if not parts.get(part):
             raise InputError(f"config: runs.{name}.parts: no video in {part}; name at least one")
-    return list(chosen.values())
+    return [*chosen.values(), *checks]

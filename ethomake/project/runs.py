@@ -14,6 +14,7 @@ from typing import Any
 
 from ethomake.errors import InputError
 from ethomake.files import short_digest
+from ethomake.project import CHECK
 from ethomake.project.settings import is_weights_file
 
 MAIN = "main"
@@ -29,7 +30,7 @@ class Split:
     """The videos for training, validation and test.
 
     Attributes:
-        parts: train, validate, test: sorted names of labelled videos.
+        parts: train, validate, test, and check if there are such videos: sorted names of labelled videos.
         flow: train, validate: the videos of the flow network, labelled or not.
         remembered: parts as written to the file of the split, with videos of an earlier split that are gone; empty if
             nothing is trained.
@@ -139,6 +140,7 @@ STAGES: dict[str, Stage] = {
         results={
             r"results/labels/([^/]+)\.csv": "the labels",
             r"results/labels/([^/]+)\.json": "the import report",
+            r"results/labels/raters/.+": "the comparison of two raters",
         },
     ),
     "flow": Stage(
@@ -246,7 +248,7 @@ STAGES: dict[str, Stage] = {
     "evaluation": Stage(
         upstream=("ethogram",),
         settings=("evaluation", "seed"),
-        parts=("train", "validate", "test", "flow.train", "flow.validate"),
+        parts=("train", "validate", "test", CHECK, "flow.train", "flow.validate"),
         rules={"evaluate": ONCE, "draw_evaluation": ONCE},
         results={r"results/evaluation/.+": "the evaluation"},
     ),
@@ -293,7 +295,9 @@ def stage_settings(stage: str, settings: Settings) -> dict[str, Any]:
 
 def part_of(split: Split, part: str) -> list[str]:
     """Return the videos of a part: `train`, or `flow.train` for those of the flow network."""
-    return list(split.flow[part.removeprefix("flow.")] if part.startswith("flow.") else split.parts[part])
+    if part.startswith("flow."):
+        return list(split.flow[part.removeprefix("flow.")])
+    return list(split.parts.get(part, ()) if part == CHECK else split.parts[part])
 
 
 def part_of_each(split: Split) -> dict[str, str]:

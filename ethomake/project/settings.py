@@ -10,6 +10,7 @@ from typing import Any
 from ethomake.bundle.fit import adopt, describe_misfits, misfits
 from ethomake.bundle.read import read_bundle
 from ethomake.errors import InputError
+from ethomake.labels.groups import check_groups, groups_of, in_order
 from ethomake.letters import nfc
 from ethomake.project import PARTS
 from ethomake.project.messages import count_others, explain_error, show, suggest
@@ -75,6 +76,7 @@ def resolve_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     if start_is_open and streams["weights"] != "none" and reject_weights(streams["network"], streams["weights"]):
         streams["weights"] = usual_weights(streams["network"])
     _check_together(settings)
+    settings["exclusive"] = in_order(settings["exclusive"], settings["behaviors"])
     if settings["models"] == "none":
         _check_weights(settings)
     return settings
@@ -238,9 +240,14 @@ def _check_together(settings: dict[str, Any]) -> None:
         if new is not None and new not in behaviors:
             hint = suggest(new, behaviors) or "; write one of `behaviors`, or null to leave it out"
             refuse(f"labels.names.{name}", new, f"unknown behavior{hint}")
-    if settings["exclusive"] and settings["ethogram"]["thresholds"]:
-        reason = "with exclusive: true the most probable behavior is chosen; leave thresholds out"
-        refuse("ethogram.thresholds", settings["ethogram"]["thresholds"], reason)
+    try:
+        check_groups(settings["exclusive"], behaviors)
+    except InputError as error:
+        refuse("exclusive", settings["exclusive"], str(error))
+    grouped = {behaviors[place] for group in groups_of(settings["exclusive"], behaviors) for place in group}
+    if grouped.intersection(chosen := settings["ethogram"]["thresholds"]):
+        reason = "of exclusive behaviors the most probable one is chosen; leave their thresholds out"
+        refuse("ethogram.thresholds", chosen, reason)
 
 
 def is_weights_file(weights: str) -> bool:

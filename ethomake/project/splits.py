@@ -12,7 +12,7 @@ from ethomake.labels.formats import count_any_positives
 from ethomake.labels.names import check_listed, map_positives
 from ethomake.labels.policies import Policies
 from ethomake.labels.table import Positives
-from ethomake.project import PARTS
+from ethomake.project import CHECK, PARTS
 from ethomake.project.messages import show, suggest
 from ethomake.project.stratify import assign_parts
 from ethomake.project.videos import Video, is_glob
@@ -64,13 +64,14 @@ def assign_videos(
     again in each job of a cluster. Those of an example, which the workflow makes, are read for a new split only.
 
     Returns:
-        Sorted names for each of train, validate and test; and notes for the user.
+        Sorted names for each of train, validate and test, and of check if there are any; and notes for the user.
 
     Raises:
         InputError: if nothing is labelled, or nothing would train or validate.
     """
     labelled = [video for video in videos if video.labels]
-    if not labelled:
+    dealt = [video for video in labelled if video.part != CHECK]
+    if not dealt:
         remedy = "fill the column labels of the video table"
         if settings["example"] == "none" and is_glob(settings["videos"]):
             remedy = "put <name>_labels.csv beside the video"
@@ -84,7 +85,7 @@ def assign_videos(
     if new or settings["example"] == "none":
         positives = count_all_positives(labelled, settings["behaviors"], settings.get("labels", {}))
     parts = assign_parts(
-        [vars(video) for video in labelled],
+        [vars(video) for video in dealt],
         positives,
         fractions={part: settings["split"][part] for part in PARTS},
         by=settings["split"]["by"],
@@ -93,7 +94,8 @@ def assign_videos(
     )
     known = len(positives) == len(labelled)
     notes = check_split(parts, positives, settings["behaviors"] if known else [])
-    return parts, notes
+    checks = sorted(video.video for video in labelled if video.part == CHECK)
+    return parts | ({CHECK: checks} if checks else {}), notes
 
 
 def assign_without_training(videos: list[Video], previous: Mapping[str, Any]) -> tuple[dict[str, list[str]], list[str]]:
@@ -103,11 +105,13 @@ def assign_without_training(videos: list[Video], previous: Mapping[str, Any]) ->
     bundle may have been trained on them, and scores on these would be meaningless.
 
     Returns:
-        Sorted names for each of train, validate and test; and notes for the user.
+        Sorted names for each of train, validate and test, and of check if there are any; and notes for the user.
     """
     earlier = {name: part for part in PARTS for name in previous.get(part, ())}
     part_of = {video.video: video.part or earlier.get(video.video, "test") for video in videos if video.labels}
     parts = {part: sorted(name for name in part_of if part_of[name] == part) for part in PARTS}
+    if checks := sorted(name for name in part_of if part_of[name] == CHECK):
+        parts[CHECK] = checks
     notes = [] if parts["test"] else ["no test video: the predictions of the bundle's models are not evaluated"]
     if apart := [*parts["train"], *parts["validate"]]:
         shown = ", ".join(apart[:3]) + (f" and {len(apart) - 3} more" if apart[3:] else "")
@@ -128,16 +132,17 @@ def choose_flow_videos(
         wanted: the key flow.videos: `keep` those of the previous split as long as they exist and are not test videos,
             `training` to follow the training videos, or names.
         videos: all videos by name.
-        parts: the labelled videos of train, validate and test.
+        parts: the labelled videos of train, validate, test and check.
         previous: the earlier training and validation videos of the flow network; may be empty.
 
     Raises:
-        InputError: if a name is not in the video table, or is a test video.
+        InputError: if a name is not in the video table, or is a test or check video.
     """
     if wanted == "training":
         return {part: parts[part] for part in ("train", "validate")}
+    held_out = {name: part for part in ("test", CHECK) for name in parts.get(part, ())}
     kept = {
-        part: [name for name in previous.get(part, []) if name in videos and name not in parts["test"]]
+        part: [name for name in previous.get(part, []) if name in videos and name not in held_out]
         for part in ("train", "validate")
     }
     train = kept["train"] or parts["train"]
@@ -146,8 +151,8 @@ def choose_flow_videos(
             if name not in videos:
                 hint = suggest(name, videos) or "; name videos of the video table"
                 raise InputError(f"config: flow.videos = {show(name)}: no video of this name{hint}")
-            if name in parts["test"]:
-                reason = "it is a test video, and nothing must be fitted on those; leave it out"
+            if name in held_out:
+                reason = f"it is a {held_out[name]} video, and nothing must be fitted on those; leave it out"
                 raise InputError(f"config: flow.videos = {show(name)}: {reason}")
         train = sorted(wanted)
     known = [[name for name in names if name not in train] for names in (kept["validate"], parts["validate"])]

@@ -45,7 +45,7 @@ MOST_LINES = 100
 """A row of the table that goes over more lines is not looked for: a quote is not closed."""
 
 
-PATHS = ("path", "labels", "track")
+PATHS = ("path", "labels", "second_labels", "track")
 """Columns that are spelled as the disk spells them."""
 
 
@@ -56,7 +56,8 @@ class Video:
     video: str  # the name, used in the paths of results
     path: str
     labels: str = ""  # the user's label file; "" if there is none
-    part: str = ""  # train, validate, test; "" if it is not given
+    second_labels: str = ""  # the label file of a second person; "" if there is none
+    part: str = ""  # train, validate, test, check; "" if it is not given
     subject: str = ""
     group: str = ""
     recording: str = ""  # as in the table; `recordings_of` has the default where it is empty
@@ -316,6 +317,7 @@ def check_rows(
     names: dict[str, int] = {}
     sources: dict[tuple, int] = {}
     labelled: dict[str, tuple[Video, int]] = {}
+    seconds: dict[str, tuple[Video, int]] = {}
     subjects: dict[str, tuple[str, int]] = {}
     recordings: dict[str, tuple[str, int]] = {}
     name_of = {line: f"file {row.get('path')}" if found else f"line {line}" for line, row in rows}
@@ -352,6 +354,11 @@ def check_rows(
             reason = f"{name_of[first]} has {show(known)}; write a recording in one way, and two recordings with names "
             reason += "that differ by more than case, spaces and leading zeros"
             errors.append(f"{where}: recording = {show(recording)}: {reason}")
+        if video.second_labels:
+            owner, first = seconds.setdefault(os.path.realpath(video.second_labels), (video, line))
+            if owner is not video and not may_share_labels(owner, video):
+                reason = f"the same file as in {name_of[first]} ({owner.video}); give each video its own"
+                errors.append(f"{where}: second_labels = {show(video.second_labels)}: {reason}")
         videos.append(video)
     if errors:
         raise InputError(errors[0] + count_others(len(errors) - 1, "row"))
@@ -411,7 +418,14 @@ def _row_error(row: dict[str, str], behaviors: list[str], must_exist: bool) -> s
         return "crop and track are given, but a picture that follows an animal has no fixed box; leave one empty"
     if "animal" in row and "track" not in row:
         return f"animal = {show(row['animal'])}, but there is no track; name the track file or leave animal empty"
-    for key, what in (("path", "video"), ("labels", "label"), ("track", "track")):
+    if second := row.get("second_labels"):
+        if "labels" not in row:
+            return (
+                f"second_labels = {show(second)}: the video has no labels to compare them with; fill the column labels"
+            )
+        if os.path.realpath(second) == os.path.realpath(row["labels"]):
+            return f"second_labels = {show(second)}: the same file as labels; name that of the other person"
+    for key, what in (("path", "video"), ("labels", "label"), ("second_labels", "label"), ("track", "track")):
         if "{" in row.get(key, "") or "}" in row.get(key, ""):  # Snakemake would read them as wildcards
             return f"{key} = {show(row[key])}: rename the {what} file or its folder: no {{ and }} can be in a path"
         archived = key == "path" and key in row and is_archived(row["video"], row[key])
@@ -419,8 +433,9 @@ def _row_error(row: dict[str, str], behaviors: list[str], must_exist: bool) -> s
             return f"{key} = {show(row[key])}: {problem}"
     if must_exist and suffix(row["path"]) in TABLES:
         return f"path = {show(row['path'])}: a table and no video; are path and labels mixed up?"
-    if must_exist and suffix(row.get("labels", "")) in VIDEOS:
-        return f"labels = {show(row['labels'])}: a video and no table of labels; are path and labels mixed up?"
+    for key in ("labels", "second_labels"):
+        if must_exist and suffix(row.get(key, "")) in VIDEOS:
+            return f"{key} = {show(row[key])}: a video and no table of labels; are path and {key} mixed up?"
     return ""
 
 

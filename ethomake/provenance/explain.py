@@ -17,7 +17,12 @@ PLACES += [
     (r"results/bundle/.+", "the bundle of this project"),
     (r"results/exports/[^/]+/[^/]+/([^/.]+)\..+", "the label files for other programs"),
 ]
-PARTS = {"train": "those that train", "validate": "those that validate", "test": "those that test"}
+PARTS = {
+    "train": "those that train",
+    "validate": "those that validate",
+    "test": "those that test",
+    "check": "the check videos",
+}
 SHORT = 60  # characters; longer values are not shown
 MANY = 4  # as many things are named one by one
 ABSENT = object()

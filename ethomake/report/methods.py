@@ -5,6 +5,7 @@ from typing import Any
 
 from ethomake.errors import InputError
 from ethomake.flow.registry import FLOW_NETWORKS
+from ethomake.labels.groups import Exclusive
 from ethomake.sequence.registry import SEQUENCE_NETWORKS
 from ethomake.streams.registry import find_network
 
@@ -24,7 +25,7 @@ FACTORS = {"scale": 1, "rate": 1}  # settings of the augmentation that are facto
 def describe_methods(
     settings: Mapping[str, Any],
     *,
-    exclusive: bool,
+    exclusive: Exclusive,
     parts: Mapping[str, Sequence[str]],
     frames: int,
     bundle: bool = False,
@@ -33,7 +34,7 @@ def describe_methods(
 
     Args:
         settings: the resolved config.
-        exclusive: at most one behavior at a time.
+        exclusive: which behaviors exclude each other.
         parts: names of the videos of each part: train, validate, test.
         frames: number of frames of all videos together.
         bundle: whether all models were taken from a bundle, trained and fitted on other videos.
@@ -44,7 +45,11 @@ def describe_methods(
         _flow(settings),
         _streams(settings.get("streams", {}), settings.get("augmentation", {}), exclusive),
         _sequence(settings.get("sequence", {})),
-        _decisions(exclusive, fitted=bundle or len([*parts.get("train", []), *parts.get("validate", [])]) > 1),
+        _decisions(
+            exclusive,
+            _some_alone(settings, exclusive),
+            fitted=bundle or len([*parts.get("train", []), *parts.get("validate", [])]) > 1,
+        ),
         _evaluation(settings.get("evaluation", {}), parts),
         _source(settings.get("streams", {})),
     ]
@@ -81,7 +86,7 @@ def _flow(settings: Mapping[str, Any]) -> str:
     return text
 
 
-def _streams(streams: Mapping[str, Any], augmentation: Mapping[str, Any], exclusive: bool) -> str:
+def _streams(streams: Mapping[str, Any], augmentation: Mapping[str, Any], exclusive: Exclusive) -> str:
     if not streams.get("network"):
         return ""
     if "frozen" in streams.get("enabled", ()):
@@ -90,6 +95,8 @@ def _streams(streams: Mapping[str, Any], augmentation: Mapping[str, Any], exclus
     sees = {"spatial": frame, "motion": "the ten flows around it"}
     enabled = [f"{sees[name]} ({name})" for name in streams.get("enabled", sees) if name in sees]
     loss = "softmax cross-entropy" if exclusive else "binary cross-entropy"
+    if exclusive and not isinstance(exclusive, bool):
+        loss = "cross-entropy, a softmax over each group of behaviors that exclude each other, a sigmoid for others"
     text = f"For each frame, {_name(streams)} looked at {' and '.join(enabled)}, {_trained(streams)}".rstrip(", ")
     text += f" with focal, class-weighted {loss}; unscored frames were ignored."
     if streams.get("sampling") == "bouts":
@@ -163,22 +170,34 @@ def _sequence(sequence: Mapping[str, Any]) -> str:
     )
 
 
-def _decisions(exclusive: bool, fitted: bool) -> str:
-    if exclusive:
-        text = "In each frame the most probable behavior, or background, was taken."
-    elif fitted:
-        text = (
+def _some_alone(settings: Mapping[str, Any], exclusive: Exclusive) -> bool:
+    """Return whether some behavior excludes no other."""
+    if isinstance(exclusive, bool):
+        return not exclusive
+    return not set(settings.get("behaviors", ())) <= {name for group in exclusive for name in group}
+
+
+def _decisions(exclusive: Exclusive, some_alone: bool, fitted: bool) -> str:
+    sentences = []
+    if exclusive is True:
+        sentences.append("In each frame the most probable behavior, or background, was taken.")
+    elif some_alone and fitted:
+        sentences.append(
             "A behavior was predicted where its probability reached a threshold: the middle of the range of "
             "thresholds that gave the best F1 on all labelled videos for training and validation together, with "
             "probabilities from sequence models that were trained without the video (out of fold), moved half way to "
             "0.5 (in logits)."
         )
-    else:
-        text = "A behavior was predicted where its probability reached its threshold."
-    return text + (
-        " Gaps, then bouts, shorter than a minimum were removed. Each minimum is the 1st percentile of the labelled "
+    elif some_alone:
+        sentences.append("A behavior was predicted where its probability reached its threshold.")
+    if not isinstance(exclusive, bool):
+        groups = " and of ".join(", ".join(group) for group in exclusive)
+        sentences.append(f"Of {groups}, which exclude each other, the most probable behavior, or none, was taken.")
+    sentences.append(
+        "Gaps, then bouts, shorter than a minimum were removed. Each minimum is the 1st percentile of the labelled "
         "bouts of these videos, estimated with caution where they are few, unless the settings say otherwise."
     )
+    return " ".join(sentences)
 
 
 def _evaluation(evaluation: Mapping[str, Any], parts: Mapping[str, Sequence[str]]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from ethomake import __version__
 from ethomake.ethogram.thresholds import ALONE
 from ethomake.files import read_json, write_text
+from ethomake.labels.groups import Exclusive, in_words
 from ethomake.report.methods import QUICK
 from ethomake.report.page import render
 from ethomake.report.results import Results, read_metrics, read_videos
@@ -22,11 +23,13 @@ def write_report(
     *,
     videos: Sequence[Mapping[str, Any]],
     behaviors: Sequence[str],
-    exclusive: bool,
+    exclusive: Exclusive,
     summary: str | Path,
     transitions: str | Path | None = None,
     thresholds: str | Path | None = None,
     evaluation: str | Path | None = None,
+    checks: str | Path | None = None,
+    raters: str | Path | None = None,
     streams: str | Path | None = None,
     curves: Sequence[tuple[str, str | Path]] | None = None,
     weights: Mapping[str, str | Path] | None = None,
@@ -38,15 +41,17 @@ def write_report(
 
     Args:
         output: the HTML file to write.
-        videos: for each video `video`, `part` (train, validate, test or ""), `subject`, `group`, `manifest` (path of
-            video.json), `ethogram` (path of its figure, SVG or PNG) and, if it has labels, `imported` (path of the
-            import report).
+        videos: for each video `video`, `part` (train, validate, test, check or ""), `subject`, `group`, `manifest`
+            (path of video.json), `ethogram` (path of its figure, SVG or PNG) and, if it has labels, `imported` (path
+            of the import report).
         behaviors: names, in order.
-        exclusive: at most one behavior at a time.
+        exclusive: which behaviors exclude each other.
         summary: summary.csv.
         transitions: path of the transitions figure.
         thresholds: thresholds.json.
         evaluation: folder with the output of `evaluate` and `draw_evaluation`; None if nothing was evaluated.
+        checks: folder with the output of `evaluate` on the check videos; None if there are none.
+        raters: folder with the output of `compare_raters`; None if nobody scored a video a second time.
         streams: the scores of each stream by itself, scores.json; None if there are none.
         curves: title and figure of each trained stage.
         weights: weights files by name; their digests go into the provenance.
@@ -61,6 +66,8 @@ def write_report(
         settings=settings,
         metrics=read_metrics(evaluation),
         evaluation=Path(evaluation or ""),
+        checks=Path(checks) if checks else None,
+        raters=Path(raters) if raters else None,
         streams=read_json(streams) if streams else None,
         fitted=read_json(thresholds) if thresholds else None,
         thresholds=thresholds,
@@ -78,7 +85,7 @@ def write_report(
         length=length(sum(video.seconds for video in results.videos)),
         frames=results.frames,
         behaviors=behaviors,
-        exclusive=exclusive,
+        at_once=in_words(exclusive, behaviors) if exclusive and len(behaviors) > 1 else "",
         cards=_cards(results.metrics, behaviors) if results.metrics else [],
         warnings=_warnings(results),
         sections=list(make_sections(results)),

@@ -7,10 +7,14 @@ from typing import Any
 
 from ethomake.files import read_json
 from ethomake.ingest.times import frame_clock
+from ethomake.labels.groups import Exclusive
 from ethomake.report.page import embed
 
-PARTS = {"test": "test", "validate": "validation", "train": "training", "": "no labels used"}
+PARTS = {"test": "test", "check": "check", "validate": "validation", "train": "training", "": "no labels used"}
 """Parts in the order of the page, and what they are called there."""
+
+CHECK = "check"
+"""The part of videos that are evaluated apart, and never learned from."""
 
 LEARNED = ("train", "validate")
 """The parts that streams, sequence model and thresholds are learned from."""
@@ -25,7 +29,7 @@ class Video:
 
     Attributes:
         name: name in the video table.
-        part: "test", "validate", "train" or "".
+        part: "test", "check", "validate", "train" or "".
         subject, group: from the video table; may be empty.
         manifest: content of video.json.
         rate: frames per second.
@@ -52,10 +56,12 @@ class Results:
     Attributes:
         videos: all videos, test videos first.
         behaviors: names, in order.
-        exclusive: at most one behavior at a time.
+        exclusive: which behaviors exclude each other.
         settings: the config with networks resolved.
         metrics: metrics.json of the evaluation; None without test videos.
         evaluation: folder of the evaluation's tables and figures.
+        checks: folder of the tables of the check videos; None if there are none.
+        raters: folder of the comparison of two raters; None if there is none.
         streams: the scores of each stream by itself; None if no stream was trained, or no video has labels.
         fitted: thresholds.json.
         thresholds, summary, transitions, bundle: paths of these files.
@@ -66,10 +72,12 @@ class Results:
 
     videos: Sequence[Video]
     behaviors: Sequence[str]
-    exclusive: bool
+    exclusive: Exclusive
     settings: Mapping[str, Any]
     metrics: Mapping[str, Any] | None
     evaluation: Path
+    checks: Path | None
+    raters: Path | None
     streams: Mapping[str, Any] | None
     fitted: Mapping[str, Any] | None
     thresholds: str | Path | None

@@ -4,6 +4,7 @@ import platform
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -11,11 +12,11 @@ import yaml
 from ethomake import __version__
 from ethomake.drawing import pick_colors
 from ethomake.ethogram.tables import read_table
-from ethomake.evaluation.files import FIGURES
+from ethomake.evaluation.files import FIGURES, RATERS_MAP
 from ethomake.files import file_digest, read_json
 from ethomake.report.methods import describe_methods
 from ethomake.report.page import Column, Row, Table, embed, make_table, numbers, text
-from ethomake.report.results import LEARNED, PARTS, Results, Video
+from ethomake.report.results import CHECK, LEARNED, PARTS, Results, Video
 from ethomake.text import length, number, percent, rate
 
 MOST_ROWS = 80
@@ -56,6 +57,10 @@ def make_sections(results: Results) -> Iterable[Section]:
         yield _bouts(results)
         if len(results.metrics["videos"]) > 1:
             yield _per_video(results, results.metrics)
+    if results.checks:
+        yield _check_videos(results, results.checks)
+    if results.raters:
+        yield _raters(results, results.raters)
     if results.streams:
         yield _streams(results.streams)
     yield _videos(results)
@@ -83,11 +88,12 @@ def _test_videos(results: Results) -> Section:
 
 def _other_ethograms(results: Results) -> Iterable[Section]:
     """Yield the section of all other videos, with the names of those that exceed the size limit of the page."""
-    others = [video for video in results.videos if not (results.metrics and video.part == "test")]
+    apart = [part for part, there in (("test", results.metrics), (CHECK, results.checks)) if there]
+    others = [video for video in results.videos if video.part not in apart]
     shown = [_ethogram(video) for video in others if video.ethogram]
     hidden = [video.name for video in results.videos if not video.ethogram]
     if shown or hidden:
-        title = "Other ethograms" if results.metrics else "Ethograms"
+        title = "Other ethograms" if apart else "Ethograms"
         yield Section("other_ethograms", title, {"ethograms": shown, "hidden": hidden})
 
 
@@ -162,6 +168,50 @@ def _per_video(results: Results, metrics: Mapping[str, Any]) -> Section:
     columns = text("video") + numbers(*results.behaviors, *(["mean"] if several else []))
     cells = [[video, *(f1.get((video, name), "") for name in names)] for video in metrics["videos"]]
     return Section("per_video", "Scores per video", {"table": make_table(columns, cells)})
+
+
+def _check_videos(results: Results, folder: Path) -> Section:
+    """Return the scores of the check videos, video by video, and their ethograms."""
+    rows = []
+    for row in read_table(folder / "per_video.csv", ["video", "behavior", "positive_frames"]):
+        if row["behavior"] in results.behaviors:
+            scores = ("precision", "recall", "f1", "average_precision", "kappa")
+            cells = [row["video"], row["behavior"], row["positive_frames"]]
+            rows.append([*cells, *(number(_float(row[key])) for key in scores)])
+    columns = numbers("positive frames", "precision", "recall", "F1", "AP", "kappa")
+    shown = [video for video in results.videos if video.part == CHECK and video.ethogram]
+    return Section(
+        "check_videos",
+        "Check videos",
+        {
+            "table": make_table([*text("video", "behavior"), *columns], rows[:MOST_ROWS]),
+            "hidden": len(rows[MOST_ROWS:]),
+            "ethograms": [_ethogram(video) for video in shown],
+        },
+    )
+
+
+def _raters(results: Results, folder: Path) -> Section:
+    """Return how far two raters agree on each behavior, over all videos that both scored."""
+    agreement = read_table(folder / "agreement.csv", ["video", "behavior", "kappa"])
+    pooled = {row["behavior"]: row for row in agreement if not row["video"]}
+    rows = []
+    for row in read_table(folder / "reliability.csv", ["behavior", "videos", "icc_duration", "icc_bouts"]):
+        own = pooled[row["behavior"]]
+        cells = [row["behavior"], row["videos"], own["frames"], number(_float(own["kappa"]))]
+        cells += [own["first_bouts"], own["second_bouts"], number(_float(own["bout_agreement"]))]
+        rows.append([*cells, *(number(_float(row[key])) for key in ("icc_duration", "icc_bouts"))])
+    columns = numbers("videos", "frames", "kappa", "bouts, first", "bouts, second", "bout agreement")
+    columns += numbers("ICC of time", "ICC of bouts")
+    return Section(
+        "raters",
+        "Two raters",
+        {
+            "table": make_table([*text("behavior"), *columns], rows),
+            "tolerance": results.settings.get("evaluation", {}).get("rater_tolerance_s"),
+            "figure": embed(folder / f"{RATERS_MAP}.svg"),
+        },
+    )
 
 
 def _streams(streams: Mapping[str, Any]) -> Section:
@@ -263,7 +313,8 @@ def _thresholds(results: Results, fitted: Mapping[str, Any]) -> Section:
             "table": make_table(columns, rows),
             "calibration": _calibration(fitted),
             "videos": [made["video"] for made in fitted["made_from"]],
-            "exclusive": fitted["exclusive"],
+            "thresholded": any(own["threshold"] is not None for own in fitted["behaviors"].values()),
+            "exclusive": bool(fitted["exclusive"]),
             "elsewhere": results.bundle is not None,
             "replaced": bool(ethogram.get("thresholds")) or replaced,
         },

@@ -333,7 +333,7 @@ def compare(x: Experiment, videos: Sequence[str]) -> Need:
 
 def compare_streams(x: Experiment) -> Need:
     """Estimate the comparison of each stream with the labels, shifted ones, too."""
-    videos = [name for names in x.parts.values() for name in names]
+    videos = [name for part in ("train", "validate", "test") for name in x.parts[part]]
     return tables(x, videos, passes=4 + 2 * x.settings["evaluation"]["chance_shifts"] * SHIFTED_CELL / CELL)
 
 
@@ -423,6 +423,7 @@ WORK: dict[str, Callable[[Experiment, Mapping[str, str]], Need]] = {
     "ingest_video": lambda x, at: decode(x, at["video"]),
     "compare_videos": lambda x, at: summarize(x, PLAIN, 0),
     "check_labels": lambda x, at: tables(x, [at["video"]]),
+    "compare_raters": lambda x, at: tables(x, x.labelled, passes=4, figures=2),
     "train_flow": lambda x, at: learn_flow(x),
     "train_stream": lambda x, at: learn_stream(x, at["stream"]),
     "train_joint": lambda x, at: learn_jointly(x),
@@ -441,6 +442,7 @@ WORK: dict[str, Callable[[Experiment, Mapping[str, str]], Need]] = {
     "summarize_bouts": lambda x, at: summarize(x, PLAIN, 0),
     "count_transitions": lambda x, at: summarize(x, FIGURES, FIGURE),
     "evaluate": lambda x, at: compare(x, x.parts["test"]),
+    "evaluate_check": lambda x, at: compare(x, x.parts.get("check", ())),
     "draw_evaluation": lambda x, at: Need(FIGURES, START + 10 * FIGURE),
     "write_report": lambda x, at: summarize(x, FIGURES + REPORT, 0),
     "make_bundle": lambda x, at: Need(PLAIN) + tables(x, x.labelled),

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ethomake.features.store import Maps
+from ethomake.labels.groups import Exclusive, count_outputs
 from ethomake.sequence.model import SequenceModel
 from ethomake.training.weights import WeightsMetadata
 
@@ -15,7 +16,7 @@ class SequenceMetadata(WeightsMetadata[SequenceModel]):
     Attributes:
         settings: the section `sequence:` of the config.
         behaviors: names of the behaviors of its logits, in order.
-        exclusive: whether one more logit, for background, precedes them.
+        exclusive: which behaviors exclude each other; a logit for the background of each group precedes theirs.
         streams: streams whose features are its input, in this order.
         inputs: number of features per frame.
         maps: channels and grid of the maps that the features are; None if they are vectors.
@@ -26,7 +27,7 @@ class SequenceMetadata(WeightsMetadata[SequenceModel]):
 
     settings: dict[str, Any]
     behaviors: list[str]
-    exclusive: bool
+    exclusive: Exclusive
     streams: list[str]
     inputs: int
     maps: Maps | None = None
@@ -34,5 +35,5 @@ class SequenceMetadata(WeightsMetadata[SequenceModel]):
 
     def build(self) -> SequenceModel:
         """Return a new sequence model."""
-        outputs = len(self.behaviors) + self.exclusive
+        outputs = count_outputs(self.exclusive, self.behaviors)
         return SequenceModel(self.network, self.inputs, outputs, self.settings, self.maps)

@@ -10,6 +10,7 @@ import zarr
 from ethomake.errors import InputError
 from ethomake.features.store import FeatureReader, open_features
 from ethomake.files import write_whole
+from ethomake.labels.groups import groups_of
 from ethomake.sequence.metadata import SequenceMetadata
 from ethomake.sequence.model import infer_in_pieces
 from ethomake.training.device import choose_device, describe
@@ -41,11 +42,12 @@ def predict_video(features: str | Path, weights: str | Path, output: str | Path)
     rows = FeatureReader(features, metadata.streams)
     # NumPy's open_memmap would write the header, too; but a full disk would then be a bus error, not an OSError.
     header = {"descr": "<f4", "fortran_order": False, "shape": (len(rows), len(metadata.behaviors))}
+    groups = groups_of(metadata.exclusive, metadata.behaviors)
     with write_whole(output) as part, part.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         done = 0
         for logits in infer_in_pieces(model, rows):
-            found = probabilities(logits, metadata.exclusive)
+            found = probabilities(logits, groups)
             if not (right := found.isfinite().all(1)).all():
                 raise InputError(
                     f"{weights}: gives no finite probabilities for {Path(features).stem} from frame "

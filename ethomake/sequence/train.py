@@ -143,7 +143,7 @@ def _train_without(
     found, shown = {}, _shown(others)
     for video in videos:
         if video.video in fold:
-            predicted = probabilities(infer(model, video.features), plan.exclusive).numpy()
+            predicted = probabilities(infer(model, video.features), plan.groups).numpy()
             found[video.video] = np.where(shown, predicted, np.nan).astype(np.float32)
     return found
 
@@ -169,7 +169,7 @@ def _fit(
         name: of its file in the folder of checkpoints.
     """
     settings, schedule = plan.settings, Schedule.of(plan.settings, l2_sp_beta=plan.settings["l2"])
-    objective = Objective(torch.cat([video.labels for video in videos]), plan.exclusive, settings, device)
+    objective = Objective(torch.cat([video.labels for video in videos]), plan.groups, settings, device)
     torch.manual_seed(plan.seed)
     model = _model(videos, plan)
     model.standardize_with([video.moments for video in videos])

@@ -15,7 +15,7 @@ from snakemake.iocontainers import Wildcards as Values
 from ethomake.bundle.read import Bundle
 from ethomake.evaluation import files as evaluation_files
 from ethomake.files import short_digest
-from ethomake.project import runs
+from ethomake.project import CHECK, PARTS, runs
 from ethomake.project.load import Project
 from ethomake.project.recordings import file_name_of, read_adapted, videos_to_adapt, write_adapted, write_places
 from ethomake.project.runs import Run, part_of_each
@@ -53,6 +53,9 @@ READERS = {
     "bundle": "logs/models.log",
 }
 """By file of the user: the log of the job that reads it."""
+
+RATERS_LOG = "logs/raters.log"
+"""The log of the job that reads the label files of second raters."""
 
 STARTERS = {
     "flow": ("flow", "logs/flow/{run}.log"),
@@ -116,8 +119,8 @@ class DataFlow:
         """Return the names of the videos of a part in a run.
 
         Args:
-            part: `train`, `validate` or `test`; `learning`, the first two together; `flow.train` or `flow.validate`,
-                those of the flow network.
+            part: `train`, `validate`, `test` or `check`; `learning`, the first two together; `flow.train` or
+                `flow.validate`, those of the flow network.
         """
         if part == "learning":
             return sorted(name for one in runs.LEARNING for name in self.part_of(run, one))
@@ -165,8 +168,14 @@ class DataFlow:
         unused = [
             f"results/evaluation/{run}"
             for run in self.project.runs
-            if self.home("evaluation", run) == run and not self.part_of(run, "test")
+            if self.home("evaluation", run) == run and not self.part_of(run, "test") and not self.part_of(run, CHECK)
         ]
+        unused += [
+            f"results/evaluation/{run}/{CHECK}"
+            for run in self.project.runs
+            if self.home("evaluation", run) == run and self.part_of(run, "test") and not self.part_of(run, CHECK)
+        ]
+        unused += [] if self.second_rated else ["results/labels/raters"]
         videos = self.project.videos
         return find_leftovers(set(videos), {name for name, video in videos.items() if video.labels}, unused)
 
@@ -278,14 +287,39 @@ class DataFlow:
         files = evaluation_files.FILES if self.part_of(run, "test") else []
         return [f"results/evaluation/{self.home('evaluation', run)}/{file}" for file in files]
 
+    @cached_property
+    def second_rated(self) -> list[str]:
+        """The videos with the labels of a second person."""
+        return [name for name, video in self.project.videos.items() if video.second_labels]
+
+    def raters(self) -> list[str]:
+        """Return the files of the comparison of two raters; none if no video has second labels."""
+        return [f"results/labels/raters/{file}" for file in evaluation_files.RATERS] if self.second_rated else []
+
+    def second_input(self, wildcards: Wildcards) -> list[str]:
+        """An input function: the label files of second raters, unless they are a param."""
+        videos = self.project.videos
+        return [videos[name].second_labels for name in self.second_rated] if self.stored else []
+
+    def second_sources(self, wildcards: Wildcards = None) -> list[ByContent]:
+        """A param: the label files of second raters, by content; none where they are inputs."""
+        videos, record = self.project.videos, record_path(RATERS_LOG)
+        names = [] if self.stored else self.second_rated
+        return [ByContent(videos[name].second_labels, f"second labels of {name}", record) for name in names]
+
+    def checks_of(self, run: str) -> list[str]:
+        """Return the tables of the evaluation of the check videos of a run; none if it has none."""
+        files = evaluation_files.TABLES if self.part_of(run, CHECK) else []
+        return [f"results/evaluation/{self.home('evaluation', run)}/{CHECK}/{file}" for file in files]
+
     def stream_scores_of(self, run: str) -> list[str]:
         """Return the scores of each stream by itself; none if no stream is trained or no video is labelled."""
         scored = runs.STAGES["stream_scores"].is_used(self.run_of(run).settings) and self.scored(run)
         return [f"results/features/{self.home('stream_scores', run)}/streams/scores.json"] if scored else []
 
     def scored(self, run: str) -> list[tuple[str, str]]:
-        """Return name and part of the videos of the split of a run, by part."""
-        return [(name, part) for part, names in self.run_of(run).split.parts.items() for name in names]
+        """Return name and part of the videos that are dealt to the parts of the split of a run, by part."""
+        return [(name, part) for part in PARTS for name in self.part_of(run, part)]
 
     def ethograms_of(self, run: str, pattern: str) -> list[str]:
         """Return a file of the ethograms of a run for each video; `pattern` has a wildcard `video`."""
@@ -326,6 +360,7 @@ class DataFlow:
         """A param: all files of the user that results are made from, by content."""
         videos = [Values(fromdict={"video": name}) for name in self.project.videos]
         found = [self.source(kind)(video) for kind in ("video", "track", "labels") for video in videos]
+        found += self.second_sources()
         for run in [] if self.bundle else self.project.runs.values():
             for stage, (section, _) in STARTERS.items():
                 if self.home(stage, run.name) == run.name and runs.STAGES[stage].is_used(run.settings):

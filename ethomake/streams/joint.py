@@ -91,7 +91,7 @@ def train_joint(
     precision = choose_precision(settings["precision"], device, model, image_width(plan.train[0]))
     labelled = LabelledFrames(plan.labelled_train, plan.behaviors)
     sampling = sampling_weights(settings, labelled)
-    objective = Objective(labelled.labels, plan.exclusive, settings, device, sampling)
+    objective = Objective(labelled.labels, plan.groups, settings, device, sampling)
     network = parallel.replicate(model)
     logger.info(f"joint: {len(labelled)} labelled frames, {describe(device, precision)}")
     rows = fit_classifier(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from ethomake.labels.groups import Exclusive, count_outputs
 from ethomake.streams.networks import Kind, Sight, Stream
 from ethomake.training.weights import WeightsMetadata
 
@@ -14,7 +15,7 @@ class StreamMetadata(WeightsMetadata[Stream]):
     Attributes:
         stream: spatial or motion.
         behaviors: names of the behaviors of its logits, in order.
-        exclusive: whether one more logit, for background, precedes them.
+        exclusive: which behaviors exclude each other; a logit for the background of each group precedes theirs.
         frames: number of frames in a window.
         channel_mean, channel_std: statistics that normalize the images of a spatial stream; for red, green and blue.
         sees: what a spatial stream sees.
@@ -27,7 +28,7 @@ class StreamMetadata(WeightsMetadata[Stream]):
 
     stream: Kind
     behaviors: list[str]
-    exclusive: bool
+    exclusive: Exclusive
     frames: int
     channel_mean: list[float] | None = None
     channel_std: list[float] | None = None
@@ -54,5 +55,5 @@ class StreamMetadata(WeightsMetadata[Stream]):
 
     def build(self, dropout: float = 0.0) -> Stream:
         """Return a new stream."""
-        outputs = len(self.behaviors) + self.exclusive
+        outputs = count_outputs(self.exclusive, self.behaviors)
         return Stream(self.network, self.stream, outputs, frames=self.frames, dropout=dropout, sees=self.sees)

@@ -70,7 +70,7 @@ def train_stream(
     model = place(model, device)
     precision = choose_precision(settings["precision"], device, model, image_width(plan.train[0]))
     sampling = sampling_weights(settings, labelled)
-    objective = Objective(labelled.labels, plan.exclusive, settings, device, sampling)
+    objective = Objective(labelled.labels, plan.groups, settings, device, sampling)
     with torch.no_grad():
         cast(nn.Linear, model.head[-1]).bias.copy_(head_bias(objective.positives, objective.negatives))
     network = parallel.replicate(model)

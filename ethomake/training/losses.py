@@ -1,32 +1,36 @@
 """Classification losses that ignore labels that were not scored."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch.nn import functional
+
+from ethomake.labels.groups import Groups, independent, outputs_of
 
 UNSCORED = -1
 
 
 def class_counts(
-    labels: torch.Tensor, exclusive: bool, sampling: torch.Tensor | None = None
+    labels: torch.Tensor, groups: Groups, sampling: torch.Tensor | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the numbers of frames for and against each output: each behavior, or background and each behavior.
+    """Return the numbers of frames for and against each output: the background of each group, and each behavior.
 
     Args:
         labels: 1, 0 or -1 (not scored), (N, K).
-        exclusive: softmax over background and K behaviors, instead of K sigmoids.
+        groups: of behaviors that exclude each other, G of them: softmax in each instead of sigmoids.
         sampling: count each frame with its weight, (N,); None for 1.
 
     Returns:
-        Two tensors, (K,) or, if exclusive, (K + 1,).
+        Two tensors, (G + K,).
     """
-    if exclusive:
-        classes = classes_of(labels)[:, None]
-        positive = classes == torch.arange(labels.shape[-1] + 1)
-        negative = (classes != UNSCORED) & ~positive
-    else:
-        positive, negative = labels == 1, labels == 0
+    empty = labels.new_zeros(len(labels), len(groups), dtype=torch.bool)
+    positive, negative = (torch.cat([empty, labels == value], 1) for value in (1, 0))
+    for group, outputs in outputs_of(groups):
+        classes = classes_of(_take(labels, group))
+        for kind, output in enumerate(outputs):
+            positive[:, output] = classes == kind
+            negative[:, output] = (classes != kind) & (classes != UNSCORED)
     if sampling is None:
         return positive.sum(0), negative.sum(0)
     return sampling @ positive.to(sampling), sampling @ negative.to(sampling)
@@ -51,6 +55,53 @@ def class_weights(
     return torch.where(defined, ratio**exponent, 1.0).clamp(max=cap).float()
 
 
+def focal_loss(
+    logits: torch.Tensor,
+    labels: torch.Tensor,
+    weight: torch.Tensor,
+    groups: Groups,
+    *,
+    gamma: float = 1.0,
+    smoothing: float = 0.05,
+) -> torch.Tensor:
+    """Return the masked focal loss: softmax in each group of exclusive behaviors, sigmoid for the others.
+
+    It is the mean over all scored entries, which are the frames of each group and of each behavior that is in none.
+
+    Args:
+        logits: (..., G + K), the background of each group first.
+        labels: 1, 0 or -1 (not scored), (..., K), at most one 1 per row and group.
+        weight: of each output, (G + K,), as from `class_weights`.
+        groups: G groups.
+        gamma: as in `focal_binary_loss`.
+        smoothing: as in `focal_binary_loss`.
+    """
+    options = {"gamma": gamma, "smoothing": smoothing}
+    if not groups:
+        return focal_binary_loss(logits, labels, weight, **options)
+    alone = independent(groups, labels.shape[-1])
+    parts = [
+        _softmax_terms(_take(logits, outputs), _take(labels, group), _take(weight, outputs), **options)
+        for group, outputs in outputs_of(groups)
+    ]
+    if len(parts) == 1 and not alone:
+        return _masked_mean(*parts[0])
+    terms, scored = (torch.stack(part, -1) for part in zip(*parts, strict=True))
+    if alone:
+        outputs = [len(groups) + place for place in alone]
+        own = _binary_terms(_take(logits, outputs), _take(labels, alone), _take(weight, outputs), **options)
+        terms, scored = torch.cat([terms, own[0]], -1), torch.cat([scored, own[1]], -1)
+    return _masked_mean(terms, scored)
+
+
+def count_scored(labels: torch.Tensor, groups: Groups) -> int:
+    """Return the number of entries over which `focal_loss` averages for labels (..., K)."""
+    alone = independent(groups, labels.shape[-1])
+    entries = [_take(labels, alone)] if alone else []
+    entries += [classes_of(_take(labels, group)) for group in groups]
+    return sum(int((part != UNSCORED).sum()) for part in entries)
+
+
 def focal_binary_loss(
     logits: torch.Tensor,
     labels: torch.Tensor,
@@ -71,13 +122,20 @@ def focal_binary_loss(
         gamma: reduces the weight of entries that are already right, by (1 - probability of the truth) ** gamma.
         smoothing: 1 becomes 1 - smoothing/2, 0 becomes smoothing/2.
     """
+    return _masked_mean(*_binary_terms(logits, labels, positive_weight, gamma=gamma, smoothing=smoothing))
+
+
+def _binary_terms(
+    logits: torch.Tensor, labels: torch.Tensor, positive_weight: torch.Tensor, *, gamma: float, smoothing: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the loss of each entry, (..., K), and whether it is scored."""
     scored = labels != UNSCORED
     target = labels.clamp(min=0).to(logits)
     smooth = target * (1 - smoothing) + smoothing / 2
     entropy = functional.binary_cross_entropy_with_logits(logits, smooth, pos_weight=positive_weight, reduction="none")
     probability = torch.sigmoid(logits)
     miss = torch.where(target > 0.5, 1 - probability, probability)
-    return _masked_mean(entropy * _focus(miss, gamma), scored)
+    return entropy * _focus(miss, gamma), scored
 
 
 def classes_of(labels: torch.Tensor) -> torch.Tensor:
@@ -109,6 +167,13 @@ def focal_softmax_loss(
         gamma: as in `focal_binary_loss`.
         smoothing: as in `focal_binary_loss`, but spread over all classes.
     """
+    return _masked_mean(*_softmax_terms(logits, labels, weight, gamma=gamma, smoothing=smoothing))
+
+
+def _softmax_terms(
+    logits: torch.Tensor, labels: torch.Tensor, weight: torch.Tensor, *, gamma: float, smoothing: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the loss of each row, (...), and whether it is scored."""
     classes = classes_of(labels)
     scored = classes != UNSCORED
     log_probability = functional.log_softmax(logits, dim=-1)
@@ -116,12 +181,27 @@ def focal_softmax_loss(
     target = truth * (1 - smoothing) + smoothing / logits.shape[-1]
     miss = 1 - (log_probability.exp() * truth).sum(-1)
     entropy = -(target * log_probability * weight).sum(-1)
-    return _masked_mean(entropy * _focus(miss, gamma), scored)
+    return entropy * _focus(miss, gamma), scored
 
 
-def probabilities(logits: torch.Tensor, exclusive: bool) -> torch.Tensor:
-    """Return probabilities of the behaviors: sigmoid of K logits, or softmax of K + 1 with background dropped."""
-    return logits.softmax(-1)[..., 1:] if exclusive else logits.sigmoid()
+def probabilities(logits: torch.Tensor, groups: Groups) -> torch.Tensor:
+    """Return probabilities (..., K) of the behaviors from logits (..., G + K), the background of each group first.
+
+    They are the softmax in each group, whose background is dropped, and the sigmoid for the others.
+    """
+    found = logits[..., len(groups) :].sigmoid()
+    for group, outputs in outputs_of(groups):
+        for place, values in zip(group, _take(logits, outputs).softmax(-1).unbind(-1)[1:], strict=True):
+            found[..., place] = values
+    return found
+
+
+def _take(values: torch.Tensor, places: Sequence[int]) -> torch.Tensor:
+    """Return the columns (..., n) of values (..., N), without an index, for which a GPU would wait."""
+    first, last = places[0], places[-1]
+    if list(places) == list(range(first, last + 1)):
+        return values[..., first : last + 1]
+    return torch.stack([values[..., place] for place in places], -1)
 
 
 def _focus(miss: torch.Tensor, gamma: float) -> torch.Tensor:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ethomake.labels.groups import Exclusive, Groups, count_outputs, groups_of
 from ethomake.training.augment import Augmentation
 from ethomake.training.fingerprint import fingerprint
 
@@ -24,7 +25,7 @@ class TrainingPlan:
         validate: manifests of the videos on which each epoch is validated; may be empty. For the flow network alone.
         train_labels: label tables of the videos to train on, in the same order; empty if no labels are needed.
         behaviors: the columns of the label tables, in order.
-        exclusive: one behavior at a time (softmax) instead of any number of them (sigmoid).
+        exclusive: which behaviors exclude each other (softmax); the others are independent (sigmoid).
         augmentation: the section `augmentation:` of the config, if the training uses images.
         scratch: a folder for large intermediate files, which is removed at the end; without one they are kept beside
             the checkpoint. A training that resumes where this folder is missing makes them again.
@@ -37,7 +38,7 @@ class TrainingPlan:
     validate: Sequence[str | Path] = ()
     train_labels: Sequence[str | Path] = ()
     behaviors: Sequence[str] = ()
-    exclusive: bool = False
+    exclusive: Exclusive = False
     augmentation: dict[str, float] = field(default_factory=dict)
     scratch: str | Path | None = None
 
@@ -48,8 +49,13 @@ class TrainingPlan:
 
     @property
     def outputs(self) -> int:
-        """Number of logits of a classifier: one per behavior, and one for background if behaviors are exclusive."""
-        return len(self.behaviors) + self.exclusive
+        """Number of logits of a classifier: one per behavior, and one for the background of each exclusive group."""
+        return count_outputs(self.exclusive, self.behaviors)
+
+    @property
+    def groups(self) -> Groups:
+        """The groups of exclusive behaviors."""
+        return groups_of(self.exclusive, self.behaviors)
 
     @property
     def changes(self) -> Augmentation:

@@ -24,10 +24,20 @@ BEHAVIORS = ["groom", "rear"]
 @pytest.fixture(scope="session")
 def parts(tmp_path_factory):
     """Arguments for a bundle: `make_bundle(folder, **parts)` makes one."""
-    folder = tmp_path_factory.mktemp("trained")
+    return _make_parts(tmp_path_factory.mktemp("trained"), BEHAVIORS, exclusive=False)
+
+
+@pytest.fixture(scope="session")
+def parts_with_groups(tmp_path_factory):
+    """The same with three behaviors, of which the first and the last exclude each other."""
+    return _make_parts(tmp_path_factory.mktemp("trained"), [*BEHAVIORS, "walk"], exclusive=[["groom", "walk"]])
+
+
+def _make_parts(folder: Path, behaviors: list[str], exclusive) -> dict:
     settings = resolve_settings(
         {
-            "behaviors": BEHAVIORS,
+            "behaviors": behaviors,
+            "exclusive": exclusive,
             "videos": "/home/somebody/videos.csv",
             "ingest": {"image_size": [32, 64]},
             "streams": {"network": "mobilenet_v2"},
@@ -37,17 +47,21 @@ def parts(tmp_path_factory):
         }
     )
     settings["streams"]["weights"] = "/home/somebody/mobilenet.pth"
-    learned = {part: [_write_video(folder, f"{part}{number}", number) for number in (1, 2)] for part in PARTS}
+    learned = {
+        part: [_write_video(folder, f"{part}{number}", number, behaviors) for number in (1, 2)] for part in PARTS
+    }
+    same = {"behaviors": behaviors, "exclusive": exclusive}
     write_npz(folder / "out_of_fold.npz", {})
-    fit_thresholds(folder / "out_of_fold.npz", [], folder / "thresholds.json", behaviors=BEHAVIORS, exclusive=False)
-    write_json(folder / "metrics.json", METRICS)
+    fit_thresholds(folder / "out_of_fold.npz", [], folder / "thresholds.json", **same)
+    scores = METRICS["behaviors"] | {name: METRICS["behaviors"]["rear"] for name in behaviors[2:]}
+    write_json(folder / "metrics.json", METRICS | {"behaviors": scores})
     (folder / "scores.png").write_bytes(b"a figure")
     return {
-        "weights": _write_weights(folder, settings),
+        "weights": _write_weights(folder, settings, same),
         "thresholds": folder / "thresholds.json",
         "evaluation": [folder / "metrics.json", folder / "scores.png"],
         "learned": learned,
-        "flow_videos": [_write_video(folder, "unlabelled", 3)[0]],
+        "flow_videos": [_write_video(folder, "unlabelled", 3, behaviors)[0]],
         "settings": settings,
     }
 
@@ -66,19 +80,18 @@ METRICS = {
 }
 
 
-def _write_video(folder: Path, name: str, number: int) -> tuple[Path, Path]:
+def _write_video(folder: Path, name: str, number: int, behaviors: list[str]) -> tuple[Path, Path]:
     """Write video.json and labels of ten frames: groom is present in `number`, rear never, one frame is unscored."""
     write_json(folder / f"{name}.json", {"video": name, "fps": 20.0 + number, "frames_digest": f"sha256:{name}"})
-    values = np.zeros((10, 2), np.int8)
+    values = np.zeros((10, len(behaviors)), np.int8)
     values[:number, 0], values[9] = 1, -1
-    write_labels(folder / f"{name}.csv", LabelTable(tuple(BEHAVIORS), values))
+    write_labels(folder / f"{name}.csv", LabelTable(tuple(behaviors), values))
     return folder / f"{name}.json", folder / f"{name}.csv"
 
 
-def _write_weights(folder: Path, settings: dict) -> dict[str, Path]:
+def _write_weights(folder: Path, settings: dict, same: dict) -> dict[str, Path]:
     """Write a weights file for each network."""
     channels = {"channel_mean": [0.5, 0.5, 0.5], "channel_std": [0.1, 0.1, 0.1]}
-    same = {"behaviors": BEHAVIORS, "exclusive": False}
     flow = settings["flow"]["network"]
     networks = {
         "flow": FlowMetadata(flow, 0, FRAMES, [32, 64], **channels),
@@ -110,7 +123,7 @@ def bundle(made, tmp_path):
 
 @pytest.fixture
 def rewrite(bundle):
-    """Change bundle.json: `rewrite(format=2)`."""
+    """Change bundle.json: `rewrite(format=3)`."""
 
     def change(**content):
         path = bundle / "bundle.json"

@@ -66,6 +66,8 @@ def test_what_fits(bundle, config):
         ({"behaviors": ["rear", "groom"]}, 'config: behaviors = ["rear", "groom"], but'),
         ({"behaviors": ["groom"]}, 'has ["groom", "rear"]: leave this key out to take'),
         ({"exclusive": True}, "config: exclusive = true, but"),
+        ({"exclusive": [["groom", "rear"]]}, 'config: exclusive = [["groom", "rear"]], but'),
+        ({"exclusive": [["groom", "sniff"]]}, 'config: exclusive = [["groom", "sniff"]], but'),
         ({"ingest": {"image_size": [64, 32]}}, "config: ingest.image_size = [64, 32], but"),
         ({"ingest": {"keep_aspect": False}}, "config: ingest.keep_aspect = false, but"),
         ({"streams": {"enabled": ["spatial"]}}, 'streams.enabled = ["spatial"], but'),

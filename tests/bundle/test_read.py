@@ -40,7 +40,7 @@ def test_what_is_no_bundle(tmp_path):
 
 
 def test_a_newer_format(bundle, rewrite):
-    rewrite(format=2, ethomake="9.1", files="of another kind")
+    rewrite(format=3, ethomake="9.1", files="of another kind")
     message = refuse(bundle)
     assert "ethomake 9.1" in message
     assert message.endswith("update ethomake")
@@ -73,6 +73,7 @@ def test_behaviors_that_were_not_counted(bundle, rewrite):
         ('"threshold":', '"treshold":', "behaviors.groom.threshold is no number"),
         ('"minimum_gap_s": 0.', '"minimum_gap_s": NaN, "x": 0.', "NaN is no number"),
         ('"rear"', '"raer"', "has other behaviors than bundle.json"),
+        ('"exclusive": false', '"exclusive": [["groom", "rear"]]', "exclusive is not that of bundle.json"),
         ('"exclusive": false', '"exclusive": true', "exclusive is not that of bundle.json"),
     ],
 )

@@ -132,3 +132,24 @@ def test_a_sequence_model_of_other_maps_is_refused(quick, tmp_path):
     save_weights(path, network, SequenceMetadata(**header))
     sign(quick, path.name)
     assert "was trained for maps {'channels': 48" in refuse(quick, {"sequence": tmp_path / "results/sequence"})
+
+
+def test_groups_of_exclusive_behaviors_travel(parts_with_groups, outputs, tmp_path):
+    make_bundle(tmp_path / "bundle", **parts_with_groups)
+    content = json.loads((tmp_path / "bundle/bundle.json").read_text())
+    assert (content["format"], content["exclusive"]) == (2, [["groom", "walk"]])
+    take_models(tmp_path / "bundle", outputs)
+    assert StreamMetadata.load_network(outputs["spatial"])[0].head[-1].out_features == 4  # with the group's background
+    settings = resolve_settings({"models": str(tmp_path / "bundle")})
+    assert settings["exclusive"] == [["groom", "walk"]]
+    assert settings["ethogram"]["thresholds"] == {"rear": 0.7}
+    same = {"models": str(tmp_path / "bundle"), "exclusive": [["walk", "groom"]]}
+    assert resolve_settings(same) == settings
+    card = (tmp_path / "bundle/README.md").read_text()
+    assert "at most one at a time of groom, walk" in card
+    assert "Of behaviors without one, which exclude others, the most probable one" in card
+    assert "| groom |  | 0 | 0 |" in card
+
+
+def test_a_bundle_without_groups_can_be_read_by_earlier_versions(made):
+    assert json.loads((made / "bundle.json").read_text())["format"] == 1

@@ -61,7 +61,7 @@ def test_slope_and_offset_are_the_optimum_that_a_general_optimizer_finds():
         return weight * (np.logaddexp(0, x) - y * x).sum() + (PENALTY * (at - [1, 0]) ** 2).sum() / 2
 
     expected = minimize(loss, [1, 0], method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-12}).x
-    (found,) = fit_calibrations(videos, exclusive=False)
+    (found,) = fit_calibrations(videos, ())
     assert [found.slope, found.offset] == pytest.approx(expected, abs=1e-5)
     assert found.slope != pytest.approx(1, abs=0.1)
     assert found.offset != pytest.approx(0, abs=0.1)
@@ -73,14 +73,14 @@ def test_with_a_wide_prior_it_is_logistic_regression(monkeypatch):
     videos = [sample(3), sample(4)]
     z, y = pooled(videos)
     expected = LogisticRegression(C=1e12, tol=1e-10, max_iter=1000).fit(z[:, None], y)
-    (found,) = fit_calibrations(videos, exclusive=False)
+    (found,) = fit_calibrations(videos, ())
     assert [found.slope, found.offset] == pytest.approx([expected.coef_[0, 0], expected.intercept_[0]], abs=1e-3)
 
 
 def test_the_more_videos_the_less_the_prior_counts():
     z, y = pooled([sample(2)])
     free = LogisticRegression(C=1e12, tol=1e-10, max_iter=1000).fit(z[:, None], y).coef_[0, 0]
-    few, many = (fit_calibrations([sample(2)] * number, exclusive=False)[0].slope for number in (1, 40))
+    few, many = (fit_calibrations([sample(2)] * number, ())[0].slope for number in (1, 40))
     assert abs(free - 1) > 0.2
     assert abs(many - free) < abs(few - free) / 5
 
@@ -88,7 +88,7 @@ def test_the_more_videos_the_less_the_prior_counts():
 def test_the_number_of_frames_in_a_bout_counts_for_nothing():
     short = [sample(1, frames=200, bout=5), sample(2, frames=200, bout=5)]
     long = [tuple(np.repeat(part, 20, axis=0) for part in video) for video in short]
-    (one,), (two,) = (fit_calibrations(videos, exclusive=False) for videos in (short, long))
+    (one,), (two,) = (fit_calibrations(videos, ()) for videos in (short, long))
     assert (one.slope, one.offset) == pytest.approx((two.slope, two.offset), abs=1e-6)
 
 
@@ -112,7 +112,7 @@ def test_one_bout_that_is_separated_by_chance_moves_little():
     values = random.uniform(0.01, 0.3, (4000, 1))
     labels = np.zeros((4000, 1), np.int8)
     labels[100:140], values[100:140] = 1, 0.31
-    (found,) = fit_calibrations([(values, labels)], exclusive=False)
+    (found,) = fit_calibrations([(values, labels)], ())
     assert 0.5 < found.slope < 2
     assert abs(found.offset) < 2
 
@@ -120,10 +120,10 @@ def test_one_bout_that_is_separated_by_chance_moves_little():
 def test_the_order_of_frames_stays_even_if_labels_are_reversed():
     values, labels = sample(5, slope=-3, offset=0)
     videos = [(values, labels)] * 30
-    (found,) = fit_calibrations(videos, exclusive=False)
+    (found,) = fit_calibrations(videos, ())
     assert found.slope == FLATTEST
     z, y = pooled(videos)
-    calibrated = calibrate(values, [found], exclusive=False)
+    calibrated = calibrate(values, [found], ())
     order = np.argsort(values[:, 0])
     assert (np.diff(calibrated[order, 0]) >= 0).all()
     assert average_precision_score(labels[:, 0], calibrated[:, 0]) == pytest.approx(
@@ -139,17 +139,17 @@ def test_the_order_of_frames_stays_even_if_labels_are_reversed():
 def test_frames_without_probability_or_label_do_not_count():
     values, labels = sample(6)
     more = np.concatenate([values, [[np.nan], [0.9]]]), np.concatenate([labels, [[1], [-1]]]).astype(np.int8)
-    (one,), (two,) = (fit_calibrations([frames], exclusive=False) for frames in ((values, labels), more))
+    (one,), (two,) = (fit_calibrations([frames], ()) for frames in ((values, labels), more))
     assert (one.slope, one.offset) == pytest.approx((two.slope, two.offset), abs=1e-12)
 
 
-@pytest.mark.parametrize("exclusive", [False, True])
-def test_where_both_labels_are_not_seen_nothing_is_fitted(exclusive):
+@pytest.mark.parametrize("groups", [(), ((0,),)])
+def test_where_both_labels_are_not_seen_nothing_is_fitted(groups):
     values, labels = np.full((6, 1), 0.4), np.zeros((6, 1), np.int8)
-    assert fit_calibrations([(values, labels)], exclusive) == [None]
-    assert fit_calibrations([(np.full((6, 1), np.nan), np.array([[0, 1] * 3]).T)], exclusive) == [None]
-    assert fit_calibrations([(values, np.full((6, 1), -1))], exclusive) == [None]
-    assert fit_calibrations([], exclusive) == []
+    assert fit_calibrations([(values, labels)], groups) == [None]
+    assert fit_calibrations([(np.full((6, 1), np.nan), np.array([[0, 1] * 3]).T)], groups) == [None]
+    assert fit_calibrations([(values, np.full((6, 1), -1))], groups) == [None]
+    assert fit_calibrations([], groups) == []
 
 
 def exclusive_sample(seed, slope=0.5, frames=900, behaviors=2):
@@ -180,7 +180,7 @@ def test_exclusive_behaviors_share_the_best_slope(monkeypatch):
         + PENALTY[0] * (slope - 1) ** 2 / 2
         for slope in grid
     ]
-    found = fit_calibrations(videos, exclusive=True)
+    found = fit_calibrations(videos, ((0, 1),))
     assert found[0] == found[1]
     assert found[0].offset == 0
     assert found[0].slope == pytest.approx(grid[np.argmin(losses)], abs=0.0006)
@@ -191,19 +191,19 @@ def test_calibrated_exclusive_behaviors_and_background_sum_to_one():
     values, _ = exclusive_sample(3)
     q = np.column_stack([1 - values.sum(axis=1), values]) ** 0.5
     expected = q / q.sum(axis=1, keepdims=True)
-    found = calibrate(values, [Calibration(0.5, 0.0)] * 2, exclusive=True)
+    found = calibrate(values, [Calibration(0.5, 0.0)] * 2, ((0, 1),))
     assert found == pytest.approx(expected[:, 1:], abs=1e-9)
     assert np.array_equal(found.argmax(axis=1), values.argmax(axis=1))
 
 
-@pytest.mark.parametrize("exclusive", [False, True])
-def test_the_identity_leaves_every_probability_as_it_is(exclusive):
+@pytest.mark.parametrize("groups", [(), ((0, 1),)])
+def test_the_identity_leaves_every_probability_as_it_is(groups):
     values = np.array([[0.0, 1.0], [0.3, 0.2], [1e-9, np.nan]])
-    assert np.array_equal(calibrate(values, [IDENTITY] * 2, exclusive), values, equal_nan=True)
+    assert np.array_equal(calibrate(values, [IDENTITY] * 2, groups), values, equal_nan=True)
 
 
 def test_probabilities_of_zero_and_one_stay_finite():
-    found = calibrate(np.array([[0.0], [1.0]]), [Calibration(3.0, 1.0)], exclusive=False)
+    found = calibrate(np.array([[0.0], [1.0]]), [Calibration(3.0, 1.0)], ())
     assert found[:, 0] == pytest.approx([0, 1], abs=1e-5)
 
 
@@ -211,11 +211,11 @@ def test_the_error_of_a_video_is_that_after_a_fit_on_the_others():
     videos = [sample(seed, frames=300) for seed in range(3)]
     parts = []
     for n in range(3):
-        (own,) = fit_calibrations([video for m, video in enumerate(videos) if m != n], exclusive=False)
+        (own,) = fit_calibrations([video for m, video in enumerate(videos) if m != n], ())
         values, _ = videos[n]
         parts.append(sigmoid(own.slope * np.log(values / (1 - values)) + own.offset))
     labels = np.concatenate([labels for _, labels in videos])
-    (found,) = left_out_errors(videos, exclusive=False)
+    (found,) = left_out_errors(videos, ())
     assert found == pytest.approx(calibration_error(np.concatenate(parts)[:, 0], labels[:, 0]))
     before = calibration_error(np.concatenate([values for values, _ in videos])[:, 0], labels[:, 0])
     assert found < before
@@ -223,9 +223,25 @@ def test_the_error_of_a_video_is_that_after_a_fit_on_the_others():
 
 def test_a_video_that_alone_shows_the_behavior_is_left_as_it_is():
     one, empty = sample(1), (sample(2)[0], np.zeros((600, 1), np.int8))
-    (found,) = left_out_errors([one, empty], exclusive=False)
-    (fitted,) = fit_calibrations([one], exclusive=False)
-    parts = [one[0], calibrate(empty[0], [fitted], exclusive=False)]
+    (found,) = left_out_errors([one, empty], ())
+    (fitted,) = fit_calibrations([one], ())
+    parts = [one[0], calibrate(empty[0], [fitted], ())]
     labels = np.concatenate([one[1], empty[1]])
     assert found == pytest.approx(calibration_error(np.concatenate(parts)[:, 0], labels[:, 0]))
-    assert left_out_errors([], exclusive=False) == []
+    assert left_out_errors([], ()) == []
+
+
+def test_each_group_and_each_other_behavior_is_calibrated_as_by_itself():
+    (one, one_labels), (two, two_labels) = exclusive_sample(1), exclusive_sample(2, slope=1.4)
+    alone, alone_labels = exclusive_sample(3, behaviors=1)
+    values = np.column_stack([one[:, 0], alone, two[:, 0], one[:, 1], two[:, 1]])
+    labels = np.column_stack([one_labels[:, 0], alone_labels, two_labels[:, 0], one_labels[:, 1], two_labels[:, 1]])
+    groups = ((0, 3), (2, 4))
+    found = fit_calibrations([(values, labels)], groups)
+    (first, _), (second, _) = (fit_calibrations([each], ((0, 1),)) for each in ((one, one_labels), (two, two_labels)))
+    (line,) = fit_calibrations([(alone, alone_labels)], ())
+    assert found == [first, line, second, first, second]
+    calibrated = calibrate(values, found, groups)
+    assert np.array_equal(calibrated[:, [0, 3]], calibrate(one, [first] * 2, ((0, 1),)))
+    assert np.array_equal(calibrated[:, [2, 4]], calibrate(two, [second] * 2, ((0, 1),)))
+    assert np.array_equal(calibrated[:, [1]], calibrate(alone, [line], ()))

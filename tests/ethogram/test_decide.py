@@ -38,28 +38,28 @@ def drawn(decisions: np.ndarray, k: int = 0) -> str:
     ],
 )
 def test_gaps_then_bouts_are_removed(before, bout, gap, after):
-    found = decide(signal(before), [Rule(0.5, bout, gap)], edges_of(len(before)), exclusive=False)
+    found = decide(signal(before), [Rule(0.5, bout, gap)], edges_of(len(before)), groups=())
     assert drawn(found) == after
 
 
 def test_minimum_is_in_seconds_of_the_video():
     edges = np.array([0, 1, 2, 2.1, 3, 4])
-    found = decide(signal("#.#.."), [Rule(0.5, 0.5, 0.0)], edges, exclusive=False)
+    found = decide(signal("#.#.."), [Rule(0.5, 0.5, 0.0)], edges, groups=())
     assert drawn(found) == "#...."
 
 
 def test_probability_at_the_threshold_is_on():
-    found = decide(np.array([[0.5], [0.4999]]), [Rule(0.5, 0, 0)], edges_of(2), exclusive=False)
+    found = decide(np.array([[0.5], [0.4999]]), [Rule(0.5, 0, 0)], edges_of(2), groups=())
     assert found.tolist() == [[1], [0]]
 
 
 def test_behaviors_may_overlap_unless_exclusive():
     probabilities = np.array([[0.6, 0.3], [0.45, 0.4], [0.2, 0.2], [0.1, 0.6]])
     rules = [Rule(0.3, 0, 0)] * 2
-    assert decide(probabilities, rules, edges_of(4), exclusive=False).tolist() == [[1, 1], [1, 1], [0, 0], [0, 1]]
+    assert decide(probabilities, rules, edges_of(4), groups=()).tolist() == [[1, 1], [1, 1], [0, 0], [0, 1]]
     # In the third frame background (.6) wins.
     rules = [Rule(None, 0, 0)] * 2
-    assert decide(probabilities, rules, edges_of(4), exclusive=True).tolist() == [[1, 0], [1, 0], [0, 0], [0, 1]]
+    assert decide(probabilities, rules, edges_of(4), groups=((0, 1),)).tolist() == [[1, 0], [1, 0], [0, 0], [0, 1]]
 
 
 def exclusive(text: str) -> np.ndarray:
@@ -76,10 +76,31 @@ def exclusive(text: str) -> np.ndarray:
     ],
 )
 def test_exclusive_behaviors_stay_exclusive_when_cleaned(before, after):
-    found = decide(exclusive(before), [Rule(None, 0.2, 0.3)] * 2, edges_of(len(before)), exclusive=True)
+    found = decide(exclusive(before), [Rule(None, 0.2, 0.3)] * 2, edges_of(len(before)), groups=((0, 1),))
     assert found.sum(axis=1).max() <= 1
     text = "".join("ab."[row.argmax() if row.any() else 2] for row in found)
     assert text == after
+
+
+def test_groups_are_decided_and_cleaned_each_by_itself():
+    # a and c exclude each other, b and d too, e is independent
+    text = {"a": "aaa.aaa", "b": "..bbb..", "c": "...c...", "d": "b.....b", "e": "e.eee.e"}
+    on = np.stack([np.array(list(row)) != "." for row in text.values()], axis=1)
+    probabilities = np.where(on, 0.8, 0.1)
+    rules = [Rule(None, 0.2, 0.3), Rule(None, 0, 0), Rule(None, 0.2, 0), Rule(None, 0, 0.9), Rule(0.7, 0, 0.2)]
+    found = decide(probabilities, rules, edges_of(7), groups=((0, 2), (1, 3)))
+    rows = ["".join(name if value else "." for value in column) for name, column in zip("abcde", found.T, strict=True)]
+    assert rows[0] == "aaaaaaa"  # the short c is dropped, then the gap is closed, whatever b does
+    assert rows[1] == "..bbb.."
+    assert rows[2] == "......."
+    assert rows[3] == "d.....d"  # b is in the gap
+    assert rows[4] == "eeeeeee"  # by its threshold; others do not keep its gaps open
+
+
+def test_of_a_group_the_most_probable_one_or_none_is_present():
+    probabilities = np.array([[0.5, 0.9, 0.4], [0.3, 0.9, 0.3], [0.2, 0.1, 0.7]])
+    found = decide(probabilities, [Rule(None, 0, 0), Rule(0.5, 0, 0), Rule(None, 0, 0)], edges_of(3), groups=((0, 2),))
+    assert found.tolist() == [[1, 1, 0], [0, 1, 0], [0, 0, 1]]  # in the second frame their background (.4) wins
 
 
 def test_bouts_come_in_order_of_start():

@@ -171,7 +171,7 @@ def test_f1_at_a_threshold_is_that_of_sklearn():
 
 def write_videos(folder, **videos):
     """Write (probabilities, labels) of videos, a recording each; return the file of probabilities and the videos."""
-    written, behaviors = [], ("walk", "rest")
+    written, behaviors = [], ("walk", "rest", "sniff")
     for name, (_, labels) in videos.items():
         labels = np.asarray(labels)
         write_labels(folder / f"{name}.csv", LabelTable(behaviors[: labels.shape[1]], labels.astype(np.int8)))
@@ -197,10 +197,10 @@ def test_fit_thresholds_writes_rules_and_provenance(tmp_path, capsys):
     assert not walk["disagree"]
     assert walk["calibration_error"] == pytest.approx((2 * 0.1 + 0.3) / 3, abs=1e-6)
     given_frames = [(probabilities.astype(np.float32), values)] * 2
-    fitted = fit_calibrations(given_frames, exclusive=False)
+    fitted = fit_calibrations(given_frames, ())
     written = {"slope": fitted[0].slope, "offset": fitted[0].offset, "fitted": True}
     assert walk["calibration"] == pytest.approx(written, abs=1e-6)
-    assert walk["calibration_error_after"] == pytest.approx(left_out_errors(given_frames, False)[0], abs=1e-6)
+    assert walk["calibration_error_after"] == pytest.approx(left_out_errors(given_frames, ())[0], abs=1e-6)
     assert walk["calibration_error_after"] < walk["calibration_error"]
     assert fitted[1] is None
     assert rest["calibration"] == {"slope": 1, "offset": 0, "fitted": False}
@@ -247,6 +247,20 @@ def test_exclusive_behaviors_have_no_threshold(tmp_path):
     assert one == two
     assert one["fitted"]
     assert one["offset"] == 0
+
+
+def test_behaviors_beside_a_group_have_thresholds(tmp_path):
+    values = [[1, 0, 1], [0, 1, 1], [0, 0, 0], [1, 0, 0]]
+    given = write_videos(tmp_path, a=(np.full((4, 3), 0.3), values), b=(np.full((4, 3), 0.3), values))
+    groups = [["walk", "rest"]]
+    fit_thresholds(*given, tmp_path / "out.json", behaviors=["walk", "rest", "sniff"], exclusive=groups)
+    content = json.loads((tmp_path / "out.json").read_text())
+    assert content["exclusive"] == groups
+    walk, rest, sniff = content["behaviors"].values()
+    assert (walk["threshold"], rest["threshold"], walk["pooled"]) == (None, None, None)
+    assert sniff["threshold"] is not None
+    assert sniff["pooled"] is not None
+    assert walk["calibration"] == rest["calibration"]
 
 
 @pytest.mark.parametrize("videos", [{}, {"a": ([[np.nan]] * 4, [[1], [0], [0], [1]])}])

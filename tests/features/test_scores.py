@@ -6,7 +6,7 @@ import zarr
 from sklearn.metrics import average_precision_score
 
 from ethomake.errors import InputError
-from ethomake.features.scores import FEWEST_BOUTS, FEWEST_FRAMES, score_streams
+from ethomake.features.scores import FEWEST_BOUTS, FEWEST_FRAMES, read_logits, score_streams
 from ethomake.features.store import array_of, create_features
 from ethomake.files import write_json
 from ethomake.labels.table import LabelTable, write_labels
@@ -140,6 +140,18 @@ def test_of_exclusive_behaviors_the_probability_is_ranked(tmp_path):
     files = write_video(tmp_path, "a", labels, exclusive=True, motion=logits)
     rows = scores_of(tmp_path, [("cage1", "test", *files)], exclusive=True)
     assert rows["motion", "walk", "cage1", False]["average_precision"] == 1.0
+
+
+def test_behaviors_beside_a_group_are_ranked_by_their_logit(tmp_path):
+    labels, names = np.zeros((2, 3), np.int8), ["walk", "rest", "sniff"]
+    write_labels(tmp_path / "a.csv", LabelTable(tuple(names), labels))
+    logits = np.array([[1.0, 2.0, 0.5, -1.0], [0.0, 3.0, 0.25, 4.0]], np.float32)
+    array_of(create_features(tmp_path / "a.zarr", 2, {"logits_motion": (4, "float32")}), "logits_motion")[:] = logits
+    write_json(tmp_path / "a.json", {"streams": ["motion"], "arrays": {"logits_motion": [2, 4]}})
+    _, found = read_logits(tmp_path / "a.json", tmp_path / "a.csv", names, [["walk", "sniff"]])
+    softmax = np.exp(logits[:, [0, 1, 3]]) / np.exp(logits[:, [0, 1, 3]]).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(found["motion"][:, [0, 2]], np.log(softmax[:, 1:]), rtol=1e-6)
+    np.testing.assert_array_equal(found["motion"][:, 1], logits[:, 2])
 
 
 def test_features_of_other_behaviors_are_refused(tmp_path):

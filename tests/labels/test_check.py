@@ -84,6 +84,19 @@ def test_exclusive_behaviors_cannot_both_be_on(check):
     np.testing.assert_array_equal(check(exclusive=True).values, check().values)
 
 
+def test_two_of_one_group_cannot_both_be_on(check):
+    text = "frame,groom,walk,left\n0,1,0,1\n1,0,1,1\n2,1,1,0\n3,1,1,0\n"
+    names = ["walk", "left", "groom"]
+    assert check(text, behaviors=names, exclusive=[["left", "walk"]], frames=4, scored=["walk", "groom"]) is not None
+    problem = r"source\.csv, frame 2: walk and groom are present at once \(2 such frames\).* out of its group"
+    with pytest.raises(InputError, match=problem):
+        check(text, behaviors=names, exclusive=[["groom", "walk"]])
+    with pytest.raises(InputError, match="frame 1: walk and left"):
+        check(text, behaviors=names, exclusive=[["walk", "left"]])
+    text = text.replace("2,1,1", "2,0,1").replace("3,1,1", "3,0,1")
+    assert check(text, behaviors=names, exclusive=[["groom", "walk"]]).values[2].tolist() == [1, 0, 0]
+
+
 def test_a_bundle_is_not_tested_on_what_it_was_made_from(check, tmp_path):
     write_json(tmp_path / "bundle.json", {"seen": ["sha256:w"]})
     assert len(check(models=tmp_path / "bundle.json").values) == 4

@@ -199,3 +199,20 @@ def test_streams_are_not_adapted_to_each_video_for_want_of_recordings(project):
 def test_a_wrong_run_is_told_with_its_name(project, runs, message):
     with pytest.raises(InputError, match=message):
         load_project({**BASE, "runs": runs})
+
+
+def test_all_runs_have_the_same_check_videos_and_none_may_learn_from_them(project):
+    table = project.read_text().splitlines()
+    place = table[0].split(",").index("subject")
+    rows = [line.split(",") for line in table]
+    rows[0].append("part")
+    for row in rows[1:]:
+        row.append("check" if row[0] == "mouse4" else "")
+    assert place
+    project.write_text("\n".join(",".join(row) for row in rows) + "\n")
+    parts = {"train": ["mouse0", "mouse1"], "validate": ["mouse2"], "test": []}
+    loaded = load_project({**BASE, "runs": {"fold": {"parts": parts}}})
+    assert loaded.main.split.parts["check"] == loaded.runs["fold"].split.parts["check"] == ["mouse4"]
+    assert "mouse4" not in chain(*loaded.main.split.flow.values(), *loaded.main.split.remembered.values())
+    with pytest.raises(InputError, match=r'runs.fold.parts.test = "mouse4": its part in the video table is check'):
+        load_project({**BASE, "runs": {"fold": {"parts": parts | {"test": ["mouse4"]}}}})

@@ -166,6 +166,15 @@ def test_settling_twice_changes_nothing_and_leaves_the_input_alone():
         ({"sequence": {"window": 9}}, ["sequence.window = 9", "filter_length (15)"]),
         ({"ethogram": {"thresholds": {"grom": 0.5}}}, ["ethogram.thresholds.grom", "did you mean groom?"]),
         ({"exclusive": True, "ethogram": {"thresholds": {"groom": 0.5}}}, ["ethogram.thresholds", "exclusive"]),
+        ({"exclusive": "maybe"}, ['exclusive = "maybe"', "true, false, or groups of names"]),
+        ({"exclusive": ["groom", "rear"]}, ["exclusive", "groups of names"]),
+        ({"exclusive": [["groom", "raer"]]}, ["exclusive", "'raer' is not one of the behaviors"]),
+        ({"exclusive": [["groom"]]}, ["exclusive", "at least two"]),
+        ({"exclusive": [["groom", "rear"], ["rear", "groom"]]}, ["exclusive", "named twice"]),
+        (
+            {"exclusive": [["groom", "rear"]], "ethogram": {"thresholds": {"groom": 0.5}}},
+            ["ethogram.thresholds", "leave their thresholds out"],
+        ),
         ({"ethogram": {"thresholds": {"groom": 1.0}}}, ["ethogram.thresholds.groom = 1", "below 1"]),
         ({"ethogram": {"thresholds": {"groom": True}}}, ["ethogram.thresholds.groom = true", "a number"]),
         ({"ethogram": {"minimum_bout_s": "long"}}, ['ethogram.minimum_bout_s = "long"', "must be auto, seconds"]),
@@ -193,6 +202,16 @@ def test_mistakes_are_refused_in_one_line(change, parts):
     assert "\n" not in message
     for part in parts:
         assert part in message
+
+
+def test_groups_of_exclusive_behaviors_have_one_form():
+    names = ["rest", "left", "walk", "groom", "right"]
+    groups = [["right", "left"], ["walk", "rest"]]
+    settings = resolve_settings({"behaviors": names, "exclusive": groups, "ethogram": {"thresholds": {"groom": 0.4}}})
+    assert settings["exclusive"] == [["rest", "walk"], ["left", "right"]]
+    assert resolve_settings({"behaviors": names, "exclusive": [names]})["exclusive"] is True
+    assert resolve_settings({"behaviors": names, "exclusive": []})["exclusive"] is False
+    assert resolve_settings({"behaviors": names, "exclusive": "true"})["exclusive"] is True
 
 
 def test_other_mistakes_are_counted():

@@ -2,13 +2,17 @@
 
 import json
 import string
+from itertools import chain
 
 import pytest
 
 from ethomake.errors import InputError
+from ethomake.project.settings import resolve_settings
 from ethomake.project.splits import (
+    assign_videos,
     assign_without_training,
     check_split,
+    choose_flow_videos,
     count_positives,
     deal_folds,
     read_split,
@@ -59,13 +63,36 @@ def test_labelled_videos_test_a_bundle_unless_it_may_know_them():
         Video("marked", "m.mp4", labels="m.csv", part="train"),
         Video("learned", "l.mp4", labels="l.csv"),
         Video("freed", "f.mp4", labels="f.csv", part="test"),
+        Video("looked", "c.mp4", labels="c.csv", part="check"),
     ]
     parts, notes = assign_without_training(videos, {"validate": ["learned"], "train": ["freed", "gone"]})
-    assert parts == {"train": ["marked"], "validate": ["learned"], "test": ["freed", "new"]}
+    assert parts == {"train": ["marked"], "validate": ["learned"], "test": ["freed", "new"], "check": ["looked"]}
     assert notes == [
         "not evaluated: marked, learned (their part is train or validate; write test there if the bundle was not made "
         "from them)"
     ]
+
+
+def test_check_videos_are_dealt_to_no_part(tmp_path):
+    videos = []
+    for name, part in (("a", ""), ("b", ""), ("c", ""), ("d", "check"), ("e", "check")):
+        (tmp_path / f"{name}.csv").write_text("frame,walk\n0,1\n1,0\n")
+        subject = "one animal" if name in "ad" else ""  # a check video may show an animal that is learned from
+        videos.append(Video(name, f"{name}.mp4", labels=str(tmp_path / f"{name}.csv"), part=part, subject=subject))
+    settings = resolve_settings({"behaviors": ["walk"]})
+    parts, _ = assign_videos(videos, settings, {"train": ["d", "a"]})  # it trained before
+    assert parts.pop("check") == ["d", "e"]
+    assert sorted(chain(*parts.values())) == ["a", "b", "c"]
+    named = {video.video: video for video in videos}
+    whole = parts | {"check": ["d", "e"]}
+    assert choose_flow_videos("keep", named, whole, {"train": ["d", "a"], "validate": ["b"]})["train"] == ["a"]
+    with pytest.raises(InputError, match='"e": it is a check video'):
+        choose_flow_videos(["a", "e"], named, whole, {})
+    with pytest.raises(InputError, match="no video has labels"):
+        assign_videos(videos[3:], settings, {})
+    (tmp_path / "e.csv").write_text("frame,wakl\n0,1\n")
+    with pytest.raises(InputError, match=r"e\.csv, line 1: there is no column 'walk'"):
+        assign_videos(videos, settings, {})
 
 
 def test_a_bundle_needs_no_labels():

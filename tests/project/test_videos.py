@@ -454,3 +454,25 @@ def test_a_name_that_is_not_text_is_refused(tmp_path, monkeypatch):
     Path(name).write_text("")
     with pytest.raises(InputError, match="the name of the video file is not text in UTF-8; rename it"):
         check_rows(find_videos("*.mp4"), "*.mp4", ["groom"], found=True)
+
+
+@pytest.mark.parametrize(
+    ("rows", "problem"),
+    [
+        ("a,0.mp4,,1.csv\n", r"line 2 \(a\): second_labels = .1\.csv.: the video has no labels to compare them with"),
+        ("a,0.mp4,0.csv,./0.csv\n", r"line 2 \(a\): second_labels = .*: the same file as labels"),
+        ("a,0.mp4,0.csv,9.csv\n", r"second_labels = .9\.csv.: no such label file"),
+        ("a,0.mp4,0.csv,1.mp4\n", r"second_labels = .1\.mp4.: a video and no table of labels"),
+        ("a,0.mp4,0.csv,2.csv\nb,1.mp4,1.csv,2.csv\n", r"line 3 \(b\): second_labels = .*: the same file as in line 2"),
+    ],
+)
+def test_slips_of_second_labels(project, rows, problem):
+    project.write_text("video,path,labels,second_labels\n" + rows)
+    with pytest.raises(InputError, match=problem):
+        load_project(BASE)
+
+
+def test_second_labels_are_read(project):
+    project.write_text("video,path,labels,second_labels\na,0.mp4,0.csv,2.csv\nb,1.mp4,1.csv,\n")
+    videos = load_project(BASE).videos
+    assert (videos["a"].second_labels, videos["b"].second_labels) == ("2.csv", "")

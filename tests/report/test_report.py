@@ -19,8 +19,9 @@ from ethomake.ethogram.thresholds import FittingVideo, fit_thresholds
 from ethomake.ethogram.transitions import count_transitions
 from ethomake.evaluation.evaluate import evaluate
 from ethomake.evaluation.figures import draw_evaluation
+from ethomake.evaluation.raters import RatedVideo, compare_raters
 from ethomake.files import file_digest, write_npz
-from ethomake.labels.table import LabelTable, write_labels
+from ethomake.labels.table import LabelTable, read_labels, write_labels
 from ethomake.report.methods import describe_methods
 from ethomake.report.page import render
 from ethomake.report.report import write_report
@@ -168,6 +169,48 @@ def test_page_holds_everything(results):
     assert len(page.images) == 4 + 5 + 1 + 1  # ethograms, evaluation, transitions, curve
     assert page.text.index("Test videos") < page.text.index("Other ethograms")
     assert page.text.count("the model was trained on these labels") == 2, "those for training and for validation"
+
+
+def test_check_videos_stand_beside_the_scores(tmp_path):
+    behaviors = ["walk", "rest"]
+    rows = make_results(tmp_path, behaviors, ["train", "validate", "test", "check"])
+    files = (tmp_path / "v3_predictions.csv", tmp_path / "v3_labels.csv", tmp_path / "v3.json")
+    (tmp_path / "check").mkdir()
+    evaluate([files], tmp_path / "check", behaviors=behaviors, chance_shifts=4, seed=0, part="check")
+    page = report(tmp_path, rows, behaviors, checks=tmp_path / "check")
+    metrics, checked = (json.loads((tmp_path / name / "metrics.json").read_text()) for name in (".", "check"))
+    assert (metrics["videos"], checked["videos"]) == (["v2"], ["v3"])
+    section = page.sections["Check videos"]
+    assert f"{checked['behaviors']['walk']['f1']:.2f}" in section
+    assert "v2" not in section
+    assert "Ethogram of v3" in page.alts
+    cards = page.text[: page.text.index("Test videos")]  # menu and headline figures
+    assert f"{metrics['macro']['f1']:.2f}" in page.text
+    assert f"{checked['macro']['f1']:.2f}mean F1" not in page.text.replace("\n", "")
+    assert "v3" not in cards
+    assert "Check videos" not in report(tmp_path, rows, behaviors).sections
+
+
+def test_two_raters_have_a_section(results, tmp_path):
+    folder, rows, behaviors = results
+    for name in ("v0", "v2"):
+        values = read_labels(folder / f"{name}_labels.csv").values
+        write_labels(tmp_path / f"{name}.csv", LabelTable(tuple(behaviors), np.roll(values, 3, axis=0)))
+    given = [
+        RatedVideo(folder / f"{name}_labels.csv", tmp_path / f"{name}.csv", tmp_path / f"{name}.json")
+        for name in ("v0", "v2")
+    ]
+    for video in given:
+        facts = json.loads((folder / video.manifest.name).read_text())
+        video.manifest.write_text(json.dumps(facts | {"damaged": []}))
+    compare_raters(given, tmp_path / "raters", behaviors=behaviors, tolerance_s=0.5)
+    page = report(folder, rows, behaviors, raters=tmp_path / "raters")
+    row = next(csv.DictReader((tmp_path / "raters/agreement.csv").open(newline="")))
+    section = page.sections["Two raters"]
+    assert (row["video"], row["behavior"]) == ("", "walk")
+    assert f"walk2180{float(row['kappa']):.2f}" in "".join(section.split())
+    assert "Where two raters differ" in page.alts
+    assert "Two raters" not in report(folder, rows, behaviors).sections
 
 
 NASTY = '<b>&"x"</b>'

@@ -9,6 +9,7 @@ from ethomake.errors import InputError
 from ethomake.features import store
 from ethomake.features.store import create_features, read_inputs
 from ethomake.files import write_json
+from ethomake.labels.groups import groups_of
 from ethomake.sequence import model as models
 from ethomake.sequence import predict
 from ethomake.sequence.metadata import SequenceMetadata
@@ -53,7 +54,7 @@ def write_weights(path, network, width, exclusive=False, **changes):
     return model
 
 
-@pytest.mark.parametrize("exclusive", [False, True])
+@pytest.mark.parametrize("exclusive", [False, True, [["b", "a"]]])
 @pytest.mark.parametrize("network", ["tgm", "tcn"])
 def test_reading_in_pieces_gives_what_reading_the_whole_gives(tmp_path, monkeypatch, network, exclusive):
     monkeypatch.setattr(store, "CHUNK", 50)
@@ -62,7 +63,7 @@ def test_reading_in_pieces_gives_what_reading_the_whole_gives(tmp_path, monkeypa
     in_pieces = models.infer_in_pieces
     monkeypatch.setattr("ethomake.sequence.predict.infer_in_pieces", lambda *arguments: in_pieces(*arguments, chunk=64))
     predict_video(manifest, tmp_path / "w.safetensors", tmp_path / "p.npy")
-    expected = probabilities(infer(model, read_inputs(manifest), chunk=64), exclusive).numpy()
+    expected = probabilities(infer(model, read_inputs(manifest), chunk=64), groups_of(exclusive, BEHAVIORS)).numpy()
     written = np.load(tmp_path / "p.npy")
     assert written.shape == expected.shape == (333, 2)
     assert written.dtype == np.float32

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 # What an experiment may do without, or what is computed anew whenever it is asked for: no part of its costs.
 ASIDE = {"fetch_flies", "cut_flies", "draw_video", "take_models", "make_bundle", "check", "provenance", "costs"}
+ASIDE |= {"evaluate_check", "compare_raters"}
 ASIDE |= {"tidy", "tidy_now", "export_labels"}
 UNESTIMATED = {"costs", "tidy", "tidy_now"}  # print what was found in planning
 

@@ -7,6 +7,7 @@ from ethomake.errors import InputError
 from ethomake.flow.known_motion import motion_seen
 from ethomake.flow.metadata import FlowMetadata
 from ethomake.flow.stacks import FRAMES, FlowGenerator
+from ethomake.labels.groups import groups_of
 from ethomake.labels.table import read_labels
 from ethomake.streams.joint import train_joint
 from ethomake.streams.metadata import StreamMetadata
@@ -87,7 +88,7 @@ def average_precision(weights, video, labels):
     clips, inside = FramePool([video]).windows(np.zeros(len(values), int), np.arange(len(values)), 1)
     with torch.no_grad():
         logits = network.eval()(normalize(unit_values(clips), inside, *metadata.channels))[1]
-    found = probabilities(logits, metadata.exclusive).numpy()
+    found = probabilities(logits, groups_of(metadata.exclusive, metadata.behaviors)).numpy()
     return [average_precision_score(values[on >= 0, k], found[on >= 0, k]) for k, on in enumerate(values.T)]
 
 

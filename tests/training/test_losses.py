@@ -7,7 +7,9 @@ from ethomake.training.losses import (
     class_counts,
     class_weights,
     classes_of,
+    count_scored,
     focal_binary_loss,
+    focal_loss,
     focal_softmax_loss,
     probabilities,
 )
@@ -93,7 +95,7 @@ def test_exclusive_classes():
 
 def test_class_weights_by_hand():
     labels = torch.tensor([[1, 0, 1], [0, 0, 1], [0, 0, -1], [0, 0, 1], [-1, 0, 1]])
-    counts = class_counts(labels, exclusive=False)
+    counts = class_counts(labels, ())
     assert [part.tolist() for part in counts] == [[1, 0, 4], [3, 5, 0]]
     # first: 1 positive, 3 negatives; second has no positive; third no negative
     assert class_weights(*counts, 0.5).tolist() == pytest.approx([3**0.5, 1, 1])
@@ -102,7 +104,7 @@ def test_class_weights_by_hand():
 
 def test_weights_of_exclusive_behaviors_by_hand():
     labels = torch.tensor([[1, 0], [0, 0], [0, 0], [0, 1], [-1, -1]])
-    counts = class_counts(labels, exclusive=True)
+    counts = class_counts(labels, ((0, 1),))
     assert [part.tolist() for part in counts] == [[2, 1, 1], [2, 3, 3]]
     assert class_weights(*counts, 1.0).tolist() == pytest.approx([2 / 2, 3 / 1, 3 / 1])
 
@@ -113,17 +115,68 @@ def test_class_weights_are_capped():
     assert class_weights(*counts, 1.0, 1000).tolist() == pytest.approx([999, 1, 1 / 9])
 
 
-@pytest.mark.parametrize("exclusive", [False, True])
-def test_a_frame_counts_as_often_as_it_is_drawn(exclusive):
+@pytest.mark.parametrize("groups", [(), ((0, 1),)])
+def test_a_frame_counts_as_often_as_it_is_drawn(groups):
     labels = torch.tensor([[1, 0], [0, 0], [0, 1], [-1, -1]])
     sampling = torch.tensor([3, 1, 2, 5])
-    counts = class_counts(labels, exclusive, sampling.double())
-    repeated = class_counts(labels.repeat_interleave(sampling, 0), exclusive)
+    counts = class_counts(labels, groups, sampling.double())
+    repeated = class_counts(labels.repeat_interleave(sampling, 0), groups)
     assert [part.tolist() for part in counts] == [part.tolist() for part in repeated]
     assert torch.equal(class_weights(*counts, 0.5), class_weights(*repeated, 0.5))
 
 
 def test_probabilities_leave_out_background():
     logits = torch.tensor([[0.0, np.log(2.0), np.log(5.0)]])
-    assert probabilities(logits, exclusive=True)[0].tolist() == pytest.approx([2 / 8, 5 / 8])
-    assert probabilities(logits, exclusive=False).shape == (1, 3)
+    assert probabilities(logits, ((0, 1),))[0].tolist() == pytest.approx([2 / 8, 5 / 8])
+    assert probabilities(logits, ()).shape == (1, 3)
+
+
+# Two groups, of the first and third and of the second and fifth behavior, beside the fourth, which is independent.
+GROUPS = ((0, 2), (1, 4))
+MIXED = torch.tensor([[1, 0, 0, 1, 1], [0, 0, 1, -1, 0], [-1, 1, 0, 0, 0], [0, 0, 0, 1, -1]])
+
+
+def test_loss_of_groups_is_the_mean_over_groups_and_independent_behaviors():
+    logits = torch.randn(4, 7, generator=torch.manual_seed(2))
+    got = focal_loss(logits, MIXED, torch.ones(7), GROUPS, gamma=0, smoothing=0)
+    first = functional.cross_entropy(
+        logits[:, [0, 2, 4]], torch.tensor([1, 2, -1, 0]), ignore_index=-1, reduction="none"
+    )
+    second = functional.cross_entropy(
+        logits[:, [1, 3, 6]], torch.tensor([2, 0, 1, -1]), ignore_index=-1, reduction="none"
+    )
+    alone = functional.binary_cross_entropy_with_logits(
+        logits[[0, 2, 3], 5], torch.tensor([1.0, 0.0, 1.0]), reduction="none"
+    )
+    assert count_scored(MIXED, GROUPS) == 3 + 3 + 3
+    assert float(got) == pytest.approx(float(first.sum() + second.sum() + alone.sum()) / 9, rel=1e-6)
+
+
+def test_each_output_has_the_weight_of_its_group():
+    counts = class_counts(MIXED, GROUPS)
+    assert [part.tolist() for part in counts] == [[1, 1, 1, 1, 1, 2, 1], [2, 2, 2, 2, 2, 1, 2]]
+    logits, weight = torch.randn(4, 7, generator=torch.manual_seed(3)), torch.arange(1.0, 8.0)
+    got = focal_loss(logits, MIXED, weight, GROUPS)
+    parts = [
+        focal_softmax_loss(logits[:, [0, 2, 4]], MIXED[:, [0, 2]], weight[[0, 2, 4]]),
+        focal_softmax_loss(logits[:, [1, 3, 6]], MIXED[:, [1, 4]], weight[[1, 3, 6]]),
+        focal_binary_loss(logits[:, [5]], MIXED[:, [3]], weight[[5]]),
+    ]
+    assert float(got) == pytest.approx(float(sum(parts)) / 3, rel=1e-5)  # each has three scored entries
+
+
+@pytest.mark.parametrize(("groups", "loss"), [((), focal_binary_loss), (((0, 1),), focal_softmax_loss)])
+def test_without_groups_and_with_one_of_all_the_loss_is_what_it_was(groups, loss):
+    width = 2 + len(groups)
+    logits = torch.randn(5, width, generator=torch.manual_seed(4))
+    labels = torch.tensor([[1, 0], [0, -1], [-1, 1], [0, 0], [-1, -1]])
+    assert torch.equal(focal_loss(logits, labels, torch.ones(width), groups), loss(logits, labels, torch.ones(width)))
+
+
+def test_probabilities_of_groups_sum_to_one_with_their_backgrounds():
+    logits = torch.randn(3, 7, generator=torch.manual_seed(5))
+    found = probabilities(logits, GROUPS)
+    assert found.shape == (3, 5)
+    assert torch.allclose(found[:, [0, 2]], logits[:, [0, 2, 4]].softmax(1)[:, 1:])
+    assert torch.allclose(found[:, [1, 4]], logits[:, [1, 3, 6]].softmax(1)[:, 1:])
+    assert torch.equal(found[:, 3], logits[:, 5].sigmoid())

@@ -43,7 +43,7 @@ def test_videos_and_label_tables_belong_together_in_their_order(plan):
         replace(plan, train_labels=plan.train_labels[:1]).labelled_train  # noqa: B018
 
 
-@pytest.mark.parametrize(("exclusive", "outputs"), [(False, 2), (True, 3)])
+@pytest.mark.parametrize(("exclusive", "outputs"), [(False, 2), (True, 3), ([["walk", "rest"]], 3)])
 def test_exclusive_behaviors_have_one_more_output(plan, exclusive, outputs):
     assert replace(plan, exclusive=exclusive).outputs == outputs
 

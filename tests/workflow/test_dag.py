@@ -83,6 +83,40 @@ def test_parts_stay_apart_and_videos_without_labels_are_only_predicted(run_snake
     assert videos(inputs(outcome, "Writing the report"), "ethograms") == {"a", "b", "c", "d", "new"}
 
 
+def test_check_videos_are_evaluated_apart_and_never_learned_from(run_snakemake, project):
+    (project / "videos.csv").write_text(
+        "video,path,labels,part\na,0.mp4,0.csv,train\nb,1.mp4,1.csv,validate\nc,2.mp4,2.csv,test\n"
+        "d,3.mp4,3.csv,check\ne,4.mp4,4.csv,check\n"
+    )
+    outcome = run_snakemake(project, "--dry-run", "--verbose")
+    jobs = plan(outcome)
+    assert jobs["evaluate"] == jobs["evaluate_check"] == 1
+    assert jobs["check_labels"] == 5
+    for stage in ("spatial stream", "motion stream", "flow network", "sequence model"):
+        files = inputs(outcome, f"Training the {stage}")
+        assert videos(files, "ingest") | videos(files, "labels") | videos(files, "features") == {"a", "b"}
+    assert videos(inputs(outcome, "Fitting thresholds and shortest bouts"), "labels") == {"a", "b"}
+    assert videos(inputs(outcome, "Comparing each stream with the labels"), "labels") == {"a", "b", "c"}
+    assert videos(inputs(outcome, "Evaluating on the test videos"), "labels") == {"c"}
+    assert videos(inputs(outcome, "Evaluating on the check videos"), "labels") == {"d", "e"}
+    assert "results/evaluation/main/check/per_video.csv" in inputs(outcome, "Writing the report")
+
+
+def test_labels_of_a_second_person_are_compared_and_change_nothing_else(run_snakemake, project):
+    before = run_snakemake(project, "--dry-run")
+    table = (project / "videos.csv").read_text().splitlines()
+    (project / "second.csv").write_text((project / "1.csv").read_text())
+    table = [f"{table[0]},second_labels", *(f"{row},second.csv" if ",1.csv" in row else f"{row}," for row in table[1:])]
+    (project / "videos.csv").write_text("\n".join(table) + "\n")
+    outcome = run_snakemake(project, "--dry-run", "--verbose")
+    jobs = plan(before)
+    assert plan(outcome) == jobs | {"compare_raters": 1, "total": jobs["total"] + 1}
+    assert videos(inputs(outcome, "Comparing the labels of two raters"), "labels") == {"mouse1"}
+    assert "results/labels/raters/agreement.csv" in inputs(outcome, "Writing the report")
+    for stage in ("spatial stream", "motion stream", "flow network", "sequence model"):
+        assert not any("raters" in path for path in inputs(outcome, f"Training the {stage}"))
+
+
 def test_without_test_videos_there_is_no_evaluation_and_a_note(run_snakemake, project):
     (project / "videos.csv").write_text(
         "video,path,labels,part\na,0.mp4,0.csv,train\nb,1.mp4,1.csv,validate\nnew,new.mp4,,\n"

@@ -33,7 +33,8 @@ at_home, part_files, stored_frames, weights_input = (
 )
 stream_weights = DATA.stream_weights
 trained_models, sequence_model, learning_curves = DATA.trained_models, DATA.sequence_model, DATA.learning_curves
-evaluation_of, ethograms_of, report_rows = DATA.evaluation_of, DATA.ethograms_of, DATA.report_rows
+evaluation_of, checks_of, ethograms_of = DATA.evaluation_of, DATA.checks_of, DATA.ethograms_of
+report_rows = DATA.report_rows
 code_of, settings_of, setting, stream_settings = DATA.code_of, DATA.settings_of, DATA.setting, DATA.stream_settings
 trained_on, checkpoint_of = DATA.trained_on, DATA.checkpoint_of
 

@@ -1,4 +1,4 @@
-# Predictions against labels, on the test videos that nothing was fitted on.
+# Predictions against labels, on the test videos that nothing was fitted on; and apart from them, on the check videos.
 
 
 rule evaluate:
@@ -34,8 +34,40 @@ rule evaluate:
         chance_shifts=setting("evaluation", "chance_shifts"),
         seed=settings_of("evaluation", "seed"),
         rates=lambda wildcards: rates_of(part_of(wildcards.run, "test")),
+        part="test",
     message:
         "Evaluating on the test videos"
+    script:
+        "../scripts/evaluate_test.py"
+
+
+rule evaluate_check:
+    input:
+        predictions=part_files("check", "results/ethograms/{run}/predictions/{video}.csv", "ethogram"),
+        labels=part_files("check", "results/labels/{video}.csv"),
+        videos=part_files("check", "results/ingest/{video}/video.json"),
+        learned=lambda wildcards: expand("results/ingest/{video}/video.json", video=learned_from(wildcards.run)),
+    output:
+        expand("results/evaluation/{{run}}/check/{file}", file=evaluation_files.TABLES),
+    log:
+        "logs/evaluation/{run}/check.log",
+    benchmark:
+        "benchmarks/jobs/evaluation/{run}/check.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_of("evaluate_check"),
+        runtime=time_of("evaluate_check"),
+    params:
+        code=code_of("evaluate_test"),
+        behaviors=BEHAVIORS,
+        chance_shifts=setting("evaluation", "chance_shifts"),
+        seed=settings_of("evaluation", "seed"),
+        rates=lambda wildcards: rates_of(part_of(wildcards.run, "check")),
+        part="check",
+    message:
+        "Evaluating on the check videos"
     script:
         "../scripts/evaluate_test.py"
 

@@ -12,6 +12,8 @@ rule write_report:
         transitions=at_home("ethogram", "results/ethograms/{run}/transitions.svg"),
         thresholds=at_home("ethogram", THRESHOLDS),
         evaluation=lambda wildcards: evaluation_of(wildcards.run),
+        checks=lambda wildcards: checks_of(wildcards.run),
+        raters=DATA.raters(),
         streams=lambda wildcards: DATA.stream_scores_of(wildcards.run),
         curves=lambda wildcards: [figure for _, figure in learning_curves(wildcards.run)],
         bundle=["results/models/bundle.json"] if BUNDLE else [],

@@ -1,4 +1,4 @@
-"""Evaluate the predictions of the test videos."""
+"""Evaluate the predictions of the test videos, or of the check videos."""
 
 from pathlib import Path
 
@@ -15,4 +15,5 @@ with job(snakemake):
         seed=snakemake.params.seed,
         learned=snakemake.input.learned,
         rates=snakemake.params.rates,
+        part=snakemake.params.part,
     )

@@ -23,6 +23,8 @@ with job(snakemake):
         transitions=source.transitions,
         thresholds=source.thresholds,
         evaluation=Path(source.evaluation[0]).parent if source.evaluation else None,
+        checks=Path(source.checks[0]).parent if source.checks else None,
+        raters=Path(source.raters[0]).parent if source.raters else None,
         streams=source.streams[0] if source.streams else None,
         curves=list(zip(params.titles, source.curves, strict=True)),
         motion_seen=read_header(source["flow"]).get("motion_seen") if "flow" in params.models else None,
