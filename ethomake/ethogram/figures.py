@@ -107,8 +107,10 @@ def draw_ethogram(
             axes.set_ylim(len(behaviors), 0)
             axes.tick_params(axis="y", length=0)
             for start, stop in unseen(facts):
-                span = np.interp([clock.begins[start], clock.ends[stop - 1]], clock.edges, edges).tolist()
-                axes.axvspan(*span, facecolor="none", edgecolor=MUTED, hatch="xxx", linewidth=0)
+                first, last = (
+                    float(np.interp(t, clock.edges, edges)) for t in (clock.begins[start], clock.ends[stop - 1])
+                )
+                axes.axvspan(first, last, facecolor="none", edgecolor=MUTED, hatch="xxx", linewidth=0)
             for pause in _pauses(clock):
                 axes.axvspan(edges[pause], edges[pause + 1], color=FAINT, linewidth=0, zorder=0.5)
         ticks, texts, unit = _ticks(clock, edges)
