@@ -270,8 +270,8 @@ def _subject(intervals: Intervals, subject: str) -> tuple[str | None, tuple[str,
     used = {look(bout.subject): bout.subject for bout in intervals.bouts if bout.subject}
     if subject and nameless and not used and len(shown) > 1:
         raise InputError(
-            f"{intervals.path}: the entries are of no subject, though there are several ({_listed([*shown.values()])}), "
-            f"so those of {subject} are not known; write there which one each is of"
+            f"{intervals.path}: the entries are of no subject, though there are several "
+            f"({_listed([*shown.values()])}), so those of {subject} are not known; write there which one each is of"
         )
     if len(same) == 1 and (used or not nameless):
         return same[0], ()
