@@ -14,6 +14,9 @@ from ethomake.labels.intervals import Bout, Stretch
 NOT_SCORED = "not scored: "
 """Begins the code of a state that says when a behavior, whose code follows, was not scored."""
 
+END = 1e-6
+"""Seconds after the end of the last video that still belong to it: an entry may be at the very end."""
+
 NO_SUBJECT = "no focal subject"
 """What BORIS calls no subject, in small letters."""
 
@@ -95,8 +98,8 @@ def show_videos(
         KeyError: if the length of a video is missing that others follow; with its path.
     """
     shown = []
-    lengths = [length for _, length in players.get(1, ())]
-    whole = math.inf if None in lengths or not lengths else math.fsum(lengths)
+    lengths = [math.inf if length is None else length for _, length in players.get(1, ())]
+    whole = math.fsum(lengths) if lengths else math.inf
     for player, videos in players.items():
         origin = 0.0 if player == 1 else offsets.get(player, 0.0)
         limits = seen if player == 1 else (max(seen[0], 0.0), min(seen[1], whole))
@@ -104,8 +107,9 @@ def show_videos(
             if length is None and number < len(videos) - 1:
                 raise KeyError(media)
             first = -math.inf if player == 1 and number == 0 else origin
-            open_end = length is None or (player == 1 and number == len(videos) - 1)
-            shown.append(Shown(media, origin, first, math.inf if open_end else origin + length, limits))
+            final = number == len(videos) - 1
+            last = math.inf if length is None or (final and player == 1) else origin + length + final * END
+            shown.append(Shown(media, origin, first, last, limits))
             origin += length or 0.0
     return shown
 
