@@ -77,9 +77,9 @@ def check_labels(
         )
     twice = np.flatnonzero((values == 1).sum(axis=1) > 1)
     if exclusive and len(twice):
-        names = " and ".join(np.array(table.behaviors)[values[twice[0]] == 1])
+        both = " and ".join(np.array(table.behaviors)[values[twice[0]] == 1])
         raise InputError(
-            f"{source}, frame {twice[0]}: {names} are present at once ({len(twice)} such frames) though they exclude "
+            f"{source}, frame {twice[0]}: {both} are present at once ({len(twice)} such frames) though they exclude "
             "each other; correct the labels, or set exclusive: false"
         )
     for start, stop in video["damaged"]:  # damaged frames show nothing that could be scored
