@@ -45,6 +45,9 @@ SEVERAL = True
 VERSION = "7.0"
 """Of the format of projects, since 2018."""
 
+LATER = 0.0015
+"""Seconds after its end at which a written video ends: BORIS leaves out events that are after it, be it by rounding."""
+
 MOST_NAMES = 1000
 """As many names of behaviors with modifiers are made for a behavior."""
 
@@ -116,7 +119,7 @@ def write(table: LabelTable, timeline: Timeline, path: Path) -> None:
                 "image_display_duration": 1,
                 "close_behaviors_between_videos": False,
                 "media_info": {
-                    "length": {video: round(timeline.end, 6)},
+                    "length": {video: round(timeline.end + LATER, 3)},
                     "fps": {video: round(timeline.rate, 6)},
                     "hasVideo": {video: True},
                     "hasAudio": {video: False},
