@@ -7,6 +7,7 @@ and the subject, pairs, clips and merges as the policies say, and places bouts b
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path, PureWindowsPath
 from typing import Literal
@@ -387,6 +388,7 @@ def _observed(intervals: Intervals, timeline: Timeline, observations: set[str]) 
     return seen
 
 
+@lru_cache(maxsize=256)
 def _file_name(path: str) -> str:
     """Return the name of a file from its path on any system."""
     return PureWindowsPath(path).name

@@ -5,6 +5,7 @@ videos of another player begin later by its offset, which may be negative.
 """
 
 import math
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -135,19 +136,20 @@ def place_bouts(bouts: Iterable[Bout], shown: Iterable[Shown], observation: str)
             if begin < video.last and after:
                 one = None if bout.start is None else _exact(max(begin, video.first) - video.origin)
                 other = None if bout.stop is None else _exact(min(end, video.last) - video.origin)
-                placed.append(replace(bout, start=one, stop=other, media=video.media))
+                same = bout.start == one and bout.stop == other and bout.media == video.media
+                placed.append(bout if same else replace(bout, start=one, stop=other, media=video.media))
     return placed, stretches
 
 
 def _pair(events: Sequence[Event], observation: str) -> Iterable[Bout]:
     """Return the bouts of one state."""
-    waiting = sorted(events, key=lambda event: event.time)
+    waiting = deque(sorted(events, key=lambda event: event.time))
     begun = None
     while waiting:
-        same = [event for event in waiting[:2] if event.time == waiting[0].time]
+        event = waiting.popleft()
         due = "stop" if begun else "start"
-        event = next((each for each in same if each.kind in (due, "turn")), waiting[0])
-        waiting.remove(event)
+        if waiting and waiting[0].time == event.time and waiting[0].kind == due != event.kind:
+            event, waiting[0] = waiting[0], event  # of two at one time, that which is due comes first
         if event.kind in (due, "turn"):
             if begun:
                 yield _bout(begun, begun.time, event.time, observation)

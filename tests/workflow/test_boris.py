@@ -65,6 +65,7 @@ def drawn(tmp_path_factory):
     write_json(folder / "scored.boris", whole)
     (folder / "videos.csv").write_text("video,path,labels,part\n" + "".join(rows))
     config = {key: value for key, value in TINY.items() if key != "simulated"}
+    config["streams"] = config["streams"] | {"enabled": ["spatial"]}  # without optic flow: sooner done
     write_json(folder / "config.yaml", config | {"example": "none", "behaviors": list(BEHAVIORS)})
     return folder
 

@@ -199,7 +199,9 @@ def _parse(path: Path, policies: Policies) -> Intervals:
             continue
         players = _players(path, content, where)
         media += [each for videos in players.values() for each, _ in videos]
-        events = _read_events(path, content, where, ethogram, _offset(path, content, where, players))
+        offset = _offset(path, content, where, players)
+        alone = players[1][0][0] if sum(map(len, players.values())) == len(players.get(1, ())) == 1 else ""
+        events = _read_events(path, content, where, ethogram, offset, alone)
         try:
             shown = show_videos(players, _offsets(path, content, where), _interval(path, content, where))
         except KeyError as error:
@@ -362,7 +364,9 @@ def _read_events(
     where: str,
     ethogram: Mapping[str, tuple[bool, Mapping[str, Any]]],
     offset: float,
+    media: str,
 ) -> list[Event]:
+    """Return the events of an observation; `media` is the only video of it, or ""."""
     given = content.get("events", [])
     if not isinstance(given, list):
         raise InputError(f"{path}, {where}: its events are no list; save the project again in BORIS")
@@ -377,7 +381,7 @@ def _read_events(
         if code not in ethogram:
             raise InputError(f"{path}, {row}: behavior '{code}' is not in the ethogram of the project; add it there")
         kind = "turn" if ethogram[code][0] else "point"
-        events.append(Event(time - offset, kind, code, row, subject, tuple(modifiers.split("|"))))
+        events.append(Event(time - offset, kind, code, row, subject, tuple(modifiers.split("|")), media))
     return events
 
 

@@ -17,6 +17,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from ethomake.cells import defuse, restore
@@ -44,6 +45,9 @@ SEVERAL = True
 MOST_PREAMBLE = 500
 """Rows among which the header is."""
 
+MUCH = 0.01
+"""Share of its length by which an observation may be longer than its video, besides a second."""
+
 _MODIFIER = re.compile(r"modif(ier)?s?( ?#?\d+)?")
 _PLAYER = re.compile(r"\|?player #(\d+):", re.IGNORECASE)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?")
@@ -70,6 +74,13 @@ class _Table:
     rows: list[tuple[list[str], int]]
     above: list[list[str]]
     comma: bool
+
+    @cached_property
+    def entry(self) -> tuple[int | None, int | None, list[int], int | None]:
+        """Return the columns of behavior, subject, modifiers and video."""
+        modifiers = [place for place, name in enumerate(self.names) if _MODIFIER.fullmatch(name)]
+        behavior, subject = (self.column(name, last=True) for name in ("behavior", "subject"))
+        return behavior, subject, modifiers, self.column("media file path", "media file name", "media file")
 
     def column(self, *names: str, last: bool = False) -> int | None:
         """Return the first (or last) column of one of some names; a variable of a project may have the same."""
@@ -137,7 +148,7 @@ def _parse(path: Path, video: str, timeline: Timeline | None) -> Intervals:
     observations: dict[str, list[tuple[list[str], int]]] = {}
     for row, line in table.rows:
         observations.setdefault(table.cell(row, where) or named, []).append((row, line))
-    bouts, stretches, media, subjects, ignored = [], [], [], {}, []
+    bouts, stretches, media, subjects, ignored, notes = [], [], [], {}, [], []
     for name, rows in observations.items():
         if reason := _unfit(table, rows[0][0]):
             ignored.append(f"observation {name}, which {reason}")
@@ -149,6 +160,8 @@ def _parse(path: Path, video: str, timeline: Timeline | None) -> Intervals:
         found = _place(table, rows, name, noted, players, video, timeline)
         bouts += found[0]
         stretches += found[1]
+        if timeline is not None and find_media([each for each, _ in players.get(1, ())], video):
+            notes += _long(table, rows, name, players, timeline)
     if ignored and len(ignored) == len(observations):
         raise InputError(f"{path}: no observation of a video: {'; '.join(ignored[:8])}; give one of a video")
     return Intervals(
@@ -158,6 +171,7 @@ def _parse(path: Path, video: str, timeline: Timeline | None) -> Intervals:
         subjects=tuple(subjects),
         media=tuple(media),
         ignored=tuple(ignored),
+        notes=tuple(notes),
     )
 
 
@@ -217,7 +231,7 @@ def _rows(text: str, separator: str) -> Iterator[tuple[list[str], int]]:
     reader, line = csv.reader(io.StringIO(text, newline=""), delimiter=separator), 1
     try:
         for row in reader:
-            yield [cell.strip() for cell in row], line
+            yield list(map(str.strip, row)), line
             line = reader.line_num + 1
     except csv.Error:  # too long a cell: none of BORIS
         return
@@ -290,14 +304,14 @@ def _bouts(table: _Table, rows: Sequence[tuple[list[str], int]], observation: st
 
 def _entry(table: _Table, row: Sequence[str], line: int) -> tuple[str, str, tuple[str, ...], str]:
     """Return behavior, subject, modifiers and video of a row."""
-    behavior = restore(table.cell(row, table.column("behavior", last=True)))
+    named, who, places, video = table.entry
+    behavior = restore(table.cell(row, named))
     if not behavior:
         raise InputError(f"{table.path}, line {line}: there is no behavior; write its name, or delete the line")
-    subject = restore(table.cell(row, table.column("subject", last=True)))
+    subject = restore(table.cell(row, who))
     subject = "" if subject.casefold() == NO_SUBJECT else subject
-    places = [place for place, name in enumerate(table.names) if _MODIFIER.fullmatch(name)]
     modifiers = tuple(restore(part) for place in places for part in row[place].split("|"))
-    media = restore(table.cell(row, table.column("media file path", "media file name", "media file")))
+    media = restore(table.cell(row, video))
     return behavior, subject, modifiers, "" if media.upper() in ("NA", "NOT FOUND") else media
 
 
@@ -371,6 +385,23 @@ def _place(
         )
     origin = max(table.number(cell, rows[0][1], "the total length") - timeline.end, 0.0)
     return place_bouts(bouts, [Shown(names[place], origin, first=origin)], observation)
+
+
+def _long(
+    table: _Table,
+    rows: Sequence[tuple[list[str], int]],
+    observation: str,
+    players: Mapping[int, Sequence[tuple[str, float | None]]],
+    timeline: Timeline,
+) -> list[str]:
+    """Return a note if an observation of a single video is much longer than this: another may have come before."""
+    total = _length(table.cell(rows[0][0], table.column("total length")))
+    if len(players[1]) > 1 or total is None or total <= timeline.end * (1 + MUCH) + 1:
+        return []
+    return [
+        f"observation {observation} has {total:g} s but the video {timeline.end:.6g} s: if another one, "
+        "without events, came before it, times are too late; give the project (.boris), which says so"
+    ]
 
 
 def _length(cell: str) -> float | None:

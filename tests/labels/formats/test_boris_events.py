@@ -160,6 +160,14 @@ def test_the_last_video_is_told_by_the_total_length(save):
     assert labels(path, video="c.mp4") == {"walk": "0011000000"}
 
 
+def test_an_observation_that_is_much_longer_than_its_video_is_noted(save):
+    line = Timeline.regular(10, 10, "a.mp4")
+    bout = ("a.mp4", "walk", "STATE", 0.2, 0.4)
+    assert boris_events.read(save(aggregated(bout, total=1.9)), line, Policies()).notes == ()
+    (note,) = boris_events.read(save(aggregated(bout, total=4.0)), line, Policies()).notes
+    assert "observation o has 4 s but the video 1 s: if another one, without events" in note
+
+
 def test_a_variable_of_the_project_may_have_the_name_of_a_column(save):
     header = AGGREGATED.replace("FPS,", "FPS,Subject,Behavior,")
     path = save(header + "o,a.mp4,1.0,10.0,cage 3,calm,m1,walk,,STATE,0.2,0.4\n")
