@@ -7,6 +7,8 @@ and the subject, pairs, clips and merges as the policies say, and places bouts b
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path, PureWindowsPath
 from typing import Literal
 
@@ -36,6 +38,8 @@ class Bout:
         modifiers: what else was noted of the behavior.
         point: whether it is an event without duration.
         unsure: whether it is marked as unsure.
+        unscored: whether it is a time in which the behavior was not scored, and no bout.
+        observation: the session in which it was noted, of a file with several; "" if none is named.
     """
 
     behavior: str
@@ -47,16 +51,19 @@ class Bout:
     modifiers: tuple[str, ...] = ()
     point: bool = False
     unsure: bool = False
+    unscored: bool = False
+    observation: str = ""
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """A time in which a video was observed, in the unit of the file; for all subjects, or all media, if empty."""
+    """A time in which a video was observed, in the unit of the file; for all subjects, media, observations if empty."""
 
     start: float
     stop: float
     subject: str = ""
     media: str = ""
+    observation: str = ""
 
 
 @dataclass(frozen=True)
@@ -122,7 +129,7 @@ def to_labels(intervals: Intervals, timeline: Timeline, policies: Policies) -> L
         InputError: if the video or the subject cannot be told, or for a problem whose policy is `error`; with the row.
     """
     bouts, notes = _choose(intervals, timeline.video, timeline.subject)
-    observed = _observed(intervals, timeline)
+    observed = _observed(intervals, timeline, {bout.observation for bout in bouts if bout.observation})
     told = _Told(intervals.path, policies)
     placed = _place(bouts, intervals, timeline, observed, told)
     given = [_named(bout, policies) for bout, _, _ in placed]
@@ -142,7 +149,7 @@ def to_labels(intervals: Intervals, timeline: Timeline, policies: Policies) -> L
         if stop > before:
             ends[name] = (stop, bout)
         column = names.index(name)
-        marked = policies.unsure if bout.unsure else "present"
+        marked = "unscored" if bout.unscored else policies.unsure if bout.unsure else "present"
         if marked == "present":
             values[first:stop, column] = 1
         elif marked == "unscored":
@@ -177,7 +184,9 @@ def count_bouts(intervals: Intervals, policies: Policies, video: str = "", subje
     """
     bouts, _ = _choose(intervals, video, subject)
     counts = Counter({name: 0 for name in _scored(intervals)})
-    counts.update(_named(bout, policies) for bout in bouts if not (bout.point and policies.points == "ignore"))
+    counts.update(
+        _named(bout, policies) for bout in bouts if not (bout.unscored or (bout.point and policies.points == "ignore"))
+    )
     counts = {name: number for name, number in counts.items() if name.casefold() != BACKGROUND}
     return Positives(counts, is_list=True)
 
@@ -198,18 +207,49 @@ def _choose(intervals: Intervals, video: str, subject: str) -> tuple[list[Bout],
     bouts = [bout for bout in intervals.bouts if media is None or _file_name(bout.media) in ("", *media)]
     who, second = _subject(replace(intervals, bouts=bouts), subject)
     chosen = [bout for bout in bouts if who is None or look(bout.subject) == who]
+    _check_observations(intervals, chosen, media)
     left = len(bouts) - len(chosen)
     third = (f"{left} entries of other subjects were left to them",) if left else ()
     return chosen, (*first, *second, *third)
+
+
+def find_media(names: Iterable[str], video: str) -> list[str]:
+    """Return which of some file names, or paths of any system, mean a video: the same name, else another extension."""
+    names = list(dict.fromkeys(_file_name(name) for name in names if name))
+    same = [name for name in names if name.casefold() == video.casefold()]
+    stem = PureWindowsPath(video).stem.casefold()
+    return same or [name for name in names if video and PureWindowsPath(name).stem.casefold() == stem]
+
+
+def _check_observations(intervals: Intervals, bouts: Sequence[Bout], media: list[str] | None) -> None:
+    """Raise InputError if bouts of one video and subject were noted in several observations of the same time."""
+    found = list(dict.fromkeys(bout.observation for bout in bouts if bout.observation))
+    for observation in found:
+        noted = dict.fromkeys(bout.media for bout in bouts if bout.media and bout.observation == observation)
+        if len({name.replace("\\", "/") for name in noted}) > 1:
+            raise InputError(
+                f"{intervals.path}: observation {observation} has several videos that could be meant "
+                f"({_listed(list(noted))}); rename one of them, there and in its folder"
+            )
+    if len(found) < 2:
+        return
+    spans = sorted(
+        (part.start, part.stop)
+        for part in intervals.observed or ()
+        if part.observation in found and (media is None or _file_name(part.media) in ("", *media))
+    )
+    if len(spans) < len(found) or any(later < stop for (_, stop), (later, _) in pairwise(spans)):
+        raise InputError(
+            f"{intervals.path}: the video was scored in {len(found)} observations ({_listed(found)}), and which one is "
+            "meant is not known; give the video a file with one of them"
+        )
 
 
 def _medium(intervals: Intervals, video: str) -> tuple[list[str] | None, tuple[str, ...]]:
     """Return the file names that mean the video (None: all), and what to tell."""
     known = [*intervals.media, *(bout.media for bout in intervals.bouts)]
     names = list(dict.fromkeys(_file_name(name) for name in known if name))
-    same = [name for name in names if name.casefold() == video.casefold()]
-    stem = PureWindowsPath(video).stem.casefold()
-    same = same or [name for name in names if video and PureWindowsPath(name).stem.casefold() == stem]
+    same = find_media(names, video)
     if same:
         return same, ()
     if len(names) > 1:
@@ -228,9 +268,14 @@ def _subject(intervals: Intervals, subject: str) -> tuple[str | None, tuple[str,
     nameless = any(not bout.subject for bout in intervals.bouts)
     same = [name for name in shown if name == look(subject)]
     same = same or [name for name in shown if subject and name.casefold() == look(subject).casefold()]
-    if len(same) == 1:
-        return same[0], ()
     used = {look(bout.subject): bout.subject for bout in intervals.bouts if bout.subject}
+    if subject and nameless and not used and len(shown) > 1:
+        raise InputError(
+            f"{intervals.path}: the entries are of no subject, though there are several "
+            f"({_listed([*shown.values()])}), so those of {subject} are not known; write there which one each is of"
+        )
+    if len(same) == 1 and (used or not nameless):
+        return same[0], ()
     if len(used) + nameless <= 1:
         differs = used and subject
         return None, (f"the labels are of subject {next(iter(used.values()))}, not {subject}",) if differs else ()
@@ -323,8 +368,8 @@ def _to_frames(
     return np.where(points, at, first), np.where(points, at + 1, after)
 
 
-def _observed(intervals: Intervals, timeline: Timeline) -> np.ndarray:
-    """Return which frames were observed, bool (T,)."""
+def _observed(intervals: Intervals, timeline: Timeline, observations: set[str]) -> np.ndarray:
+    """Return which frames were observed, bool (T,), in some observations; none: in all of them."""
     if intervals.observed is None:
         return np.ones(len(timeline), bool)
     media, _ = _medium(intervals, timeline.video)
@@ -332,6 +377,8 @@ def _observed(intervals: Intervals, timeline: Timeline) -> np.ndarray:
     seen = np.zeros(len(timeline), bool)
     for stretch in intervals.observed:
         if media is not None and _file_name(stretch.media) not in ("", *media):
+            continue
+        if stretch.observation and observations and stretch.observation not in observations:
             continue
         if stretch.subject and who is not None and look(stretch.subject) != who:
             continue
@@ -341,6 +388,7 @@ def _observed(intervals: Intervals, timeline: Timeline) -> np.ndarray:
     return seen
 
 
+@lru_cache(maxsize=256)
 def _file_name(path: str) -> str:
     """Return the name of a file from its path on any system."""
     return PureWindowsPath(path).name

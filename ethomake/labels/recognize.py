@@ -8,15 +8,13 @@ from ethomake.errors import InputError
 from ethomake.labels.table import BACKGROUND, SEPARATORS, TIME_COLUMN, Sheet, is_label, read_text
 
 EXPORT = "export a table with one row per frame (a column frame, and for each behavior a column of 1 and 0)"
-BINARY_TABLE = (
-    "export a binary table (one row per time step, first column time) in BORIS, or a table with one row per frame"
-)
+EVENTS = "give the project itself (.boris), or export its events (tabular or aggregated) with the names of the columns"
 
 # The beginning of a text, and what it is.
 _TEXTS: tuple[tuple[str, str, str], ...] = (
     (r"Bento annotation file", "a BENTO annotation file, a list of bouts", EXPORT),
     (r"Caltech Behavior Annotator", "a file of the Caltech Behavior Annotator, a list of bouts", EXPORT),
-    (r'"?Observation id"?[\t,;]', "BORIS's table of events", BINARY_TABLE),
+    (r'"?Observation id"?[\t,;]', "a table of BORIS without events, as its list of observations", EVENTS),
     (r"FirstLineOfData=|#-+\s+# Name: .*\.(dat|faf|fmf)", "a file of JWatcher", EXPORT),
     (
         r'"?scorer"?[\t,;].*\s+"?(individuals|bodyparts)"?[\t,;]',
@@ -25,7 +23,7 @@ _TEXTS: tuple[tuple[str, str, str], ...] = (
     ),
     (r"<\?xml[\s\S]{0,500}<ANNOTATION_DOCUMENT", "an ELAN file, a list of bouts", EXPORT),
     (r"<\?xml|<!DOCTYPE|<html", "a file in XML or HTML", EXPORT),
-    (r'\{[\s\S]{0,2000}"(behaviors_conf|project_name|time_format)"', "a project of BORIS", BINARY_TABLE),
+    (r'\[\{"subject": "[^"]*", "behavior": "[^"]*", "modifiers"', "a time budget of BORIS, without times", EVENTS),
     (r"[\[{]\s*[\"\[{\d]", "a file in JSON", EXPORT),
     (r"WEBVTT|1\s+\d\d:\d\d:\d\d[,.]\d+ -->", "subtitles", EXPORT),
 )

@@ -14,6 +14,7 @@ from ethomake.errors import InputError
 from ethomake.files import write_whole
 from ethomake.labels.plain import parse_plain, render_plain
 from ethomake.labels.policies import STRICT, Policies
+from ethomake.labels.workbook import is_workbook, workbook_text
 from ethomake.letters import nfc
 
 _KINDS = (  # the first bytes of files that are no text
@@ -270,8 +271,13 @@ def head(path: str | Path) -> bytes:
 
 
 def head_text(path: str | Path) -> str:
-    """Return the beginning of a text file, without byte-order mark and cut-off line; "" if it is no text in UTF-8."""
+    """Return the beginning of a text or workbook, without byte-order mark and cut-off line; "" if it is neither."""
     content = head(path)
+    if is_workbook(content):
+        try:
+            return workbook_text(path)[:HEAD]
+        except InputError:
+            return ""
     if len(content) == HEAD:
         content = content[: max(content.rfind(b"\n"), content.rfind(b"\r")) + 1]
     try:
@@ -385,7 +391,7 @@ def decode_text(content: bytes, path: str | Path, what: str) -> str:
     """
     if kind := next((kind for start, kind in _KINDS if re.match(start, content, re.DOTALL)), ""):
         raise InputError(f"{path}: {kind} and not plain text in UTF-8; save {what} as a CSV file in UTF-8")
-    if content.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):  # zip, as .xlsx and .ods are; .xls
+    if is_workbook(content):
         raise InputError(
             f"{path}: a workbook (Excel, LibreOffice) and not plain text in UTF-8, whatever its name; open it there "
             f"and save {what} as a CSV file in UTF-8"
@@ -402,10 +408,10 @@ def decode_text(content: bytes, path: str | Path, what: str) -> str:
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a label file.
+    """Return the text of a label file; that of a workbook (Excel, LibreOffice) is its table, cells separated by tabs.
 
     Raises:
-        InputError: if it cannot be read, or is no text in UTF-8.
+        InputError: if it cannot be read, or is neither text in UTF-8 nor a workbook.
     """
     try:
         content = path.read_bytes()
@@ -413,7 +419,7 @@ def read_text(path: Path) -> str:
         raise InputError(f"{path}: there is no such label file; correct its path") from None
     except OSError as error:
         raise InputError(f"{path}: not readable ({error.strerror}); correct its path or its permissions") from None
-    return decode_text(content, path, "the labels")
+    return workbook_text(path) if is_workbook(content) else decode_text(content, path, "the labels")
 
 
 def is_label(cell: str) -> bool:

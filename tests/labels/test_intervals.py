@@ -201,3 +201,37 @@ def test_bouts_are_counted_before_the_video_is_known():
     assert count_bouts(given, Policies(points="ignore"), "b.mp4").counts == {"rear": 0, "walk": 1}
     with pytest.raises(InputError, match="labels of 2 videos"):
         count_bouts(given, Policies())
+
+
+def test_subjects_cannot_be_told_if_entries_name_none_though_there_are_several():
+    given = intervals(("walk", 0.1, 0.3), subjects=("m1", "m2"))
+    with pytest.raises(InputError, match=r"the entries are of no subject.*\(m1, m2\), so those of m1 are not known"):
+        to_labels(given, Timeline.regular(10, 10, subject="m1"), Policies())
+    assert labels(given) == {"walk": "0110000000"}
+    alone = intervals(("walk", 0.1, 0.3), subjects=("m1",))
+    assert labels(alone, Timeline.regular(10, 10, subject="m1")) == {"walk": "0110000000"}
+
+
+def test_one_video_in_several_observations_is_an_error_unless_they_are_of_different_times():
+    bouts = (("walk", 0.1, 0.3, {"observation": "o1"}), ("rear", 0.6, 0.8, {"observation": "o2"}))
+    parts = [Stretch(0.0, 0.5, observation="o1"), Stretch(0.5, 0.9, observation="o2")]
+    assert labels(intervals(*bouts, observed=parts)) == {"walk": "011000000?", "rear": "000000110?"}
+    overlapping = [Stretch(0.0, 0.6, observation="o1"), Stretch(0.5, 0.9, observation="o2")]
+    for observed in (None, overlapping, parts[:1]):
+        with pytest.raises(InputError, match=r"scored in 2 observations \(o1, o2\), and which one is"):
+            labels(intervals(*bouts, observed=observed))
+    one = intervals(*bouts[:1], observed=parts)  # the other one is of another subject, say
+    assert labels(one) == {"walk": "01100?????"}
+
+
+def test_videos_of_one_name_in_different_folders_are_not_confused():
+    bouts = [("walk", 0.1 * n, 0.1 * n + 0.1, {"media": f"cam{n}/a.mp4", "observation": "o"}) for n in range(2)]
+    with pytest.raises(InputError, match=r"observation o has several videos that could be meant \(cam0/a.mp4, cam1/a"):
+        labels(intervals(*bouts))
+
+
+def test_times_in_which_a_behavior_was_not_scored_are_no_bouts():
+    given = intervals(("walk", 0.1, 0.3), ("walk", 0.3, 0.5, {"unscored": True}))
+    assert labels(given) == {"walk": "011??00000"}
+    assert labels(given, unsure="absent") == {"walk": "011??00000"}
+    assert count_bouts(given, Policies()).counts == {"walk": 1}

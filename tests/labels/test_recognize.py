@@ -9,7 +9,8 @@ from ethomake.labels.timeline import Timeline
 ROWS = "".join(f"{frame},{int(frame > 3)},0\n" for frame in range(9))
 TABLE = "frame,walk,groom\n" + ROWS
 BENTO = "Bento annotation file\nMovie file(s): a.mp4\n\nStimulus name:\n\nList of channels:\nCh1\n"
-EVENTS = "Observation id\tone\n\nMedia file(s)\n\nTime\tBehavior\tStatus\n1.5\twalk\tSTART\n"
+OBSERVATIONS = "Observation id\tDate\tDescription\tSubjects\none\t2020-01-01\t\tm1\n"
+BUDGET = '[{"subject": "m1", "behavior": "walk", "modifiers": "", "duration": 3}]'
 
 
 def said(tmp_path, content, name="v.csv"):
@@ -31,7 +32,8 @@ def said(tmp_path, content, name="v.csv"):
         ("Sheet; June\n" + TABLE.replace(",", ";"), ["a title ('Sheet; June'): the header is in line 2"]),
         ("Sheet\n" + TABLE.replace("frame,", "id,background,", 1), ["a title ('Sheet'): the header is in line 2"]),
         (BENTO, ["a BENTO annotation file", "one row per frame"]),
-        (EVENTS, ["BORIS's table of events", "binary table"]),
+        (OBSERVATIONS, ["a table of BORIS without events", "give the project itself (.boris), or export its events"]),
+        (BUDGET, ["a time budget of BORIS, without times", "give the project itself"]),
         (
             "Time,Behavior,Status\n1.5,walk,START\n2.5,walk,STOP\n",
             ["list of bouts or events (columns Time, Behavior, Status)"],
