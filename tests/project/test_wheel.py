@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from ethomake.project.schemas import load_schema
+
 ROOT = Path(__file__).parents[2]
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet"]
 CHECK = """
@@ -54,6 +56,6 @@ def test_an_installed_ethomake_checks_configs_and_bundles(installed, tmp_path):
     )
     where, settings, mistake, bundle = done.stdout.splitlines()
     assert Path(where).is_relative_to(installed)
-    assert settings == "3 10"
+    assert settings == f"3 {len(load_schema('videos')['properties'])}"
     assert mistake == "config: sede = 3: unknown key; did you mean seed?"
     assert bundle.startswith("bundle/bundle.json: 'ethomake' is a required property")
