@@ -1,7 +1,7 @@
 import pytest
 
 from ethomake.errors import InputError, TransientError
-from ethomake.letters import look, nfc
+from ethomake.letters import look, nfc, strange_letter
 from ethomake.visible import visible
 
 
@@ -27,6 +27,23 @@ def test_names_that_look_the_same_have_one_look():
     assert {look(name) for name in same} == {"m\u00f6use 1"}
     assert look("mouse 1") != look("m\u00f6use 1")
     assert nfc("o\u0308") == "\u00f6"
+
+
+@pytest.mark.parametrize(
+    ("name", "other", "letter"),
+    [
+        ("w\u0430lk", "walk", "CYRILLIC SMALL LETTER A, U+0430"),
+        ("walk", "w\u0430lk", "CYRILLIC SMALL LETTER A, U+0430"),
+        ("\uff57alk", "walk", "FULLWIDTH LATIN SMALL LETTER W, U+FF57"),
+        ("gro\u0308m", "grom", "LATIN SMALL LETTER O WITH DIAERESIS, U+00F6"),
+        ("gro\u0308m", "gr\u00f6m", ""),
+        ("walk", "talk", ""),
+        ("w\u0430lt", "walk", ""),
+        ("walks", "w\u0430lk", ""),
+    ],
+)
+def test_letters_of_another_alphabet_that_look_like_ours_are_named(name, other, letter):
+    assert strange_letter(name, other) == letter
 
 
 @pytest.mark.parametrize("kind", [InputError, TransientError])

@@ -17,7 +17,7 @@ from ethomake.labels.names import Names, check_listed, map_names
 from ethomake.labels.policies import STRICT, Policies
 from ethomake.labels.table import LabelTable, write_labels
 from ethomake.labels.timeline import Timeline
-from ethomake.letters import look
+from ethomake.letters import look, strange_letter
 from ethomake.messages import NOTE
 
 logger = logging.getLogger(__name__)
@@ -211,6 +211,12 @@ def choose_behaviors(
                 raise InputError(
                     f"{source}, line 1: there is no column '{name}', one of the behaviors; the column '{same[0]}' "
                     "looks the same but differs in an invisible character: type the name again there"
+                )
+            alike = ((each, strange) for each in other if (strange := strange_letter(each, name)))
+            if found := next(alike, None):
+                raise InputError(
+                    f"{source}, line 1: there is no column '{name}', one of the behaviors; the column '{found[0]}' may "
+                    f"look the same but one of the two has another letter ({found[1]}): type the name again there"
                 )
             hint = f"rename one of the unknown columns ({', '.join(other)})" if other else "add the column"
             raise InputError(

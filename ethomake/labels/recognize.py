@@ -5,7 +5,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from ethomake.errors import InputError
-from ethomake.labels.table import BACKGROUND, SEPARATORS, TIME_COLUMN, Sheet, is_label, read_text
+from ethomake.labels.table import BACKGROUND, NAMES_OF_STATES, SEPARATORS, TIME_COLUMN, Sheet, is_label, read_text
 
 EXPORT = "export a table with one row per frame (a column frame, and for each behavior a column of 1 and 0)"
 EVENTS = "give the project itself (.boris), or export its events (tabular or aggregated) with the names of the columns"
@@ -76,6 +76,8 @@ def describe_header(path: str | Path, sheet: Sheet) -> str:
         return "there is no header: put a line with 'frame' and the names of the behaviors above the first row"
     if place := next((number for number, name in enumerate(sheet.header) if name.casefold() == "frame"), 0):
         return f"the column '{sheet.header[place]}' is column {place + 1}: move it to the front"
+    if len(sheet.header) == 1 and (problem := _describe_column(sheet)):
+        return problem
     columns = list(zip(*sheet.rows, strict=True))
     numbers = [_number(cell) for cell in columns[0]]
     labels = [all(map(is_label, column)) for column in columns]
@@ -86,6 +88,8 @@ def describe_header(path: str | Path, sheet: Sheet) -> str:
             return f"the first column, '{first}', counts the frames: rename it to 'frame'" + (
                 "" if counted[0] == 0 else f" and let it begin at 0 (it begins at {counted[0]:g})"
             )
+        if re.search(r"(?<![a-z])(ms|msecs?|millis?(econds?)?)(?![a-z])", first.casefold().replace("_", " ")):
+            return f"the first column, '{first}', has milliseconds: divide it by 1000 and name it 'time'"
         if all(one < two for one, two in pairwise(counted)):
             return (
                 f"the first column, '{first}', looks like times: name it 'time' if it has seconds, or 'frame' if it "
@@ -95,6 +99,21 @@ def describe_header(path: str | Path, sheet: Sheet) -> str:
         return (
             "it has only columns of behaviors: only the column that counts the frames is missing; put a column 'frame' "
             "(0, 1, 2, ...) in front of them"
+        )
+    return ""
+
+
+def _describe_column(sheet: Sheet) -> str:
+    """Return what is wrong with a table of one column, if that is known; else ""."""
+    name = sheet.header[0]
+    for separator, what in (("|", "|"), (" ", "blanks"), (":", "colons")):
+        cells = name.split(separator)
+        if len(cells) > 1 and all(len(row[0].split(separator)) == len(cells) for row in sheet.rows):
+            return f"its cells are separated by {what}: save it with commas, semicolons or tabs between the cells"
+    if name.casefold() in NAMES_OF_STATES:
+        return (
+            f"it has one column, '{name}', that says which behavior is on: make a column 'frame' (0, 1, 2, ...) and "
+            "one for each behavior, with 1 where it is on and 0 elsewhere"
         )
     return ""
 

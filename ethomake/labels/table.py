@@ -44,6 +44,9 @@ MILLISECONDS = re.compile(
 )
 """Names of one that has it in milliseconds."""
 
+NAMES_OF_STATES = frozenset({"behavior", "behaviour", "label", "labels", "state", "class", "event", "action", "code"})
+"""Names of columns that often hold the name or number of one behavior in each row."""
+
 _CELLS = {text: value for value in (1, 0, -1) for text in (f"{value}", f"{value}.0", f"{value}.")}
 _WORDS = (("true", 1), ("false", 0), ("yes", 1), ("no", 0))
 _CELLS |= {text: value for word, value in _WORDS for text in (word, word.title(), word.upper())}
@@ -437,6 +440,11 @@ def _read_cell(sheet: Sheet, row: int, name: str, cell: str) -> int:
         value = None
     if value not in (1, 0, -1):
         shown = f"'{cell}'" if cell else "nothing"
+        if name.casefold() in NAMES_OF_STATES and cell:
+            problem = (
+                f"column '{name}' holds {shown}, which seems to name the behavior that is on; make a column for each "
+            )
+            raise sheet.error(row, problem + "behavior in its place, with 1 where it is on and 0 elsewhere") from None
         if "\n" in cell or "\r" in cell:
             problem = f"column '{name}' holds a line break: a quote is opened here and closed further down; delete both"
             raise sheet.error(row, problem) from None
@@ -457,7 +465,10 @@ def _check_index(sheet: Sheet) -> None:
                 raise sheet.error(expected, problem)
             shown = f"'{row[0]}'" if row[0] else "nothing"
             column = f"column '{sheet.header[0]}'" if sheet.header[0] else "the first column"
-            problem = f"{column} holds {shown} where frame {expected} is due; frames count 0, 1, 2, ... "
+            problem = f"{column} holds {shown} where frame {expected} is due; "
+            if frame is None or not np.isfinite(frame):
+                raise sheet.error(expected, problem + _describe_other_row(sheet, expected))
+            problem += "frames count 0, 1, 2, ... "
             if expected == 0 and frame == 1:
                 raise sheet.error(0, problem + "from 0: subtract 1 from the whole column")
             raise sheet.error(expected, problem + "without gaps: add a row for each missing frame (-1: not scored)")
@@ -465,6 +476,9 @@ def _check_index(sheet: Sheet) -> None:
 
 def _describe_index(sheet: Sheet, row: int, first: float | None, frame: float | None) -> str:
     """Return why the column of frames is wrong in a row, if it is more than a gap; else ""."""
+    last = len(sheet.rows) - 1
+    if row == 0 and frame == last > 1 and sheet.rows[1][0] in (f"{last - 1}", f"{last - 1}.0"):
+        return f"the frames count backwards, from {frame:g}; sort the rows by the first column"
     if row == 0 or frame is None or not np.isfinite(frame):
         return ""
     if frame == row - 1:
@@ -475,6 +489,17 @@ def _describe_index(sheet: Sheet, row: int, first: float | None, frame: float | 
         column = sheet.header[0] or "the first column"
         return f"{column} holds {sheet.rows[row][0]} where frame {row} is due; name the column time if it has seconds"
     return ""
+
+
+def _describe_other_row(sheet: Sheet, row: int) -> str:
+    """Return what a row seems to be that begins with no frame, and what to do."""
+    if len(sheet.header) > 2 and all(cell.isdigit() for cell in sheet.header[1:]):
+        return "the frames are in columns: transpose the table, so that each frame is a row"
+    if sheet.rows[row] == sheet.header:
+        return "the header stands here again: delete the line, or give each video a file of its own"
+    if not all(map(is_label, sheet.rows[row][1:])):
+        return "delete the line if it has no labels (units, sums, remarks)"
+    return "give the row its frame, or delete it (units, sums, remarks)"
 
 
 def _who(sheet: Sheet, row: int) -> str:

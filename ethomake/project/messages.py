@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import jsonschema
 
-from ethomake.letters import look, nfc
+from ethomake.letters import look, nfc, strange_letter
 from ethomake.project.schemas import load_schema
 from ethomake.visible import visible
 
@@ -90,7 +90,8 @@ def suggest(name: str, known: Collection[str]) -> str:
     close = difflib.get_close_matches(name, list(known), n=1) or [
         each for each in known if _alike(each) == _alike(name)
     ]
-    return f"; did you mean {close[0]}?" if close else ""
+    strange = strange_letter(close[0], name) if close else ""
+    return f"; did you mean {close[0]}{f' (with {strange})' if strange else ''}?" if close else ""
 
 
 def _alike(name: str) -> str:

@@ -14,7 +14,7 @@ from ethomake.labels.groups import check_groups, groups_of, in_order
 from ethomake.letters import nfc
 from ethomake.project import PARTS
 from ethomake.project.messages import count_others, explain_error, show, suggest
-from ethomake.project.paths import as_on_disk
+from ethomake.project.paths import as_on_disk, similar_file
 from ethomake.project.schemas import load_schema, resolve_reference, validator
 from ethomake.streams.registry import check_network, find_network, mapped_networks, reject_weights, usual_weights
 from ethomake.visible import visible
@@ -255,6 +255,20 @@ def is_weights_file(weights: str) -> bool:
     return "/" in weights or Path(weights).suffix in (".pth", ".pt", ".safetensors")
 
 
+def _describe_no_weights(path: str) -> str:
+    """Return why what lies at a path cannot be a file of weights, and what to do."""
+    if os.path.isdir(path):
+        return "is a folder; name the file in it"
+    if os.path.islink(path) and not os.path.exists(path):
+        return f"a link to {show(os.readlink(path))}, which leads nowhere; correct the link"
+    if not os.path.exists(path):
+        similar = similar_file(path)
+        return "there is no such file" + (f"; did you mean {similar}?" if similar else f" in {Path.cwd()}")
+    if not os.path.isfile(path):
+        return "is no file but a pipe or a device; name a file"
+    return "may not be read; change its permissions (chmod u+r), or ask its owner"
+
+
 def _check_weights(settings: dict[str, Any]) -> None:
     """Refuse weights that do not exist or do not fit the network."""
     frozen = settings["streams"]["enabled"] == ["frozen"]
@@ -272,8 +286,8 @@ def _check_weights(settings: dict[str, Any]) -> None:
         if weights == "none":
             continue
         if is_weights_file(weights):
-            if not os.path.isfile(weights):
-                raise InputError(f"config: {section}.weights = {show(weights)}: there is no such file")
+            if not os.path.isfile(weights) or not os.access(weights, os.R_OK):
+                raise InputError(f"config: {section}.weights = {show(weights)}: {_describe_no_weights(weights)}")
         elif section == "flow":
             raise InputError(f"config: flow.weights = {show(weights)}: must be none or a .safetensors file")
         elif reason := reject_weights(settings["streams"]["network"], weights):

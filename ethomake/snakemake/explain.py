@@ -18,7 +18,7 @@ from ethomake.files import read_json
 from ethomake.provenance.code import module_digests
 from ethomake.provenance.explain import Findings, as_one, explain, parameters_as_one
 from ethomake.provenance.record import record_path
-from ethomake.snakemake.folder import check_sources, each_video
+from ethomake.snakemake.folder import check_folders, check_sources, each_video
 from ethomake.snakemake.known import known
 from ethomake.sources import find_sources
 
@@ -77,6 +77,8 @@ def explain_jobs(workflow: Workflow, pack_rules: Mapping[str, str]) -> Callable[
                 message.msg = count_jobs(message.stats, pack_rules)
             if event == LogEvent.RUN_INFO:
                 check_sources(workflow)
+                if not known(workflow.output_settings).dryrun:  # which may look at a folder of somebody else
+                    check_folders(workflow)
             if event == LogEvent.JOB_INFO and (words := explain_job(workflow, find(message.jobid))):
                 message.reason = f"{words} [{message.reason}]" if verbose else words
             if event == LogEvent.JOB_ERROR and message.jobid in told:

@@ -84,6 +84,17 @@ def check_sources(workflow: Workflow) -> None:
         stop(f"{path}: not there any more, but needed again ({message}){others}; put it back, or undo what changed")
 
 
+def check_folders(workflow: Workflow) -> None:
+    """End with one line if a job that is to run cannot write where its results go: Snakemake removes old ones first."""
+    folders = {os.path.dirname(path) for job in _planned(workflow) for path in (*job.output, *job.log)}
+    closed = [
+        folder for folder in sorted(folders) if os.path.isdir(folder) and not os.access(folder, os.W_OK | os.X_OK)
+    ]
+    if closed:
+        others = f" (and {len(closed) - 1} more)" if len(closed) > 1 else ""
+        stop(f"{closed[0]}: cannot be written to{others}; change its permissions (chmod u+rwx), or ask its owner")
+
+
 def _planned(workflow: Workflow) -> Iterator[Any]:
     """Yield the jobs that are to run, those of packs one by one."""
     for job in known(workflow.dag).needrun_jobs():

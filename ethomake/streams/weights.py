@@ -367,4 +367,6 @@ def _complain(source: str | Path, stream: Stream, what: str, names: list[str]) -
 
 
 def _one_line(error: Exception) -> str:
+    if isinstance(error, EOFError):
+        return "it is empty or cut off"
     return " ".join(str(error).split())[:200] or type(error).__name__

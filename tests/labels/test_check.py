@@ -125,6 +125,8 @@ def test_names_that_look_the_same_are_told_with_what_cannot_be_seen(check):
         InputError, match=r"no column 'groom'.*'gro\\u200bom' looks the same but differs in an invisible"
     ):
         check("frame,gro\u200bom,walk\n0,1,0\n", frames=1)
+    with pytest.raises(InputError, match=r"no column 'groom'.*another letter \(CYRILLIC SMALL LETTER O, U\+043E\)"):
+        check("frame,gr\u043eom,walk\n0,1,0\n", frames=1)
 
 
 def test_two_encodings_of_an_accent_are_one_name(check):

@@ -1,6 +1,7 @@
 """The settings: what is right goes through, what is wrong says key, value and reason."""
 
 import copy
+import os
 from pathlib import Path
 
 import pytest
@@ -217,3 +218,25 @@ def test_groups_of_exclusive_behaviors_have_one_form():
 def test_other_mistakes_are_counted():
     with pytest.raises(InputError, match="and 1 more key with errors"):
         resolve_settings({**BASE, "seed": -1, "flow": {"epochs": 0}})
+
+
+def test_it_is_said_what_lies_there_in_place_of_weights(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def refusal(weights):
+        with pytest.raises(InputError) as error:
+            resolve_settings({"behaviors": ["groom"], "streams": {"weights": weights}})
+        assert str(error.value).startswith(f'config: streams.weights = "{weights}": ')
+        return str(error.value).partition('": ')[2]
+
+    Path("folder.pth").mkdir()
+    Path("link.pth").symlink_to("gone.pth")
+    Path("mouse_ResNet.pth").write_bytes(b"x")
+    os.mkfifo("pipe.pth")
+    assert refusal("folder.pth") == "is a folder; name the file in it"
+    assert refusal("link.pth") == 'a link to "gone.pth", which leads nowhere; correct the link'
+    assert refusal("mouse_resnet.pth") == "there is no such file; did you mean mouse_ResNet.pth?"
+    assert refusal("some/where.pth") == f"there is no such file in {tmp_path}"
+    assert refusal("pipe.pth").startswith("is no file but a pipe")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert refusal("mouse_ResNet.pth").startswith("may not be read; change its permissions")

@@ -1,6 +1,7 @@
 """What is told of the user's files before a run begins."""
 
 import errno
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,7 +10,7 @@ import pytest
 from ethomake.errors import InputError
 from ethomake.failures import MISTAKE
 from ethomake.snakemake import folder
-from ethomake.snakemake.folder import check_sources, tell_reading
+from ethomake.snakemake.folder import check_folders, check_sources, tell_reading
 from ethomake.snakemake.stop import in_one_line
 from ethomake.sources import ByContent, digest_of
 
@@ -76,3 +77,25 @@ def test_what_planning_cannot_read_is_one_line(capsys, error, line):
 def test_a_bug_in_planning_keeps_its_traceback():
     with pytest.raises(KeyError), in_one_line():
         raise KeyError("a")
+
+
+def test_a_run_that_cannot_write_its_results_ends_before_it_begins(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("results/ingest/a").mkdir(parents=True)
+    member = SimpleNamespace(params={}, output=["results/ingest/b/video.json"], log=["logs/ingest/b.log"])
+    jobs = [
+        SimpleNamespace(params={}, output=["results/ingest/a/video.json", "results/new/x"], log=["logs/a.log"]),
+        SimpleNamespace(params={"pack": SimpleNamespace(members=[member])}, output=[], log=[]),
+        SimpleNamespace(params={}, output=[], log=[]),
+    ]
+    workflow = SimpleNamespace(dag=SimpleNamespace(needrun_jobs=lambda: jobs))
+    check_folders(workflow)
+    closed, may = {"results/ingest/a"}, os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path not in closed and may(path, mode))
+    for others in ("", " (and 1 more)"):
+        with pytest.raises(SystemExit) as end:
+            check_folders(workflow)
+        assert end.value.code == MISTAKE
+        assert capsys.readouterr().err.startswith(f"error: results/ingest/a: cannot be written to{others}; change its")
+        Path("results/ingest/b").mkdir(exist_ok=True)
+        closed.add("results/ingest/b")
