@@ -211,7 +211,7 @@ def test_nothing_labelled_is_refused(tmp_path, videos, write_table):
 
 def test_a_behavior_that_is_never_on_is_refused(tmp_path, videos, write_table):
     never = write_table("never", ["bright", "half"], [[frame % 2, 0] for frame in range(40)])
-    with pytest.raises(InputError, match="behavior 'half' is present in no frame of the training and validation videos"):
+    with pytest.raises(InputError, match="'half' is present in no frame of the training and validation videos"):
         train(tmp_path / "a", "spatial", [(path, never) for path, _ in videos])
 
 
