@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,11 +23,19 @@ BENCHMARK = 5  # the place of the record of the benchmark among what Snakemake g
 
 @dataclass(frozen=True)
 class Told:
-    """What a call ended with: its exit status, what it printed, and the outputs of each job that it planned or did."""
+    """What a call ended with.
+
+    Attributes:
+        status: the exit status.
+        text: what it printed.
+        jobs: the outputs of each job that it planned or did.
+        opened: the files that it opened, as they were named.
+    """
 
     status: int
     text: str
-    jobs: list[frozenset[str]] = field(default_factory=list)
+    jobs: list[frozenset[str]]
+    opened: list[str]
 
     @property
     def outputs(self):
@@ -51,8 +59,8 @@ def server():
             process.stdin.flush()
             status = int(process.stdout.readline())
             text = (Path(folder) / "told.txt").read_text(encoding="utf-8")
-            jobs = json.loads((Path(folder) / "jobs.json").read_text(encoding="utf-8"))
-            return Told(status, text, [frozenset(outputs) for outputs in jobs])
+            told = json.loads((Path(folder) / "told.json").read_text(encoding="utf-8"))
+            return Told(status, text, [frozenset(outputs) for outputs in told["jobs"]], told["opened"])
 
         yield call
         process.stdin.close()
@@ -95,16 +103,17 @@ def _serve():
         validator(name)
     for script in (ROOT / "workflow/scripts").glob("*.py"):
         module_digests(script)
-    execute = snakemake.workflow.Workflow.execute
+    execute, opened = snakemake.workflow.Workflow.execute, []
 
-    def noting_jobs(self, *given, **options):
+    def noting(self, *given, **options):
         try:
             return execute(self, *given, **options)
         finally:
-            jobs = self.dag.needrun_jobs(exclude_finished=False) if self.dag else ()
-            Path("jobs.json").write_text(json.dumps([list(map(str, job.output)) for job in jobs if job.output]))
+            planned = self.dag.needrun_jobs(exclude_finished=False) if self.dag else ()
+            jobs = [list(map(str, job.output)) for job in planned if job.output]
+            Path("told.json").write_text(json.dumps({"jobs": jobs, "opened": opened}))
 
-    snakemake.workflow.Workflow.execute = noting_jobs
+    snakemake.workflow.Workflow.execute = noting
     for line in sys.stdin:
         question = json.loads(line)
         child = os.fork()
@@ -113,7 +122,8 @@ def _serve():
             with open("told.txt", "w", encoding="utf-8") as file:
                 os.dup2(file.fileno(), 1)
                 os.dup2(file.fileno(), 2)
-            Path("jobs.json").write_text("[]")
+            Path("told.json").write_text('{"jobs": [], "opened": []}')
+            sys.addaudithook(lambda event, given: opened.append(str(given[0])) if event == "open" else None)
             os.environ.update(question["environment"], XDG_CACHE_HOME=f"{question['folder']}/.cache")
             snakemake.workflow.script = _script(question["after"])
             snakemake.cli.main(["--snakefile", str(ROOT / "Snakefile"), *question["arguments"]])

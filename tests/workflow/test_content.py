@@ -280,3 +280,22 @@ def test_where_files_lie_makes_nothing_anew(snakemake, tmp_path, kinds):
     world.write_table(world.project, {what: path.replace("raw/", "archive/") for what, path in world.raw.items()})
     told = world.call(world.project, "--dry-run")
     assert (told.status, told.jobs) == (0, []), told.text[-3000:]
+
+
+def test_a_second_look_opens_none_of_the_users_files(snakemake, tmp_path):
+    """All videos have one size here, and so have the labels: they are compared, too."""
+
+    def opened():
+        told = world.call(world.project, "--dry-run")
+        assert told.status == 0, told.text[-3000:]
+        return {Path(path).name for path in told.opened if Path(path).parent.name == "raw"}
+
+    world = World(tmp_path, snakemake, random.Random(0), KINDS["trained"])
+    names = {Path(path).name for path in world.raw.values()}
+    assert opened() >= {name for name in names if name.endswith((".mp4", ".csv"))}
+    assert opened() == set()
+    world.run()
+    assert opened() == set()  # the jobs have read the files
+    set_dates(world.path("labels a"), 0)
+    assert opened() == {"labels-a.csv"}
+    assert opened() == set()
