@@ -163,7 +163,8 @@ class DataFlow:
             if self.home("evaluation", run) == run and not self.part_of(run, "test")
         ]
         videos = self.project.videos
-        return find_leftovers(set(videos), {name for name, video in videos.items() if video.labels}, unused)
+        labelled = {name for name, video in videos.items() if video.labels}
+        return find_leftovers(set(videos), labelled, unused, set(map(file_name_of, self.project.recordings.values())))
 
     @cached_property
     def adapted_to(self) -> dict[str, list[str]]:

@@ -8,6 +8,7 @@ process of its own, forked from one that has Snakemake loaded already.
 import hashlib
 import json
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from types import SimpleNamespace
 
 ROOT = Path(__file__).parents[2]
 IGNORED = ("code", "checkpoint")  # params: the same in all calls, and where a training keeps its state
+REMEMBERED = ("splits", "provenance", ".snakemake", ".checkpoints")  # what is in results/ and no output of a job
+REMEMBERED += ("places.json", "packs.json", "late_packs.json", "adapted.json")
 BENCHMARK = 5  # the place of the record of the benchmark among what Snakemake gives to scripts after the rule
 
 
@@ -78,10 +81,13 @@ def digest_of_path(path):
 def outputs_of(results):
     """The digest of each output below a folder of results, by its path as in the rules."""
     results, found = Path(results), {}
-    kept = ("splits", "provenance", ".snakemake", ".checkpoints", "places.json", "packs.json", "late_packs.json")
     for path in sorted(results.rglob("*")):
         inside = path.relative_to(results)
-        if inside.parts[0] in kept or any(part.endswith(".zarr") for part in inside.parts[:-1]):
+        if (
+            inside.parts[0] in REMEMBERED
+            or path.name in REMEMBERED
+            or any(part.endswith(".zarr") for part in inside.parts[:-1])
+        ):
             continue
         if path.is_file() or path.suffix == ".zarr":
             found[f"results/{inside.as_posix()}"] = digest_of_path(path)
@@ -132,10 +138,13 @@ def _serve():
 
 def _script(after):
     def script(path, basedir, inputs, output, params, wildcards, threads, resources, log, config, rule, *others):
-        others[BENCHMARK].running_time = 0.0  # else there is none: Snakemake looks only after a moment
+        if others[BENCHMARK]:
+            others[BENCHMARK].running_time = 0.0  # else there is none: Snakemake looks only after a moment
         path = Path(str(basedir), str(path)).resolve()
         given = {"input": inputs, "output": output, "params": params, "wildcards": wildcards, "log": log}
-        if pack := params.get("pack"):
+        if not output:  # it looks at results or tidies them, which is little work
+            runpy.run_path(path, {"snakemake": SimpleNamespace(rule=rule, threads=1, **given)})
+        elif pack := params.get("pack"):
             for member in pack.members:
                 _pretend(member, pack.script, after)
         else:

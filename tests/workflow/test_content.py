@@ -55,7 +55,11 @@ def write_bundle(number, folder):
     for name in ("flow", "spatial", "motion", "sequence"):
         (folder / f"{name}.safetensors").write_text(f"{name} {number}")
     files = {each.name: {"bytes": each.stat().st_size, "digest": file_digest(each)} for each in folder.iterdir()}
-    counts = {"videos": 1, "frames": 9, "behaviors": dict.fromkeys(BEHAVIORS, {"scored_frames": 9, "positive_frames": 4})}
+    counts = {
+        "videos": 1,
+        "frames": 9,
+        "behaviors": dict.fromkeys(BEHAVIORS, {"scored_frames": 9, "positive_frames": 4}),
+    }
     about = {"format": 1, "ethomake": "1", "behaviors": BEHAVIORS, "exclusive": False, "streams": ["spatial", "motion"]}
     about |= {"trained_on": {"train": counts, "validate": counts}, "frames_per_second": [20, 20], "seen": []}
     (folder / "bundle.json").write_text(json.dumps(about | {"files": files}))
@@ -79,8 +83,9 @@ def set_dates(path, date):
 class World:
     """A project, what is known of the content of each of its raw files, and what a run from scratch makes of these."""
 
-    def __init__(self, folder, snakemake, draw, kinds, environment=None):
+    def __init__(self, folder, snakemake, draw, kinds, environment=None, adapt=False):
         self.folder, self.call, self.draw, self.environment = folder, snakemake, draw, environment or {}
+        self.adapt = adapt  # streams to recordings
         self.project = folder / "project"
         self.scratch: dict[str, dict[str, str]] = {}
         self.names = {name: name for name in PARTS}  # of the videos in the table
@@ -103,13 +108,14 @@ class World:
         with (folder / TABLE).open("w", newline="") as file:
             table = csv.writer(file)
             table.writerow(["video", "path", "labels", "part", "recording"])
-            for name, part in PARTS.items():
+            for name, part in [each for each in PARTS.items() if f"video {each[0]}" in raw]:
                 labels = raw.get(f"labels {name}", "")
-                table.writerow([self.names[name], raw[f"video {name}"], labels, part, f"cage {name}"])
+                table.writerow([self.names[name], raw[f"video {name}"], labels, part if labels else "", f"cage {name}"])
         config = {"example": "none", "videos": TABLE, "behaviors": BEHAVIORS}
         config |= {stage: {"weights": raw[stage]} for stage in ("flow", "streams") if stage in raw}
         config |= {"streams": {"enabled": ["frozen"], "weights": raw["frozen"]}} if "frozen" in raw else {}
         config |= {"models": raw["bundle"]} if "bundle" in raw else {}
+        config |= {"streams": {"adapt": "recording"}} if self.adapt else {}
         (folder / "config.yaml").write_text(json.dumps(config))
 
     def from_scratch(self):
@@ -269,7 +275,7 @@ def test_what_is_planned_is_what_a_run_from_scratch_makes_otherwise(snakemake, t
 @pytest.mark.parametrize("kinds", KINDS)
 def test_so_it_is_after_many_changes(snakemake, tmp_path, kinds, packs):
     seed = os.environ.get("ETHOMAKE_TEST_SEED", "")
-    play(World(tmp_path, snakemake, random.Random(kinds + packs + seed), KINDS[kinds], PACKS[packs]), steps=8)
+    play(World(tmp_path, snakemake, random.Random(kinds + packs + seed), KINDS[kinds], PACKS[packs]), steps=5)
 
 
 @pytest.mark.parametrize("kinds", KINDS)
@@ -299,3 +305,28 @@ def test_a_second_look_opens_none_of_the_users_files(snakemake, tmp_path):
     set_dates(world.path("labels a"), 0)
     assert opened() == {"labels-a.csv"}
     assert opened() == set()
+
+
+def test_after_tidying_there_is_what_a_run_from_scratch_makes(snakemake, tmp_path):
+    """A renamed video, labels that were taken back, a test video that is gone, and with it the evaluation."""
+    world = World(tmp_path, snakemake, random.Random(0), (), adapt=True)
+    world.run()
+    assert "stay behind" not in world.call(world.project, "--dry-run").text
+    world.names["a"] = "renamed"
+    for name in ("labels b", "labels d", "video d"):
+        del world.raw[name], world.contents[name]
+    world.write_table(world.project, world.raw)
+    world.run()
+    here, wanted = outputs_of(world.project / "results"), world.from_scratch()
+    assert set(here) > set(wanted)
+    listed = world.call(world.project, "tidy", "--cores", "1")
+    assert listed.status == 0, listed.text
+    assert "results of videos that are not in the table (a, d) stay behind" in listed.text
+    assert outputs_of(world.project / "results") == here
+    done = world.call(world.project, "tidy_now", "--cores", "1")
+    assert done.status == 0, done.text
+    assert outputs_of(world.project / "results") == wanted
+    assert "results/ holds nothing but what is in the table" in world.call(world.project, "tidy", "--cores", "1").text
+    assert world.call(world.project, "--dry-run").jobs == []
+    records = sorted((world.project / "results/provenance").rglob("*.json"))
+    assert not [record for record in records if {"a", "d"} & {record.stem, record.parent.name}]
