@@ -5,6 +5,7 @@ dates of its last change, its inode. As long as these are the same, nobody reads
 look at the project. (The date that a user can set is not enough: one who replaces a file may restore it.)
 """
 
+import hashlib
 import json
 import os
 import time
@@ -18,6 +19,7 @@ from ethomake.errors import InputError
 from ethomake.files import file_digest, read_json, short_digest
 
 KEPT = Path(".snakemake/ethomake/digests")
+SAMPLED = Path(".snakemake/ethomake/samples")
 FOUND = Path(".snakemake/ethomake/found")
 
 GONE = "gone"
@@ -25,6 +27,9 @@ GONE = "gone"
 
 TICK = 0.02
 """Seconds within which two changes of a file may get the same date, on the file systems that are in use."""
+
+SAMPLE, SAMPLES = 1 << 14, 5
+"""Bytes of each sample of a file, and how many are taken."""
 
 _job_has_ended: ContextVar[bool] = ContextVar("job_has_ended", default=False)
 
@@ -38,14 +43,18 @@ def digest_of(path: str | Path) -> str:
     Raises:
         OSError: if the file is not there or cannot be read.
     """
-    if kept := _kept(path):
-        return kept
-    _wait_for_a_tick(path)
-    state = _state(path)
-    found = file_digest(path)
-    if _state(path) == state:
-        _keep(path, state, found)
-    return found
+    return _once(path, KEPT, file_digest)
+
+
+def sample_of(path: str | Path) -> str:
+    """Return a digest of a few parts of a file, from its beginning to its end; it is read as rarely as by `digest_of`.
+
+    Files with different samples are different; those with the same may be.
+
+    Raises:
+        OSError: if the file is not there or cannot be read.
+    """
+    return _once(path, SAMPLED, _digest_of_samples)
 
 
 def known_digest(path: str | Path) -> str:
@@ -209,22 +218,39 @@ def _wait_for_a_tick(path: str | Path) -> None:
         time.sleep(TICK - age)
 
 
-def _note(path: str | Path) -> Path:
-    return KEPT / f"{short_digest(os.path.abspath(path))}.json"
+def _once(path: str | Path, folder: Path, read: Callable[[str | Path], str]) -> str:
+    """Return what is kept of a file in a folder of notes, or else what `read` returns, which is kept then."""
+    if kept := _kept(path, folder):
+        return kept
+    _wait_for_a_tick(path)
+    state = _state(path)
+    found = read(path)
+    if _state(path) == state:
+        _write_note(_note(path, folder), {"path": os.path.abspath(path), "state": state, "digest": found})
+    return found
 
 
-def _kept(path: str | Path) -> str | None:
-    """Return the kept digest of a file that is as it was when it was read; None if there is none."""
+def _digest_of_samples(path: str | Path) -> str:
+    digest, size = hashlib.sha256(), os.stat(path).st_size
+    with open(path, "rb") as file:
+        for number in range(SAMPLES if size > SAMPLE else 1):
+            file.seek(max(0, size - SAMPLE) * number // (SAMPLES - 1))
+            digest.update(file.read(SAMPLE))
+    return digest.hexdigest()
+
+
+def _note(path: str | Path, folder: Path) -> Path:
+    return folder / f"{short_digest(os.path.abspath(path))}.json"
+
+
+def _kept(path: str | Path, folder: Path = KEPT) -> str | None:
+    """Return what is kept of a file that is as it was when it was read; None if there is nothing."""
     try:
-        known = json.loads(_note(path).read_text(encoding="utf-8"))
+        known = json.loads(_note(path, folder).read_text(encoding="utf-8"))
         fits = known["path"] == os.path.abspath(path) and tuple(known["state"]) == _state(path)
         return str(known["digest"]) if fits else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _keep(path: str | Path, state: State, digest: str) -> None:
-    _write_note(_note(path), {"path": os.path.abspath(path), "state": state, "digest": digest})
 
 
 def _write_note(note: Path, content: Any) -> None:

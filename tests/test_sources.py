@@ -21,6 +21,7 @@ from ethomake.sources import (
     find_sources,
     found_in,
     known_digest,
+    sample_of,
     sizes_of_unread,
     without_paths,
 )
@@ -71,6 +72,23 @@ def test_a_file_is_read_once_and_again_only_after_a_change(read):
     assert sizes_of_unread(["a.csv", "none.csv"]) == [3]
     assert digest_of("a.csv") != first
     assert read == ["a.csv", "a.csv"]
+
+
+def test_samples_of_a_file_tell_others_and_are_taken_once(monkeypatch):
+    taken, original = [], sources._digest_of_samples
+    monkeypatch.setattr(sources, "_digest_of_samples", lambda path: taken.append(path) or original(path))
+    content = bytearray(random.Random(0).randbytes(10 * sources.SAMPLE))
+    Path("a.mp4").write_bytes(content)
+    first = sample_of("a.mp4")
+    content[-1] ^= 1
+    Path("b.mp4").write_bytes(content)
+    content[-1] ^= 1
+    content[2 * sources.SAMPLE - 1] ^= 1  # between two samples
+    Path("c.mp4").write_bytes(content)
+    assert [sample_of(f"{name}.mp4") == first for name in "abc"] == [True, False, True]
+    assert digest_of("a.mp4") != digest_of("c.mp4")
+    assert sample_of("a.mp4") == first
+    assert taken == ["a.mp4", "b.mp4", "c.mp4"]
 
 
 def test_changes_at_once_after_each_other_are_all_noticed():

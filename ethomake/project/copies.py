@@ -4,23 +4,20 @@ A video of which a copy is for training says nothing as a test video. Two videos
 slip: recordings of one session are equally long, so that no number of rows gives it away.
 """
 
-import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ethomake.errors import InputError
 from ethomake.files import read_json
-from ethomake.labels.formats import count_any_positives
 from ethomake.project.messages import count_others, show
 from ethomake.project.paths import label_stem, shortened, video_stem
 from ethomake.project.runs import MAIN, Run, part_of_each
+from ethomake.project.splits import count_positives
 from ethomake.project.videos import Video, may_share_labels
-from ethomake.sources import digest_of
+from ethomake.sources import digest_of, sample_of
 
 INGESTED = "results/ingest/{video}/video.json"
-
-_SAMPLE, _SAMPLES = 1 << 14, 5  # bytes of each sample of a file, and how many are taken
 
 
 def same_content(paths: Iterable[str]) -> list[list[str]]:
@@ -36,7 +33,7 @@ def same_content(paths: Iterable[str]) -> list[list[str]]:
             continue
         if status.st_size:
             groups.setdefault((status.st_size,), []).append(path)
-    for digest in (_sampled, digest_of):
+    for digest in (sample_of, digest_of):
         finer: dict[tuple, list[str]] = {}
         for key, group in groups.items():
             for path in group if len(group) > 1 else []:
@@ -46,16 +43,6 @@ def same_content(paths: Iterable[str]) -> list[list[str]]:
                     continue
         groups = finer
     return [group for group in groups.values() if len(group) > 1]
-
-
-def _sampled(path: str) -> str:
-    """Return a digest of a few parts of a file, from its beginning to its end."""
-    digest, size = hashlib.sha256(), os.stat(path).st_size
-    with open(path, "rb") as file:
-        for number in range(_SAMPLES if size > _SAMPLE else 1):
-            file.seek(max(0, size - _SAMPLE) * number // (_SAMPLES - 1))
-            digest.update(file.read(_SAMPLE))
-    return digest.hexdigest()
 
 
 def check_copies(
@@ -207,7 +194,7 @@ def _misnamed(videos: Sequence[Video], places: Mapping[str, str]) -> list[str]:
 
 def _some_behavior_is_on(labels: str) -> bool:
     try:
-        return any(count_any_positives(labels).counts.values())
+        return any(count_positives(labels)[0].values())
     except InputError:  # told where it is read
         return False
 

@@ -14,10 +14,20 @@ logger = logging.getLogger(__name__)
 
 RESULTS = "results"
 COMMAND = "./run snakemake tidy_now"
+ADAPTED = "features/*/adapted/*.safetensors"
+KEPT = re.compile(r"\.?features-(?P<one>[^+]+)\+(?P<other>[^+]+)-[0-9a-f]{16}(\.[a-z]+)*")
+"""What a killed extraction keeps (`DataFlow.checkpoint_of`), with the names of video and run, in any order."""
 
 
-def find_leftovers(videos: Collection[str], labelled: Collection[str], unused: Collection[str] = ()) -> dict[str, str]:
-    """Return the path of each result of a video that is not in the table -> the name of the video.
+def find_leftovers(
+    videos: Collection[str],
+    labelled: Collection[str],
+    unused: Collection[str] = (),
+    recordings: Collection[str] | None = None,
+) -> dict[str, str]:
+    """Return the path of each result of a video that is not in the table -> the name of the video, "" if of none.
+
+    What killed jobs keep to be resumed counts as results.
 
     Nothing is opened, and no folder of a video is looked into, since there may be thousands. Results of a run that is
     not in the config any more stay: they may have taken a week.
@@ -26,6 +36,7 @@ def find_leftovers(videos: Collection[str], labelled: Collection[str], unused: C
         videos: the names of all videos in the table.
         labelled: those with labels; labels of others are left over, too.
         unused: further files and folders that nothing makes any more, such as an evaluation without test videos.
+        recordings: the names that files of the recordings in the table have; None if that does not matter.
     """
     found = {path: video for path, video in _results_of_videos(Path(RESULTS)) if video not in videos}
     labels = Path(RESULTS, "labels")
@@ -34,6 +45,10 @@ def find_leftovers(videos: Collection[str], labelled: Collection[str], unused: C
         for path in (sorted(labels.glob("*.csv")) if labels.is_dir() else ())
         if path.stem not in labelled and not path.name.startswith(".")
     }
+    found |= dict(_kept_by_killed_jobs(Path(RESULTS, ".checkpoints"), videos))
+    if recordings is not None:
+        adapted = sorted(Path(RESULTS).glob(ADAPTED))
+        found |= {str(path): "" for path in adapted if path.stem not in recordings and not path.name.startswith(".")}
     return found | {str(path): "" for path in unused if os.path.lexists(path)}
 
 
@@ -43,7 +58,7 @@ def note_leftovers(leftovers: dict[str, str], videos: Collection[str]) -> list[s
         return []
     names = sorted({video for video in leftovers.values() if video not in videos} - {""})
     shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if names[3:] else "")
-    whose = f"videos that are not in the table ({shown})" if names else "what is not labelled any more"
+    whose = f"videos that are not in the table ({shown})" if names else "what the table does not have any more"
     return [f"results of {whose} stay behind in results/; ./run snakemake tidy lists them, and says how to remove them"]
 
 
@@ -66,6 +81,13 @@ def remove_leftovers(leftovers: dict[str, str], records: Path = RECORDS) -> None
     for path in leftovers:
         remove(path)
     logger.info(f"removed: {len(leftovers)} files and folders of results")
+
+
+def _kept_by_killed_jobs(folder: Path, videos: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Yield the path of what was kept for a video that is not in the table, and the name of the video."""
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if (match := KEPT.fullmatch(path.name)) and not {match["one"], match["other"]} & set(videos):
+            yield str(path), ""
 
 
 def _results_of_videos(results: Path) -> Iterator[tuple[str, str]]:

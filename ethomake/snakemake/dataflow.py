@@ -177,7 +177,8 @@ class DataFlow:
         ]
         unused += [] if self.second_rated else ["results/labels/raters"]
         videos = self.project.videos
-        return find_leftovers(set(videos), {name for name, video in videos.items() if video.labels}, unused)
+        labelled = {name for name, video in videos.items() if video.labels}
+        return find_leftovers(set(videos), labelled, unused, set(map(file_name_of, self.project.recordings.values())))
 
     @cached_property
     def adapted_to(self) -> dict[str, list[str]]:
@@ -419,10 +420,14 @@ class DataFlow:
         return [self.project.recordings[name] for name in self.part_of(wildcards.run, "learning")]
 
     def checkpoint_of(self, stage: StageName, script: str) -> Callable[[Wildcards], str]:
-        """A param: where a job keeps its state. No output, so that it survives a kill; named by settings and code."""
+        """A param: where a job keeps its state. No output, so that it survives a kill; named by settings and code.
+
+        Where a file of weights lies is not in the name, which Snakemake compares; what is in it the job sees itself.
+        """
 
         def find(wildcards: Wildcards) -> str:
-            digest = short_digest(self.code_of(script), self._settings(stage, wildcards))
+            settings = {name: _without_place(one) for name, one in self._settings(stage, wildcards).items()}
+            digest = short_digest(self.code_of(script), settings)
             return f"results/.checkpoints/{_name(stage, wildcards)}-{'+'.join(wildcards)}-{digest}"
 
         return find
@@ -459,6 +464,13 @@ def stream_of(wildcards: Wildcards) -> str:
 def _source(video: Video, kind: str) -> str:
     """Return the path of the user's file for a video, `video`, `track` or `labels`."""
     return {"video": video.path, "track": video.track, "labels": video.labels}[kind]
+
+
+def _without_place(section: Any) -> Any:
+    """Return a section of the settings without the path of the file of weights that it may name."""
+    if not isinstance(section, dict) or not is_weights_file(section.get("weights", "none")):
+        return section
+    return section | {"weights": "a file"}
 
 
 def _bundle_place(models: str) -> str:

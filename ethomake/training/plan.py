@@ -66,15 +66,17 @@ class TrainingPlan:
         """Return a digest of all inputs of the training, which identifies its checkpoint.
 
         Args:
-            given: weights files that it starts from or uses.
+            given: weights files that it starts from or uses; their content counts, not where they lie.
             values: further inputs.
         """
+        given = list(map(str, given))
+        settings = {name: "given" if value in given else value for name, value in self.settings.items()}
         return fingerprint(
             [*self.train, *self.train_labels, *self.validate, *given],
             [len(self.train), len(self.validate)],
             list(self.behaviors),
             self.exclusive,
-            self.settings,
+            settings,
             self.augmentation,
             self.seed,
             *values,

@@ -82,7 +82,7 @@ def test_results_of_a_video_that_is_gone_are_removed_and_nothing_else(capsys):
 def test_labels_that_were_taken_back_and_an_evaluation_of_nobody_are_left_over():
     found = find_leftovers({"here", "gone"}, {"here"}, ["results/evaluation/main", "results/evaluation/none"])
     assert found == {"results/labels/gone.csv": "gone", "results/evaluation/main": ""}
-    assert "not labelled any more" in note_leftovers(found, {"here", "gone"})[0]
+    assert "what the table does not have any more" in note_leftovers(found, {"here", "gone"})[0]
     remove_leftovers(found)
     assert not Path("results/evaluation/main").exists()
     assert not Path("results/provenance/labels/gone.json").exists()
@@ -98,3 +98,34 @@ def test_without_results_nothing_is_left_over(tmp_path, monkeypatch):
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path / "empty")
     assert find_leftovers({"here"}, set()) == {}
+
+
+def test_statistics_of_a_recording_that_is_gone_are_left_over():
+    put("results/features/main/adapted/day2.safetensors", "results/features/main/adapted/.day3.part.safetensors")
+    everyone = {"here", "gone"}
+    assert find_leftovers(everyone, everyone) == {}
+    found = find_leftovers(everyone, everyone, recordings={"day1"})
+    assert found == {"results/features/main/adapted/day2.safetensors": ""}
+    assert note_leftovers(found, everyone)[0].startswith("results of what the table does not have any more stay")
+
+
+def test_what_killed_extractions_keep_goes_with_their_videos():
+    digest = "0123456789abcdef"
+    kept = [f"results/.checkpoints/{name}-{digest}" for name in ("features-main+here", "features-main+gone")]
+    kept += [f"results/.checkpoints/features-gone+main-{digest}/spatial/0", f"results/.checkpoints/flow-gone-{digest}"]
+    put(*kept)
+    found = {path for path in find_leftovers({"here"}, {"here"}) if ".checkpoints" in path}
+    assert found == {kept[1], kept[2].partition("/spatial")[0]}
+
+
+@pytest.mark.parametrize("name", ["gon", "gone2", "GONE", "gone-1", "streams", "adapted", "main", "weights"])
+def test_a_name_is_a_whole_name(name):
+    """Of videos whose names are a part of each other's, or of files of the workflow."""
+    put(*(f"results/{path.format(name)}" for path in OF_A_VIDEO))
+    everyone = {"here", "gone", name}
+    assert find_leftovers(everyone, everyone, recordings={"day1"}) == {}
+    assert set(find_leftovers(everyone - {name}, everyone - {name}).values()) == {name}
+    found = find_leftovers(everyone - {"gone"}, everyone - {"gone"})
+    assert set(found.values()) == {"gone"}
+    remove_leftovers(found)
+    assert all(Path(f"results/{path.format(name)}").exists() for path in OF_A_VIDEO)

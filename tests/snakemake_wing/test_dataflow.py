@@ -96,6 +96,16 @@ def test_a_checkpoint_is_named_by_what_its_job_depends_on():
     assert len(paths) == 2
 
 
+def test_where_a_file_of_weights_lies_does_not_name_a_checkpoint():
+    def path(weights):
+        project = data_of().project
+        for run in project.runs.values():
+            run.settings["flow"] = run.settings["flow"] | {"weights": weights}
+        return DataFlow(project, None, SCRIPTS).checkpoint_of("flow", "train_flow")(job(run="main"))
+
+    assert path("here/flow.safetensors") == path("/there/flow.safetensors") != path("none")
+
+
 @pytest.mark.parametrize("changed", [{"enabled": ["spatial"]}, {"fusion": "weighted", "joint_epochs": 2}])
 def test_a_checkpoint_is_the_same_where_a_stage_depends_on_nothing_that_changed(changed):
     data = data_of(streams=changed)

@@ -66,3 +66,12 @@ def test_its_fingerprint_follows_all_that_is_computed_from(plan, tmp_path):
     assert replace(plan, checkpoint="elsewhere", scratch="elsewhere").fingerprint() == first
     (tmp_path / "u.csv").write_text("other labels")
     assert plan.fingerprint() != first
+
+
+def test_where_a_given_file_lies_is_not_in_its_fingerprint(plan, tmp_path):
+    def found(place, text):
+        (tmp_path / place).write_text(text)
+        path = str(tmp_path / place)
+        return replace(plan, settings=plan.settings | {"weights": path}).fingerprint([path])
+
+    assert found("here", "weights") == found("there", "weights") != found("there", "others")
