@@ -49,8 +49,8 @@ class Told:
 def server():
     """Give a function `call(folder, *arguments, after={}, environment={})` that calls Snakemake in a folder.
 
-    `after` is {path: content}: as soon as a job that reads this file of the user has recorded what it has read, the file
-    gets other content.
+    `after` is {path: content}: as soon as a job that reads this file of the user has recorded what it has read, the
+    file gets other content.
     """
     command, environment = [sys.executable, __file__], os.environ | {"PYTHONPATH": str(ROOT)}
     pipe = subprocess.PIPE

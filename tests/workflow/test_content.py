@@ -58,7 +58,7 @@ def write_bundle(number, folder):
     counts = {
         "videos": 1,
         "frames": 9,
-        "behaviors": dict.fromkeys(BEHAVIORS, {"scored_frames": 9, "positive_frames": 4}),
+        "behaviors": {name: {"scored_frames": 9, "positive_frames": 4} for name in BEHAVIORS},
     }
     about = {"format": 1, "ethomake": "1", "behaviors": BEHAVIORS, "exclusive": False, "streams": ["spatial", "motion"]}
     about |= {"trained_on": {"train": counts, "validate": counts}, "frames_per_second": [20, 20], "seen": []}
@@ -169,8 +169,11 @@ class World:
         place = f"{draw.choice(['raw', 'archive', 'disk/raw'])}/{draw.randrange(10**6)}{ENDS[kind]}"
         backup = self.folder / "backup" / what
         deed = draw.choice(
-            ["write", "replace", "touch", "move", "copy", "swap", "absolute", "link", "back up", "restore", "restore"]
-            + ["touch results", "forget digests", *([] if self.environment else ["rename a video"])]
+            [
+                *("write", "replace", "touch", "move", "copy", "swap", "absolute", "link", "back up", "restore"),
+                *("restore", "touch results", "forget digests"),
+                *([] if self.environment else ["rename a video"]),
+            ]
         )  # where videos share jobs, those of the others are done anew if one gets another name: see decision 0001
         match deed:
             case "write" | "replace":
