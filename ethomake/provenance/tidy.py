@@ -42,7 +42,7 @@ def find_leftovers(
     labels = Path(RESULTS, "labels")
     found |= {
         str(path): path.stem
-        for path in (sorted(labels.glob("*.csv")) if labels.is_dir() else ())
+        for path in (sorted([*labels.glob("*.csv"), *labels.glob("*.json")]) if labels.is_dir() else ())
         if path.stem not in labelled and not path.name.startswith(".")
     }
     found |= dict(_kept_by_killed_jobs(Path(RESULTS, ".checkpoints"), videos))

@@ -17,6 +17,7 @@ OF_A_VIDEO = (
     "ethograms/main/predictions/{}.csv",
     "ethograms/main/bouts/{}.csv",
     "ethograms/other/figures/{}.svg",
+    "labels/{}.json",
 )
 OF_ALL = (
     "flow/main/weights.safetensors",
@@ -81,7 +82,9 @@ def test_results_of_a_video_that_is_gone_are_removed_and_nothing_else(capsys):
 
 def test_labels_that_were_taken_back_and_an_evaluation_of_nobody_are_left_over():
     found = find_leftovers({"here", "gone"}, {"here"}, ["results/evaluation/main", "results/evaluation/none"])
-    assert found == {"results/labels/gone.csv": "gone", "results/evaluation/main": ""}
+    assert found == dict.fromkeys(["results/labels/gone.csv", "results/labels/gone.json"], "gone") | {
+        "results/evaluation/main": ""
+    }
     assert "what the table does not have any more" in note_leftovers(found, {"here", "gone"})[0]
     remove_leftovers(found)
     assert not Path("results/evaluation/main").exists()
