@@ -101,7 +101,7 @@ def test_an_unscored_frame_makes_no_two_runs_of_one(monkeypatch):
         labels[5::10] = -1  # in the midst of each bout of 10 frames
         known = labels[:, 0] >= 0
         without.append((values[known], labels[known]))
-    (one,), (two,) = (fit_calibrations(videos, exclusive=False) for videos in (holed, without))
+    (one,), (two,) = (fit_calibrations(videos, groups=()) for videos in (holed, without))
     assert sum(runs_of(labels[:, 0]) for _, labels in holed) > sum(runs_of(labels[:, 0]) for _, labels in without)
     assert (one.slope, one.offset) == pytest.approx((two.slope, two.offset), abs=1e-9)
 
