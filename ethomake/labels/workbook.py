@@ -5,19 +5,21 @@ be known otherwise.
 """
 
 import csv
+import importlib.util
 import io
+import json
 import os
-import zipfile
-from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta
+import subprocess
+import sys
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
 from ethomake.errors import InputError
+from ethomake.labels import sheets
 
-MOST_BYTES = 1 << 30
-"""Of an unpacked workbook: more is no table of labels but may fill the memory."""
+SECONDS = 120
+"""After which reading a workbook is given up."""
 
 
 def is_workbook(content: bytes) -> bool:
@@ -33,70 +35,53 @@ def workbook_text(path: str | Path) -> str:
     """
     try:
         found = os.stat(path)
-        return _text(str(path), found.st_mtime_ns, found.st_size)
     except OSError as error:
         raise InputError(f"{path}: not readable ({error.strerror}); correct its path or its permissions") from None
+    text = _text(str(path), found.st_mtime_ns, found.st_size)
+    if isinstance(text, InputError):
+        raise InputError(str(text))
+    return text
 
 
 @lru_cache(maxsize=2)
-def _text(path: str, _changed: int, _size: int) -> str:
-    """Return the text; formats look at the same file one after the other."""
-    sheets = {name: rows for name, rows in _read(path) if any(cell != "" for row in rows for cell in row)}
-    if len(sheets) > 1:
+def _text(path: str, _changed: int, _size: int) -> str | InputError:
+    """Return the text, or what is wrong; formats look at the same file one after the other."""
+    try:
+        return _read_text(path)
+    except InputError as error:
+        return error
+
+
+def _read_text(path: str) -> str:
+    found = {name: rows for name, rows in _read(path).items() if any(cell for row in rows for cell in row)}
+    if len(found) > 1:
         raise InputError(
-            f"{path}: {len(sheets)} sheets of the workbook have content ({', '.join(sheets)}), and which one is meant "
+            f"{path}: {len(found)} sheets of the workbook have content ({', '.join(found)}), and which one is meant "
             "is not known; leave the one with the labels, or save it as a CSV file in UTF-8"
         )
     text = io.StringIO()
     writer = csv.writer(text, delimiter="\t", lineterminator="\n")
-    for row in next(iter(sheets.values()), []):
-        writer.writerow([" ".join(_cell(value).split()) for value in row])
+    writer.writerows(next(iter(found.values()), []))
     return text.getvalue()
 
 
-def _read(path: str) -> list[tuple[str, Sequence[Sequence[Any]]]]:
-    try:
-        import python_calamine
-    except ImportError:
+def _read(path: str) -> dict[str, list[list[str]]]:
+    """Return the rows of each sheet, read by a process of its own: the reader ends its process at some damage."""
+    if importlib.util.find_spec("python_calamine") is None:
         raise InputError(
             f"{path}: a workbook (Excel, LibreOffice) and not plain text in UTF-8, whatever its name; workbooks are "
             'read with pip install "ethomake[excel]", or open it there and save the labels as a CSV file in UTF-8'
-        ) from None
+        )
+    command = [sys.executable, "-P", sheets.__file__, path]
     try:
-        _check_size(path)
-        workbook = python_calamine.CalamineWorkbook.from_path(path)
-        return [
-            (name, workbook.get_sheet_by_name(name).to_python(skip_empty_area=False)) for name in workbook.sheet_names
-        ]
-    except (KeyboardInterrupt, SystemExit, MemoryError, InputError, OSError):
-        raise
-    except BaseException:  # a panic of the library, which is in Rust, is no Exception
-        raise InputError(
-            f"{path}: a workbook (Excel, LibreOffice) and not plain text in UTF-8, whatever its name; it is damaged "
-            "or of another kind; open it there and save the labels as a CSV file in UTF-8"
-        ) from None
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=SECONDS)
+        return json.loads(done.stdout) if done.returncode == 0 else _refuse(path)
+    except (subprocess.TimeoutExpired, ValueError):
+        return _refuse(path)
 
 
-def _check_size(path: str) -> None:
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            size = sum(each.file_size for each in archive.infolist())
-        if size > MOST_BYTES:
-            raise InputError(f"{path}: a workbook of {size:,} bytes when unpacked; save the labels as a CSV file")
-
-
-def _cell(value: Any) -> str:
-    """Return a cell as it would be in a CSV file; durations and times of day as h:mm:ss."""
-    if isinstance(value, bool):
-        return str(value)
-    if isinstance(value, float):
-        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else f"{value:.15g}"
-    if isinstance(value, datetime | date):
-        return value.isoformat(" ") if isinstance(value, datetime) else value.isoformat()
-    if isinstance(value, time):
-        value = timedelta(hours=value.hour, minutes=value.minute, seconds=value.second, microseconds=value.microsecond)
-    if isinstance(value, timedelta):
-        minutes, seconds = divmod(value / timedelta(seconds=1), 60)
-        rest = f"{seconds:09.6f}".rstrip("0").rstrip(".")
-        return f"{int(minutes // 60)}:{int(minutes % 60):02d}:{rest}"
-    return str(value)
+def _refuse(path: str) -> NoReturn:
+    raise InputError(
+        f"{path}: a workbook (Excel, LibreOffice) and not plain text in UTF-8, whatever its name; it is damaged, too "
+        "large, or of another kind; open it there and save the labels as a CSV file in UTF-8"
+    )
