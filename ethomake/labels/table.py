@@ -21,6 +21,7 @@ _KINDS = (  # the first bytes of files that are no text
     (rb"MATLAB 5\.0|MATLAB 7\.3", "a file of MATLAB"),
     (rb"\x89HDF\r\n", "an HDF5 file (as of JABS, SLEAP or MATLAB)"),
     (rb"SQLite format 3", "a database"),
+    (rb"PAR1", "a table in Parquet"),
     (rb"%PDF", "a PDF file"),
     (rb"\x1f\x8b", "a compressed file (gzip)"),
     (rb"\x93NUMPY", "an array of NumPy"),

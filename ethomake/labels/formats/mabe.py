@@ -56,6 +56,8 @@ def count_positives(path: Path, policies: Policies, video: str = "", subject: st
 def _parse(path: Path, policies: Policies, video: str, subject: str) -> Intervals:
     sheet = read_sheet(path)
     names = [name.casefold() for name in sheet.header]
+    if not all(any(each in names for each in column) for column in _COLUMNS):
+        raise InputError(f"{path}, line 1: the columns must be {', '.join(column[0] for column in _COLUMNS)}; add them")
     columns = [next(names.index(each) for each in column if each in names) for column in _COLUMNS]
     media = names.index("video_id") if "video_id" in names else None
     scored_in = names.index(_SCORED) if _SCORED in names else None
