@@ -39,6 +39,7 @@ class Bout:
         point: whether it is an event without duration.
         unsure: whether it is marked as unsure.
         unscored: whether it is a time in which the behavior was not scored, and no bout.
+        absent: whether it is a time in which the behavior was looked for and not seen, and no bout.
         observation: the session in which it was noted, of a file with several; "" if none is named.
     """
 
@@ -52,6 +53,7 @@ class Bout:
     point: bool = False
     unsure: bool = False
     unscored: bool = False
+    absent: bool = False
     observation: str = ""
 
 
@@ -77,6 +79,7 @@ class Intervals:
         observed: the times that were scored; None: all of the video. Frames outside become -1.
         scored: the behaviors that were looked for, if the file says so: one without a bout was absent, and one that is
             not among them was not scored. None: not known.
+        sparse: whether a behavior was not scored where it has no entry, rather than absent.
         subjects: animals that the file knows, with bouts or without.
         media: videos that the file knows, with bouts or without.
         notes: what to tell the user, with rows.
@@ -88,6 +91,7 @@ class Intervals:
     unit: Literal["seconds", "frames"] = "seconds"
     observed: Sequence[Stretch] | None = None
     scored: tuple[str, ...] | None = None
+    sparse: bool = False
     subjects: tuple[str, ...] = ()
     media: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -134,7 +138,7 @@ def to_labels(intervals: Intervals, timeline: Timeline, policies: Policies) -> L
     placed = _place(bouts, intervals, timeline, observed, told)
     given = [_named(bout, policies) for bout, _, _ in placed]
     names = [name for name in dict.fromkeys([*_scored(intervals), *given]) if name.casefold() != BACKGROUND]
-    values = np.zeros((len(timeline), len(names)), np.int8)
+    values = np.full((len(timeline), len(names)), -1 if intervals.sparse else 0, np.int8)
     unsure = np.zeros_like(values, bool)
     ends: dict[str, tuple[int, Bout]] = {}
     order = sorted(range(len(placed)), key=lambda number: (placed[number][1], placed[number][2]))
@@ -149,16 +153,18 @@ def to_labels(intervals: Intervals, timeline: Timeline, policies: Policies) -> L
         if stop > before:
             ends[name] = (stop, bout)
         column = names.index(name)
-        marked = "unscored" if bout.unscored else policies.unsure if bout.unsure else "present"
+        marked = _meaning(bout, policies)
         if marked == "present":
             values[first:stop, column] = 1
         elif marked == "unscored":
             unsure[first:stop, column] = True
+        else:
+            values[first:stop, column] = np.maximum(values[first:stop, column], 0)
     values[unsure] = -1
     cut = [bout.row for bout, first, stop in placed if not observed[first:stop].all()]
     outside = (f"{_listed(cut)}: frames outside of what was observed count as not scored",) if cut else ()
     values[~observed] = -1
-    known = None if intervals.scored is not None else observed
+    known = None if intervals.scored is not None or intervals.sparse else observed
     return LabelTable(
         tuple(names),
         values,
@@ -183,12 +189,21 @@ def count_bouts(intervals: Intervals, policies: Policies, video: str = "", subje
         InputError: if the video or the subject cannot be told.
     """
     bouts, _ = _choose(intervals, video, subject)
-    counts = Counter({name: 0 for name in _scored(intervals)})
+    looked_for = [*_scored(intervals), *(_named(bout, policies) for bout in bouts if bout.absent)]
+    counts = Counter(dict.fromkeys(looked_for, 0))
     counts.update(
-        _named(bout, policies) for bout in bouts if not (bout.unscored or (bout.point and policies.points == "ignore"))
+        _named(bout, policies)
+        for bout in bouts
+        if not (bout.unscored or bout.absent or (bout.point and policies.points == "ignore"))
     )
     counts = {name: number for name, number in counts.items() if name.casefold() != BACKGROUND}
     return Positives(counts, is_list=True)
+
+
+def _meaning(bout: Bout, policies: Policies) -> str:
+    if bout.unscored or bout.absent:
+        return "unscored" if bout.unscored else "absent"
+    return policies.unsure if bout.unsure else "present"
 
 
 def _scored(intervals: Intervals) -> list[str]:

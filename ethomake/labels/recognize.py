@@ -1,27 +1,37 @@
 """What a file is that cannot be read as labels, in words, so that the message says what to do with it."""
 
 import re
+import zipfile
 from itertools import pairwise
 from pathlib import Path
 
 from ethomake.errors import InputError
+from ethomake.labels.structured import head_of_structure
 from ethomake.labels.table import BACKGROUND, NAMES_OF_STATES, SEPARATORS, TIME_COLUMN, Sheet, is_label, read_text
 
 EXPORT = "export a table with one row per frame (a column frame, and for each behavior a column of 1 and 0)"
 EVENTS = "give the project itself (.boris), or export its events (tabular or aggregated) with the names of the columns"
+BOUTS = "give a table of bouts with their starts and stops, or export one with a row per frame"
+OBSERVER = "export the events of its observations (Behavior, Event_Type, Time_Relative_sf)"
+SCHEME = "a coding scheme of The Observer, with names but without events"
+CODING_SCHEME = r"(<\?xml[^>]*>)?\s*<NXMLINTERCHANGE\b"
 
 # The beginning of a text, and what it is.
 _TEXTS: tuple[tuple[str, str, str], ...] = (
-    (r"Bento annotation file", "a BENTO annotation file, a list of bouts", EXPORT),
-    (r"Caltech Behavior Annotator", "a file of the Caltech Behavior Annotator, a list of bouts", EXPORT),
     (r'"?Observation id"?[\t,;]', "a table of BORIS without events, as its list of observations", EVENTS),
-    (r"FirstLineOfData=|#-+\s+# Name: .*\.(dat|faf|fmf)", "a file of JWatcher", EXPORT),
+    (
+        r"FirstLineOfData=|#-+\s+# Name: .*\.dat\b",
+        "a data file of JWatcher, which has when behaviors begin but not when they end",
+        BOUTS,
+    ),
+    (r"#-+\s+# Name: .*\.(faf|fmf)\b", "a file of settings of JWatcher, without events", BOUTS),
+    (r"FirstLineOfResults=", "a file of results of JWatcher, without events", BOUTS),
     (
         r'"?scorer"?[\t,;].*\s+"?(individuals|bodyparts)"?[\t,;]',
         "DeepLabCut's table of body parts, not of behaviors",
         "",
     ),
-    (r"<\?xml[\s\S]{0,500}<ANNOTATION_DOCUMENT", "an ELAN file, a list of bouts", EXPORT),
+    (CODING_SCHEME, SCHEME, OBSERVER),
     (r"<\?xml|<!DOCTYPE|<html", "a file in XML or HTML", EXPORT),
     (r'\[\{"subject": "[^"]*", "behavior": "[^"]*", "modifiers"', "a time budget of BORIS, without times", EVENTS),
     (r"[\[{]\s*[\"\[{\d]", "a file in JSON", EXPORT),
@@ -44,12 +54,27 @@ def explain_refusal(path: str | Path, error: InputError) -> InputError:
     try:
         text = read_text(Path(path))
     except InputError:
-        return error
+        scheme = any(name.endswith(".otx") for name in _parts(path))
+        return InputError(f"{path}: it is {SCHEME}; {OBSERVER}") if scheme or _is_scheme(path) else error
     if what := describe_text(text):
         return InputError(f"{path}: {what}")
     if problem := _late_header(text):
         return InputError(f"{path}, line 1: {problem}")
     return error
+
+
+def _is_scheme(path: str | Path) -> bool:
+    """Return whether a file is a coding scheme of The Observer, which is in UTF-16."""
+    return re.match(CODING_SCHEME, head_of_structure(path)) is not None
+
+
+def _parts(path: str | Path) -> list[str]:
+    """Return the names of the files in an archive; none if it is no zip."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError, EOFError):
+        return []
 
 
 def describe_text(text: str) -> str:

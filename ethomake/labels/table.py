@@ -21,6 +21,7 @@ _KINDS = (  # the first bytes of files that are no text
     (rb"MATLAB 5\.0|MATLAB 7\.3", "a file of MATLAB"),
     (rb"\x89HDF\r\n", "an HDF5 file (as of JABS, SLEAP or MATLAB)"),
     (rb"SQLite format 3", "a database"),
+    (rb"PAR1", "a table in Parquet"),
     (rb"%PDF", "a PDF file"),
     (rb"\x1f\x8b", "a compressed file (gzip)"),
     (rb"\x93NUMPY", "an array of NumPy"),
@@ -410,18 +411,27 @@ def decode_text(content: bytes, path: str | Path, what: str) -> str:
     return text
 
 
+def read_bytes(path: Path) -> bytes:
+    """Return the content of a label file.
+
+    Raises:
+        InputError: if it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such label file; correct its path") from None
+    except OSError as error:
+        raise InputError(f"{path}: not readable ({error.strerror}); correct its path or its permissions") from None
+
+
 def read_text(path: Path) -> str:
     """Return the text of a label file; that of a workbook (Excel, LibreOffice) is its table, cells separated by tabs.
 
     Raises:
         InputError: if it cannot be read, or is neither text in UTF-8 nor a workbook.
     """
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"{path}: there is no such label file; correct its path") from None
-    except OSError as error:
-        raise InputError(f"{path}: not readable ({error.strerror}); correct its path or its permissions") from None
+    content = read_bytes(path)
     return workbook_text(path) if is_workbook(content) else decode_text(content, path, "the labels")
 
 

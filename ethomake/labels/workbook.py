@@ -1,7 +1,7 @@
 """Tables in workbooks (.xlsx, .xls, .ods) as text, so that whatever reads delimited text reads them, too.
 
 Needs python-calamine (the extra `excel`). A workbook has to have a single sheet with content: which one is meant cannot
-be known otherwise.
+be known otherwise, but by formats that know the names of theirs (`workbook_sheets`).
 """
 
 import csv
@@ -33,27 +33,7 @@ def workbook_text(path: str | Path) -> str:
     Raises:
         InputError: if it cannot be read, has several sheets with content, or python-calamine is not installed.
     """
-    try:
-        found = os.stat(path)
-    except OSError as error:
-        raise InputError(f"{path}: not readable ({error.strerror}); correct its path or its permissions") from None
-    text = _text(str(path), found.st_mtime_ns, found.st_size)
-    if isinstance(text, InputError):
-        raise InputError(str(text))
-    return text
-
-
-@lru_cache(maxsize=2)
-def _text(path: str, _changed: int, _size: int) -> str | InputError:
-    """Return the text, or what is wrong; formats look at the same file one after the other."""
-    try:
-        return _read_text(path)
-    except InputError as error:
-        return error
-
-
-def _read_text(path: str) -> str:
-    found = {name: rows for name, rows in _read(path).items() if any(cell for row in rows for cell in row)}
+    found = workbook_sheets(path)
     if len(found) > 1:
         raise InputError(
             f"{path}: {len(found)} sheets of the workbook have content ({', '.join(found)}), and which one is meant "
@@ -63,6 +43,31 @@ def _read_text(path: str) -> str:
     writer = csv.writer(text, delimiter="\t", lineterminator="\n")
     writer.writerows(next(iter(found.values()), []))
     return text.getvalue()
+
+
+def workbook_sheets(path: str | Path) -> dict[str, list[list[str]]]:
+    """Return the cells of each sheet of a workbook that has content, as text.
+
+    Raises:
+        InputError: if it cannot be read, or python-calamine is not installed.
+    """
+    try:
+        found = os.stat(path)
+    except OSError as error:
+        raise InputError(f"{path}: not readable ({error.strerror}); correct its path or its permissions") from None
+    content = _sheets(str(path), found.st_mtime_ns, found.st_size)
+    if isinstance(content, InputError):
+        raise InputError(str(content))
+    return content
+
+
+@lru_cache(maxsize=2)
+def _sheets(path: str, _changed: int, _size: int) -> dict[str, list[list[str]]] | InputError:
+    """Return the sheets, or what is wrong; formats look at the same file one after the other."""
+    try:
+        return {name: rows for name, rows in _read(path).items() if any(cell for row in rows for cell in row)}
+    except InputError as error:
+        return error
 
 
 def _read(path: str) -> dict[str, list[list[str]]]:

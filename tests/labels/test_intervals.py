@@ -235,3 +235,14 @@ def test_times_in_which_a_behavior_was_not_scored_are_no_bouts():
     assert labels(given) == {"walk": "011??00000"}
     assert labels(given, unsure="absent") == {"walk": "011??00000"}
     assert count_bouts(given, Policies()).counts == {"walk": 1}
+
+
+def test_a_sparse_list_was_scored_where_it_has_entries_only():
+    given = intervals(("walk", 1, 3), ("walk", 6, 8, {"absent": True}), unit="frames", sparse=True)
+    assert labels(given) == {"walk": "?11???00??"}
+    assert to_labels(given, LINE, Policies()).observed is None  # behaviors that are not named were not scored
+    assert count_bouts(given, Policies()).counts == {"walk": 1}
+    assert labels(intervals(("walk", 1, 3), ("rear", 6, 8, {"absent": True}), unit="frames")) == {
+        "walk": "0110000000",
+        "rear": "0000000000",
+    }

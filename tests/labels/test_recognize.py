@@ -8,7 +8,6 @@ from ethomake.labels.timeline import Timeline
 
 ROWS = "".join(f"{frame},{int(frame > 3)},0\n" for frame in range(9))
 TABLE = "frame,walk,groom\n" + ROWS
-BENTO = "Bento annotation file\nMovie file(s): a.mp4\n\nStimulus name:\n\nList of channels:\nCh1\n"
 OBSERVATIONS = "Observation id\tDate\tDescription\tSubjects\none\t2020-01-01\t\tm1\n"
 BUDGET = '[{"subject": "m1", "behavior": "walk", "modifiers": "", "duration": 3}]'
 
@@ -31,7 +30,6 @@ def said(tmp_path, content, name="v.csv"):
         ("Scoring sheet,,\nby AB,,\n\n" + TABLE, ["a title ('Scoring sheet'): the header is in line 4"]),
         ("Sheet; June\n" + TABLE.replace(",", ";"), ["a title ('Sheet; June'): the header is in line 2"]),
         ("Sheet\n" + TABLE.replace("frame,", "id,background,", 1), ["a title ('Sheet'): the header is in line 2"]),
-        (BENTO, ["a BENTO annotation file", "one row per frame"]),
         (OBSERVATIONS, ["a table of BORIS without events", "give the project itself (.boris), or export its events"]),
         (BUDGET, ["a time budget of BORIS, without times", "give the project itself"]),
         (
@@ -43,9 +41,17 @@ def said(tmp_path, content, name="v.csv"):
         ("behavior,start_s,stop_s\nwalk,0.5,1.5\n", ["list of bouts"]),
         ('{"time_format": "hh:mm:ss", "behaviors_conf": {}}', ["a project of BORIS"]),
         ('{\n "a": 1}', ["a file in JSON"]),
-        ('<?xml version="1.0"?>\n<ANNOTATION_DOCUMENT>', ["an ELAN file"]),
-        ("FirstLineOfData=18\n#---\n# Name: a.dat\n", ["JWatcher"]),
-        ("Caltech Behavior Annotator - Annotation File\n\nConfiguration file:\nwalk w\n", ["Caltech"]),
+        ('<?xml version="1.0"?>\n<svg></svg>', ["a file in XML or HTML"]),
+        (
+            "FirstLineOfData=18\n#---\n# Name: a.dat\n",
+            ["JWatcher, which has when behaviors begin but not when they end"],
+        ),
+        ("#---\n# Name: a.faf\n# Format: Focal Analysis Master File 1.0\n", ["settings of JWatcher, without events"]),
+        (
+            '<?xml version="1.0"?>\n<NXMLINTERCHANGE xmlns="nxmlinterchange">'.encode("utf-16"),
+            ["coding scheme", "Behavior"],
+        ),
+        (b"PAR1\x15\x04", ["a table in Parquet and not plain text"]),
         ("scorer,net,net\nbodyparts,nose,nose\ncoords,x,y\n0,1,2\n", ["DeepLabCut's table of body parts"]),
         (
             "frame_index,walk,groom\n" + ROWS,
@@ -117,3 +123,15 @@ def test_times_in_a_column_frame_are_told(tmp_path):
     assert "holds 0.04 where frame 1 is due; name the column time" in said(
         tmp_path, "frame,walk\n0,1\n0.04,0\n0.08,0\n"
     )
+
+
+@pytest.mark.parametrize("name", ["observer-otx/otx_parser_test.otx", "observer-otx/otx_parser_test.otb"])
+def test_samples_of_coding_schemes_are_refused_with_the_reason(samples, name):
+    with pytest.raises(InputError, match="coding scheme of The Observer, with names but without events"):
+        read_any_labels(samples / name, Timeline.regular(9, 10))
+
+
+@pytest.mark.parametrize(("kind", "said"), [("dat", "not when they end"), ("faf", "settings"), ("fmf", "settings")])
+def test_samples_of_jwatcher_are_refused_with_the_reason(samples, kind, said):
+    with pytest.raises(InputError, match=f"of JWatcher.*{said}|{said} of JWatcher"):
+        read_any_labels(samples / "jwatcher" / f"test_jwatcher_subject1.{kind}", Timeline.regular(9, 10))
