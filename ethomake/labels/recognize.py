@@ -113,8 +113,6 @@ def describe_header(path: str | Path, sheet: Sheet) -> str:
             return f"the first column, '{first}', counts the frames: rename it to 'frame'" + (
                 "" if counted[0] == 0 else f" and let it begin at 0 (it begins at {counted[0]:g})"
             )
-        if re.search(r"(?<![a-z])(ms|msecs?|millis?(econds?)?)(?![a-z])", first.casefold().replace("_", " ")):
-            return f"the first column, '{first}', has milliseconds: divide it by 1000 and name it 'time'"
         if all(one < two for one, two in pairwise(counted)):
             return (
                 f"the first column, '{first}', looks like times: name it 'time' if it has seconds, or 'frame' if it "

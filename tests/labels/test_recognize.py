@@ -61,7 +61,6 @@ def said(tmp_path, content, name="v.csv"):
         ("position,walk,groom\n0.1,0,0\n0.2,0,1\n0.3,0,1\n", ["'position', looks like times: name it 'time'"]),
         ("walk,groom\n0,0\n1,0\n", ["only columns of behaviors", "put a column 'frame'"]),
         (ROWS, ["there is no header"]),
-        ("t_ms,walk,groom\n0,0,0\n33,0,1\n67,0,1\n", ["'t_ms', has milliseconds: divide it by 1000"]),
         ("items,walk,groom\n0,0,0\n33,0,1\n67,0,1\n", ["'items', looks like times: name it 'time'"]),
         (
             "frame,label\n0,walk\n1,walk\n",
