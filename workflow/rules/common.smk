@@ -46,6 +46,15 @@ if workflow.deployment_settings.deployment_method:
     workplace.share_library()  # environments made by Snakemake have everything but ethomake itself
 
 
+EXPORTS = writable_formats()  # formats of label files by name, with the extension of the files
+
+
+def exports_of(format):
+    """Return the files of a format, for each video and each run that has an ethogram of its own."""
+    homes = sorted({home("ethogram", run) for run in RUNS})
+    return [f"results/exports/{run}/{format}/{video}{EXPORTS[format]}" for run in homes for video in VIDEOS]
+
+
 def bundle_files():
     """Return the files of the bundle that is made here."""
     if BUNDLE:

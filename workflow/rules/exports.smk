@@ -1,13 +1,5 @@
 # Predictions -> label files of other programs; `snakemake export_<format>` writes those of all runs and videos.
 
-EXPORTS = writable_formats()  # by name, with the extension of the files
-
-
-def exports_of(format):
-    """Return the files of a format, for each video and each run that has an ethogram of its own."""
-    homes = sorted({home("ethogram", run) for run in RUNS})
-    return [f"results/exports/{run}/{format}/{video}{EXPORTS[format]}" for run in homes for video in VIDEOS]
-
 
 rule export_labels:
     input:
