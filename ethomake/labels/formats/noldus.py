@@ -17,6 +17,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -57,6 +58,16 @@ class _Sheet:
     def column(self, *names: str) -> int | None:
         return next((self.names.index(name) for name in names if name in self.names), None)
 
+    @cached_property
+    def entry(self) -> list[int | None]:
+        """Return the columns of behavior, subject, kind, time and duration."""
+        names = (("behavior",), ("subject",), ("event type", "event"), _TIMES, ("duration sf",))
+        return [self.column(*each) for each in names]
+
+    @cached_property
+    def modifiers(self) -> list[int]:
+        return [number for number, name in enumerate(self.names) if re.fullmatch(r"modifiers?( \d+)?", name)]
+
 
 def sniff(path: Path) -> bool:
     """Return whether there is the header of such a table."""
@@ -90,7 +101,7 @@ def _parse(path: Path, video: str) -> Intervals:
             shown = _video(sheet, observation, video)
             media.append(shown)
             name = " ".join(filter(None, [observation or sheet.title, log]))
-            bouts += [replace(bout, media=shown) for bout in _bouts(sheet, rows, name)]
+            bouts += _bouts(sheet, rows, name, shown)
     return Intervals(path, bouts, media=tuple(filter(None, dict.fromkeys(media))), ignored=tuple(ignored))
 
 
@@ -183,29 +194,28 @@ def _video(sheet: _Sheet, observation: str, video: str) -> str:
     return video if same and video else observation
 
 
-def _bouts(sheet: _Sheet, rows: Sequence[tuple[list[str], str]], observation: str) -> list[Bout]:
+def _bouts(sheet: _Sheet, rows: Sequence[tuple[list[str], str]], observation: str, media: str) -> list[Bout]:
     """Return the bouts of one observation."""
-    places = [number for number, name in enumerate(sheet.names) if re.fullmatch(r"modifiers?( \d+)?", name)]
     who = sheet.about.get("subject name", "").strip("-") or sheet.about.get("arena name", "").strip("-")
     events, lasting = [], {}
     for row, line in rows:
-        if event := _event(sheet, row, line, who):
-            events.append(replace(event, modifiers=tuple(restore(row[place]) for place in places)))
+        if event := _event(sheet, row, line, who, media):
+            events.append(event)
             lasting[line] = _duration(sheet, row, line)
     stops = [event for event in events if event.kind == "stop"]
     if not stops and all(lasting[event.row] is not None for event in events if event.kind == "start"):
         return [_lasting(event, lasting[event.row], observation) for event in events]
-    by_modifiers = any(any(event.modifiers) for event in stops)
-    modifiers = {event.row: event.modifiers for event in events}
-    paired = pair_events(events if by_modifiers else [replace(event, modifiers=()) for event in events], observation)
+    if not any(map(any, (event.modifiers for event in events))) or any(any(event.modifiers) for event in stops):
+        return pair_events(events, observation)
+    modifiers = {event.row: event.modifiers for event in events}  # only starts have them
+    paired = pair_events([replace(event, modifiers=()) for event in events], observation)
     return [replace(bout, modifiers=modifiers[bout.row]) for bout in paired]
 
 
-def _event(sheet: _Sheet, row: Sequence[str], line: str, who: str) -> Event | None:
+def _event(sheet: _Sheet, row: Sequence[str], line: str, who: str, media: str) -> Event | None:
     """Return the event of a row; None if it is none."""
-    columns = (sheet.column("behavior"), sheet.column("subject"))
-    kind_in = sheet.column("event type", "event")
-    behavior, subject = (restore(row[place]) if place is not None else "" for place in columns)
+    named, subject_in, kind_in, time, _ = sheet.entry
+    behavior, subject = (restore(row[place]) if place is not None else "" for place in (named, subject_in))
     kind = row[kind_in] if kind_in is not None else ""
     if not kind and (not behavior or behavior.casefold() in ("start", "stop")):
         return None
@@ -214,21 +224,22 @@ def _event(sheet: _Sheet, row: Sequence[str], line: str, who: str) -> Event | No
     if (known := _KINDS.get(" ".join(kind.casefold().split()))) is None:
         shown = f"'{kind[:20]}'" if kind else "nothing"
         raise InputError(f"{sheet.path}, {line}: the event is {shown}; it must be State start, State stop or Point")
-    if (time := sheet.column(*_TIMES)) is None:
+    if time is None:
         raise InputError(f"{sheet.path}, {line}: there is no column Time_Relative_sf; export the events with it")
-    return Event(_seconds(sheet, row[time], line), known, behavior, line, subject or who)
+    modifiers = tuple(restore(row[place]) for place in sheet.modifiers)
+    return Event(_seconds(sheet, row[time], line), known, behavior, line, subject or who, modifiers, media)
 
 
 def _duration(sheet: _Sheet, row: Sequence[str], line: str) -> float | None:
-    place = sheet.column("duration sf")
+    place = sheet.entry[-1]
     return _seconds(sheet, row[place], line) if place is not None and row[place] else None
 
 
 def _lasting(event: Event, seconds: float | None, observation: str) -> Bout:
     point = event.kind == "point"
     stop = event.time if point else event.time + (seconds or 0.0)
-    about = {"subject": event.subject, "modifiers": event.modifiers, "observation": observation}
-    return Bout(event.behavior, event.time, round(stop, 9), event.row, point=point, **about)
+    about = (event.subject, event.media, event.modifiers)
+    return Bout(event.behavior, event.time, round(stop, 9), event.row, *about, point=point, observation=observation)
 
 
 def _seconds(sheet: _Sheet, cell: str, line: str) -> float:

@@ -79,7 +79,8 @@ def read(path: Path, timeline: Timeline, policies: Policies) -> LabelTable:
         raise InputError(f"{path}: {error}") from None
     values = np.where(rows[:, None] >= 0, on[rows], np.int8(-1)).astype(np.int8)
     late = int((rows < 0).sum())
-    told = [note] * bool(note) + [f"read by time: {len(np.unique(rows[rows >= 0]))} rows for {len(rows)} frames"]
+    used = np.count_nonzero(np.diff(rows[rows >= 0], prepend=-1))
+    told = [note] * bool(note) + [f"read by time: {used} rows for {len(rows)} frames"]
     told += [f"{late} frames after the last row count as not scored"] if late else []
     return LabelTable(behaviors, values, notes=tuple(told), is_list=True, observed=rows >= 0)
 
@@ -102,17 +103,15 @@ def _choose(sheet: Sheet, subject: str) -> tuple[tuple[str, ...], np.ndarray, st
     used = own[:1] or list(range(1, len(sheet.header)))
     homes: dict[str, int] = {}
     entries: list[tuple[int, str]] = []
+    known: dict[str, str] = {}
     for row, cells in enumerate(sheet.rows):
         for column in used:
-            name = nfc(restore(" ".join(cells[column].split())))
-            if is_label(name):
-                problem = (
-                    f"column '{sheet.header[column]}' holds {name} where the name of a behavior, or nothing, is due"
-                )
-                raise sheet.error(row, f"{problem}; correct it")
-            if not name or name.casefold() == BACKGROUND:
+            if not (cell := cells[column]):
                 continue
-            if homes.setdefault(name, column) != column:
+            if cell not in known:
+                known[cell] = _name(sheet, row, column)
+            name = known[cell]
+            if homes.setdefault(name, column) != column and name:
                 both = f"{sheet.header[homes[name]]} and {sheet.header[column]}"
                 raise sheet.error(
                     row,
@@ -120,12 +119,23 @@ def _choose(sheet: Sheet, subject: str) -> tuple[tuple[str, ...], np.ndarray, st
                     "column subject of the video table",
                 )
             entries.append((row, name))
+    homes.pop("", None)
     behaviors = tuple(homes)
     on = np.zeros((len(sheet.rows), len(behaviors)), np.int8)
     places = {name: number for number, name in enumerate(behaviors)}
     for row, name in entries:
-        on[row, places[name]] = 1
+        if name:
+            on[row, places[name]] = 1
     return behaviors, on, _together(sheet, used)
+
+
+def _name(sheet: Sheet, row: int, column: int) -> str:
+    """Return the behavior in a cell, "" if it says that there is none."""
+    name = nfc(restore(" ".join(sheet.rows[row][column].split())))
+    if is_label(name):
+        problem = f"column '{sheet.header[column]}' holds {name} where the name of a behavior, or nothing, is due"
+        raise sheet.error(row, f"{problem}; correct it")
+    return "" if name.casefold() == BACKGROUND else name
 
 
 def _together(sheet: Sheet, used: Sequence[int]) -> str:
