@@ -13,7 +13,6 @@ from snakemake.utils import min_version
 
 from ethomake import workplace
 from ethomake.bundle.read import read_bundle
-from ethomake.errors import InputError
 from ethomake.evaluation import files as evaluation_files
 from ethomake.project.configfile import find_config_file
 from ethomake.project.load import open_project
@@ -25,7 +24,7 @@ from ethomake.snakemake.dataflow import DataFlow, curves_title, stream_of
 from ethomake.snakemake.explain import explain_in_words
 from ethomake.snakemake.folder import discard_checkpoints, forget_failures, is_stored, tell_reading, tell_versions
 from ethomake.snakemake.resources import Estimates, experiment_of, tell_time
-from ethomake.snakemake.stop import note, stop
+from ethomake.snakemake.stop import in_one_line, note, stop
 from ethomake.snakemake.weights import check_weights
 from ethomake.sources import Uncompared
 
@@ -40,10 +39,9 @@ report: "workflow/report/workflow.rst"
 ROOT = Path(workflow.basedir)
 
 
-try:
+with in_one_line():
+    workplace.check_place()
     CONFIG_FILE = find_config_file(ROOT, workflow.config_settings.configfiles)
-except InputError as error:
-    stop(error)
 
 
 configfile: CONFIG_FILE
@@ -81,13 +79,14 @@ include: "workflow/rules/tidy.smk"
 
 
 onstart:
-    forget_failures(workflow)
-    tell_time(workflow, PROJECT, ESTIMATES.experiment)
-    write_packs(PACKS)
-    write_packs(LATE_PACKS, LATE_FILE)
-    DATA.keep_splits()
-    DATA.keep_places()
-    DATA.keep_adapted()
+    with in_one_line():
+        forget_failures(workflow)
+        tell_time(workflow, PROJECT, ESTIMATES.experiment)
+        write_packs(PACKS)
+        write_packs(LATE_PACKS, LATE_FILE)
+        DATA.keep_splits()
+        DATA.keep_places()
+        DATA.keep_adapted()
 
 
 onsuccess:

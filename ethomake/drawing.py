@@ -81,6 +81,7 @@ def _add_fonts(figure: Figure) -> None:
     for text in texts:
         if letters := missing_letters([text.get_text()]):
             text.set_fontfamily([USUAL, *find_families(letters)[0]])
+            text.set_fontweight("normal")  # these fonts are installed without others of their families
 
 
 def _save(figure: Figure, png: str | Path, svg: str | Path, dpi: int) -> None:
@@ -105,16 +106,29 @@ def strip(axes: Axes, *, keep: Sequence[str] = ("left", "bottom")) -> None:
 STEPS_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
 
 
-def time_ticks(start_s: float, stop_s: float, most: int = 13) -> tuple[np.ndarray, list[str], str]:
-    """Return round tick positions between two times in seconds, their labels, and the label of the axis."""
+def time_ticks(
+    start_s: float, stop_s: float, most: int = 13, shown_s: float | None = None
+) -> tuple[np.ndarray, list[str], str]:
+    """Return round tick positions between two times in seconds, their labels, and the label of the axis.
+
+    Args:
+        start_s: where the axis begins.
+        stop_s: where it ends.
+        most: there are at most so many ticks on it.
+        shown_s: how much of the time the axis shows, if it leaves some of it out; None: all.
+    """
     span = stop_s - start_s
-    step = next((step for step in STEPS_S if span / step <= most), span / most or 1.0)
+    shown = span if shown_s is None else shown_s
+    steps = [step for step in STEPS_S if step >= 1 or span < 120]
+    step = next((step for step in steps if shown / step <= most), shown / most or 1.0)
     ticks = np.arange(np.ceil(start_s / step - 1e-9), np.floor(stop_s / step + 1e-9) + 1) * step
     if span < 120:
         return ticks, [f"{tick:.10g}" for tick in ticks.round(6) + 0.0], "time (s)"
     whole = ticks.round().astype(int)
     if span < 2 * 3600:
         return ticks, [f"{tick // 60}:{tick % 60:02d}" for tick in whole], "time (min:s)"
+    if step < 60:
+        return ticks, [f"{tick // 3600}:{tick // 60 % 60:02d}:{tick % 60:02d}" for tick in whole], "time (h:min:s)"
     return ticks, [f"{tick // 3600}:{tick // 60 % 60:02d}" for tick in whole], "time (h:min)"
 
 

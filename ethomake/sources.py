@@ -57,6 +57,15 @@ def sample_of(path: str | Path) -> str:
     return _once(path, SAMPLED, _digest_of_samples)
 
 
+def known_digest(path: str | Path) -> str:
+    """Return the digest of a file's content as `digest_of` does, but keep none: for functions outside of a workflow.
+
+    Raises:
+        OSError: if the file is not there or cannot be read.
+    """
+    return _kept(path) or file_digest(path)
+
+
 def digest_if_there(path: str | Path) -> str:
     """Return the digest of a file's content, or `GONE` if it is not there.
 

@@ -29,16 +29,27 @@ OWNER = Path(".snakemake/owner.json")
 
 
 def check_place() -> None:
-    """Check that `results` is a folder, or can become one.
+    """Check that `results` is a folder, or can become one, and that it and the records may be read.
 
     Raises:
-        InputError: if it is a file, or a link to nothing.
+        InputError: if it is a file, a link to nothing, or closed to this user.
     """
+    _check_open(LINK.parent)
     if RESULTS.is_symlink() and not RESULTS.exists():
         target = os.readlink(RESULTS)
         raise InputError(f"results: a link to {target}, which is not there; make that folder or remove the link")
     if RESULTS.exists() and not RESULTS.is_dir():
         raise InputError(f"results: a file in {Path.cwd()}, but the results go into a folder of this name; rename it")
+    _check_open(RESULTS)
+    for folder in sorted(RESULTS.iterdir()) if RESULTS.is_dir() else ():
+        _check_open(folder)
+    _check_open(RECORDS)
+
+
+def _check_open(folder: Path) -> None:
+    """Check that a folder may be read, if it is there."""
+    if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK):
+        raise InputError(f"{folder}: may not be read; change its permissions (chmod u+rx), or ask its owner")
 
 
 def check_results() -> None:
@@ -97,20 +108,25 @@ def is_stale() -> bool:
     return is_locked() and OWNER.is_file() and _alive(_read_owner()) is False
 
 
-def describe_lock() -> str:
-    """Return in one line who has locked the directory, and what to do."""
-    owner = _read_owner()
+def describe_lock(*, refused: bool) -> str:
+    """Return in one line who has locked the directory, and what to do.
+
+    Args:
+        refused: whether the run ends because of the lock; a dry run goes on.
+    """
+    kind, owner = "error" if refused else "note", _read_owner()
     alive = _alive(owner)
     if alive is False:
-        return "note: the last run was killed; the next one resumes where it stopped"
+        again = "run again: that" if refused else "the next one"
+        return f"{kind}: the last run was killed; {again} resumes where it stopped"
     try:
         since = time.strftime("%Y-%m-%d %H:%M", time.localtime(owner["started"]))
         who = f"process {owner['pid']} on {owner['host']} has been working here since {since}"
     except (KeyError, TypeError, ValueError, OverflowError):
         who = "another run is working here"
     if alive:
-        return f"error: {who}; wait for it, or stop it"
-    return f"error: {who}, as far as can be known from here; if it is gone: ./run snakemake --unlock"
+        return f"{kind}: {who}; wait for it, or stop it"
+    return f"{kind}: {who}, as far as can be known from here; if it is gone: ./run snakemake --unlock"
 
 
 def is_locked() -> bool:
@@ -134,8 +150,12 @@ def share_library() -> None:
 
 
 def take_over() -> None:
-    """Record this process as the owner of the directory, unless the recorded owner is still running."""
-    if _alive(_read_owner()) is not True:
+    """Record this process as the owner of the directory, unless another is at work, or may be on another machine.
+
+    Whoever finds the directory locked is refused: the lock is not its own, and must not seem to be that of a process
+    which is gone soon.
+    """
+    if not is_locked() and _alive(_read_owner()) is not True:
         process = psutil.Process()
         write_json(OWNER, {"host": platform.node(), "pid": process.pid, "started": process.create_time()})
 

@@ -20,6 +20,7 @@ from ethomake.sources import (
     digest_of,
     find_sources,
     found_in,
+    known_digest,
     sample_of,
     sizes_of_unread,
     without_paths,
@@ -49,6 +50,16 @@ def write(path, text, date=None):
     Path(path).write_text(text)
     if date is not None:
         os.utime(path, ns=(date, date))
+
+
+def test_who_keeps_nothing_reads_only_what_nobody_has_read_yet(read, folder):
+    write("a.csv", "one", date=10**18)
+    first = known_digest("a.csv")
+    assert list(folder.iterdir()) == [folder / "a.csv"], "nothing is left beside the files of a notebook"
+    assert digest_of("a.csv") == known_digest("a.csv") == first == file_digest("a.csv")
+    assert read == ["a.csv", "a.csv"]
+    write("a.csv", "two", date=10**18)
+    assert known_digest("a.csv") == file_digest("a.csv") != first
 
 
 def test_a_file_is_read_once_and_again_only_after_a_change(read):

@@ -58,15 +58,33 @@ def test_records_of_an_older_folder_are_taken_along():
 
 def test_who_holds_the_lock_is_told():
     lock(gone())
-    assert workplace.describe_lock() == "note: the last run was killed; the next one resumes where it stopped"
+    assert (
+        workplace.describe_lock(refused=False) == "note: the last run was killed; the next one resumes where it stopped"
+    )
+    assert workplace.describe_lock(refused=True) == (
+        "error: the last run was killed; run again: that resumes where it stopped"
+    ), "it was killed after this one had looked"
     process = psutil.Process()
     here = {"host": platform.node(), "pid": process.pid, "started": process.create_time()}
     Path(".snakemake/owner.json").write_text(json.dumps(here))
-    assert workplace.describe_lock().startswith(f"error: process {process.pid} on {platform.node()} has been working")
+    for refused, kind in ((True, "error"), (False, "note")):
+        line = workplace.describe_lock(refused=refused)
+        assert line.startswith(f"{kind}: process {process.pid} on {platform.node()} has been working")
     Path(".snakemake/owner.json").write_text(json.dumps(here | {"host": "elsewhere"}))
-    assert workplace.describe_lock().endswith("if it is gone: ./run snakemake --unlock")
+    assert workplace.describe_lock(refused=True).endswith("if it is gone: ./run snakemake --unlock")
     Path(".snakemake/owner.json").unlink()
-    assert workplace.describe_lock().startswith("error: another run is working here, as far as can be known")
+    line = workplace.describe_lock(refused=True)
+    assert line.startswith("error: another run is working here, as far as can be known")
+
+
+@pytest.mark.parametrize("owner", [{"host": "elsewhere", "pid": 1, "started": 0.0}, None])
+def test_who_finds_the_folder_locked_from_another_machine_does_not_pass_for_the_one_that_works(owner):
+    lock(owner)
+    program = "from ethomake import workplace; workplace.free_stale_lock(); workplace.take_over()"
+    environment = os.environ | {"PYTHONPATH": str(Path(workplace.__file__).parents[1])}
+    subprocess.run([sys.executable, "-c", program], check=True, env=environment)
+    assert workplace.describe_lock(refused=True).endswith("if it is gone: ./run snakemake --unlock")
+    assert not workplace.free_stale_lock(), "which would let two runs write into one folder"
 
 
 def test_a_dry_run_forgets_results_that_were_removed():
@@ -136,6 +154,17 @@ def test_results_that_are_no_folder_are_refused():
         workplace.check_results()
     Path("nowhere").mkdir()
     workplace.check_results()
+
+
+@pytest.mark.parametrize("closed", [".snakemake", "results", "results/labels", "results/.snakemake/metadata"])
+def test_folders_that_may_not_be_read_are_told_before_anything_is_looked_for(monkeypatch, closed):
+    Path("results/labels").mkdir(parents=True)
+    workplace.keep_records()
+    workplace.check_place()
+    may = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: str(path) != closed and may(path, mode))
+    with pytest.raises(InputError, match=f"^{closed}: may not be read; change its permissions"):
+        workplace.check_place()
 
 
 def test_only_what_the_job_itself_has_left_is_discarded(tmp_path):

@@ -13,7 +13,7 @@ import numpy as np
 
 from ethomake.errors import InputError
 from ethomake.ethogram.reliability import calibration_error
-from ethomake.labels.bouts import find_bouts
+from ethomake.labels.bouts import find_scored_bouts
 from ethomake.labels.table import background
 
 SMALLEST = 1e-6
@@ -85,7 +85,8 @@ def fit_calibrations(videos: Sequence[Frames], exclusive: bool) -> list[Calibrat
     drown the prior, and where a rare behavior is hardly separated the fit would be arbitrary. So the logarithm of the
     likelihood is scaled: all frames with the rarer label (of exclusive behaviors: without the commonest one) together
     count like as many independent frames as there are runs of them, but like at most `FRAMES_OF_A_VIDEO` for each
-    video that has them. All frames have the same weight, so that the share of positive ones stays what it is.
+    video that has them. A run goes on over a few ignored frames (`find_scored_bouts`). All frames have the same weight,
+    so that the share of positive ones stays what it is.
 
     Args:
         videos: probabilities and labels of each video; frames without a probability (NaN) or label (-1) are ignored.
@@ -213,7 +214,7 @@ def _weight(classes: Sequence[np.ndarray]) -> float | None:
         return None
     commonest = int(np.argmax(counts))
     rarer = [k for k in np.flatnonzero(counts) if k != commonest]
-    runs = [sum(len(find_bouts(own == k)) for k in rarer) for own in classes]
+    runs = [sum(len(find_scored_bouts(own == k, own >= 0)) for k in rarer) for own in classes]
     videos = sum(number > 0 for number in runs)
     return min(sum(runs), FRAMES_OF_A_VIDEO * videos) / float(counts[rarer].sum())
 

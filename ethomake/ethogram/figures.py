@@ -26,7 +26,7 @@ from ethomake.errors import InputError
 from ethomake.ethogram.decide import read_rules
 from ethomake.ethogram.tables import read_predictions
 from ethomake.files import read_json
-from ethomake.ingest.times import frame_clock
+from ethomake.ingest.times import Clock, frame_clock
 from ethomake.labels.bouts import find_bouts
 from ethomake.labels.table import read_labels
 
@@ -38,6 +38,9 @@ TRACE = 0.78
 
 MANY_POINTS = 6000
 """From this many points on, the traces are an image in the SVG as well: a tenth of the bytes."""
+
+PAUSE, PAUSES = 0.05, 0.25
+"""The largest shares of the filmed time that one pause, and all of them, take on the time axis."""
 
 MANY_BOUTS = 300
 """From this many bouts in a row on, the row shows the share of each part of the time axis instead of each bout."""
@@ -85,7 +88,7 @@ def draw_ethogram(
             raise InputError(
                 f"{path}: {len(rows)} rows, but the video has {facts['frames']} frames; delete it and run again"
             )
-    edges = clock.edges
+    edges = shown_edges(clock)
     decisions, probabilities = clock.with_pauses(model.decisions, 0), clock.with_pauses(model.probabilities, np.nan)
     human = None if human is None else clock.with_pauses(human, 0)
     colors = pick_colors(behaviors, settings.get("colors"))
@@ -103,11 +106,11 @@ def draw_ethogram(
             axes.set_ylim(len(behaviors), 0)
             axes.tick_params(axis="y", length=0)
             for start, stop in facts.get("damaged", []):
-                span = clock.begins[start], clock.ends[stop - 1]
+                span = np.interp([clock.begins[start], clock.ends[stop - 1]], clock.edges, edges)
                 axes.axvspan(*span, facecolor="none", edgecolor=MUTED, hatch="xxx", linewidth=0)
-            for after in clock.breaks:
-                axes.axvspan(clock.ends[after - 1], clock.begins[after], color=FAINT, linewidth=0, zorder=0.5)
-        ticks, texts, unit = time_ticks(edges[0], edges[-1])
+            for pause in _pauses(clock):
+                axes.axvspan(edges[pause], edges[pause + 1], color=FAINT, linewidth=0, zorder=0.5)
+        ticks, texts, unit = _ticks(clock, edges)
         traces.set_xticks(ticks, texts)
         traces.set_xlim(edges[0], edges[-1])
         rows.tick_params(axis="x", length=0, labelbottom=False)
@@ -119,8 +122,42 @@ def draw_ethogram(
         if facts["frames"] > 2 * COLUMNS:
             title += " (line: mean, band: lowest to highest)"
         traces.set_title(title, fontsize=9, fontweight="normal")
-        _explain(rows, human, facts, paused=len(clock.breaks) > 0)
+        paused = ""
+        if len(clock.breaks):
+            shortened = edges[-1] - edges[0] < clock.edges[-1] - clock.edges[0] - 1e-6
+            paused = "not filmed (shortened)" if shortened else "not filmed"
+        _explain(rows, human, facts, paused)
         save_figure(figure, png, svg)
+
+
+def shown_edges(clock: Clock) -> np.ndarray:
+    """Return where frames and pauses begin and end on the time axis, (T + G + 1,), as `Clock.edges`.
+
+    Pauses that would take more than their share of it are shortened, so that what was filmed can be seen.
+    """
+    steps, pauses = np.diff(clock.edges), _pauses(clock)
+    if len(pauses):
+        steps[pauses] = np.minimum(steps[pauses], clock.seconds * min(PAUSE, PAUSES / len(pauses)))
+    return np.append(0, np.cumsum(steps))
+
+
+def _pauses(clock: Clock) -> np.ndarray:
+    """Return the places of the pauses among the steps of `Clock.edges`: (G,)."""
+    return clock.breaks + np.arange(len(clock.breaks))
+
+
+def _ticks(clock: Clock, edges: np.ndarray) -> tuple[np.ndarray, list[str], str]:
+    """Return the ticks of the time axis, which are not within pauses that are shortened, nor close to each other."""
+    times, texts, unit = time_ticks(clock.edges[0], clock.edges[-1], shown_s=float(edges[-1]))
+    places = np.interp(times, clock.edges, edges)
+    steps = np.diff(edges) < np.diff(clock.edges) - 1e-9  # shortened
+    before = np.clip(np.searchsorted(clock.edges, times, side="right") - 1, 0, len(steps) - 1)
+    inside = steps[before] & (times > clock.edges[before])
+    kept: list[int] = []
+    for n in np.flatnonzero(~inside):
+        if not kept or places[n] - places[kept[-1]] > 0.6 * (times[1] - times[0]):
+            kept.append(int(n))
+    return places[kept], [texts[n] for n in kept], unit
 
 
 def _draw_rows(
@@ -256,7 +293,7 @@ def envelope(
     return middles[starts], low, np.add.reduceat(np.nan_to_num(values), starts) / lengths, high
 
 
-def _explain(axes: Axes, human: np.ndarray | None, facts: Mapping[str, Any], paused: bool) -> None:
+def _explain(axes: Axes, human: np.ndarray | None, facts: Mapping[str, Any], paused: str) -> None:
     """Add a legend for the hatched and grey areas."""
     keys = []
     if human is not None and (human < 0).any():
@@ -264,7 +301,7 @@ def _explain(axes: Axes, human: np.ndarray | None, facts: Mapping[str, Any], pau
     if facts.get("damaged"):
         keys.append(Patch(facecolor="none", edgecolor=MUTED, hatch="xxx", linewidth=0, label="damaged frames"))
     if paused:
-        keys.append(Patch(facecolor=FAINT, linewidth=0, label="not filmed"))
+        keys.append(Patch(facecolor=FAINT, linewidth=0, label=paused))
     if keys:
         axes.legend(
             handles=keys,

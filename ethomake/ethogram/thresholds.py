@@ -13,7 +13,7 @@ from ethomake.ethogram.calibration import IDENTITY, Calibration, fit_calibration
 from ethomake.ethogram.reliability import calibration_error
 from ethomake.files import file_digest, read_json, read_npz, write_json
 from ethomake.ingest.times import Clock, frame_clock
-from ethomake.labels.bouts import find_bouts
+from ethomake.labels.bouts import find_bouts, find_scored_bouts
 from ethomake.labels.table import read_labels
 
 logger = logging.getLogger(__name__)
@@ -117,15 +117,17 @@ def _count_above(step: np.ndarray) -> np.ndarray:
 def whole_lengths(labels: np.ndarray, clock: Clock, value: int) -> np.ndarray:
     """Return the lengths in seconds of the runs of `value` (1: bouts, 0: gaps) of which both ends were observed.
 
-    A bout that touches the video's ends, frames that were not scored or a time in which nothing was filmed is
-    truncated, so its length is unknown. A gap lies between two bouts of the same behavior.
+    A run that touches the video's ends, a long stretch of frames that were not scored or a time in which nothing was
+    filmed is truncated, so its length is unknown. Over a short stretch of unscored frames it goes on
+    (`find_scored_bouts`): long bouts are more likely to hold a damaged frame, and would be missing otherwise. A gap
+    lies between two bouts of the same behavior.
 
     Args:
         labels: (T,), 1, 0 or -1 of one behavior.
         clock: times of the frames.
         value: 1 or 0.
     """
-    runs = find_bouts(labels == value)
+    runs = find_scored_bouts(labels == value, labels >= 0, clock.breaks)
     inside = runs[(runs[:, 0] > 0) & (runs[:, 1] < len(labels))]
     whole = (labels[inside[:, 0] - 1] == 1 - value) & (labels[inside[:, 1]] == 1 - value)
     cut = ((clock.breaks[:, None] >= inside[:, 0]) & (clock.breaks[:, None] <= inside[:, 1])).any(axis=0)

@@ -85,7 +85,7 @@ def read_headers(source: Source, names: Iterable[str], only: str = "") -> Iterat
     """Yield the values of the fields `names` in the headers of each packet that the filters `only` let pass."""
     filters = f"{only},trace_headers" if only else "trace_headers"
     command = [*input_arguments(source.path), *PACKETS, "-bsf:v", filters, "-f", "framecrc", "-"]
-    pattern = re.compile(rb"\] \d+ +(" + "|".join(names).encode() + rb") .*= (\d+)\s*$")
+    pattern = re.compile(rb"\] \d+ +(" + "|".join(map(re.escape, names)).encode() + rb") .*= (\d+)\s*$")
     fields: Fields | None = None  # None before the first packet, where headers of the whole stream are printed
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None, "it is a pipe"
@@ -104,10 +104,34 @@ def read_headers(source: Source, names: Iterable[str], only: str = "") -> Iterat
 
 
 def _judge_shown(packets: Iterable[Fields]) -> Judged:
-    """VP8, VP9, AV1: the header says whether a frame is shown; one that is not is a reference of later ones."""
+    """VP8, VP9: the header says whether a frame is shown; one that is not is a reference of later ones."""
     parts, doubt = [], False
     for fields in packets:
         parts.append(Part(sum(value for _, value in fields), AFTER) if fields else Part(1))
+        doubt |= not fields
+    return parts, doubt
+
+
+def _judge_av1(packets: Iterable[Fields]) -> Judged:
+    """AV1: as VP9; but of the shown frames of a packet that are spatial layers of one picture, only the last is output.
+
+    Layers of a picture have rising numbers (`spatial_id`), if the sequence header says that there are any (6.4.1).
+    """
+    parts, doubt, layered = [], False, False
+    for fields in packets:
+        begins, layer, last = 0, 0, -1
+        for name, value in fields:
+            if name == "operating_point_idc[0]":
+                layered = value >> 8 > 1  # a bit for each spatial layer
+            elif name == "obu_type":
+                layer = 0  # unless the next field says otherwise
+            elif name == "spatial_id":
+                layer = value
+            elif value:  # shown
+                begins += not (layered and layer > last)
+                last = layer
+        begins += layered and last >= 0
+        parts.append(Part(begins, AFTER) if fields else Part(1))
         doubt |= not fields
     return parts, doubt
 
@@ -228,6 +252,35 @@ def _judge_hevc(packets: Iterable[Fields]) -> Judged:
     return parts, unread and hides
 
 
+def _judge_vvc(packets: Iterable[Fields]) -> Judged:
+    """VVC: as HEVC, but whether a picture is shown is in its header, a unit of its own or part of the first slice."""
+    parts: list[Part] = []
+    skipping, ended, hides, unread = False, True, False, False
+    for fields in packets:
+        begins, belongs, kind, kinds, ends = 0, BEFORE, 0, [], False
+        for name, value in fields:
+            if name == "nal_unit_type":
+                kind = value
+                ends |= kind in (21, 22)  # end of a sequence
+                if kinds and kinds[-1] is None and kind <= 10:  # the first slice of the picture
+                    kinds[-1] = kind
+            elif name == "ph_gdr_or_irap_pic_flag":  # a header of a picture
+                kinds.append(kind if kind <= 10 else None)
+            elif name == "ph_pic_output_flag" and not value:
+                begins, belongs, hides = begins - 1, AFTER, True
+        for own in kinds:
+            if own in (7, 8, 9, 10):  # a point of random access
+                skipping, ended = own == 9 and ended, False
+            if own == 3 and skipping:
+                belongs = NOWHERE
+            else:
+                begins += 1
+        ended |= ends
+        unread |= not fields
+        parts.append(Part(max(0, begins), belongs) if fields else Part(1))
+    return parts, unread and hides
+
+
 _NOTHING = {"mpeg4": 9}  # bytes: start code and header of a picture that is not coded, with which frames are dropped
 _IDR = 5  # type of a slice of a picture at which decoding can begin
 _SHOWN = ("show_existing_frame", "show_frame")
@@ -235,11 +288,12 @@ _Judge = Callable[[Iterable[Fields]], Judged]
 _CODECS: dict[str, tuple[tuple[str, ...], _Judge]] = {
     "vp8": (_SHOWN, _judge_shown),
     "vp9": (_SHOWN, _judge_shown),
-    "av1": (_SHOWN, _judge_shown),
+    "av1": (("operating_point_idc[0]", "obu_type", "spatial_id", *_SHOWN), _judge_av1),
     "h264": (
         ("nal_ref_idc", "nal_unit_type", "frame_num", "field_pic_flag", "bottom_field_flag"),
         _judge_h264,
     ),
     "mpeg2video": (("closed_gop", "picture_coding_type", "picture_structure"), _judge_mpeg2),
     "hevc": (("nal_unit_type", "first_slice_segment_in_pic_flag", "pic_output_flag"), _judge_hevc),
+    "vvc": (("nal_unit_type", "ph_gdr_or_irap_pic_flag", "ph_pic_output_flag"), _judge_vvc),
 }

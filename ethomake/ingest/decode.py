@@ -23,8 +23,8 @@ import numpy as np
 from ethomake.errors import InputError
 from ethomake.ingest.coding import group_pictures
 from ethomake.ingest.frames import Planes
-from ethomake.ingest.probe import Source, in_turns, input_arguments, log_lines
-from ethomake.ingest.times import UNKNOWN
+from ethomake.ingest.probe import PACKETS, Source, in_turns, input_arguments, log_lines
+from ethomake.ingest.times import UNKNOWN, find_gaps
 
 # Within one grey level of exact arithmetic, and identical for every number of threads (ffmpeg's default is neither).
 _SCALING = "flags=bilinear+accurate_rnd+full_chroma_int+full_chroma_inp:sws_dither=none"
@@ -33,7 +33,11 @@ _EXPLODE, _TELL = ("-err_detect", "crccheck+explode"), ("-err_detect", "crccheck
 _COMPLAINT = re.compile(r"\[mpeg2video @.*\[error\] (.*)|(concealing .*|corrupt decoded frame)")
 _LIGHT_PIXELS, _LIGHT_BYTES = 320 * 240, 4096  # of a frame; with 2 threads given, one took 8 to 11 % less time
 RECONFIGURED = "Reconfiguring filter graph because"  # in ffmpeg's log, where the picture changes
-_DELAYS = {"h264": 17, "hevc": 17}  # frames that these decoders can hold back, and one more; others 1 and one more
+_DELAYS = {
+    "h264": 17,
+    "hevc": 17,
+    "vvc": 17,
+}  # frames that these decoders can hold back, and one more; others 1 and one more
 _PIPE = 1 << 20  # bytes of the pipe: how far ffmpeg can run ahead; Linux's default limit for unprivileged users
 
 
@@ -158,7 +162,8 @@ def diagnose(source: Source, damage: str) -> Diagnosis:
 
     A frame is bad if its packet is incomplete, gave no frame or a frame that the decoder calls corrupt; and so are
     all frames decoded after it up to the next keyframe, since they may depend on it. Frames whose packets are lost
-    leave a gap in the time stamps, which is filled if the rate is constant. `damage` describes the damage.
+    leave a gap in the time stamps, which is filled if the rate is constant; but not one of more than a second for which
+    the file has too few bytes besides its packets: then nothing was filmed. `damage` describes the damage.
 
     Raises:
         InputError: if the frames cannot be identified (no time stamps; packets lost at a variable rate).
@@ -198,9 +203,12 @@ def diagnose(source: Source, damage: str) -> Diagnosis:
     # The largest difference between file order and presentation order: among the last so many frames there may be gaps.
     reach = np.abs(np.argsort(np.argsort(order)) - np.arange(len(order))).max()
     lost = np.zeros(len(stamps), dtype=np.int64)  # frames lost before each
-    if source.damage and (gaps := _lost_before(stamps)) is not None:
-        lost = gaps
-        if not source.packets_lost:
+    hides = source.container == "mpegts"  # counts packets by 16 only, and has no end: some are missing without a trace
+    if (source.damage or hides) and (gaps := _lost_before(stamps)) is not None:
+        lost = _without_pauses(gaps, stamps, source)
+        if not source.damage:
+            lost[~_near(bad, order, reach)] = 0
+        elif not source.packets_lost:
             lost[: max(0, len(lost) - reach - 1)] = 0  # only the end is missing: earlier gaps are part of the recording
         for position in np.flatnonzero(lost):
             bad[order[position:].min()] = True  # the first packet in the file that comes after the gap
@@ -349,6 +357,45 @@ def _lost_before(stamps: np.ndarray) -> np.ndarray | None:
     lost[1:] = np.rint(steps / step).astype(np.int64) - 1
     regular = np.abs(steps - (lost[1:] + 1) * step) <= np.maximum(1.5, 0.02 * steps)
     return lost if regular.all() and (lost >= 0).all() else None
+
+
+def _without_pauses(lost: np.ndarray, stamps: np.ndarray, source: Source) -> np.ndarray:
+    """Return the number of frames lost before each, without those of long gaps that were a pause of the recording.
+
+    What a damaged place of a file has in place of packets is as long as these were; a pause takes no bytes. So of long
+    gaps (`find_gaps`), the shortest first, only those count for whose frames there is room, by half of the mean size.
+    """
+    lost = lost.copy()
+    after = find_gaps(stamps, source.time_base) + 1
+    if len(after):
+        room = source.path.stat().st_size - _all_bytes(source) - int(lost.sum() - lost[after].sum()) * _mean(source) / 2
+        for position in after[np.argsort(lost[after], kind="stable")]:
+            room -= lost[position] * _mean(source) / 2
+            lost[position] = lost[position] if room >= 0 else 0
+    return lost
+
+
+def _mean(source: Source) -> float:
+    """Return the bytes of a packet, on average."""
+    return float(source.sizes.mean())
+
+
+def _all_bytes(source: Source) -> int:
+    """Return the bytes of the packets of all streams, sound and others, too."""
+    command = input_arguments(source.path)
+    command = [*command[: command.index("-map")], "-map", "0", "-copy_unknown", *PACKETS, "-f", "framecrc", "-"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None, "it is a pipe"
+        lines = (line.split(b",", 5) for line in process.stdout if not line.startswith(b"#"))
+        return sum(int(fields[4]) for fields in lines if len(fields) > 4)
+
+
+def _near(bad: np.ndarray, order: np.ndarray, reach: int) -> np.ndarray:
+    """Return for each frame, in order of presentation, whether the gap before it is near a bad packet in the file."""
+    count = np.concatenate([[0], np.cumsum(bad)])
+    sides = np.stack([np.append(order[:1], order[:-1]), order])
+    first, stop = sides.min(axis=0) - reach - 1, sides.max(axis=0) + reach + 2
+    return count[np.minimum(stop, len(bad))] > count[np.maximum(first, 0)]
 
 
 def _spread(bad: np.ndarray, key: np.ndarray, ticks: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ethomake.errors import InputError
-from ethomake.files import file_digest, remove, write_npy, write_text, write_whole
+from ethomake.files import remove, write_npy, write_text, write_whole
 from ethomake.ingest.changes import Change, find_aspect_change, find_change
 from ethomake.ingest.decode import Damage, Diagnosis, FrameStream, View, content_box, diagnose, marked_frames
 from ethomake.ingest.frames import FRAMES, INDEX, MANIFEST, FrameWriter, Planes
@@ -16,6 +16,7 @@ from ethomake.ingest.levels import WHITE, bit_depth, is_suspect, stretch, used_b
 from ethomake.ingest.probe import Source, probe
 from ethomake.ingest.times import encode_steps, fill_unknown, find_gaps, frame_rate, is_constant
 from ethomake.messages import NOTE, Progress, duration
+from ethomake.sources import known_digest
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +103,7 @@ def ingest_video(
     mean, std = writer.statistics()
     facts = {
         "video": video,
-        "source": {"name": source.name, "bytes": source.stat().st_size, "digest": file_digest(source)},
+        "source": {"name": source.name, "bytes": source.stat().st_size, "digest": known_digest(source)},
         "codec": origin.codec,
         "pixel_format": origin.pixel_format,
         "source_size": [origin.height, origin.width],

@@ -52,6 +52,7 @@ class Source:
     """A video file and its packet table; the arrays are in file order, one entry per packet."""
 
     path: Path
+    container: str  # the first name of the demuxer
     codec: str
     pixel_format: str
     height: int  # after the rotation stored in the file
@@ -126,11 +127,12 @@ def probe(path: str | Path) -> Source:
         time_base, dts, ticks, flags, durations, sizes = _packets(table)
         if not len(flags):
             raise InputError(f"{path}: {_why_unreadable(log_lines(log))}")
-        if (len(flags) == 1 and _is_picture(log_lines(log))) or _demuxer(log_lines(log)) == "image2":
+        container = _demuxer(log_lines(log))
+        if (len(flags) == 1 and _is_picture(log_lines(log))) or container == "image2":
             reason = describe_pictures(path) or "a single picture and no video; name the video file"
             raise InputError(f"{path}: {reason}")
         codec, pixel_format, rate = _describe(log_lines(log))
-        assumed = not rate or (_demuxer(log_lines(log)) not in _CONTAINERS and _follows_option(path))
+        assumed = not rate or (container not in _CONTAINERS and _follows_option(path))
         tail_lost = _complaint(_TAIL, log_lines(log))
         packets_lost = _complaint(_SKIPPED, log_lines(log))
         height, width = _displayed_size(path, *first_frame)
@@ -153,6 +155,7 @@ def probe(path: str | Path) -> Source:
         packets_lost = packets_lost or f"the header promises {declared} frames, {found} are there"
     return Source(
         path=path,
+        container=container,
         codec=codec,
         pixel_format=pixel_format,
         height=height,
@@ -210,7 +213,7 @@ def log_lines(log: BinaryIO) -> Iterator[str]:
     """Yield the lines of a log from its beginning."""
     log.seek(0)
     for line in log:
-        yield line.decode("utf-8", "replace").rstrip("\n")
+        yield line.decode("utf-8", "replace").rstrip("\r\n")
 
 
 def _packets(table: Iterable[str]) -> tuple[Fraction, *tuple[np.ndarray, ...]]:

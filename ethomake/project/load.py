@@ -14,7 +14,13 @@ from ethomake.project.messages import show, suggest
 from ethomake.project.recordings import places_of, read_places, recordings_of
 from ethomake.project.runs import MAIN, Run, Split, changed_config, find_homes
 from ethomake.project.settings import resolve_settings
-from ethomake.project.splits import assign_videos, assign_without_training, choose_flow_videos, read_split
+from ethomake.project.splits import (
+    assign_videos,
+    assign_without_training,
+    choose_flow_videos,
+    count_all_positives,
+    read_split,
+)
 from ethomake.project.videos import Video, check_rows, find_videos, is_archived, is_glob, near_misses, read_table
 
 LAST_USUAL = 0x52F
@@ -171,6 +177,8 @@ def _split_up(
     if settings["models"] != "none":
         if changes:
             raise InputError("config: runs: with models nothing is trained, so runs cannot differ; remove them")
+        if settings["example"] == "none":
+            count_all_positives(videos, settings["behaviors"])  # told now, not when the labels' turn comes
         parts, notes = assign_without_training(videos, previous)
         split = Split(parts, {"train": [], "validate": []}, {})
         notes += _note_archived(archived)

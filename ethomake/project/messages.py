@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 from collections.abc import Collection, Mapping
 from typing import Any, cast
 
@@ -25,8 +26,16 @@ def explain_error(error: jsonschema.ValidationError) -> str:
         hint = _suggest_key(str(unknown), known)
         if isinstance(unknown, int) and instance[unknown] is None:  # what {learning_rate: 0,001} becomes
             hint = "; write decimals with a point, as in 0.001"
+        if together := _written_together(unknown, instance[unknown]):
+            return f"{key}: unknown key; write {together} (with a colon and a blank)"
         return f"{key} = {show(instance[unknown])}: unknown key{hint}"
     return f"{path} = {show(error.instance)}: {describe_violation(error)}"
+
+
+def _written_together(key: Any, value: Any) -> str:
+    """Return how a key is written that has its value in it, as in {epochs:3}; "" for other keys."""
+    found = re.fullmatch(r"\s*(\w+)\s*[:=]\s*(\S.*)", key) if isinstance(key, str) and value in ("", None) else None
+    return f"{found[1]}: {found[2]}" if found else ""
 
 
 def describe_violation(error: jsonschema.ValidationError) -> str:

@@ -77,20 +77,9 @@ def assign_videos(
         )
     settled = {name for part in PARTS for name in previous.get(part, ())}
     new = any(video.video not in settled for video in labelled)
-    positives = {}
+    positives: dict[str, dict[str, int]] = {}
     if new or settings["example"] == "none":
-        for video in labelled:
-            if Path(video.labels).is_file():  # an example's are made by the workflow
-                scored = video.scored or settings["behaviors"]
-                counts = count_positives(video.labels, scored)
-                if missing := [name for name in scored if name not in counts]:
-                    raise InputError(
-                        f"{video.labels}, line 1: there is no column '{missing[0]}', a behavior of config.yaml; the "
-                        f"columns are {', '.join(counts) or 'none'}{suggest(missing[0], counts)}; correct the header, "
-                        f"or leave '{missing[0]}' out of the column scored of the video table ({video.video}) if it "
-                        "was not scored in this video"
-                    )
-                positives[video.video] = {name: counts[name] for name in scored if name in counts}
+        positives = count_all_positives(labelled, settings["behaviors"])
     parts = assign_parts(
         [vars(video) for video in labelled],
         positives,
@@ -174,6 +163,33 @@ def count_positives(labels: str | Path, scored: Sequence[str] = ()) -> dict[str,
     return counts
 
 
+def count_all_positives(videos: Sequence[Video], behaviors: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Count the frames in which each behavior is present, for each video whose label file is there.
+
+    Args:
+        videos: the rows of the video table; those without labels are left out.
+        behaviors: of the config; all are scored in a video unless the table names those that are.
+
+    Raises:
+        InputError: if a file is wrong, or lacks a scored behavior.
+    """
+    positives = {}
+    for video in videos:
+        if not video.labels or not Path(video.labels).is_file():  # an example's are made by the workflow
+            continue
+        scored = video.scored or behaviors
+        counts = count_positives(video.labels, scored)
+        if missing := [name for name in scored if name not in counts]:
+            raise InputError(
+                f"{video.labels}, line 1: there is no column '{missing[0]}', a behavior of config.yaml; the "
+                f"columns are {', '.join(counts) or 'none'}{suggest(missing[0], counts)}; correct the header, "
+                f"or leave '{missing[0]}' out of the column scored of the video table ({video.video}) if it "
+                "was not scored in this video"
+            )
+        positives[video.video] = {name: counts[name] for name in scored}
+    return positives
+
+
 def _count_positives(labels: str | Path) -> tuple[dict[str, int], list[str]]:
     """Return the number of frames with each behavior, and the names of columns that hold something else."""
     table = read_any_labels(labels)
@@ -194,7 +210,8 @@ def check_split(
     """Check that a split allows training and evaluation; return warnings, one line each.
 
     Raises:
-        InputError: if there is no training or validation video, or a behavior is absent from all training videos.
+        InputError: if there is no training or validation video, or a behavior is absent from all of them: networks
+            that recognize behaviors learn from both.
     """
     for name, what in (("train", "training"), ("validate", "validation")):
         if not parts[name]:
@@ -207,11 +224,11 @@ def check_split(
     learned = [*parts["train"], *parts["validate"]]
     for behavior in behaviors:
         frames = {name: sum(positives.get(video, {}).get(behavior, 0) for video in parts[name]) for name in PARTS}
-        if not frames["train"]:
+        if not frames["train"] and not frames["validate"]:
             raise InputError(
-                f"behavior '{behavior}' is absent from all frames of the {len(parts['train'])} training videos: "
-                "label videos that show it, move one to train (column part of the video table), or take it out of "
-                "behaviors in config.yaml"
+                f"behavior '{behavior}' is absent from all frames of the {len(learned)} training and validation "
+                "videos: label videos that show it, move one to train (column part of the video table), or take it "
+                "out of behaviors in config.yaml"
             )
         shown = [video for video in learned if positives.get(video, {}).get(behavior, 0)]
         if len(shown) == 1:

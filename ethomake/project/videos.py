@@ -411,14 +411,25 @@ def _row_error(row: dict[str, str], behaviors: list[str], must_exist: bool) -> s
 
 def is_archived(video: str, path: str) -> bool:
     """Return whether the file of a video is not there any more, but its frames are: it was read, and then archived."""
-    return not os.path.exists(path) and Path("results/ingest", video, "video.json").is_file()
+    return _is_gone(path) and Path("results/ingest", video, "video.json").is_file()
+
+
+def _is_gone(path: str) -> bool:
+    """Return whether nothing lies at a path, which is not known where its folder may not be read."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
 
 
 def _file_error(path: str, what: str) -> str:
     """Return why a user's file cannot be used; "" if it can."""
     if not path.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in path):
         return f"the name of the {what} file is not text in UTF-8; rename it"
-    if what == "video" and (pictures := describe_pictures(path)) and os.path.exists(path):
+    if what == "video" and os.path.exists(path) and (pictures := describe_pictures(path)):
         return pictures
     if problem := _not_a_file(path):
         return problem
@@ -439,6 +450,12 @@ def _file_error(path: str, what: str) -> str:
 
 def _not_a_file(path: str) -> str:
     """Return why what lies at a path cannot be read as a file; "" if it can, or if nothing lies there."""
+    try:
+        os.stat(path)
+    except PermissionError:
+        return "in a folder that may not be read; change its permissions (chmod u+rx), or ask its owner"
+    except OSError:
+        pass  # told below, or by who looks for it
     if os.path.islink(path) and not os.path.exists(path):
         return f"a link to {show(os.readlink(path))}, which leads nowhere; correct the link"
     if os.path.isdir(path):

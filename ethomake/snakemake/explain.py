@@ -4,8 +4,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from logging import LogRecord
+from logging import ERROR, LogRecord
 from pathlib import Path
+from signal import Signals
 from typing import Any
 
 from snakemake.logging import LogEvent, logger
@@ -35,7 +36,16 @@ TOLD = "|".join(map(str, (DEFECT, MISTAKE, TRANSIENT, STOPPED)))
 NOISE = rf"RuleException:\nCalledProcessError(.|\n)*exit status ({TOLD})\.$"
 NOISE += r"|WorkflowError( in file .*)?:\nAt least one job did not complete"
 # What it says of a job that a signal has ended: of itself, or of the shell that has started it (128 + signal).
-KILLED = re.compile(r"RuleException:\nCalledProcessError(.|\n)*(died with <Signals\.(?P<name>\w+)|exit status 137\.$)")
+KILLED = re.compile(
+    r"RuleException:\nCalledProcessError(.|\n)*"
+    r"(died with <Signals\.(?P<name>\w+)|exit status (?!130)(?P<status>129|1[3-5]\d)\.$)"
+)
+# Its last words, true of those failures only that it has told itself.
+LAST_WORDS = ("Shutting down, this might take some time.", "Exiting because a job execution failed.")
+FROM_SHELL = 128
+CRASHES = frozenset({"SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT", "SIGSYS", "SIGTRAP"})
+"""Signals by which the system ends a program for what this itself has done."""
+
 LOCKED = "Directory cannot be locked"
 UNRECORDED = re.compile(r"WorkflowError(.|\n)*Error recording metadata for finished job \((?P<reason>.*)\)\. Please")
 
@@ -45,6 +55,7 @@ def explain_jobs(workflow: Workflow, pack_rules: Mapping[str, str]) -> Callable[
     verbose = known(workflow.output_settings).verbose
     jobs, told = {}, set()
     killed: list[str] = []  # signals that have ended jobs of which no more was said yet
+    in_one_line: list[bool] = []  # of each failure so far, whether it was told so
 
     def find(number):
         if number not in jobs:
@@ -54,11 +65,13 @@ def explain_jobs(workflow: Workflow, pack_rules: Mapping[str, str]) -> Callable[
 
     def filter_message(message):
         event = getattr(message, "event", None)
-        if not verbose and (match := KILLED.match(str(message.msg))):
-            killed.append(match["name"] or "SIGKILL")
+        if not verbose and (signal := killed_by(str(message.msg))):
+            killed.append(signal)
             return False
-        if not verbose and (words := explain_words(str(message.msg))):
+        if not verbose and (words := explain_words(str(message.msg), refused=message.levelno >= ERROR)):
             message.event, message.msg = None, words
+        if in_one_line and all(in_one_line) and str(message.msg).startswith(LAST_WORDS):
+            return False
         with suppress(Exception):  # else Snakemake's own message is shown: no reason to stop a run
             if event == LogEvent.RUN_INFO and not verbose:
                 message.msg = count_jobs(message.stats, pack_rules)
@@ -75,37 +88,62 @@ def explain_jobs(workflow: Workflow, pack_rules: Mapping[str, str]) -> Callable[
                     message.event, message.msg = None, explain_kill(job, killed.pop(0))
                 elif words := explain_failure(job):
                     message.event, message.msg = None, words
+                in_one_line.append(message.event is None)
             if event == LogEvent.GROUP_ERROR and not verbose:  # followed by the errors of all of its jobs
                 numbers = [job["jobid"] for job in message.job_error_info]
                 if words := list(filter(None, (explain_failure(find(number)) for number in numbers))):
                     message.event, message.msg = None, "\n".join(words)
                     told.update(numbers)
+                in_one_line.append(bool(words))
         return verbose or not (str(message.msg).startswith(SUPERFLUOUS) or re.match(NOISE, str(message.msg)))
 
     return filter_message
 
 
-def explain_words(text: str) -> str:
-    """Return a true line in place of some of Snakemake's own messages; "" for others."""
+def explain_words(text: str, *, refused: bool) -> str:
+    """Return a true line in place of some of Snakemake's own messages; "" for others.
+
+    Args:
+        text: the message.
+        refused: whether the run ends with it; a dry run goes on in a directory that is locked.
+    """
     if LOCKED in text:
-        line = workplace.describe_lock()
-        return line if "--unlock" in text else line.replace("error: ", "note: ", 1)  # a dry run goes on
+        return workplace.describe_lock(refused=refused)
     if match := UNRECORDED.match(text):
         reason = " ".join(match["reason"].split())
         return f"error: Snakemake could not write down that a job has ended ({reason}); mend that and run again"
     return ""
 
 
+def killed_by(text: str) -> str:
+    """Return the name of the signal that has ended a job, by Snakemake's message on that job; "" for other messages."""
+    match = KILLED.match(text)
+    if match is None or match["name"]:
+        return match["name"] if match else ""
+    try:
+        return Signals(int(match["status"]) - FROM_SHELL).name
+    except ValueError:
+        return f"signal {int(match['status']) - FROM_SHELL}"
+
+
 def explain_kill(job: Any, signal: str) -> str:
-    """Return that a job was killed, which leaves no record of why."""
+    """Return that a signal has ended a job, which leaves no record of why."""
     asked, settings = job.resources.get("mem_mb"), job.params.get("settings")
-    memory = f" (it had asked for {asked} MB)" if isinstance(asked, int) else ""
-    batch = settings.get("batch") if isinstance(settings, Mapping) else None
-    smaller = f"make `batch` smaller (it is {batch}) or " if batch else ""
-    return (
-        f"{job.message} failed: it was killed from outside ({signal}), most likely because memory ran out{memory}; "
-        f"{smaller}let fewer jobs run at once (--cores) and run again: what is done so far is kept (log: {job.log[0]})"
-    )
+    again = "run again: what is done so far is kept"
+    if signal == "SIGKILL":  # what the kernel sends where memory is out
+        memory = f" (it had asked for {asked} MB)" if isinstance(asked, int) else ""
+        batch = settings.get("batch") if isinstance(settings, Mapping) else None
+        smaller = f"make `batch` smaller (it is {batch}) or " if batch else ""
+        why = f"it was killed from outside ({signal}), most likely because memory ran out{memory}; {smaller}"
+        why += f"let fewer jobs run at once (--cores) and {again}"
+    elif signal in CRASHES:
+        why = f"a library that it uses crashed ({signal}); {again}; if that comes again, report it with the log"
+        if signal == "SIGBUS":
+            why = f"it could not use memory that it was given ({signal}), most likely because the disk or /dev/shm is "
+            why += f"full; free some space and {again}"
+    else:
+        why = f"it was ended from outside ({signal}); {again}"
+    return f"{job.message} failed: {why} (log: {job.log[0]})"
 
 
 def count_jobs(numbers: Mapping[str, int], pack_rules: Mapping[str, str]) -> str:

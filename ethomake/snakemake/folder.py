@@ -7,11 +7,10 @@ from typing import Any
 from snakemake.workflow import Workflow
 
 from ethomake import workplace
-from ethomake.errors import InputError
-from ethomake.failures import failure_of, forget_failure
+from ethomake.failures import forget_failure
 from ethomake.provenance.versions import version_notes
 from ethomake.snakemake.known import known
-from ethomake.snakemake.stop import note, stop
+from ethomake.snakemake.stop import in_one_line, note, stop
 from ethomake.sources import ByContent, find_sources, sizes_of_unread
 
 LONG_TO_READ = 5e9  # bytes
@@ -19,7 +18,7 @@ LONG_TO_READ = 5e9  # bytes
 
 def prepare_folder(workflow: Workflow) -> None:
     """Prepare the folder before Snakemake looks which files exist; a dry run changes nothing."""
-    try:
+    with in_one_line():
         if known(workflow.output_settings).dryrun:
             workplace.check_place()
             workplace.find_records()
@@ -29,17 +28,13 @@ def prepare_folder(workflow: Workflow) -> None:
         if workplace.free_stale_lock():
             note("note: the last run was killed; this one resumes where it stopped")
         workplace.take_over()
-    except (InputError, OSError) as error:
-        stop(failure_of(error).message)
 
 
 def tell_versions(workflow: Workflow) -> None:
     """Note which results were made with other versions of packages; that alone does not make them outdated."""
-    try:
+    with in_one_line():
         for line in version_notes(rules={rule.name for rule in workflow.rules}):
             note(f"note: {line}")
-    except InputError as error:
-        stop(error)
 
 
 def is_stored(workflow: Workflow) -> bool:

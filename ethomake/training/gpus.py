@@ -54,9 +54,12 @@ def _lock(number: int) -> TextIO | None:
         OSError: if there is no place for it that nobody else can write to.
     """
     name = f"gpu-{re.sub(r'[^A-Za-z0-9-]', '_', names_of([number]))}.lock"
-    folder = _open_folder()
+    place, folder = _open_folder()
     try:  # never through a link, nor emptied: whoever has put a file there may mean another one
         opened = os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, mode=0o600, dir_fd=folder)
+    except OSError as error:
+        why = "is a link" if error.errno == errno.ELOOP else error.strerror
+        raise OSError(error.errno, why, str(place / name)) from None
     finally:
         os.close(folder)
     file = os.fdopen(opened, "r+")
@@ -71,8 +74,8 @@ def _lock(number: int) -> TextIO | None:
     return file
 
 
-def _open_folder() -> int:
-    """Return the folder of the locks of this user, opened: one of several places that all jobs of the user look at.
+def _open_folder() -> tuple[Path, int]:
+    """Return the folder of the locks of this user, and it opened: one of those that all jobs of the user look at.
 
     Raises:
         OSError: if in none of them is, or can be made, a real folder of this user.
@@ -86,6 +89,6 @@ def _open_folder() -> int:
             opened = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
             if os.fstat(opened).st_uid == os.getuid():
                 os.fchmod(opened, 0o700)  # nobody else may put files there
-                return opened
+                return place, opened
             os.close(opened)
     raise PermissionError(errno.EACCES, "belongs to somebody else, or is no folder", str(places[0]))

@@ -24,7 +24,9 @@ def read_header(path: str | Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such weights file") from None
     except (SafetensorError, OSError) as error:
-        raise InputError(f"{path}: not a safetensors file ({error}); remove it and train again") from None
+        raise InputError(
+            f"{path}: not a safetensors file ({error}); give one that ethomake wrote, or train again"
+        ) from None
     if KEY not in metadata:
         raise InputError(f"{path}: these weights were not written by ethomake; give a file that was")
     try:

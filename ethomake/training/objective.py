@@ -28,12 +28,12 @@ def check_shown(labels: torch.Tensor, behaviors: Sequence[str]) -> None:
         InputError: if no frame is labelled, or a behavior is present in none.
     """
     if not (labels != UNSCORED).any():
-        raise InputError("no frame of the training videos is labelled; label some or move a labelled video to train")
+        raise InputError("no frame of the training and validation videos is labelled; label some of them")
     for name, shown in zip(behaviors, (labels == 1).any(0).tolist(), strict=True):
         if not shown:
             raise InputError(
-                f"behavior '{name}' is present in no frame of the training videos: label videos that show it, move "
-                "one to train, or remove it from the behaviors"
+                f"behavior '{name}' is present in no frame of the training and validation videos: label videos "
+                "that show it, move one to train, or remove it from the behaviors"
             )
 
 

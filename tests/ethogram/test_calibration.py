@@ -92,6 +92,20 @@ def test_the_number_of_frames_in_a_bout_counts_for_nothing():
     assert (one.slope, one.offset) == pytest.approx((two.slope, two.offset), abs=1e-6)
 
 
+def test_an_unscored_frame_makes_no_two_runs_of_one(monkeypatch):
+    monkeypatch.setattr(calibration, "FRAMES_OF_A_VIDEO", 1000)
+    whole = [sample(1), sample(2)]
+    holed = [(values, labels.copy()) for values, labels in whole]
+    without = []
+    for values, labels in holed:
+        labels[5::10] = -1  # in the midst of each bout of 10 frames
+        known = labels[:, 0] >= 0
+        without.append((values[known], labels[known]))
+    (one,), (two,) = (fit_calibrations(videos, exclusive=False) for videos in (holed, without))
+    assert sum(runs_of(labels[:, 0]) for _, labels in holed) > sum(runs_of(labels[:, 0]) for _, labels in without)
+    assert (one.slope, one.offset) == pytest.approx((two.slope, two.offset), abs=1e-9)
+
+
 def test_one_bout_that_is_separated_by_chance_moves_little():
     # logistic regression has no finite optimum here; such fits were arbitrary (docs/decisions/0004)
     random = np.random.default_rng(0)

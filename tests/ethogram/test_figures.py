@@ -7,8 +7,18 @@ from matplotlib.figure import Figure
 
 from ethomake.drawing import pick_colors, time_ticks
 from ethomake.errors import InputError
-from ethomake.ethogram.figures import TRACE, _draw_bands, draw_ethogram, envelope, share_of_time
+from ethomake.ethogram.figures import (
+    PAUSE,
+    TRACE,
+    _draw_bands,
+    _ticks,
+    draw_ethogram,
+    envelope,
+    share_of_time,
+    shown_edges,
+)
 from ethomake.ethogram.tables import Predictions, write_predictions
+from ethomake.ingest.times import frame_clock
 from ethomake.labels.table import LabelTable, write_labels
 
 BEHAVIORS = ("walk", "rest")
@@ -154,6 +164,38 @@ def test_times_in_which_nothing_was_filmed_are_shown(tmp_path, frames):
     assert b"not filmed" not in draw(tmp_path, "whole", labels=tmp_path / "l.csv")[1]
     write_files(tmp_path, frames=frames, steps=[[1, 19], [3000, 1], [1, frames - 21]], damaged=[[30, 32]])
     assert b"not filmed" in draw(tmp_path, "paused", labels=tmp_path / "l.csv")[1]
+
+
+def clock_of(steps, frames):
+    stamps = {"time_base": [1, 10], "first": 0, "steps": steps}
+    return frame_clock({"frames": frames, "fps": 10.0, "timestamps": stamps})
+
+
+def test_long_pauses_are_shortened_on_the_time_axis_and_nothing_else():
+    clock = clock_of([[1, 39], [6000, 1], [1, 49]], 90)  # 4 s, then nothing for 10 minutes, then 5 s
+    edges = shown_edges(clock)
+    steps = np.full(91, 0.1)
+    steps[40] = 9 * PAUSE
+    np.testing.assert_allclose(np.diff(edges), steps)
+    ticks, texts, unit = _ticks(clock, edges)
+    assert texts == ["0:00", "0:01", "0:02", "0:03", "0:04", "10:05", "10:06", "10:07", "10:08"]
+    assert unit == "time (min:s)"
+    after = ticks[texts.index("10:06")] - edges[41]
+    assert after == pytest.approx(606 - clock.begins[40])
+    whole = clock_of([[1, 89]], 90)
+    np.testing.assert_allclose(shown_edges(whole), whole.edges)
+    short = clock_of([[1, 599], [15, 1], [1, 599]], 1200)  # a pause of 1.5 s in two minutes
+    np.testing.assert_allclose(shown_edges(short), short.edges)
+
+
+def test_many_pauses_leave_room_for_what_was_filmed():
+    clock = clock_of([[1, 9], [36000, 1]] * 30 + [[1, 9]], 310)  # an hour between seconds
+    edges = shown_edges(clock)
+    assert clock.seconds / edges[-1] > 0.75
+    places, texts, unit = _ticks(clock, edges)
+    assert unit == "time (h:min:s)"
+    assert 2 < len(places) < 15
+    assert len(set(texts)) == len(texts)
 
 
 def test_the_time_axis_follows_the_rate_of_life(tmp_path):

@@ -83,10 +83,18 @@ def clock(edges, breaks=()):
 
 
 def test_only_lengths_whose_both_ends_were_seen_count():
-    labels = np.array([1, 1, 0, 1, 0, 0, 1, 1, 1, 0, -1, 0, 1, 1, -1, 1, 0, 0, 1])
+    labels = np.array([1, 1, 0, 1, 0, 0, 1, 1, 1, 0, 0, -1, -1, 1, 1, 0, 0, 0, 1, -1, -1, 1, 0])
     edges = clock(np.arange(len(labels) + 1) / 10)
     assert whole_lengths(labels, edges, 1) == pytest.approx([0.1, 0.3])
-    assert whole_lengths(labels, edges, 0) == pytest.approx([0.1, 0.2, 0.2])
+    assert whole_lengths(labels, edges, 0) == pytest.approx([0.1, 0.2, 0.3])
+
+
+def test_bouts_and_gaps_go_on_over_a_few_unscored_frames():
+    labels = np.array([0, 1, 1, -1, 1, 0, 0, -1, 0, 1, 1, 0])
+    edges = np.arange(13) / 10
+    assert whole_lengths(labels, clock(edges), 1) == pytest.approx([0.4, 0.2])
+    assert whole_lengths(labels, clock(edges), 0) == pytest.approx([0.4])
+    assert whole_lengths(labels, clock(edges, breaks=[3]), 1) == pytest.approx([0.2])
 
 
 def test_lengths_are_of_time_not_of_frames():

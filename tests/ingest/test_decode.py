@@ -11,8 +11,10 @@ from ethomake.ingest.probe import probe
 from ethomake.ingest.times import frame_rate
 
 from .fields import write_h264, write_mpeg2
+from .layers import join_layers
 
 X264 = ("-pix_fmt", "yuv420p", "-c:v", "libx264", "-g", "20", "-bf", "2", "-preset", "veryfast")
+VVC = ("-pix_fmt", "yuv420p10le", "-c:v", "libvvenc", "-preset", "faster", "-vvenc-params", "intraperiod=16")
 HEAVY, LIGHT = ("-qp", "1"), ("-qp", "40")  # more than 4 KB per frame, and less
 VARIABLE = (
     *("-vf", "settb=1/1000,setpts='33*(N+2*floor(N/5)+mod(N*7,3)*0.25)'"),
@@ -51,6 +53,7 @@ FORMATS = {
     "vp9.webm": ("-pix_fmt", "yuv420p", "-c:v", "libvpx-vp9", "-b:v", "1M", "-deadline", "realtime", "-cpu-used", "8"),
     "interlaced.mp4": (*X264, "-flags", "+ilme+ildct"),
     "open_gop.mp4": (*X264, "-x264-params", "open-gop=1"),
+    "vvc.mp4": VVC,
 }
 
 
@@ -324,6 +327,74 @@ def test_gaps_that_the_camera_left_are_not_filled_when_only_the_end_is_missing(e
     assert read_numbers(np.stack([frames[i] for i in good])) == good
 
 
+LATE = (
+    *("-vf", "settb=1/30,setpts='N+18000*gte(N,30)'"),  # nothing was filmed for ten minutes before frame 30
+    *("-fps_mode", "passthrough", "-enc_time_base", "1/30"),
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "kind", "at"),
+    [
+        ("a.ts", (*X264, "-qp", "12"), "cut out", 0.2),
+        ("a.ts", (*X264, "-qp", "12"), "flip", 0.8),
+        ("a.mkv", (*X264, "-qp", "12"), "zero", 0.2),
+        ("a.mkv", MJPEG, "flip", 0.5),
+        ("a.mp4", FRONT, "flip", 0.8),
+    ],
+)
+def test_a_pause_in_a_damaged_recording_is_not_filled_with_frames(
+    name, options, kind, at, encode, read_numbers, to_rgb
+):
+    source = probe(damage(encode(name, *LATE, *options), kind, at))
+    diagnosis = diagnose(source, source.damage or "errors")
+    frames = [None if frame is None else to_rgb(frame) for frame in marked_frames(source, PLAIN, diagnosis)]
+    good = [i for i, frame in enumerate(frames) if frame is not None]
+    assert len(frames) == 60
+    assert 30 <= len(good) < 60
+    assert read_numbers(np.stack([frames[i] for i in good])) == good
+    steps = np.diff(diagnosis.ticks) * float(source.time_base)
+    assert (np.argmax(steps), steps.max()) == (29, pytest.approx(600, abs=0.1))
+
+
+def test_lost_frames_that_last_longer_than_a_pause_may_are_filled_if_their_bytes_are_there(
+    encode, read_numbers, to_rgb
+):
+    path = encode("long.mkv", *MJPEG, count=120)
+    data = bytearray(path.read_bytes())
+    start = len(data) // 4
+    data[start : len(data) * 3 // 4] = bytes(len(data) * 3 // 4 - start)
+    path.write_bytes(data)
+    source = probe(path)
+    diagnosis = diagnose(source, source.damage)
+    assert np.diff(np.flatnonzero(diagnosis.good)).max() > 30  # more than a second
+    frames = [None if frame is None else to_rgb(frame) for frame in marked_frames(source, PLAIN, diagnosis)]
+    good = [i for i, frame in enumerate(frames) if frame is not None]
+    assert len(frames) == 120
+    assert read_numbers(np.stack([frames[i] for i in good])) == good
+
+
+def test_frames_of_a_transport_stream_that_are_lost_without_a_trace_leave_their_places(encode, read_numbers, to_rgb):
+    path = encode("a.ts", *X264, "-qp", "12")
+    data = path.read_bytes()
+    packets = [data[start : start + 188] for start in range(0, len(data), 188)]
+    video = [n for n, packet in enumerate(packets) if packet[1] & 0x1F == 1 and packet[2] == 0]  # PID 256
+    begins = [k for k, n in enumerate(video) if packets[n][1] & 0x40]  # of frames
+    first = begins[25] + 3
+    stop = first + 160  # packets are counted by 16, so that nobody misses so many
+    path.write_bytes(b"".join(packet for n, packet in enumerate(packets) if n not in video[first:stop]))
+    source = probe(path)
+    assert not source.damage
+    with pytest.raises(Damage) as found:
+        list(FrameStream(source, PLAIN, strict=True))
+    diagnosis = diagnose(source, str(found.value))
+    frames = [None if frame is None else to_rgb(frame) for frame in marked_frames(source, PLAIN, diagnosis)]
+    good = [i for i, frame in enumerate(frames) if frame is not None]
+    assert len(frames) == 60
+    assert len(good) >= 30
+    assert read_numbers(np.stack([frames[i] for i in good])) == good
+
+
 def test_lost_packets_that_nothing_can_place_are_refused(encode):
     path = encode("hole.avi", *MJPEG)
     data = bytearray(path.read_bytes())
@@ -410,10 +481,11 @@ def test_leading_pictures_whose_references_were_cut_off_are_no_frames(encode, re
     cases = {
         "hevc": (*("-c:v", "libx265", "-preset", "ultrafast"), "-x265-params", "log-level=0:keyint=20:open-gop=1"),
         "mpeg2": ("-c:v", "mpeg2video", "-bf", "2", "-g", "20", "-q:v", "3"),
+        "vvc": VVC,
     }
     for name, options in cases.items():
         whole = encode("whole.ts", "-pix_fmt", "yuv420p", *options)
-        remux("-ss", "0.8", "-i", whole, "-c", "copy", tmp_path / "cut.ts")
+        remux("-ss", "0.3" if name == "vvc" else "0.8", "-i", whole, "-c", "copy", tmp_path / "cut.ts")
         frames, stream = decode(tmp_path / "cut.ts")
         shown = read_numbers(frames)
         assert shown == list(range(shown[0], 60)), name
@@ -463,6 +535,24 @@ def test_damage_to_fields_is_found_and_good_frames_keep_their_places(
     frames = [None if frame is None else to_rgb(frame) for frame in marked_frames(source, view, diagnosis)]
     good = [i for i, frame in enumerate(frames) if frame is not None]
     assert good
+    assert read_numbers(np.stack([frames[i] for i in good])) == good
+
+
+def test_spatial_layers_of_av1_are_one_frame(encode, remux, numbered, read_numbers, to_rgb, decode, tmp_path):
+    twice = numbered(60).repeat(2, axis=0)  # in two layers
+    options = ("-pix_fmt", "yuv420p", "-c:v", "libaom-av1", "-cpu-used", "8", "-lag-in-frames", "0", "-g", "20")
+    raw = encode("single.obu", *options, "-usage", "realtime", frames=twice)
+    (tmp_path / "layers.obu").write_bytes(join_layers(raw.read_bytes()))
+    path = tmp_path / "layers.mkv"
+    remux("-i", tmp_path / "layers.obu", "-c", "copy", path)
+    for each in (tmp_path / "layers.obu", path):
+        assert read_numbers(decode(each)[0]) == list(range(60))
+    source = probe(damage(path, "flip", 0.4))
+    diagnosis = diagnose(source, source.damage)
+    frames = [None if frame is None else to_rgb(frame) for frame in marked_frames(source, PLAIN, diagnosis)]
+    good = [i for i, frame in enumerate(frames) if frame is not None]
+    assert len(frames) == 60
+    assert 40 <= len(good) < 60
     assert read_numbers(np.stack([frames[i] for i in good])) == good
 
 

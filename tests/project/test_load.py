@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ethomake.errors import InputError
-from ethomake.project import splits
+from ethomake.project import settings, splits
 from ethomake.project.load import load_project
 from ethomake.project.splits import choose_flow_videos
 
@@ -113,6 +113,19 @@ def test_labels_that_lack_a_behavior_stop_before_any_job(project):
         load_project(BASE)
     project.write_text("video,path,labels,part,scored\na,0.mp4,0.csv,train,\nb,1.mp4,1.csv,validate,rear\n")
     assert load_project(BASE).main.split.parts["validate"] == ["b"]
+
+
+def test_with_a_bundle_mistakes_in_labels_are_told_before_any_job_too(project, monkeypatch):
+    monkeypatch.setattr(settings, "_adopt_bundle", lambda config: config)  # its behaviors are those of the config
+    bundle = BASE | {"models": "bundle"}
+    assert load_project(bundle).main.split.parts["train"] == []
+    labels = Path("1.csv").read_text()
+    Path("1.csv").write_text("frame,groom\n0,1\n")
+    with pytest.raises(InputError, match=r"1\.csv, line 1: there is no column 'rear'.*mouse1"):
+        load_project(bundle)
+    Path("1.csv").write_text(labels.replace("0,", "yes,", 1))
+    with pytest.raises(InputError, match=r"1\.csv"):
+        load_project(bundle)
 
 
 @pytest.mark.parametrize("content", ["[1]", '{"train": 3}'])

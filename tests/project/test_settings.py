@@ -91,6 +91,16 @@ def test_settling_twice_changes_nothing_and_leaves_the_input_alone():
     ("change", "parts"),
     [
         ({"flow": {"epoch": 3}}, ["flow.epoch = 3", "unknown key", "did you mean epochs?"]),
+        (
+            {"flow": {"epochs:3": ""}},
+            ["config: flow.epochs:3: unknown key; write epochs: 3 (with a colon and a blank)"],
+        ),
+        (
+            {"flow": {"epochs=3": None}},
+            ["config: flow.epochs=3: unknown key; write epochs: 3 (with a colon and a blank)"],
+        ),
+        ({"seed:3": None}, ["config: seed:3: unknown key; write seed: 3"]),
+        ({"flow": {"epochs:3": 4}}, ["flow.epochs:3 = 4: unknown key; did you mean epochs?"]),
         ({"epochs": 3}, ["epochs = 3", "unknown key", "flow.epochs or streams.epochs or sequence.epochs"]),
         ({"behaviours": []}, ["behaviours = []", "did you mean behaviors?"]),
         ({"flow": {"epochs": 0}}, ["flow.epochs = 0", "at least 1"]),

@@ -25,8 +25,11 @@ def test_check_warns_and_refuses():
     assert "'walk' is absent from all frames of the test" in warnings[0]
     assert "'rear' is present in only one of the 2 videos for training and validation, a: no threshold" in warnings[1]
     assert check_split(parts, positives | {"b": {"walk": 1, "rear": 1}}, ["rear"]) == []
-    with pytest.raises(InputError, match="'jump' is absent from all frames of the 1 training"):
+    with pytest.raises(InputError, match="'jump' is absent from all frames of the 2 training and validation videos"):
         check_split(parts, positives, ["walk", "jump"])
+    # networks learn from validation videos, too
+    (warning,) = check_split(parts, {"b": {"jump": 3}, "c": {"jump": 1}}, ["jump"])
+    assert "'jump' is present in only one of the 2 videos for training and validation, b" in warning
     for name, what in (("train", "training"), ("validate", "validation")):
         with pytest.raises(InputError, match=f"no {what} video"):
             check_split(parts | {name: []}, positives, ["walk"])

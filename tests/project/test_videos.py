@@ -7,7 +7,7 @@ import pytest
 
 from ethomake.errors import InputError
 from ethomake.project.load import load_project
-from ethomake.project.videos import check_rows, find_videos, read_table
+from ethomake.project.videos import check_rows, find_videos, is_archived, read_table
 
 ROOT = Path(__file__).parents[2]
 BASE = {"behaviors": ["groom", "rear"]}
@@ -429,6 +429,23 @@ def test_all_files_that_may_not_be_read_are_told_before_anything_runs(tmp_path, 
         'videos.csv line 2 (v2): path = "2.mp4": may not be read; change its permissions (chmod u+r), or ask its owner '
         "(and 1 more row with errors)"
     )
+
+
+def test_files_in_a_folder_that_may_not_be_read_are_not_taken_for_missing_or_archived(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    manifest = Path("results/ingest/v/video.json")
+    manifest.parent.mkdir(parents=True)
+    manifest.write_text("{}")
+    look = os.stat
+
+    def closed(path, **options):
+        if str(path) == "raw/v.mp4":
+            raise PermissionError(13, "Permission denied", path)
+        return look(path, **options)
+
+    monkeypatch.setattr(os, "stat", closed)
+    assert not is_archived("v", "raw/v.mp4")
+    assert 'path = "raw/v.mp4": in a folder that may not be read' in refusal("raw/v.mp4")
 
 
 def test_a_name_that_is_not_text_is_refused(tmp_path, monkeypatch):

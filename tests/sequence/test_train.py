@@ -219,7 +219,7 @@ def test_labels_of_another_length_or_for_other_behaviors_are_refused(videos, tmp
 
 def test_nothing_labelled_is_refused(videos, tmp_path, write_table):
     blank = [(path, write_table(f"blank{i}", ["a", "b"], np.full((300, 2), -1))) for i, (path, _) in enumerate(videos)]
-    with pytest.raises(InputError, match="no frame of the training videos is labelled"):
+    with pytest.raises(InputError, match="no frame of the training and validation videos is labelled"):
         train(blank, tmp_path)
 
 

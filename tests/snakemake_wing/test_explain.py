@@ -104,14 +104,47 @@ def test_a_job_that_was_killed_is_told_in_one_line(tell, tmp_path, words):
 
 
 @pytest.mark.parametrize(
-    "words", ["Error: Directory cannot be locked. Another Snakemake instance is running.", "LockException:\nError: {}"]
+    ("words", "line"),
+    [
+        ("died with <Signals.SIGTERM: 15>.", "it was ended from outside (SIGTERM); run again"),
+        ("returned non-zero exit status 143.", "it was ended from outside (SIGTERM); run again"),
+        ("died with <Signals.SIGSEGV: 11>.", "a library that it uses crashed (SIGSEGV); run again"),
+        ("returned non-zero exit status 135.", "it could not use memory that it was given (SIGBUS), most likely"),
+        ("returned non-zero exit status 192.", None),
+    ],
 )
-def test_a_lock_is_explained_by_who_holds_it(tell, monkeypatch, words):
-    text = words.format("Directory cannot be locked. Please make sure that no other Snakemake\n... --unlock argument.")
-    monkeypatch.setattr(workplace, "describe_lock", lambda: "error: process 1 on a has been working here")
-    said = "error" if "--unlock" in text else "note"
-    assert tell()(text).msg == f"{said}: process 1 on a has been working here"
-    assert tell(verbose=True)(text).msg == text
+def test_only_of_what_the_kernel_sends_without_memory_is_memory_said_to_be_the_reason(tell, tmp_path, words, line):
+    job = failed(tmp_path, 0)
+    job.resources = {"mem_mb": 2000}
+    say = tell([job])
+    kept = say(f"RuleException:\nCalledProcessError in file x, line 3:\nCommand 'python\nx' {words}")
+    said = say("Error in rule", event=LogEvent.JOB_ERROR, jobid=0).msg
+    if line is None:
+        assert kept is not None
+        assert said == "Error in rule"
+        return
+    assert kept is None
+    assert said.startswith(f"Reading the frames of v0 failed: {line}")
+    assert "ran out" not in said
+
+
+def test_after_failures_in_one_line_snakemake_does_not_refer_to_messages_that_are_not_there(tell, tmp_path):
+    last = "Exiting because a job execution failed. Look above for error messages"
+    say = tell([failed(tmp_path, 0, Failure(MISTAKE, "one")), failed(tmp_path, 1, Failure(DEFECT, "KeyError: 'x'"))])
+    assert say(last).msg == last, "of an executor that failed before any job did"
+    say("Error in rule", event=LogEvent.JOB_ERROR, jobid=0)
+    assert say(last) is None
+    assert say("Shutting down, this might take some time.") is None
+    say("Error in rule", event=LogEvent.JOB_ERROR, jobid=1)
+    assert say(last).msg == last, "a defect is shown by Snakemake, above"
+
+
+@pytest.mark.parametrize(("level", "refused"), [(logging.INFO, False), (logging.ERROR, True)])
+def test_a_lock_is_explained_by_who_holds_it(tell, monkeypatch, level, refused):
+    monkeypatch.setattr(workplace, "describe_lock", lambda refused: f"process 1 on a works here: {refused}")
+    text = "Error: Directory cannot be locked. Another Snakemake instance is running."
+    assert tell()(text, levelno=level).msg == f"process 1 on a works here: {refused}"
+    assert tell(verbose=True)(text, levelno=level).msg == text
 
 
 def test_what_could_not_be_recorded_is_told_truly(tell):

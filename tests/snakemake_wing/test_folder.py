@@ -1,12 +1,16 @@
 """What is told of the user's files before a run begins."""
 
+import errno
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from ethomake.errors import InputError
+from ethomake.failures import MISTAKE
 from ethomake.snakemake import folder
 from ethomake.snakemake.folder import check_sources, tell_reading
+from ethomake.snakemake.stop import in_one_line
 from ethomake.sources import ByContent, digest_of
 
 
@@ -44,3 +48,31 @@ def test_a_run_that_needs_a_file_that_is_gone_ends_before_it_begins(video, capsy
     assert end.value.code == 2
     said = "error: a.mp4: not there any more, but needed again (Reading the frames of a); put it back"
     assert capsys.readouterr().err.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (InputError("a.csv: is empty"), "error: a.csv: is empty"),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "results/a.json"),
+            "error: results/a.json: Permission denied",
+        ),
+        (
+            OSError(errno.EIO, "Input/output error", "results/a.json"),
+            "error: [Errno 5] Input/output error: 'results/a.j",
+        ),
+    ],
+)
+def test_what_planning_cannot_read_is_one_line(capsys, error, line):
+    with pytest.raises(SystemExit) as end, in_one_line():
+        raise error
+    assert end.value.code == MISTAKE
+    said = capsys.readouterr().err
+    assert said.startswith(line)
+    assert said.count("\n") == 1
+
+
+def test_a_bug_in_planning_keeps_its_traceback():
+    with pytest.raises(KeyError), in_one_line():
+        raise KeyError("a")

@@ -204,13 +204,13 @@ def test_only_scored_frames_are_learned_from(videos, write_table):
 
 def test_nothing_labelled_is_refused(tmp_path, videos, write_table):
     blank = write_table("blank", ["bright", "half"], np.full((40, 2), -1))
-    with pytest.raises(InputError, match="no frame of the training videos is labelled"):
+    with pytest.raises(InputError, match="no frame of the training and validation videos is labelled"):
         train(tmp_path / "a", "spatial", [(path, blank) for path, _ in videos])
 
 
 def test_a_behavior_that_is_never_on_is_refused(tmp_path, videos, write_table):
     never = write_table("never", ["bright", "half"], [[frame % 2, 0] for frame in range(40)])
-    with pytest.raises(InputError, match="behavior 'half' is present in no frame of the training videos"):
+    with pytest.raises(InputError, match="'half' is present in no frame of the training and validation videos"):
         train(tmp_path / "a", "spatial", [(path, never) for path, _ in videos])
 
 

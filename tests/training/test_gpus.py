@@ -91,7 +91,7 @@ def test_locks_follow_no_link_and_empty_no_file(machine, new_job, tmp_path, monk
     (folder / "gpu-0.lock").symlink_to(victim)
     new_job()
     assert claim_gpus(1) == [0], "without a lock"
-    assert "no locks of GPUs" in caplog.text
+    assert f"no locks of GPUs ({folder / 'gpu-0.lock'}: is a link)" in caplog.text
     (folder / "gpu-0.lock").unlink()
     (folder / "gpu-0.lock").hardlink_to(victim)
     new_job()

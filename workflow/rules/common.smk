@@ -1,6 +1,6 @@
 # The checked project, and where rules find their inputs and settings (ethomake/snakemake/dataflow.py).
 
-try:
+with in_one_line():
     PROJECT = open_project(config, ROOT, thorough=workflow.is_main_process)
     if workflow.is_main_process:
         check_weights(PROJECT)
@@ -8,11 +8,8 @@ try:
     PACKS = packs.find(PROJECT)
     SHARED = packs.shared(PACKS, PROJECT.videos)  # packs by number
     LATE_PACKS = packs.find_late(PROJECT, SHARED.values())
-except InputError as error:
-    stop(error)
+    DATA = DataFlow(PROJECT, BUNDLE, ROOT / "workflow" / "scripts", stored=is_stored(workflow))
 
-
-DATA = DataFlow(PROJECT, BUNDLE, ROOT / "workflow" / "scripts", stored=is_stored(workflow))
 RUNS = PROJECT.runs  # by name, main first
 SETTINGS = PROJECT.main.settings  # all runs have the same behaviors and settings of ingest
 VIDEOS = PROJECT.videos  # by name, in the table's order

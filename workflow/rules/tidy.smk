@@ -1,6 +1,7 @@
 # Results of videos that are not in the table any more: listed by `tidy`, removed by `tidy_now`.
 
-LEFTOVERS = DATA.leftovers()
+with in_one_line():
+    LEFTOVERS = DATA.leftovers()
 
 if workflow.is_main_process:
     for line in note_leftovers(LEFTOVERS, VIDEOS):
