@@ -55,18 +55,21 @@ def server():
     command, environment = [sys.executable, __file__], os.environ | {"PYTHONPATH": str(ROOT)}
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment) as process:
+        ask, answer = process.stdin, process.stdout
+        assert ask
+        assert answer
 
         def call(folder, *arguments, after=None, environment=None):
             question = {"folder": str(folder), "arguments": arguments, "after": after or {}}
-            process.stdin.write(json.dumps(question | {"environment": environment or {}}) + "\n")
-            process.stdin.flush()
-            status = int(process.stdout.readline())
+            ask.write(json.dumps(question | {"environment": environment or {}}) + "\n")
+            ask.flush()
+            status = int(answer.readline())
             text = (Path(folder) / "told.txt").read_text(encoding="utf-8")
             told = json.loads((Path(folder) / "told.json").read_text(encoding="utf-8"))
             return Told(status, text, [frozenset(outputs) for outputs in told["jobs"]], told["opened"])
 
         yield call
-        process.stdin.close()
+        ask.close()
 
 
 def digest_of_path(path):
@@ -143,7 +146,7 @@ def _script(after):
         path = Path(str(basedir), str(path)).resolve()
         given = {"input": inputs, "output": output, "params": params, "wildcards": wildcards, "log": log}
         if not output:  # it looks at results or tidies them, which is little work
-            runpy.run_path(path, {"snakemake": SimpleNamespace(rule=rule, threads=1, **given)})
+            runpy.run_path(str(path), {"snakemake": SimpleNamespace(rule=rule, threads=1, **given)})
         elif pack := params.get("pack"):
             for member in pack.members:
                 _pretend(member, pack.script, after)

@@ -22,6 +22,10 @@ BEHAVIORS = ["groom", "rear"]
 PARTS = {"a": "train", "b": "train", "c": "validate", "d": "test", "e": ""}
 POOL = 8  # contents of a kind
 DATES = (0, 5 * 10**17, 10**18, 2 * 10**18)
+DEEDS = (
+    *("rename a video", "write", "replace", "touch", "move", "copy", "swap", "absolute", "link", "back up"),
+    *("restore", "restore", "touch results", "forget digests"),
+)
 TABLE = "videos.csv"
 NAMES = [f"video {name}" for name in PARTS] + [f"labels {name}" for name, part in PARTS.items() if part]
 ENDS = {"video": ".mp4", "labels": ".csv", "flow": ".safetensors", "streams": ".pth", "frozen": ".pth", "bundle": ""}
@@ -144,8 +148,9 @@ class World:
         told = self.call(self.project, "--dry-run", environment=self.environment)
         assert told.status == 0, told.text[-3000:]
         assert needed <= told.outputs, f"stale: {sorted(needed - told.outputs)}"
-        idle = [sorted(outputs) for outputs in told.jobs if not outputs & needed]
-        assert not idle, f"not needed: {idle}"
+        if not self.environment:  # a pack is done whole, and then what depends on its other videos is planned, too
+            idle = [sorted(outputs) for outputs in told.jobs if not outputs & needed]
+            assert not idle, f"not needed: {idle}"
 
     def run(self, after=None):
         told = self.call(self.project, "--cores", "1", after=after, environment=self.environment)
@@ -168,13 +173,8 @@ class World:
         other = draw.choice([each for each in self.raw if each.split()[0] == kind])
         place = f"{draw.choice(['raw', 'archive', 'disk/raw'])}/{draw.randrange(10**6)}{ENDS[kind]}"
         backup = self.folder / "backup" / what
-        deed = draw.choice(
-            [
-                *("write", "replace", "touch", "move", "copy", "swap", "absolute", "link", "back up", "restore"),
-                *("restore", "touch results", "forget digests"),
-                *([] if self.environment else ["rename a video"]),
-            ]
-        )  # where videos share jobs, those of the others are done anew if one gets another name: see decision 0001
+        # where videos share jobs, those of the others are done anew if one gets another name: see decision 0001
+        deed = draw.choice(DEEDS[1:] if self.environment else DEEDS)
         match deed:
             case "write" | "replace":
                 self.contents[what], new = self.free(kind), path
@@ -270,7 +270,7 @@ PACKS = {"alone": {}, "packs": {"ETHOMAKE_PACKS_FROM": "2", "ETHOMAKE_PACK_SIZE"
 
 @pytest.mark.parametrize("kinds", ["trained", "bundle"])
 def test_what_is_planned_is_what_a_run_from_scratch_makes_otherwise(snakemake, tmp_path, kinds):
-    play(World(tmp_path, snakemake, random.Random(kinds), KINDS[kinds]), steps=4)
+    play(World(tmp_path, snakemake, random.Random(kinds), KINDS[kinds]), steps=3)
 
 
 @pytest.mark.slow
@@ -281,7 +281,7 @@ def test_so_it_is_after_many_changes(snakemake, tmp_path, kinds, packs):
     play(World(tmp_path, snakemake, random.Random(kinds + packs + seed), KINDS[kinds], PACKS[packs]), steps=5)
 
 
-@pytest.mark.parametrize("kinds", KINDS)
+@pytest.mark.parametrize("kinds", ["trained", "bundle"])
 def test_where_files_lie_makes_nothing_anew(snakemake, tmp_path, kinds):
     world = World(tmp_path, snakemake, random.Random(0), KINDS[kinds])
     world.run()
