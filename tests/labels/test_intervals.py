@@ -10,6 +10,8 @@ from ethomake.labels.intervals import Bout, Intervals, Stretch, count_bouts, to_
 from ethomake.labels.policies import Policies
 from ethomake.labels.timeline import Timeline
 
+from .formats.reading import show
+
 LINE = Timeline.regular(10, 10, video="a.mp4")
 
 
@@ -23,8 +25,7 @@ def intervals(*bouts, **more):
 
 
 def labels(given, line=LINE, **policies):
-    table = to_labels(given, line, Policies(**policies))
-    return {name: "".join("?01"[value + 1] for value in table.values[:, n]) for n, name in enumerate(table.behaviors)}
+    return show(to_labels(given, line, Policies(**policies)))
 
 
 def test_bouts_are_placed_by_seconds_or_frames():

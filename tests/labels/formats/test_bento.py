@@ -6,11 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from ethomake.errors import InputError
 from ethomake.labels.formats import bento, count_any_positives, recognize
 from ethomake.labels.policies import Policies
 from ethomake.labels.table import LabelTable
 from ethomake.labels.timeline import Timeline
+
+from .reading import reader_of, saver
 
 
 def annot(channels, *, kind="frame", span=(1, 10), rate=30.0, names=("walk", "rear"), movie="films/a.seq"):
@@ -28,29 +29,10 @@ def annot(channels, *, kind="frame", span=(1, 10), rate=30.0, names=("walk", "re
     return text
 
 
-@pytest.fixture
-def save(tmp_path):
-    def _save(text):
-        path = tmp_path / "a.annot"
-        path.write_bytes(text.encode())
-        return path
-
-    return _save
+save = saver("a.annot")
 
 
-def labels(path, frames=10, subject="", video="a.mp4", rate=30, **policies):
-    assert recognize(path) == "bento"
-    table = bento.read(path, Timeline.regular(frames, rate, video, subject), Policies(**policies))
-    return {name: "".join("?01"[value + 1] for value in table.values[:, n]) for n, name in enumerate(table.behaviors)}
-
-
-def refusal(path, **more):
-    with pytest.raises(InputError) as caught:
-        labels(path, **more)
-    message = str(caught.value)
-    assert message.startswith(str(path))
-    assert "\n" not in message
-    return message
+labels, refusal = reader_of("bento", rate=30)
 
 
 def test_frames_count_from_1_and_the_stop_is_included(save):

@@ -4,6 +4,7 @@ import contextlib
 import copy
 import gzip
 import json
+import re
 
 import numpy as np
 import pytest
@@ -17,6 +18,8 @@ from ethomake.labels.formats import boris, recognize
 from ethomake.labels.policies import Policies
 from ethomake.labels.table import LabelTable
 from ethomake.labels.timeline import Timeline
+
+from .reading import reader_of, saver
 
 KINDS = {"walk": "State event", "groom": "State event", "sniff": "Point event"}
 
@@ -46,28 +49,10 @@ def observation(*events, files=(("a.mp4",),), lengths=None, offsets=None, **more
     } | more
 
 
-@pytest.fixture
-def save(tmp_path):
-    def _save(content, name="p.boris"):
-        path = tmp_path / name
-        path.write_text(content if isinstance(content, str) else json.dumps(content))
-        return path
-
-    return _save
+save = saver("p.boris")
 
 
-def labels(path, frames=10, video="a.mp4", subject="", **policies):
-    table = boris.read(path, Timeline.regular(frames, 10, video, subject), Policies(**policies))
-    return {name: "".join("?01"[value + 1] for value in table.values[:, n]) for n, name in enumerate(table.behaviors)}
-
-
-def refusal(path, **more):
-    with pytest.raises(InputError) as caught:
-        labels(path, **more)
-    message = str(caught.value)
-    assert message.startswith(str(path))
-    assert "\n" not in message
-    return message
+labels, refusal = reader_of("boris")
 
 
 def test_states_go_from_one_event_to_the_next_and_points_have_a_frame(save):
@@ -243,7 +228,9 @@ def test_mistakes_are_told_in_a_line(save, said):
 
 def test_damaged_projects_are_told(save):
     whole = json.dumps(project({"o": observation()}), indent=1)
-    assert "line 2: a project of BORIS that is damaged" in refusal(save(whole[:10] + ' "project_format_version'))
+    cut = save(whole[:10] + ' "project_format_version')
+    with pytest.raises(InputError, match=rf"^{re.escape(str(cut))}, line 2: a project of BORIS that is damaged"):
+        boris.read(cut, Timeline.regular(10, 10), Policies())
     assert "observation o has no names and values" in refusal(save(project({"o": 3})))
     assert "neither a state event nor a point event" in refusal(
         save(project({"o": observation()}, behaviors_conf={"0": {"code": "a", "type": "mood"}}))

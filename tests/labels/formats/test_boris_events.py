@@ -16,6 +16,8 @@ from ethomake.labels.policies import Policies
 from ethomake.labels.table import LabelTable
 from ethomake.labels.timeline import Timeline
 
+from .reading import reader_of, saver
+
 PREAMBLE = """Observation id,o,,,,,,,
 ,,,,,,,,
 Media file(s),,,,,,,,
@@ -29,29 +31,10 @@ FLAT += "Behavior type,Time,Media file name,Comment\n"
 AGGREGATED = "Observation id,Media file,Total length,FPS,Subject,Behavior,Modifiers,Behavior type,Start (s),Stop (s)\n"
 
 
-@pytest.fixture
-def save(tmp_path):
-    def _save(text, name="e.csv"):
-        path = tmp_path / name
-        path.write_bytes(text.encode())
-        return path
-
-    return _save
+save = saver("e.csv")
 
 
-def labels(path, frames=10, video="a.mp4", subject="", **policies):
-    assert recognize(path) == "boris_events"
-    table = boris_events.read(path, Timeline.regular(frames, 10, video, subject), Policies(**policies))
-    return {name: "".join("?01"[value + 1] for value in table.values[:, n]) for n, name in enumerate(table.behaviors)}
-
-
-def refusal(path, **more):
-    with pytest.raises(InputError) as caught:
-        labels(path, **more)
-    message = str(caught.value)
-    assert message.startswith(str(path))
-    assert "\n" not in message
-    return message
+labels, refusal = reader_of("boris_events")
 
 
 def below_preamble(*events, offset=0.0, subject="m1"):

@@ -1,13 +1,12 @@
 """Sequences of CalMS21 and MABe."""
 
-import json
-
 import pytest
 
-from ethomake.errors import InputError
-from ethomake.labels.formats import calms21, count_any_positives, recognize
+from ethomake.labels.formats import calms21, count_any_positives
 from ethomake.labels.policies import Policies
 from ethomake.labels.timeline import Timeline
+
+from .reading import reader_of, saver
 
 VOCAB = {"attack": 0, "mount": 2, "other": 3}
 
@@ -18,29 +17,10 @@ def calms(annotations, name="task1/train/mouse001_task1_annotator1", vocab=None,
     return {"annotator-id_0": {name: {**sequence, "metadata": {"vocab": vocab or VOCAB}}, **more}}
 
 
-@pytest.fixture
-def save(tmp_path):
-    def _save(content):
-        path = tmp_path / "a.json"
-        path.write_text(json.dumps(content))
-        return path
-
-    return _save
+save = saver("a.json")
 
 
-def labels(path, video="mouse001_task1_annotator1.avi", frames=4):
-    assert recognize(path) == "calms21"
-    table = calms21.read(path, Timeline.regular(frames, 30, video), Policies())
-    return {name: "".join("?01"[value + 1] for value in table.values[:, n]) for n, name in enumerate(table.behaviors)}
-
-
-def refusal(path, **more):
-    with pytest.raises(InputError) as caught:
-        labels(path, **more)
-    message = str(caught.value)
-    assert message.startswith(str(path))
-    assert "\n" not in message
-    return message
+labels, refusal = reader_of("calms21", frames=4, rate=30, video="mouse001_task1_annotator1.avi")
 
 
 def test_each_frame_has_the_class_of_its_number(save):
@@ -51,17 +31,17 @@ def test_each_frame_has_the_class_of_its_number(save):
 
 def test_the_layouts_of_mabe_are_read(save):
     of_one = {"vocabulary": {"attack": 0, "other": 1}, "sequences": {"s1": {"annotations": [0, 1], "annotator_id": 0}}}
-    assert labels(save(of_one), "s1.mp4") == {"attack": "10", "other": "01"}
+    assert labels(save(of_one), video="s1.mp4") == {"attack": "10", "other": "01"}
     of_many = {"vocabulary": ["chase", "rest"], "sequences": {"s1": {"annotations": [[0, 1], [1, None]]}}}
-    assert labels(save(of_many), "s1.mp4") == {"chase": "01", "rest": "1?"}
+    assert labels(save(of_many), video="s1.mp4") == {"chase": "01", "rest": "1?"}
     reverse = {"sequences": of_many["sequences"], "vocabulary": of_many["vocabulary"]}
-    assert labels(save(reverse), "s1.mp4") == {"chase": "01", "rest": "1?"}
+    assert labels(save(reverse), video="s1.mp4") == {"chase": "01", "rest": "1?"}
 
 
 def test_a_video_takes_the_sequence_with_its_name(save):
     other = {"annotations": [2], "metadata": {"vocab": VOCAB}}
     path = save(calms([0], **{"task1/train/mouse002_task1_annotator1": other}))
-    assert labels(path, "Mouse002_task1_annotator1.mp4")["mount"] == "1"
+    assert labels(path, video="Mouse002_task1_annotator1.mp4")["mount"] == "1"
     assert "the labels of 2 sequences (task1/train/mouse001" in refusal(path, video="m.mp4")
     assert "and none is named" in refusal(path, video="")
     path = save(calms([0]) | {"annotator-id_1": calms([2])["annotator-id_0"]})

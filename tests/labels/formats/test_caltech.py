@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from ethomake.errors import InputError
-from ethomake.labels.formats import caltech, count_any_positives, read_any_labels, recognize
-from ethomake.labels.policies import Policies
+from ethomake.labels.formats import count_any_positives, read_any_labels
 from ethomake.labels.timeline import Timeline
+
+from .reading import reader_of, saver
 
 HEAD = (
     "Caltech Behavior Annotator - Annotation File\r\n\r\nConfiguration file:\r\nbase\tz\r\nwalk\tw\r\nbite\tb\r\n\r\n"
@@ -23,33 +24,14 @@ def stream(name, bouts):
     return f"{name}:\tstart\tend\ttype\r\n{RULE}{rows}  \r\n"
 
 
-@pytest.fixture
-def save(tmp_path):
-    def _save(text):
-        path = tmp_path / "a.txt"
-        path.write_bytes(text.encode())
-        return path
-
-    return _save
+save = saver("a.txt")
 
 
 def both():
     return HEAD + "".join(stream(name, bouts) for name, bouts in BOUTS.items())
 
 
-def labels(path, frames=10, subject=""):
-    assert recognize(path) == "caltech"
-    table = caltech.read(path, Timeline.regular(frames, 25, "a.mp4", subject), Policies())
-    return {name: "".join("?01"[value + 1] for value in table.values[:, n]) for n, name in enumerate(table.behaviors)}
-
-
-def refusal(path, **more):
-    with pytest.raises(InputError) as caught:
-        labels(path, **more)
-    message = str(caught.value)
-    assert message.startswith(str(path))
-    assert "\n" not in message
-    return message
+labels, refusal = reader_of("caltech", rate=25)
 
 
 def test_frames_count_from_1_and_the_end_is_included(save):

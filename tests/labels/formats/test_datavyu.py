@@ -4,10 +4,9 @@ import zipfile
 
 import pytest
 
-from ethomake.errors import InputError
-from ethomake.labels.formats import count_any_positives, datavyu, recognize
-from ethomake.labels.policies import Policies
-from ethomake.labels.timeline import Timeline
+from ethomake.labels.formats import count_any_positives
+
+from .reading import reader_of, saver
 
 SHEET = """#4
 walk (MATRIX,true,)-speed|NOMINAL,to|NOMINAL
@@ -33,14 +32,7 @@ viewerSettings:
 """
 
 
-@pytest.fixture
-def save(tmp_path):
-    def _save(text):
-        path = tmp_path / "a.csv"
-        path.write_bytes(text.encode())
-        return path
-
-    return _save
+save = saver("a.csv")
 
 
 @pytest.fixture
@@ -54,19 +46,7 @@ def project(tmp_path):
     return path
 
 
-def labels(path, frames=10, video="a.mp4", **policies):
-    assert recognize(path) == "datavyu"
-    table = datavyu.read(path, Timeline.regular(frames, 10, video), Policies(**policies))
-    return {name: "".join("?01"[value + 1] for value in table.values[:, n]) for n, name in enumerate(table.behaviors)}
-
-
-def refusal(path, **more):
-    with pytest.raises(InputError) as caught:
-        labels(path, **more)
-    message = str(caught.value)
-    assert message.startswith(str(path))
-    assert "\n" not in message
-    return message
+labels, refusal = reader_of("datavyu")
 
 
 def test_columns_are_behaviors_and_their_codes_modifiers(save):

@@ -3,9 +3,11 @@
 import pytest
 
 from ethomake.errors import InputError
-from ethomake.labels.formats import count_any_positives, elan, recognize
+from ethomake.labels.formats import count_any_positives, elan
 from ethomake.labels.policies import Policies
 from ethomake.labels.timeline import Timeline
+
+from .reading import reader_of, saver
 
 MEDIA = '<MEDIA_DESCRIPTOR MEDIA_URL="file:///C:/films/{}" MIME_TYPE="{}" {}/>'
 VIDEO = MEDIA.format("a%20b.mp4", "video/mp4", "")
@@ -35,29 +37,10 @@ def eaf(tiers, media=VIDEO, participants=(), units="milliseconds", times=None):
     return f"{head}{header}<TIME_ORDER>{slots}</TIME_ORDER>\n{parts}</ANNOTATION_DOCUMENT>"
 
 
-@pytest.fixture
-def save(tmp_path):
-    def _save(text):
-        path = tmp_path / "a.eaf"
-        path.write_bytes(text.encode())
-        return path
-
-    return _save
+save = saver("a.eaf")
 
 
-def labels(path, frames=10, subject="", video="a b.mp4", **policies):
-    assert recognize(path) == "elan"
-    table = elan.read(path, Timeline.regular(frames, 10, video, subject), Policies(**policies))
-    return {name: "".join("?01"[value + 1] for value in table.values[:, n]) for n, name in enumerate(table.behaviors)}
-
-
-def refusal(path, **more):
-    with pytest.raises(InputError) as caught:
-        labels(path, **more)
-    message = str(caught.value)
-    assert message.startswith(str(path))
-    assert "\n" not in message
-    return message
+labels, refusal = reader_of("elan", video="a b.mp4")
 
 
 def test_values_are_behaviors_or_if_blank_the_tier(save):

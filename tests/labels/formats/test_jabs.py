@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from ethomake.errors import InputError
 from ethomake.labels.check import choose_behaviors
-from ethomake.labels.formats import count_any_positives, jabs, read_any_labels, recognize
-from ethomake.labels.policies import Policies
+from ethomake.labels.formats import count_any_positives, read_any_labels
 from ethomake.labels.timeline import Timeline
+
+from .reading import reader_of
 
 
 def block(start, end, present=True):
@@ -26,19 +26,7 @@ def save(tmp_path):
     return _save
 
 
-def labels(path, frames=10, subject=""):
-    assert recognize(path) == "jabs"
-    table = jabs.read(path, Timeline.regular(frames, 30, "a.avi", subject), Policies())
-    return {name: "".join("?01"[value + 1] for value in table.values[:, n]) for n, name in enumerate(table.behaviors)}
-
-
-def refusal(path, **more):
-    with pytest.raises(InputError) as caught:
-        labels(path, **more)
-    message = str(caught.value)
-    assert message.startswith(str(path))
-    assert "\n" not in message
-    return message
+labels, refusal = reader_of("jabs", rate=30, video="a.avi")
 
 
 @pytest.mark.parametrize("key", ["unfragmented_labels", "labels"])

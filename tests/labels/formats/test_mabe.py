@@ -2,39 +2,21 @@
 
 import pytest
 
-from ethomake.errors import InputError
-from ethomake.labels.formats import count_any_positives, mabe, recognize
+from ethomake.labels.formats import count_any_positives, mabe
 from ethomake.labels.policies import Policies
 from ethomake.labels.timeline import Timeline
+
+from .reading import reader_of, saver
 
 HEAD = "agent_id,target_id,action,start_frame,stop_frame\n"
 ROWS = "1,2,sniff,2,4\n2,1,attack,5,8\n1,1,rear,0,1\n"
 SCORED = '"[""mouse1,mouse2,sniff"", ""mouse1,self,rear"", ""mouse1,mouse2,attack"", ""mouse2,mouse1,attack""]"'
 
 
-@pytest.fixture
-def save(tmp_path):
-    def _save(text):
-        path = tmp_path / "a.csv"
-        path.write_bytes(text.encode())
-        return path
-
-    return _save
+save = saver("a.csv")
 
 
-def labels(path, frames=10, subject="mouse1", video="44.mp4", **policies):
-    assert recognize(path) == "mabe"
-    table = mabe.read(path, Timeline.regular(frames, 30, video, subject), Policies(**policies))
-    return {name: "".join("?01"[value + 1] for value in table.values[:, n]) for n, name in enumerate(table.behaviors)}
-
-
-def refusal(path, **more):
-    with pytest.raises(InputError) as caught:
-        labels(path, **more)
-    message = str(caught.value)
-    assert message.startswith(str(path))
-    assert "\n" not in message
-    return message
+labels, refusal = reader_of("mabe", rate=30, subject="mouse1", video="44.mp4")
 
 
 @pytest.mark.parametrize("spelling", ["mouse1", "1"])

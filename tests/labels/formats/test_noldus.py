@@ -4,10 +4,11 @@ import csv
 
 import pytest
 
-from ethomake.errors import InputError
-from ethomake.labels.formats import count_any_positives, noldus, recognize
+from ethomake.labels.formats import count_any_positives, noldus
 from ethomake.labels.policies import Policies
 from ethomake.labels.timeline import Timeline
+
+from .reading import reader_of
 
 COLUMNS = ["Date_dmy", "Time_Relative_hmsf", "Time_Relative_sf", "Duration_sf", "Observation", "Event_Log", "Subject"]
 COLUMNS += ["Behavior", "Modifier_1", "Event_Type", "Comment"]
@@ -52,19 +53,7 @@ def save(tmp_path, request):
     return _save
 
 
-def labels(path, frames=10, video="a.mp4", subject="", **policies):
-    assert recognize(path) == "noldus"
-    table = noldus.read(path, Timeline.regular(frames, 10, video, subject), Policies(**policies))
-    return {name: "".join("?01"[value + 1] for value in table.values[:, n]) for n, name in enumerate(table.behaviors)}
-
-
-def refusal(path, **more):
-    with pytest.raises(InputError) as caught:
-        labels(path, **more)
-    message = str(caught.value)
-    assert message.startswith(str(path))
-    assert "\n" not in message
-    return message
+labels, refusal = reader_of("noldus")
 
 
 WAYS = [("a.csv", ",", "utf-8"), ("a.csv", ";", "utf-8-sig"), ("a.txt", "\t", "utf-16")]

@@ -2,38 +2,20 @@
 
 import pytest
 
-from ethomake.errors import InputError
 from ethomake.labels.check import choose_behaviors
-from ethomake.labels.formats import count_any_positives, recognize, solomon
+from ethomake.labels.formats import count_any_positives, solomon
 from ethomake.labels.policies import Policies
 from ethomake.labels.timeline import Timeline
+
+from .reading import reader_of, saver
 
 SHEET = "Time,Posture,Act\n0,sit,\n0.2,sit,lick\n0.4,,lick\n0.6,stand,\n0.8,stand,\n"
 
 
-@pytest.fixture
-def save(tmp_path):
-    def _save(text):
-        path = tmp_path / "a.csv"
-        path.write_bytes(text.encode())
-        return path
-
-    return _save
+save = saver("a.csv")
 
 
-def labels(path, frames=10, subject=""):
-    assert recognize(path) == "solomon"
-    table = solomon.read(path, Timeline.regular(frames, 10, "a.mp4", subject), Policies())
-    return {name: "".join("?01"[value + 1] for value in table.values[:, n]) for n, name in enumerate(table.behaviors)}
-
-
-def refusal(path, **more):
-    with pytest.raises(InputError) as caught:
-        labels(path, **more)
-    message = str(caught.value)
-    assert message.startswith(str(path))
-    assert "\n" not in message
-    return message
+labels, refusal = reader_of("solomon")
 
 
 @pytest.mark.parametrize("change", [(",", ","), (",", ";"), (",", "\t"), ("\n", "\r\n"), ("Time", "Time (s)")])

@@ -5,10 +5,11 @@ import json
 
 import pytest
 
-from ethomake.errors import InputError
-from ethomake.labels.formats import count_any_positives, recognize, via
+from ethomake.labels.formats import count_any_positives, via
 from ethomake.labels.policies import Policies
 from ethomake.labels.timeline import Timeline
+
+from .reading import reader_of
 
 PROJECT = {  # as VIA 3.0 saves it
     "project": {"pid": "__VIA_PROJECT_ID__", "data_format_version": "3.1.2", "vid_list": ["1", "2"]},
@@ -45,19 +46,7 @@ def save(tmp_path):
     return _save
 
 
-def labels(path, frames=10, video="a.mp4", **policies):
-    assert recognize(path) == "via"
-    table = via.read(path, Timeline.regular(frames, 10, video), Policies(**policies))
-    return {name: "".join("?01"[value + 1] for value in table.values[:, n]) for n, name in enumerate(table.behaviors)}
-
-
-def refusal(path, **more):
-    with pytest.raises(InputError) as caught:
-        labels(path, **more)
-    message = str(caught.value)
-    assert message.startswith(str(path))
-    assert "\n" not in message
-    return message
+labels, refusal = reader_of("via")
 
 
 def test_segments_are_bouts_of_the_options_chosen_and_regions_are_left_out(save):
