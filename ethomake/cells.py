@@ -1,4 +1,4 @@
-"""Cells of CSV files that a spreadsheet would take for a formula, and the way back.
+"""Cells of tables: numbers, and texts that a spreadsheet would take for a formula, with the way back.
 
 Excel, LibreOffice and Google Sheets run a cell that begins with =, +, - or @ (in East Asian versions also their wide
 forms) as a formula, quotes or not. An apostrophe in front makes it text. A name that begins with apostrophes and such
@@ -21,3 +21,11 @@ def defuse(text: str) -> str:
 def restore(cell: str) -> str:
     """Return the text of a cell that `defuse` wrote."""
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
+
+
+def to_number(cell: str) -> float | None:
+    """Return the number that a cell holds, also nan and inf; None if it holds none."""
+    try:
+        return float(cell)
+    except ValueError:
+        return None

@@ -5,6 +5,7 @@ import zipfile
 from itertools import pairwise
 from pathlib import Path
 
+from ethomake.cells import to_number
 from ethomake.errors import InputError
 from ethomake.labels.structured import head_of_structure
 from ethomake.labels.table import BACKGROUND, NAMES_OF_STATES, SEPARATORS, TIME_COLUMN, Sheet, is_label, read_text
@@ -97,14 +98,14 @@ def describe_header(path: str | Path, sheet: Sheet) -> str:
         return f"it is a list of bouts or events (columns {', '.join(shown)}) and not a table of frames; {EXPORT}"
     if problem := _late_header(text):
         return problem
-    if all(_number(name) is not None for name in sheet.header):
+    if all(to_number(name) is not None for name in sheet.header):
         return "there is no header: put a line with 'frame' and the names of the behaviors above the first row"
     if place := next((number for number, name in enumerate(sheet.header) if name.casefold() == "frame"), 0):
         return f"the column '{sheet.header[place]}' is column {place + 1}: move it to the front"
     if len(sheet.header) == 1 and (problem := _describe_column(sheet)):
         return problem
     columns = list(zip(*sheet.rows, strict=True))
-    numbers = [_number(cell) for cell in columns[0]]
+    numbers = [to_number(cell) for cell in columns[0]]
     labels = [all(map(is_label, column)) for column in columns]
     first = sheet.header[0]
     counted = [number for number in numbers if number is not None]
@@ -161,11 +162,4 @@ def _is_header(names: list[str]) -> bool:
     if {"behavior", "behaviour"} & set(map(str.casefold, names)):  # of events, one in each row
         return False
     known = first == "frame" or BACKGROUND in map(str.casefold, names) or TIME_COLUMN.fullmatch(first)
-    return bool(known) and all(_number(name) is None for name in names)
-
-
-def _number(cell: str) -> float | None:
-    try:
-        return float(cell)
-    except ValueError:
-        return None
+    return bool(known) and all(to_number(name) is None for name in names)

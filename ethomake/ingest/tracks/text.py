@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ethomake.cells import to_number
 from ethomake.errors import InputError
 
 _HEAD = 1 << 16  # bytes in which the first lines are looked for
@@ -49,14 +50,6 @@ def numbers(lines: Lines, width: int, path: Path, separator: str = ",") -> np.nd
         try:
             table[row] = [float(cell) if cell.strip() else np.nan for cell in cells]
         except ValueError:
-            bad = next(cell for cell in cells if cell.strip() and not _is_number(cell))
+            bad = next(cell for cell in cells if cell.strip() and to_number(cell) is None)
             raise InputError(f"{path} line {number}: '{bad.strip()[:40]}' is no number; correct the cell") from None
     return table
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True

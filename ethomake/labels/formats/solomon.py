@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ethomake.cells import restore
+from ethomake.cells import restore, to_number
 from ethomake.errors import InputError
 from ethomake.labels.formats.by_time import read_times
 from ethomake.labels.policies import Policies
@@ -56,7 +56,7 @@ def sniff(path: Path) -> bool:
     if len(names) < 2 or names & _EVENTS or not (TIME_COLUMN.fullmatch(first) or MILLISECONDS.fullmatch(first)):
         return False
     cells = [cell for row in sheet.rows for cell in row[1:] if cell]
-    if not cells or any(_is_number(cell) for cell in cells) or len(sheet.rows) < _LEAST:
+    if not cells or any(to_number(cell) is not None for cell in cells) or len(sheet.rows) < _LEAST:
         return False
     try:
         times, rounded = read_times(sheet)
@@ -141,11 +141,3 @@ def _name(sheet: Sheet, row: int, column: int) -> str:
 def _together(sheet: Sheet, used: Sequence[int]) -> str:
     names = [sheet.header[column] for column in used]
     return f"the columns {', '.join(names[:8])} were read together" if len(names) > 1 else ""
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
