@@ -170,6 +170,12 @@ def notes_on_labels(videos: Sequence[Video], places: Mapping[str, str]) -> list[
                 f"{places[others[0].video]}: labels: the same content as {first.labels} ({first.video}, "
                 f"{places[first.video]}): {names}; give each video its own labels if that is not meant"
             )
+    for video in videos:
+        if video.second_labels and same_content([video.labels, video.second_labels]):
+            copies.append(
+                f"{places[video.video]} ({video.video}): second_labels: the same content as labels, so the two raters "
+                "agree in all frames; give the file of the other person"
+            )
     return _first_ones(copies, "copies of label files") + _first_ones(_misnamed(videos, places), "label files")
 
 

@@ -180,9 +180,8 @@ def _split_up(
         if changes:
             raise InputError("config: runs: with models nothing is trained, so runs cannot differ; remove them")
         if settings["example"] == "none":
-            count_all_positives(
-                videos, settings["behaviors"], settings.get("labels", {})
-            )  # told now, not when the labels' turn comes
+            # told now, not when the labels' turn comes
+            count_all_positives(videos, settings["behaviors"], settings.get("labels", {}))
         parts, notes = assign_without_training(videos, previous)
         split = Split(parts, {"train": [], "validate": []}, {})
         notes += _note_archived(archived)

@@ -124,6 +124,9 @@ def _trained(folder: str, weights: str, what: str) -> dict[str, str]:
     }
 
 
+EXPORTS = r"results/exports/[^/]+/[^/]+/([^/.]+)\..+"
+"""The path of a label file for another program, in the form of `Stage.results`; it is of no stage."""
+
 STAGES: dict[str, Stage] = {
     "ingest": Stage(
         settings=("ingest", "track"),

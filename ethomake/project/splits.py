@@ -93,9 +93,9 @@ def assign_videos(
         previous=previous,
     )
     known = len(positives) == len(labelled)
-    notes = check_split(parts, positives, settings["behaviors"] if known else [])
-    checks = sorted(video.video for video in labelled if video.part == CHECK)
-    return parts | ({CHECK: checks} if checks else {}), notes
+    if checks := sorted(video.video for video in labelled if video.part == CHECK):
+        parts = parts | {CHECK: checks}
+    return parts, check_split(parts, positives, settings["behaviors"] if known else [])
 
 
 def assign_without_training(videos: list[Video], previous: Mapping[str, Any]) -> tuple[dict[str, list[str]], list[str]]:
@@ -112,7 +112,9 @@ def assign_without_training(videos: list[Video], previous: Mapping[str, Any]) ->
     parts = {part: sorted(name for name in part_of if part_of[name] == part) for part in PARTS}
     if checks := sorted(name for name in part_of if part_of[name] == CHECK):
         parts[CHECK] = checks
-    notes = [] if parts["test"] else ["no test video: the predictions of the bundle's models are not evaluated"]
+    notes = []
+    if not (parts["test"] or checks):
+        notes.append("no test video: the predictions of the bundle's models are not evaluated")
     if apart := [*parts["train"], *parts["validate"]]:
         shown = ", ".join(apart[:3]) + (f" and {len(apart) - 3} more" if apart[3:] else "")
         reason = "their part is train or validate; write test there if the bundle was not made from them"
@@ -228,6 +230,8 @@ def count_all_positives(
                 "was not scored in this video"
             )
         positives[video.video] = {name: counts[name] for name in scored if name in counts}
+        if video.second_labels and Path(video.second_labels).is_file():  # read, so that mistakes are told now
+            count_positives(video.second_labels, (), Path(video.path).name, video.subject, settings)
     return positives
 
 
@@ -254,7 +258,10 @@ def check_split(
                 "table, or enlarge its share under split in config.yaml; if all labelled videos are of one subject, "
                 "set split: by: video there"
             )
-    warnings = [] if parts["test"] else ["no test video: the model is not evaluated; label more videos"]
+    warnings = []
+    if not parts["test"]:
+        scores = "there are no scores but those of check videos" if parts.get(CHECK) else "the model is not evaluated"
+        warnings = [f"no test video: {scores}; label more videos"]
     learned = [*parts["train"], *parts["validate"]]
     for behavior in behaviors:
         frames = {name: sum(positives.get(video, {}).get(behavior, 0) for video in parts[name]) for name in PARTS}

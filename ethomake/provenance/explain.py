@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ethomake.project.runs import STAGES
+from ethomake.project.runs import EXPORTS, STAGES
 from ethomake.provenance.record import NOT_PARAMETERS, plain
 
 # Patterns of paths and the names of these files for users; a group is the name of a video.
@@ -15,7 +15,7 @@ PLACES += [
     (r"results/example/.+", "the videos of the example"),
     (r"results/models/.+", "what was taken from the bundle"),
     (r"results/bundle/.+", "the bundle of this project"),
-    (r"results/exports/[^/]+/[^/]+/([^/.]+)\..+", "the label files for other programs"),
+    (EXPORTS, "the label files for other programs"),
 ]
 PARTS = {
     "train": "those that train",

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from ethomake.files import remove
-from ethomake.project.runs import STAGES
+from ethomake.project.runs import EXPORTS, STAGES
 from ethomake.provenance.record import RECORDS, read_records
 
 logger = logging.getLogger(__name__)
@@ -93,10 +93,9 @@ def _kept_by_killed_jobs(folder: Path, videos: Collection[str]) -> Iterator[tupl
 def _results_of_videos(results: Path) -> Iterator[tuple[str, str]]:
     """Yield the path of each file or folder in `results/` that belongs to one video, and the name of the video."""
     patterns: dict[str, list[re.Pattern]] = {}
-    for stage in STAGES.values():
-        for pattern in stage.results:
-            if re.compile(pattern).groups:
-                patterns.setdefault(pattern.split("/")[1], []).append(re.compile(pattern))
+    for pattern in [*(pattern for stage in STAGES.values() for pattern in stage.results), EXPORTS]:
+        if re.compile(pattern).groups:
+            patterns.setdefault(pattern.split("/")[1], []).append(re.compile(pattern))
     for folder, known in sorted(patterns.items()):
         waiting = [results / folder]
         while waiting:

@@ -29,6 +29,7 @@ def describe_methods(
     parts: Mapping[str, Sequence[str]],
     frames: int,
     bundle: bool = False,
+    tracked: bool = False,
 ) -> list[str]:
     """Return the paragraphs of the methods section; steps without settings are left out.
 
@@ -38,9 +39,10 @@ def describe_methods(
         parts: names of the videos of each part: train, validate, test.
         frames: number of frames of all videos together.
         bundle: whether all models were taken from a bundle, trained and fitted on other videos.
+        tracked: whether pictures of some video follow an animal.
     """
     paragraphs = [
-        _input(settings.get("ingest", {}), frames),
+        _input(settings.get("ingest", {}), settings.get("track", {}) if tracked else {}, frames),
         BUNDLED if bundle else "",
         _flow(settings),
         _streams(settings.get("streams", {}), settings.get("augmentation", {}), exclusive),
@@ -65,12 +67,23 @@ def network_title(name: str) -> str:
         return str(name)
 
 
-def _input(ingest: Mapping[str, Any], frames: int) -> str:
+def _input(ingest: Mapping[str, Any], track: Mapping[str, Any], frames: int) -> str:
     text = f"All {frames:,} frames were decoded one by one, in the order and number in which the videos hold them"
     if size := ingest.get("image_size"):
         how = "padded to keep the aspect ratio" if ingest.get("keep_aspect") else "stretched"
         text += f", and scaled to {size[1]} x {size[0]} pixels (width x height, {how})"
-    return text + "."
+    return f"{text}. {_followed(track)}".rstrip()
+
+
+def _followed(track: Mapping[str, Any]) -> str:
+    """Return how the pictures of tracked animals are cut out; `track`: that section of the config, empty if none is."""
+    if not track:
+        return ""
+    turned = " that turns with the animal, its head at the top" if track.get("align") else ""
+    side = track.get("side", "auto")
+    size = f"{track.get('margin')} body lengths" if side == "auto" else f"{side} pixels"
+    what = f"a square{turned} around the center of the animal, with a side of {size}"
+    return f"Of videos with a track, the frames are {what}."
 
 
 def _flow(settings: Mapping[str, Any]) -> str:

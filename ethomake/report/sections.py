@@ -14,16 +14,29 @@ from ethomake.drawing import pick_colors
 from ethomake.ethogram.tables import read_table
 from ethomake.evaluation.files import FIGURES, RATERS_MAP
 from ethomake.files import file_digest, read_json
+from ethomake.project import CHECK
 from ethomake.report.methods import describe_methods
 from ethomake.report.page import Column, Row, Table, embed, make_table, numbers, text
-from ethomake.report.results import CHECK, LEARNED, PARTS, Results, Video
+from ethomake.report.results import LEARNED, PARTS, Results, Video
 from ethomake.text import length, number, percent, rate
 
 MOST_ROWS = 80
 """Of the table of bouts; beyond, there is only the figure."""
 
 SETTINGS = (
-    *("preset", "seed", "exclusive", "behaviors", "ingest", "labels", "split", "augmentation", "flow", "streams"),
+    *(
+        "preset",
+        "seed",
+        "exclusive",
+        "behaviors",
+        "ingest",
+        "track",
+        "labels",
+        "split",
+        "augmentation",
+        "flow",
+        "streams",
+    ),
     *("sequence", "ethogram", "evaluation"),
 )
 """Sections of the config that the page shows; the others say where files are."""
@@ -208,7 +221,7 @@ def _raters(results: Results, folder: Path) -> Section:
         "Two raters",
         {
             "table": make_table([*text("behavior"), *columns], rows),
-            "tolerance": results.settings.get("evaluation", {}).get("rater_tolerance_s"),
+            "tolerance": results.settings.get("labels", {}).get("rater_tolerance_s"),
             "figure": embed(folder / f"{RATERS_MAP}.svg"),
         },
     )
@@ -365,6 +378,7 @@ def _methods(results: Results) -> Section:
         parts={part: results.names(part) for part in PARTS},
         frames=results.frames,
         bundle=results.bundle is not None,
+        tracked=any(video.manifest.get("track") for video in results.videos),
     )
     return Section("methods", "Methods", {"paragraphs": paragraphs})
 

@@ -165,16 +165,12 @@ class DataFlow:
 
     def leftovers(self) -> dict[str, str]:
         """Return the results that stay behind, by path, with the name of the video that is not in the table."""
-        unused = [
-            f"results/evaluation/{run}"
-            for run in self.project.runs
-            if self.home("evaluation", run) == run and not self.part_of(run, "test") and not self.part_of(run, CHECK)
-        ]
-        unused += [
-            f"results/evaluation/{run}/{CHECK}"
-            for run in self.project.runs
-            if self.home("evaluation", run) == run and self.part_of(run, "test") and not self.part_of(run, CHECK)
-        ]
+        unused = []
+        for run in [run for run in self.project.runs if self.home("evaluation", run) == run]:
+            folder, test, check = f"results/evaluation/{run}", self.part_of(run, "test"), self.part_of(run, CHECK)
+            unused += [f"{folder}/{CHECK}"] if test and not check else []
+            unused += [f"{folder}/{file}" for file in evaluation_files.FILES] if check and not test else []
+            unused += [folder] if not test and not check else []
         unused += [] if self.second_rated else ["results/labels/raters"]
         videos = self.project.videos
         labelled = {name for name, video in videos.items() if video.labels}

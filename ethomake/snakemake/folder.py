@@ -86,13 +86,19 @@ def check_sources(workflow: Workflow) -> None:
 
 def check_folders(workflow: Workflow) -> None:
     """End with one line if a job that is to run cannot write where its results go: Snakemake removes old ones first."""
-    folders = {os.path.dirname(path) for job in _planned(workflow) for path in (*job.output, *job.log)}
-    closed = [
-        folder for folder in sorted(folders) if os.path.isdir(folder) and not os.access(folder, os.W_OK | os.X_OK)
-    ]
+    paths = (path for job in _planned(workflow) for path in (*job.output, *job.log) if path)
+    folders = {_nearest_folder(os.path.dirname(path)) for path in paths}
+    closed = [folder for folder in sorted(folders) if not os.access(folder, os.W_OK | os.X_OK)]
     if closed:
         others = f" (and {len(closed) - 1} more)" if len(closed) > 1 else ""
         stop(f"{closed[0]}: cannot be written to{others}; change its permissions (chmod u+rwx), or ask its owner")
+
+
+def _nearest_folder(folder: str) -> str:
+    """Return a folder, or the one above it that is there, in which it would be made."""
+    while folder and not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    return folder or "."
 
 
 def _planned(workflow: Workflow) -> Iterator[Any]:

@@ -163,6 +163,17 @@ def test_copies_of_label_files_are_a_note_if_some_behavior_is_on(project, four):
     assert not any("2.csv" in note for note in load_project({"behaviors": ["groom"]}).notes)
 
 
+def test_second_labels_are_read_and_told_before_anything_runs(project, four):
+    header = "video,path,labels,part,subject,second_labels"
+    Path("9.csv").write_bytes(Path("0.csv").read_bytes())
+    table(project, [four[0] + ",9.csv", *(f"{row}," for row in four[1:])], header)
+    (note,) = [note for note in load_project(BASE).notes if "second_labels" in note]
+    assert note.startswith("videos.csv line 2 (m0): second_labels: the same content as labels")
+    Path("9.csv").write_text("hello\nworld\n")
+    with pytest.raises(InputError, match=r"^9\.csv"):
+        load_project(BASE)
+
+
 def test_labels_with_the_name_of_another_video_are_a_note(project, four):
     for number in range(4):
         Path(f"{number}.csv").rename(f"m{number}_labels.csv")

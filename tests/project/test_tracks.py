@@ -57,6 +57,7 @@ def test_animals_of_one_video_are_rows():
         ([{"track": "t.csv", "animal": "Anna"}], {"head": "nose"}, "config: track.tail"),
         ([{"track": "t.csv", "animal": "Anna"}], {"head": "nose", "tail": "nose"}, "the same body part as track.tail"),
         ([{"track": "t.csv", "animal": "Anna"}], {"gap": -1}, "track.gap"),
+        ([{"track": "t.csv", "animal": "Anna"}], {"align": True}, "config: track.align = true: name a body part"),
     ],
 )
 def test_what_is_wrong_is_told_in_one_line(rows, settings, reason):

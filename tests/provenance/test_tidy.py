@@ -18,6 +18,8 @@ OF_A_VIDEO = (
     "ethograms/main/bouts/{}.csv",
     "ethograms/other/figures/{}.svg",
     "labels/{}.json",
+    "ingest/{}/track.npy",
+    "exports/main/boris/{}.boris",
 )
 OF_ALL = (
     "flow/main/weights.safetensors",
@@ -68,7 +70,7 @@ def test_results_of_a_video_that_is_gone_are_removed_and_nothing_else(capsys):
     assert set(found.values()) == {"gone"}
     assert "results/ingest/gone" in found
     assert "results/features/main/gone.zarr" in found
-    assert len(found) == len(OF_A_VIDEO) - 1  # a folder counts once
+    assert len(found) == len(OF_A_VIDEO) - 2  # a folder counts once
     (note,) = note_leftovers(found, {"here"})
     assert note.startswith("results of videos that are not in the table (gone) stay behind")
     list_leftovers(found)

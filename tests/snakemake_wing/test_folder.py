@@ -99,3 +99,8 @@ def test_a_run_that_cannot_write_its_results_ends_before_it_begins(tmp_path, mon
         assert capsys.readouterr().err.startswith(f"error: results/ingest/a: cannot be written to{others}; change its")
         Path("results/ingest/b").mkdir(exist_ok=True)
         closed.add("results/ingest/b")
+    closed.clear()
+    closed.add("results")  # in which results/new would be made
+    with pytest.raises(SystemExit):
+        check_folders(workflow)
+    assert capsys.readouterr().err.startswith("error: results: cannot be written to; change its permissions")

@@ -314,10 +314,11 @@ CHANGES = [
     (other_words_in_errors_and_messages, {}),
     (a_constant_of_the_flow_loss, FLOW | {"extract_features": 5}),
 ]
-# One change of each kind is made for real: raw files, videos, code. Planning the others is enough.
+# One change of each kind is made for real: raw files, videos, settings, code. Planning the others is enough.
 REAL = (
     a_video_by_an_older_one,
     a_labelled_training_video_where_flow_follows,
+    a_bout_length,
     the_code_of_the_sequence_network,
 )
 RUN = [change for change in CHANGES if change[0] in REAL]

@@ -59,7 +59,7 @@ rule compare_raters:
         behaviors=BEHAVIORS,
         scored=[VIDEOS[name].scored for name in DATA.second_rated],
         exclusive=EXCLUSIVE,
-        tolerance_s=SETTINGS["evaluation"]["rater_tolerance_s"],
+        tolerance_s=SETTINGS["labels"]["rater_tolerance_s"],
         rates=rates_of(DATA.second_rated),
         subjects=[VIDEOS[name].subject for name in DATA.second_rated],
         settings=SETTINGS["labels"],

@@ -80,7 +80,7 @@ def follow(
     """
     which = find_animal(poses.animals, animal, path)
     nodes = find_nodes(poses, settings["nodes"], "track.nodes", path) or list(range(len(poses.nodes)))
-    ends = _find_ends(poses, settings, path)
+    ends = find_ends(poses, settings, path)
     sure = poses.confidence >= settings["confidence"]
     sure &= np.isfinite(poses.points[..., 0])
     if beyond := len(poses) - frames:
@@ -121,7 +121,7 @@ def follow(
     return Track(centers, np.arctan2(headings[:, 1], headings[:, 0]), side, settings["align"])
 
 
-def _find_ends(poses: Poses, settings: Mapping[str, Any], path: str | Path) -> tuple[int, int] | None:
+def find_ends(poses: Poses, settings: Mapping[str, Any], path: str | Path) -> tuple[int, int] | None:
     """Return the numbers of the body parts at tail and head; None if the settings name none."""
     named = {key: settings[key] for key in ("tail", "head")}
     if all(named.values()):
