@@ -15,6 +15,7 @@ from ethomake import workplace
 from ethomake.bundle.read import read_bundle
 from ethomake.evaluation import files as evaluation_files
 from ethomake.labels.formats import writable_formats
+from ethomake.project import CHECK
 from ethomake.project.configfile import find_config_file
 from ethomake.project.load import open_project
 from ethomake.project.rates import rate_notes

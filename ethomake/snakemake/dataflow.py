@@ -54,7 +54,7 @@ READERS = {
 }
 """By file of the user: the log of the job that reads it."""
 
-RATERS_LOG = "logs/raters.log"
+RATERS_LOG = "logs/labels/raters/compare.log"
 """The log of the job that reads the label files of second raters."""
 
 STARTERS = {

@@ -151,6 +151,7 @@ def test_three_experts_on_freezing(tmp_path):
     for number in (1, 2, 3):
         content = loadmat(folder / f"hB_expert{number}.mat", simplify_cells=True)["hBehavior"]
         experts.append(np.asarray(content["Freezing"]["Vector"], int).ravel())
+    bouts = (20, 24, 24)
     for (one, other), kappa, f1 in (((0, 1), 0.909, 0.930), ((0, 2), 0.941, 0.955), ((1, 2), 0.913, 0.934)):
         pair = experts[one][:, None], experts[other][:, None]
         rows, _ = agreement(tmp_path, [write_video(tmp_path, "v", *pair, ["freezing"], fps=50)], ["freezing"])
@@ -158,7 +159,7 @@ def test_three_experts_on_freezing(tmp_path):
         assert float(row["kappa"]) == pytest.approx(kappa, abs=0.0006)
         assert decision_metrics(count_frames(*pair))["f1"][0] == pytest.approx(f1, abs=0.0006)
         assert f1_score(*pair) == pytest.approx(f1, abs=0.0006)
-        assert 20 <= int(row["first_bouts"]) <= int(row["second_bouts"]) + 4 <= 28
+        assert (row["first_bouts"], row["second_bouts"]) == (str(bouts[one]), str(bouts[other]))
 
 
 BOUTS_OF_RATERS = {
@@ -176,6 +177,10 @@ BOUTS_OF_RATERS = {
         "Unprotected Stretch": (0.373, 12),
     },
 }
+
+
+# Their README has these means "for a rough check"; we get .758, and do not know why.
+UNEXPLAINED = {"Head Dip": 0.0035}
 
 
 @pytest.mark.parametrize("file", BOUTS_OF_RATERS)
@@ -204,7 +209,5 @@ def test_kappas_of_published_raters(file):
                 if len(kappas) % 5 == 1:  # of some, since it is slow
                     same = cohen_kappa_score(seen[one].ravel(), seen[other].ravel())
                     assert kappas[-1] == pytest.approx(same, abs=1e-9)
-        assert np.mean(kappas) == pytest.approx(expected, abs=0.0035), (
-            behavior
-        )  # "for a rough check", as their README says
+        assert np.mean(kappas) == pytest.approx(expected, abs=UNEXPLAINED.get(behavior, 0.002)), behavior
         assert number in (None, len(kappas))

@@ -24,8 +24,9 @@ def rules():
     """Each rule that does something: its name -> its text. Those in a loop have a name that is computed."""
     found = {}
     for path in sorted((ROOT / "workflow/rules").glob("*.smk")):
-        for text in re.split(r"^(?= *rule\b)", path.read_text(), flags=re.MULTILINE)[1:]:
-            name = re.match(r" *rule (\w+):", text) or re.search(r'name:\s+f"([a-z_]+)_\{', text)
+        for text in re.split(r"^(?= *(?:use )?rule\b)", path.read_text(), flags=re.MULTILINE)[1:]:
+            name = re.match(r" *(?:rule|use rule \w+ as) (\w+)(?::| with:)", text)
+            name = name or re.search(r'name:\s+f"([a-z_]+)_\{', text)
             if path.name != "packs.smk" and name:
                 found[name[1]] = text
     return found

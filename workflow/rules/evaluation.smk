@@ -41,11 +41,11 @@ rule evaluate:
         "../scripts/evaluate_test.py"
 
 
-rule evaluate_check:
+use rule evaluate as evaluate_check with:
     input:
-        predictions=part_files("check", "results/ethograms/{run}/predictions/{video}.csv", "ethogram"),
-        labels=part_files("check", "results/labels/{video}.csv"),
-        videos=part_files("check", "results/ingest/{video}/video.json"),
+        predictions=part_files(CHECK, "results/ethograms/{run}/predictions/{video}.csv", "ethogram"),
+        labels=part_files(CHECK, "results/labels/{video}.csv"),
+        videos=part_files(CHECK, "results/ingest/{video}/video.json"),
         learned=lambda wildcards: expand("results/ingest/{video}/video.json", video=learned_from(wildcards.run)),
     output:
         expand("results/evaluation/{{run}}/check/{file}", file=evaluation_files.TABLES),
@@ -53,23 +53,14 @@ rule evaluate_check:
         "logs/evaluation/{run}/check.log",
     benchmark:
         "benchmarks/jobs/evaluation/{run}/check.tsv"
-    conda:
-        "../../envs/figures.yaml"
-    threads: 1
     resources:
         mem_mb=memory_of("evaluate_check"),
         runtime=time_of("evaluate_check"),
     params:
-        code=code_of("evaluate_test"),
-        behaviors=BEHAVIORS,
-        chance_shifts=setting("evaluation", "chance_shifts"),
-        seed=settings_of("evaluation", "seed"),
-        rates=lambda wildcards: rates_of(part_of(wildcards.run, "check")),
-        part="check",
+        rates=lambda wildcards: rates_of(part_of(wildcards.run, CHECK)),
+        part=CHECK,
     message:
         "Evaluating on the check videos"
-    script:
-        "../scripts/evaluate_test.py"
 
 
 rule draw_evaluation:
@@ -100,3 +91,37 @@ rule draw_evaluation:
         "Drawing the evaluation"
     script:
         "../scripts/draw_evaluation.py"
+
+
+rule compare_raters:
+    input:
+        labels=expand("results/labels/{video}.csv", video=DATA.second_rated),
+        videos=expand("results/ingest/{video}/video.json", video=DATA.second_rated),
+        second=DATA.second_input,
+    output:
+        expand("results/labels/raters/{file}", file=evaluation_files.RATERS),
+    log:
+        "logs/labels/raters/compare.log",
+    benchmark:
+        "benchmarks/jobs/labels/raters/compare.tsv"
+    conda:
+        "../../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_of("compare_raters"),
+        runtime=time_of("compare_raters"),
+    params:
+        code=code_of("compare_raters"),
+        second=DATA.second_sources,
+        videos=DATA.second_rated,
+        behaviors=BEHAVIORS,
+        scored=[VIDEOS[name].scored for name in DATA.second_rated],
+        exclusive=EXCLUSIVE,
+        tolerance_s=SETTINGS["labels"]["rater_tolerance_s"],
+        rates=rates_of(DATA.second_rated),
+        subjects=[VIDEOS[name].subject for name in DATA.second_rated],
+        settings=SETTINGS["labels"],
+    message:
+        "Comparing the labels of two raters"
+    script:
+        "../scripts/compare_raters.py"
