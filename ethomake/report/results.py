@@ -13,6 +13,9 @@ from ethomake.report.page import embed
 PARTS = {"test": "test", "check": "check", "validate": "validation", "train": "training", "": "no labels used"}
 """Parts in the order of the page, and what they are called there."""
 
+CHECK = "check"
+"""The part of videos that are evaluated apart, and never learned from; `project`, which has it, too, stands above."""
+
 LEARNED = ("train", "validate")
 """The parts that streams, sequence model and thresholds are learned from."""
 

@@ -14,10 +14,9 @@ from ethomake.drawing import pick_colors
 from ethomake.ethogram.tables import read_table
 from ethomake.evaluation.files import FIGURES, RATERS_MAP
 from ethomake.files import file_digest, read_json
-from ethomake.project import CHECK
 from ethomake.report.methods import describe_methods
 from ethomake.report.page import Column, Row, Table, embed, make_table, numbers, text
-from ethomake.report.results import LEARNED, PARTS, Results, Video
+from ethomake.report.results import CHECK, LEARNED, PARTS, Results, Video
 from ethomake.text import length, number, percent, rate
 
 MOST_ROWS = 80
