@@ -34,6 +34,7 @@ SEVERAL = True
 DEFAULT_CHANNEL = "Ch1"
 
 _TITLE = "bento annotation file"
+_LISTS = ("list of channels:", "list of annotations:")
 _CHANNEL = re.compile(r"([^>-].*?)\s*-{3,}")
 _FIELD = re.compile(r"(annotation (?:start|stop) (?:frame|time)|annotation framerate|movie file\(s\))\s*:(.*)", re.I)
 
@@ -57,12 +58,14 @@ def write(table: LabelTable, timeline: Timeline, path: Path) -> None:
     """Write one channel, with the name of the subject.
 
     Raises:
-        InputError: if a behavior has the name of a time that was not scored.
+        InputError: if a behavior has a name that this format keeps for something else.
     """
     channel = " ".join(timeline.subject.split()).strip("->") or DEFAULT_CHANNEL
     for name in table.behaviors:
         if split_code(name)[1]:
             raise InputError(f"{path}: the behavior '{name}' has the name of a time that was not scored; rename it")
+        if _is_heading(name):
+            raise InputError(f"{path}: the behavior '{name}' has the form of a heading in this format; rename it")
     marked = {name: column == 1 for name, column in zip(table.behaviors, table.values.T, strict=True)}
     missing = {NOT_SCORED + name: column == -1 for name, column in zip(table.behaviors, table.values.T, strict=True)}
     marked |= {name: column for name, column in missing.items() if column.any()}
@@ -117,9 +120,13 @@ def _read(path: Path) -> tuple[dict[str, tuple[str, str]], list[str], list[str],
     """Return the fields of the header, the listed behaviors and channels, and of each bout these, line and cells."""
     fields, names, channels, entries = {}, [], [], []
     part, channel, behavior = "", "", ""
-    lists = {"list of channels:": channels, "list of annotations:": names}
+    sections: set[str] = set()
+    lists = dict(zip(_LISTS, (channels, names), strict=True))
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         text, where = line.strip(), f"line {number}"
+        if part and _is_heading(text):
+            problem = f"'{text[:40]}' in the {part.strip(':')}; put a blank line, which ends the list, above it"
+            raise InputError(f"{path}, {where}: {problem}")
         if channel and text.startswith(">"):
             behavior = " ".join(text[1:].split())
             if not behavior:
@@ -131,6 +138,7 @@ def _read(path: Path) -> tuple[dict[str, tuple[str, str]], list[str], list[str],
             part = text.casefold()
         elif found := _CHANNEL.fullmatch(text):
             channel, behavior = " ".join(found[1].split()), ""
+            sections.add(channel)
         elif not text or text.casefold().startswith("start"):
             continue
         elif channel:
@@ -141,9 +149,19 @@ def _read(path: Path) -> tuple[dict[str, tuple[str, str]], list[str], list[str],
             entries.append((channel, behavior, where, cells))
         elif found := _FIELD.match(text):
             fields[found[1].casefold()] = (found[2].strip(), where)
-    if not channel and not names and not channels:
-        raise InputError(f"{path}: there is no channel (a line 'Ch1----------'); the file may be cut off")
-    return fields, [name for name in names if name], [name for name in channels if name], entries
+    if not sections or len(sections) < len(set(channels)):
+        missing = next((name for name in channels if name not in sections), "")
+        shown = f"the channel {missing} is listed, but nothing" if missing else "there is no channel, so nothing"
+        raise InputError(
+            f"{path}: {shown} is said of its bouts (below a line '{missing or DEFAULT_CHANNEL}----------'); the file "
+            "may be cut off, save it again"
+        )
+    return fields, names, channels, entries
+
+
+def _is_heading(text: str) -> bool:
+    """Return whether a line begins a list, the bouts of a channel or those of a behavior."""
+    return text.startswith(">") or text.casefold() in _LISTS or _CHANNEL.fullmatch(text) is not None
 
 
 def _number(text: str) -> float:

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from ethomake.errors import InputError
 from ethomake.labels.formats import bento, count_any_positives, recognize
 from ethomake.labels.policies import Policies
 from ethomake.labels.table import LabelTable
@@ -83,6 +84,18 @@ MISTAKES = {
     "line 20: walk begins before the bout of line 19 has ended": annot({"Ch1": {"walk": [(3, 5), (5, 6)]}}),
     "no 'Annotation framerate'": annot({"Ch1": {"walk": [(0.1, 0.2)]}}).replace("framerate: 30", "framerate: "),
     "there is no channel": "Bento annotation file\n\n",
+    "the channel Ch1 is listed, but nothing is said of": annot({"Ch1": {}}).partition("Ch1---")[0],
+    "the channel Ch2 is listed, but nothing is said of": annot({"Ch1": {"walk": [(1, 2)]}, "Ch2": {}}).partition(
+        "Ch2---"
+    )[0],
+    "there is no channel, so nothing": annot({}),
+    "line 15: 'Ch1----------' in the list of annotations; put a blank line": annot({"Ch1": {"walk": [(1, 2)]}}).replace(
+        "\n\nCh1---", "\nCh1---"
+    ),
+    "line 14: '>rear' in the list of annotations": annot({"Ch1": {}}).replace("rear\n", ">rear\n"),
+    "line 11: 'List of annotations:' in the list of channels": annot({"Ch1": {}}).replace(
+        "\n\nList of a", "\nList of a"
+    ),
     "line 17: there is no behavior after '>'": annot({"Ch1": {" ": [(1, 2)]}}),
 }
 
@@ -95,7 +108,7 @@ def test_mistakes_are_told_with_the_line(save, said):
 @st.composite
 def drawn(draw):
     """Labels with 1, 0 and -1, of any names."""
-    names = draw(st.lists(st.sampled_from(["walk", "rear up", ">=", "歩く", "a---", "Start"]), min_size=1, unique=True))
+    names = draw(st.lists(st.sampled_from(["walk", "rear up", "=>", "歩く", "a--", "Start"]), min_size=1, unique=True))
     values = draw(arrays.arrays(np.int8, (draw(st.integers(1, 40)), len(names)), elements=st.sampled_from([0, 1, -1])))
     rate, subject = draw(st.sampled_from([25, 29.97, 1000])), draw(st.sampled_from(["", "m1", "a b--", ">x", "---"]))
     return LabelTable(tuple(names), values), Timeline.regular(len(values), rate, "a.mp4", subject)
@@ -111,3 +124,11 @@ def test_labels_come_back_as_they_were(tmp_path_factory, case):
     back = bento.read(path, line, Policies())
     assert back.behaviors == table.behaviors
     np.testing.assert_array_equal(back.values, table.values)
+
+
+@pytest.mark.parametrize("name", [">walk", "walk---", "List of channels:", "not scored: walk"])
+def test_names_that_mean_something_else_in_a_file_are_not_written(tmp_path, name):
+    table = LabelTable((name,), np.ones((3, 1), np.int8))
+    with pytest.raises(InputError, match=rf"a\.annot: the behavior '{name}' has the .*; rename it$"):
+        bento.write(table, Timeline.regular(3, 30), tmp_path / "a.annot")
+    assert not any(tmp_path.iterdir())
