@@ -3,7 +3,8 @@
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -220,7 +221,7 @@ def parse_sheet(text: str, path: Path, *, header_only: bool = False) -> Sheet:
         lines.pop(0)
     comments = _count_comments(lines)
     separator = max(SEPARATORS, key=lines[comments].count) if lines else ","
-    cells = _split_rows(text, separator, path)
+    cells = split_rows(text, separator, path)
     while cells and not any(cells[-1][0]):
         cells.pop()
     while cells and not any(cells[0][0]):
@@ -299,25 +300,39 @@ def head_names(path: str | Path) -> list[str]:
         return []
 
 
-def _split_rows(text: str, separator: str, path: Path) -> list[tuple[list[str], int]]:
-    """Return the stripped cells of each row and the line in which it begins; cells in quotes may have line breaks."""
+def split_rows(text: str, separator: str, path: Path) -> list[tuple[list[str], int]]:
+    """Return the stripped cells of each row and the line in which it begins; cells in quotes may have line breaks.
+
+    Raises:
+        InputError: if a quote is opened and not closed, which would take the rows below it into a cell, or if the text
+            is no table.
+    """
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    cells, start = [], 1
+    cells, start, several = [], 1, []
     try:
         for row in reader:
             cells.append(([cell.strip() for cell in row], start))
+            if reader.line_num > start:
+                several.append((start, reader.line_num))
             start = reader.line_num + 1
     except csv.Error as error:
         problem = f"not readable as a table ({error}); save the labels as a CSV file again"
         raise InputError(f"{path}, line {reader.line_num}: {problem}") from None
-    if cells and start - cells[-1][1] > 1:  # the last row ends with the file, perhaps within quotes
-        start = cells[-1][1]
+    lines = list(io.StringIO(text, newline="")) if several else []
+    for start, last in several:  # the quote may be that of another row, or the end of the file may have closed it
         try:
-            next(csv.reader(list(io.StringIO(text, newline=""))[start - 1 :], delimiter=separator, strict=True))
+            next(csv.reader(lines[start - 1 : last], delimiter=separator, strict=True))
         except csv.Error:
             problem = "a quote is opened and not closed; delete it or close it"
             raise InputError(f"{path}, line {start}: {problem}") from None
     return cells
+
+
+def head_rows(text: str, separator: str) -> Iterator[list[str]]:
+    """Yield the stripped cells of the first rows of a text, as far as it is a table; for a format's `sniff`."""
+    with suppress(csv.Error):
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator):
+            yield [cell.strip() for cell in row]
 
 
 def _count_comments(lines: Sequence[str]) -> int:

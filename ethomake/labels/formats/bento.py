@@ -121,7 +121,7 @@ def _read(path: Path) -> tuple[dict[str, tuple[str, str]], list[str], list[str],
     fields, names, channels, entries = {}, [], [], []
     part, channel, behavior = "", "", ""
     sections: set[str] = set()
-    lists = dict(zip(_LISTS, (channels, names), strict=True))
+    lists: dict[str, list[str]] = {_LISTS[0]: channels, _LISTS[1]: names}
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         text, where = line.strip(), f"line {number}"
         if part and _is_heading(text):

@@ -15,7 +15,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -35,7 +35,7 @@ from ethomake.labels.observations import (
     split_code,
 )
 from ethomake.labels.policies import Policies
-from ethomake.labels.table import SEPARATORS, LabelTable, Positives, head_text, read_text
+from ethomake.labels.table import SEPARATORS, LabelTable, Positives, head_rows, head_text, read_text, split_rows
 from ethomake.labels.timeline import Timeline
 
 TITLE = "a table of events exported by BORIS (tabular or aggregated)"
@@ -183,7 +183,7 @@ def _table(path: Path) -> _Table:
             "again with the names of the columns, or put these above the first row"
         )
     separator, number = found
-    rows = list(_rows(text, separator))
+    rows = split_rows(text, separator, path)
     header = rows[number][0]
     while header and not header[-1]:
         header.pop()
@@ -205,7 +205,7 @@ def _find_header(text: str) -> tuple[str, int] | None:
     """Return the separator, and the number of the row that is the header; None if there is none."""
     for separator in SEPARATORS:
         own = False
-        for number, (row, _) in enumerate(_rows(text, separator)):
+        for number, row in enumerate(head_rows(text, separator)):
             if number >= MOST_PREAMBLE:
                 break
             names = set(map(_plain, row))
@@ -220,21 +220,10 @@ def _find_header(text: str) -> tuple[str, int] | None:
 def _lacks_header(text: str) -> bool:
     """Return whether the first row is a bout or event: observation, date, and somewhere its kind and times."""
     for separator in SEPARATORS:
-        row, _ = next(_rows(text, separator), ([], 0))
+        row = next(head_rows(text, separator), [])
         if len(row) > 6 and _DATE.fullmatch(row[1]) and {"STATE", "POINT", "START", "STOP"} & set(row):
             return True
     return False
-
-
-def _rows(text: str, separator: str) -> Iterator[tuple[list[str], int]]:
-    """Yield the stripped cells of each row, and its line."""
-    reader, line = csv.reader(io.StringIO(text, newline=""), delimiter=separator), 1
-    try:
-        for row in reader:
-            yield list(map(str.strip, row)), line
-            line = reader.line_num + 1
-    except csv.Error:  # too long a cell: none of BORIS
-        return
 
 
 def _unfit(table: _Table, row: Sequence[str]) -> str:
