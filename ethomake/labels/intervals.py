@@ -307,8 +307,9 @@ def _place(
 ) -> list[tuple[Bout, int, int]]:
     """Return each bout with its first frame and the one after its last, inside of the video and not empty."""
     complete = [bout for bout in map(lambda bout: _complete(bout, told), bouts) if bout is not None]
-    inside = np.flatnonzero(observed)
-    limits = (int(inside[0]), int(inside[-1]) + 1) if len(inside) else (0, 0)
+    limits: dict[str, tuple[int, int]] = {"": _limits(observed)}
+    for name in {bout.observation for bout in complete if bout.start is None or bout.stop is None} - {""}:
+        limits[name] = _limits(_observed(intervals, timeline, {name}))
     starts = np.array([np.nan if bout.start is None else bout.start for bout in complete], float)
     stops = np.array([np.nan if bout.stop is None else bout.stop for bout in complete], float)
     for bout, start, stop in zip(complete, starts.tolist(), stops.tolist(), strict=True):
@@ -328,8 +329,8 @@ def _place(
     early, late = starts < -slack, stops > np.where(points & (intervals.unit == "frames"), end - 1, end + slack)
     placed = []
     for number, bout in enumerate(complete):
-        begin = limits[0] if bout.start is None else int(first[number])
-        close = limits[1] if bout.stop is None else int(after[number])
+        begin = limits[bout.observation][0] if bout.start is None else int(first[number])
+        close = limits[bout.observation][1] if bout.stop is None else int(after[number])
         if early[number] or late[number]:
             what = f"goes to {stops[number]:.6g}" if late[number] else f"begins at {starts[number]:.6g}"
             unit = " s" if intervals.unit == "seconds" else ""
@@ -348,6 +349,12 @@ def _place(
             close = begin + 1
         placed.append((bout, begin, close))
     return placed
+
+
+def _limits(observed: np.ndarray) -> tuple[int, int]:
+    """Return the first frame that was observed, bool (T,), and the one after the last."""
+    inside = np.flatnonzero(observed)
+    return (int(inside[0]), int(inside[-1]) + 1) if len(inside) else (0, 0)
 
 
 def _complete(bout: Bout, told: _Told) -> Bout | None:

@@ -98,6 +98,13 @@ def test_a_state_that_never_began_begins_with_the_observation():
         labels(given)
 
 
+def test_a_state_without_its_other_end_stays_in_its_observation():
+    parts = [Stretch(0.0, 0.5, observation="o1"), Stretch(0.5, 1.0, observation="o2")]
+    bouts = (("walk", 0.1, None, {"observation": "o1"}), ("rear", None, 0.7, {"observation": "o2"}))
+    found = labels(intervals(*bouts, observed=parts), unpaired="fix")
+    assert found == {"walk": "0111100000", "rear": "0000011000"}
+
+
 @pytest.mark.parametrize(
     ("bout", "message"),
     [
