@@ -239,13 +239,6 @@ def find_media(names: Iterable[str], video: str) -> list[str]:
 def _check_observations(intervals: Intervals, bouts: Sequence[Bout], media: list[str] | None) -> None:
     """Raise InputError if bouts of one video and subject were noted in several observations of the same time."""
     found = list(dict.fromkeys(bout.observation for bout in bouts if bout.observation))
-    for observation in found:
-        noted = dict.fromkeys(bout.media for bout in bouts if bout.media and bout.observation == observation)
-        if len({name.replace("\\", "/") for name in noted}) > 1:
-            raise InputError(
-                f"{intervals.path}: observation {observation} has several videos that could be meant "
-                f"({_listed(list(noted))}); rename one of them, there and in its folder"
-            )
     if len(found) < 2:
         return
     spans = sorted(
@@ -262,18 +255,41 @@ def _check_observations(intervals: Intervals, bouts: Sequence[Bout], media: list
 
 def _medium(intervals: Intervals, video: str) -> tuple[list[str] | None, tuple[str, ...]]:
     """Return the file names that mean the video (None: all), and what to tell."""
-    known = [*intervals.media, *(bout.media for bout in intervals.bouts)]
-    names = list(dict.fromkeys(_file_name(name) for name in known if name))
+    paths = _distinct([*intervals.media, *(bout.media for bout in intervals.bouts)])
+    names = list(dict.fromkeys(map(_file_name, paths)))
     same = find_media(names, video)
+    meant = [path for path in paths if _file_name(path) in same]
+    if len(meant) > 1:
+        raise InputError(
+            f"{intervals.path}: several videos there could be meant by {video} ({_listed(meant)}); rename all but one "
+            "of them, there and in their folders"
+        )
     if same:
         return same, ()
-    if len(names) > 1:
+    if len(paths) > 1:
         shown = f"none is {video}" if video else "which one is meant is not known"
+        listed = _listed(names if len(names) == len(paths) else paths)
         raise InputError(
-            f"{intervals.path}: the labels of {len(names)} videos ({_listed(names)}), and {shown}; correct the names "
-            "of the videos there, or give the video the file with its own labels"
+            f"{intervals.path}: the labels of {len(paths)} videos ({listed}), and {shown}; correct the names of the "
+            "videos there, or give the video the file with its own labels"
         )
     return None, (f"the labels name the video {names[0]}, not {video}",) if names and video else ()
+
+
+def _distinct(paths: Iterable[str]) -> list[str]:
+    """Return the paths of different videos; one that is the end of another, as a bare name, means the same one."""
+    plain: dict[str, str] = {}
+    for path in dict.fromkeys(filter(None, paths)):
+        plain.setdefault(path.replace("\\", "/"), path)
+    ends = {part for path in plain for part in _ends(path)}
+    return [path for key, path in plain.items() if key not in ends]
+
+
+def _ends(path: str) -> Iterable[str]:
+    """Yield the ends of a path of which it is made, in parts: `b/c` and `c` of `a/b/c`."""
+    while "/" in path:
+        path = path.partition("/")[2]
+        yield path
 
 
 def _subject(intervals: Intervals, subject: str) -> tuple[str | None, tuple[str, ...]]:

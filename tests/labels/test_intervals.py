@@ -232,10 +232,31 @@ def test_one_video_in_several_observations_is_an_error_unless_they_are_of_differ
     assert labels(one) == {"walk": "01100?????"}
 
 
-def test_videos_of_one_name_in_different_folders_are_not_confused():
-    bouts = [("walk", 0.1 * n, 0.1 * n + 0.1, {"media": f"cam{n}/a.mp4", "observation": "o"}) for n in range(2)]
-    with pytest.raises(InputError, match=r"observation o has several videos that could be meant \(cam0/a.mp4, cam1/a"):
-        labels(intervals(*bouts))
+@pytest.mark.parametrize(
+    ("paths", "video"),
+    [
+        (("cam0/a.mp4", "cam1/a.mp4"), "a.mp4"),
+        (("cam0\\a.mp4", "cam1\\A.mp4"), "a.mp4"),
+        (("a.mp4", "a.avi"), "a.mkv"),
+        (("cam0/a.mp4", "cam1/a.mp4"), ""),
+        (("cam0/a.mp4", "cam1/a.mp4"), "b.mp4"),
+    ],
+)
+@pytest.mark.parametrize("observation", ["", "o"])
+@pytest.mark.parametrize("noted", [1, 2])
+def test_videos_of_one_name_are_not_confused(paths, video, observation, noted):
+    bouts = [("walk", 0.1, 0.2, {"media": path, "observation": observation}) for path in paths[:noted]]
+    given = intervals(*bouts, media=paths)
+    shown = r"several videos there could be meant by a\.m" if video.startswith("a") else "labels of 2 videos"
+    for read in (lambda: labels(given, Timeline.regular(10, 10, video)), lambda: count_bouts(given, Policies(), video)):
+        with pytest.raises(InputError, match=shown) as caught:
+            read()
+        assert f"({paths[0]}, {paths[1]})" in str(caught.value)
+
+
+def test_a_name_and_a_path_may_be_of_one_video():
+    bouts = [("walk", 0.1, 0.2, {"media": "a.mp4"}), ("walk", 0.3, 0.4, {"media": "C:\\x\\a.mp4"})]
+    assert labels(intervals(*bouts, media=("x/a.mp4",))) == {"walk": "0101000000"}
 
 
 def test_times_in_which_a_behavior_was_not_scored_are_no_bouts():
