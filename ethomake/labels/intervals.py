@@ -307,9 +307,9 @@ def _subject(intervals: Intervals, subject: str) -> tuple[str | None, tuple[str,
         )
     if len(same) == 1 and (used or not nameless):
         return same[0], ()
-    if len(used) + nameless <= 1:
-        differs = used and subject
-        return None, (f"the labels are of subject {next(iter(used.values()))}, not {subject}",) if differs else ()
+    if len(used) + nameless <= 1 and (len(shown) <= 1 or not subject):
+        differs = shown and subject and not same
+        return None, (f"the labels are of subject {next(iter(shown.values()))}, not {subject}",) if differs else ()
     names = _listed([*shown.values(), *(["no subject"] if nameless else [])])
     wanted = f"none is {subject}" if subject else "the video table names none"
     raise InputError(

@@ -192,6 +192,19 @@ def test_one_subject_of_several_is_chosen_by_the_table():
     assert labels(known, line) == {"walk": "0000000000"}
 
 
+@pytest.mark.parametrize("scored", ["m1", ""])
+def test_a_subject_that_a_file_does_not_know_is_an_error_if_it_knows_several(scored):
+    bouts = [("walk", 0.1, 0.2, {"subject": scored})] if scored else []
+    given = intervals(*bouts, subjects=("m1", "m2"), scored=("walk",))
+    line = Timeline.regular(10, 10, "a.mp4", "m3")
+    for read in (lambda: labels(given, line), lambda: count_bouts(given, Policies(), "a.mp4", "m3")):
+        with pytest.raises(InputError, match=r"the labels of 2 subjects \(m1, m2\), and none is m3; write one of"):
+            read()
+    assert labels(given) == {"walk": "0100000000" if scored else "0000000000"}  # the row names none
+    alone = intervals(*bouts, subjects=("m1",), scored=("walk",))
+    assert to_labels(alone, line, Policies()).notes == ("the labels are of subject m1, not m3",)
+
+
 def test_subjects_that_differ_only_in_case_are_two():
     given = intervals(("walk", 0.1, 0.2, {"subject": "m"}), ("walk", 0.3, 0.4, {"subject": "M"}))
     assert labels(given, Timeline.regular(10, 10, "", "M")) == {"walk": "0001000000"}
