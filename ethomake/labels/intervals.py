@@ -23,6 +23,8 @@ from ethomake.letters import look, nfc
 MOST_NAMES = 8
 """As many names are listed in a message."""
 
+_CUT = "cut at the ends of the video"
+
 
 @dataclass(frozen=True)
 class Bout:
@@ -59,13 +61,17 @@ class Bout:
 
 @dataclass(frozen=True)
 class Stretch:
-    """A time in which a video was observed, in the unit of the file; for all subjects, media, observations if empty."""
+    """A time in which a video was observed, in the unit of the file; for all subjects, media, observations if empty.
+
+    With a `row`, where it is said for messages, it must not go over the end of the video.
+    """
 
     start: float
     stop: float
     subject: str = ""
     media: str = ""
     observation: str = ""
+    row: str = ""
 
 
 @dataclass(frozen=True)
@@ -135,6 +141,7 @@ def to_labels(intervals: Intervals, timeline: Timeline, policies: Policies) -> L
     bouts, notes = _choose(intervals, timeline.video, timeline.subject)
     observed = _observed(intervals, timeline, {bout.observation for bout in bouts if bout.observation})
     told = _Told(intervals.path, policies)
+    _check_end(intervals, timeline, told)
     placed = _place(bouts, intervals, timeline, observed, told)
     given = [_named(bout, policies) for bout, _, _ in placed]
     names = [name for name in dict.fromkeys([*_scored(intervals), *given]) if name.casefold() != BACKGROUND]
@@ -162,8 +169,8 @@ def to_labels(intervals: Intervals, timeline: Timeline, policies: Policies) -> L
             values[first:stop, column] = np.maximum(values[first:stop, column], 0)
     values[unsure] = -1
     cut = [bout.row for bout, first, stop in placed if not observed[first:stop].all()]
-    outside = (f"{_listed(cut)}: frames outside of what was observed count as not scored",) if cut else ()
     values[~observed] = -1
+    outside = () if observed.all() else (_describe_outside(observed, cut),)
     known = None if intervals.scored is not None or intervals.sparse else observed
     return LabelTable(
         tuple(names),
@@ -174,6 +181,23 @@ def to_labels(intervals: Intervals, timeline: Timeline, policies: Policies) -> L
         is_list=True,
         observed=known,
     )
+
+
+def _check_end(intervals: Intervals, timeline: Timeline, told: _Told) -> None:
+    """Look whether what was observed, where a file says so in a row, goes over the end of the video."""
+    for part in intervals.observed or ():
+        end = len(timeline) if intervals.unit == "frames" else timeline.end
+        slack = 0 if intervals.unit == "frames" else 1 / timeline.rate
+        if part.row and part.stop > end + slack:
+            entry = Bout("what was observed", part.start, part.stop, part.row)
+            remedy = "give the labels of this video if these belong to another"
+            told.meet("beyond", entry, f"goes to {part.stop:.6g}, but the video to {end:.6g}", _CUT, remedy)
+
+
+def _describe_outside(observed: np.ndarray, cut: Sequence[str]) -> str:
+    """Return how many frames were not observed, bool (T,), and the rows of the bouts that go there."""
+    bouts = f", also in the bouts of {_listed(cut)}" if cut else ""
+    return f"{(~observed).sum()} of {len(observed)} frames are outside of what was observed: not scored{bouts}"
 
 
 def count_bouts(intervals: Intervals, policies: Policies, video: str = "", subject: str = "") -> Positives:
@@ -352,7 +376,7 @@ def _place(
             unit = " s" if intervals.unit == "seconds" else ""
             problem = f"{what}{unit}, but the video goes from 0 to {end:.6g}{unit}"
             remedy = "give the labels of this video if these belong to another"
-            told.meet("beyond", bout, problem, "cut at the ends of the video", remedy)
+            told.meet("beyond", bout, problem, _CUT, remedy)
         begin, close = max(begin, 0), min(close, len(timeline))
         if begin >= close and (early[number] or late[number]):
             continue  # wholly beyond

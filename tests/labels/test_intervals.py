@@ -143,7 +143,8 @@ def test_what_was_not_observed_is_not_scored_and_the_row_is_told():
     assert labels(given) == {"walk": "??100??0??"}
     table = to_labels(given, LINE, Policies())
     assert table.observed.tolist() == [False, False, True, True, True, False, False, True, False, False]
-    assert any(note.startswith("line 2: frames outside of what was observed") for note in table.notes)
+    told = "6 of 10 frames are outside of what was observed: not scored, also in the bouts of line 2"
+    assert table.notes == (told,)
 
 
 def test_unsure_bouts_and_scored_behaviors():

@@ -84,16 +84,13 @@ def _parse(path: Path) -> Intervals:
     fields, names, channels, entries = _read(path)
     by_time = any(" time" in key for key in fields) or any("." in cell for *_, cells in entries for cell in cells[:2])
     rate = _number(fields.get("annotation framerate", ("", ""))[0])
-    if by_time and entries and not rate > 0:
+    if by_time and not rate > 0:
         raise InputError(f"{path}: there are times but no 'Annotation framerate', so frames are not known; add it")
-    limits = [fields.get(f"annotation {end} {kind}") for kind in ("frame", "time") for end in ("start", "stop")]
-    span = [_number(limit[0]) * (rate if number > 1 else 1) for number, limit in enumerate(limits) if limit]
-    known = len(span) == 2 and all(map(math.isfinite, span)) and span[0] <= span[1]
-    begin, last = np.round(span) if known else (1, 0)
+    begin, last, ends = _span(path, fields, rate)
     scale = rate if by_time else 1
     times = [[_time(path, entry, cell) * scale for cell in entry[3][:2]] for entry in entries]
     frames = np.round(times).reshape(-1, 2)
-    from_zero = by_time and ((known and begin == 0) or bool((frames == 0).any()))
+    from_zero = by_time and (begin == 0 or bool((frames == 0).any()))
     first = 0 if from_zero else 1
     bouts = []
     for (channel, code, where, _), (start, stop) in zip(entries, frames.tolist(), strict=True):
@@ -108,12 +105,29 @@ def _parse(path: Path) -> Intervals:
         path,
         bouts,
         unit="frames",
-        observed=[Stretch(float(begin - first), float(last + 1 - first))] if known else None,
+        observed=[Stretch(begin - first, last + 1 - first, row=ends)] if begin > -math.inf or ends else None,
         scored=scored if names else None,
         subjects=tuple(channels),
         media=(movies,) if movies and len(re.findall(r"\.\w{2,4}\b", movies)) < 2 else (),
         notes=notes,
     )
+
+
+def _span(path: Path, fields: dict[str, tuple[str, str]], rate: float) -> tuple[float, float, str]:
+    """Return the first and the last annotated frame, as they are counted in the file, and the line of the last one."""
+    span, said = [-math.inf, math.inf], ""
+    for number, end in enumerate(("start", "stop")):
+        for kind, scale in (("frame", 1.0), ("time", rate)):
+            text, where = fields.get(f"annotation {end} {kind}", ("", ""))
+            if not text:
+                continue
+            if not math.isfinite(value := _number(text) * scale):
+                problem = f"'annotation {end} {kind}' is '{text[:40]}'; write a number, or delete the line"
+                raise InputError(f"{path}, {where}: {problem}")
+            span[number], said = float(np.round(value)), where
+    if span[0] > span[1]:
+        raise InputError(f"{path}, {said}: the annotation stops before it starts; correct it, or delete both lines")
+    return span[0], span[1], said if span[1] < math.inf else ""
 
 
 def _read(path: Path) -> tuple[dict[str, tuple[str, str]], list[str], list[str], list[tuple[str, str, str, list[str]]]]:

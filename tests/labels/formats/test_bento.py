@@ -12,7 +12,7 @@ from ethomake.labels.policies import Policies
 from ethomake.labels.table import LabelTable
 from ethomake.labels.timeline import Timeline
 
-from .reading import reader_of, saver
+from .reading import reader_of, saver, show
 
 
 def annot(channels, *, kind="frame", span=(1, 10), rate=30.0, names=("walk", "rear"), movie="films/a.seq"):
@@ -59,6 +59,28 @@ def test_frames_outside_of_the_annotated_ones_were_not_scored(save):
     }
 
 
+def test_the_annotated_frames_must_be_in_the_video(save):
+    frames = annot({"Ch1": {"walk": [(3, 4)]}}, span=(1, 900))
+    times = annot({"Ch1": {"walk": [(0.1, 4 / 30)]}}, kind="time", span=(1 / 30, 30))
+    for text in (frames, times):
+        path = save(text)
+        assert "line 6: what was observed goes to 900, but the video to 10; give the labels of" in refusal(path)
+        assert labels(path, beyond="warn")["walk"] == "0011000000"
+
+
+def test_frames_that_were_not_annotated_are_told(save):
+    path = save(annot({"Ch1": {"walk": [(3, 4), (5, 8)]}}, span=(1, 5)))
+    table = bento.read(path, Timeline.regular(10, 30), Policies())
+    assert show(table)["walk"] == "00111?????"
+    assert table.notes == ("5 of 10 frames are outside of what was observed: not scored, also in the bouts of line 20",)
+
+
+def test_one_end_of_the_annotated_frames_is_enough(save):
+    text = annot({"Ch1": {"walk": [(3, 4)]}}, span=(3, 8))
+    assert labels(save(text.replace("start frame: 3", "start frame: ")))["walk"] == "00110000??"
+    assert labels(save(text.replace("Annotation stop frame: 8\n", "")))["walk"] == "??11000000"
+
+
 def test_channels_are_subjects(save):
     path = save(annot({"Ch1": {"walk": [(1, 2)]}, "Ch2": {"walk": [(4, 5)]}}))
     assert labels(path, subject="Ch2")["walk"] == "0001100000"
@@ -82,6 +104,9 @@ MISTAKES = {
     "line 19: walk begins at -1, but the video": annot({"Ch1": {"walk": [(0, 2)]}}),
     "line 19: walk goes to 12, but the video": annot({"Ch1": {"walk": [(3, 12)]}}),
     "line 20: walk begins before the bout of line 19 has ended": annot({"Ch1": {"walk": [(3, 5), (5, 6)]}}),
+    "line 5: 'annotation start frame' is 'x'; write a number": annot({"Ch1": {}}, span=("x", 10)),
+    "line 6: 'annotation stop time' is 'nan'; write a number": annot({"Ch1": {}}, kind="time", span=(1, "nan")),
+    "line 6: the annotation stops before it starts": annot({"Ch1": {}}, span=(5, 4)),
     "no 'Annotation framerate'": annot({"Ch1": {"walk": [(0.1, 0.2)]}}).replace("framerate: 30", "framerate: "),
     "there is no channel": "Bento annotation file\n\n",
     "the channel Ch1 is listed, but nothing is said of": annot({"Ch1": {}}).partition("Ch1---")[0],
