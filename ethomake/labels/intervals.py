@@ -39,7 +39,6 @@ class Bout:
         media: the video file, as a name or a path of any system; "" if none is named.
         modifiers: what else was noted of the behavior.
         point: whether it is an event without duration.
-        unsure: whether it is marked as unsure.
         unscored: whether it is a time in which the behavior was not scored, and no bout.
         absent: whether it is a time in which the behavior was looked for and not seen, and no bout.
         observation: the session in which it was noted, of a file with several; "" if none is named.
@@ -53,7 +52,6 @@ class Bout:
     media: str = ""
     modifiers: tuple[str, ...] = ()
     point: bool = False
-    unsure: bool = False
     unscored: bool = False
     absent: bool = False
     observation: str = ""
@@ -61,14 +59,13 @@ class Bout:
 
 @dataclass(frozen=True)
 class Stretch:
-    """A time in which a video was observed, in the unit of the file; for all subjects, media, observations if empty.
+    """A time in which a video was observed, in the unit of the file; for all media, observations if empty.
 
     With a `row`, where it is said for messages, it must not go over the end of the video.
     """
 
     start: float
     stop: float
-    subject: str = ""
     media: str = ""
     observation: str = ""
     row: str = ""
@@ -146,7 +143,7 @@ def to_labels(intervals: Intervals, timeline: Timeline, policies: Policies) -> L
     given = [_named(bout, policies) for bout, _, _ in placed]
     names = [name for name in dict.fromkeys([*_scored(intervals), *given]) if name.casefold() != BACKGROUND]
     values = np.full((len(timeline), len(names)), -1 if intervals.sparse else 0, np.int8)
-    unsure = np.zeros_like(values, bool)
+    unscored = np.zeros_like(values, bool)
     ends: dict[str, tuple[int, Bout]] = {}
     order = sorted(range(len(placed)), key=lambda number: (placed[number][1], placed[number][2]))
     for number in order:
@@ -160,14 +157,12 @@ def to_labels(intervals: Intervals, timeline: Timeline, policies: Policies) -> L
         if stop > before:
             ends[name] = (stop, bout)
         column = names.index(name)
-        marked = _meaning(bout, policies)
-        if marked == "present":
-            values[first:stop, column] = 1
-        elif marked == "unscored":
-            unsure[first:stop, column] = True
+        if bout.unscored:
+            unscored[first:stop, column] = True
         else:
-            values[first:stop, column] = np.maximum(values[first:stop, column], 0)
-    values[unsure] = -1
+            least = 0 if bout.absent else 1
+            values[first:stop, column] = np.maximum(values[first:stop, column], least)
+    values[unscored] = -1
     cut = [bout.row for bout, first, stop in placed if not observed[first:stop].all()]
     values[~observed] = -1
     outside = () if observed.all() else (_describe_outside(observed, cut),)
@@ -222,12 +217,6 @@ def count_bouts(intervals: Intervals, policies: Policies, video: str = "", subje
     )
     counts = {name: number for name, number in counts.items() if name.casefold() != BACKGROUND}
     return Positives(counts, is_list=True)
-
-
-def _meaning(bout: Bout, policies: Policies) -> str:
-    if bout.unscored or bout.absent:
-        return "unscored" if bout.unscored else "absent"
-    return policies.unsure if bout.unsure else "present"
 
 
 def _scored(intervals: Intervals) -> list[str]:
@@ -435,14 +424,11 @@ def _observed(intervals: Intervals, timeline: Timeline, observations: set[str]) 
     if intervals.observed is None:
         return np.ones(len(timeline), bool)
     media, _ = _medium(intervals, timeline.video)
-    who, _ = _subject(intervals, timeline.subject) if any(part.subject for part in intervals.observed) else (None, ())
     seen = np.zeros(len(timeline), bool)
     for stretch in intervals.observed:
         if media is not None and _file_name(stretch.media) not in ("", *media):
             continue
         if stretch.observation and observations and stretch.observation not in observations:
-            continue
-        if stretch.subject and who is not None and look(stretch.subject) != who:
             continue
         start, stop = np.array([stretch.start]), np.array([stretch.stop])
         first, after = _to_frames(start, stop, np.zeros(1, bool), intervals.unit, timeline)

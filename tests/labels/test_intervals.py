@@ -147,11 +147,10 @@ def test_what_was_not_observed_is_not_scored_and_the_row_is_told():
     assert table.notes == (told,)
 
 
-def test_unsure_bouts_and_scored_behaviors():
-    given = intervals(("walk", 0.1, 0.5), ("walk", 0.3, 0.4, {"unsure": True}), scored=("rear", "walk"))
-    assert labels(given, overlap="fix") == {"rear": "0000000000", "walk": "0110100000".replace("0110", "011?")}
-    assert labels(given, overlap="fix", unsure="absent")["walk"] == "0111100000"
-    assert to_labels(given, LINE, Policies(overlap="fix")).observed is None
+def test_behaviors_that_were_scored_are_absent_without_bouts():
+    given = intervals(("walk", 0.1, 0.5), scored=("rear", "walk"))
+    assert labels(given) == {"rear": "0000000000", "walk": "0111100000"}
+    assert to_labels(given, LINE, Policies()).observed is None
 
 
 def test_modifiers_are_left_out_or_part_of_the_name():
@@ -276,7 +275,6 @@ def test_a_name_and_a_path_may_be_of_one_video():
 def test_times_in_which_a_behavior_was_not_scored_are_no_bouts():
     given = intervals(("walk", 0.1, 0.3), ("walk", 0.3, 0.5, {"unscored": True}))
     assert labels(given) == {"walk": "011??00000"}
-    assert labels(given, unsure="absent") == {"walk": "011??00000"}
     assert count_bouts(given, Policies()).counts == {"walk": 1}
 
 

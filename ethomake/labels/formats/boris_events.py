@@ -51,7 +51,6 @@ MUCH = 0.01
 _MODIFIER = re.compile(r"modif(ier)?s?( ?#?\d+)?")
 _PLAYER = re.compile(r"\|?player #(\d+):", re.IGNORECASE)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?")
-_KINDS = {"start": "start", "stop": "stop", "point": "point", "state": "state"}
 _LIVE = {"live", "live observation"}
 _PICTURES = {"from pictures", "from directories of images"}
 _OWN = {  # columns that only BORIS has
@@ -244,7 +243,7 @@ def _events(table: _Table, rows: Sequence[tuple[list[str], int]]) -> list[Event]
     offset = _offset(table, rows)
     events = []
     for row, line in rows:
-        given = _KINDS.get(row[kind].casefold()) if kind is not None else None
+        given = row[kind].casefold() if kind is not None else ""
         if given not in ("start", "stop", "point"):
             shown = f"'{row[kind]}'" if kind is not None and row[kind] else "nothing"
             raise InputError(f"{table.path}, line {line}: the event is {shown}; it must be START, STOP or POINT")
@@ -266,7 +265,7 @@ def _bouts(table: _Table, rows: Sequence[tuple[list[str], int]], observation: st
         start = table.number(row[starts], line, "the start") - offset
         open_end = row[stops].upper() in ("", "NA")
         stop = None if open_end else table.number(row[stops], line, "the stop") - offset
-        given = _KINDS.get(row[kind].casefold()) if kind is not None else ("point" if start == stop else "state")
+        given = row[kind].casefold() if kind is not None else ("point" if start == stop else "state")
         if given not in ("state", "point"):
             raise InputError(
                 f"{table.path}, line {line}: the behavior type is '{row[kind or 0]}'; it must be STATE or POINT"
