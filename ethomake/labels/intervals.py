@@ -23,7 +23,20 @@ from ethomake.letters import look, nfc
 MOST_NAMES = 8
 """As many names are listed in a message."""
 
-_CUT = "cut at the ends of the video"
+_DONE = {
+    "unpaired": {
+        "warn": "states without the other end were left out",
+        "fix": "states without the other end went on to that of what was observed",
+    },
+    "overlap": dict.fromkeys(("warn", "fix"), "overlapping bouts were made one"),
+    "beyond": dict.fromkeys(("warn", "fix"), "cut at the ends of the video"),
+    "empty": {"warn": "bouts without a frame were left out", "fix": "bouts without a frame got the one at their start"},
+    "points": {
+        "frame": "events without duration got the frame at their time",
+        "ignore": "events without duration were left out",
+    },
+}
+"""What is done with a kind of problem by each policy but `error`."""
 
 
 @dataclass(frozen=True)
@@ -107,24 +120,24 @@ class _Told:
 
     path: Path
     policies: Policies
-    rows: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    rows: dict[str, list[str]] = field(default_factory=dict)
 
-    def meet(self, kind: str, bout: Bout, problem: str, done: str, remedy: str) -> str:
+    def meet(self, kind: str, bout: Bout, problem: str, remedy: str) -> str:
         """Return the policy for a problem of a bout, after taking a note of what is done; raise if it is `error`."""
         policy = getattr(self.policies, kind)
         if policy == "error":
-            others = "frame or ignore" if kind == "points" else "warn or fix"
+            others = " or ".join(_DONE[kind])
             raise InputError(
                 f"{self.path}, {bout.row}: {bout.behavior} {problem}; {remedy}, or set labels.{kind} to {others}"
             )
-        self.rows.setdefault((kind, done), []).append(bout.row)
+        self.rows.setdefault(kind, []).append(bout.row)
         return policy
 
     def notes(self, *, mended: bool) -> tuple[str, ...]:
         """Return a line, with rows, for each kind of thing that was done by the policy `fix` (`mended`), or others."""
         return tuple(
-            f"{_listed(rows)}: {done} ({kind}: {policy})"
-            for (kind, done), rows in self.rows.items()
+            f"{_listed(rows)}: {_DONE[kind][policy]} ({kind}: {policy})"
+            for kind, rows in self.rows.items()
             if ((policy := getattr(self.policies, kind)) == "fix") == mended
         )
 
@@ -153,7 +166,7 @@ def to_labels(intervals: Intervals, timeline: Timeline, policies: Policies) -> L
         before, other = ends.get(name, (0, bout))
         if first < before and not (bout.point or other.point):
             problem = f"begins before the bout of {other.row} has ended"
-            told.meet("overlap", bout, problem, "overlapping bouts were made one", "correct one of them")
+            told.meet("overlap", bout, problem, "correct one of them")
         if stop > before:
             ends[name] = (stop, bout)
         column = names.index(name)
@@ -186,7 +199,7 @@ def _check_end(intervals: Intervals, timeline: Timeline, told: _Told) -> None:
         if part.row and part.stop > end + slack:
             entry = Bout("what was observed", part.start, part.stop, part.row)
             remedy = "give the labels of this video if these belong to another"
-            told.meet("beyond", entry, f"goes to {part.stop:.6g}, but the video to {end:.6g}", _CUT, remedy)
+            told.meet("beyond", entry, f"goes to {part.stop:.6g}, but the video to {end:.6g}", remedy)
 
 
 def _describe_outside(observed: np.ndarray, cut: Sequence[str]) -> str:
@@ -365,14 +378,13 @@ def _place(
             unit = " s" if intervals.unit == "seconds" else ""
             problem = f"{what}{unit}, but the video goes from 0 to {end:.6g}{unit}"
             remedy = "give the labels of this video if these belong to another"
-            told.meet("beyond", bout, problem, _CUT, remedy)
+            told.meet("beyond", bout, problem, remedy)
         begin, close = max(begin, 0), min(close, len(timeline))
         if begin >= close and (early[number] or late[number]):
             continue  # wholly beyond
         if begin >= close:
             problem = f"has no frame (from {starts[number]:.6g} to {stops[number]:.6g})"
-            done = "bouts without a frame got one, or were left out"
-            if told.meet("empty", bout, problem, done, "correct its times") == "warn":
+            if told.meet("empty", bout, problem, "correct its times") == "warn":
                 continue
             begin = min(begin, len(timeline) - 1)
             close = begin + 1
@@ -391,15 +403,14 @@ def _complete(bout: Bout, told: _Told) -> Bout | None:
     if bout.point:
         problem = f"is an event without duration, at {bout.start:g}" if bout.start is not None else "has no time"
         remedy = "score it as a state"
-        policy = told.meet("points", bout, problem, "events without duration", remedy)
+        policy = told.meet("points", bout, problem, remedy)
         return None if policy == "ignore" or bout.start is None else replace(bout, stop=bout.start)
     if bout.start is None and bout.stop is None:
         raise InputError(f"{told.path}, {bout.row}: {bout.behavior} has no times; write its start and stop")
     if bout.start is None or bout.stop is None:
         problem = f"starts at {bout.start:g} and never stops" if bout.stop is None else f"stops at {bout.stop:g} "
         problem += "" if bout.stop is None else "but never started"
-        done = "states without the other end went on to that of the observation, or were left out"
-        return bout if told.meet("unpaired", bout, problem, done, "add the other end") == "fix" else None
+        return bout if told.meet("unpaired", bout, problem, "add the other end") == "fix" else None
     return bout
 
 

@@ -53,6 +53,7 @@ _CELLS = {text: value for value in (1, 0, -1) for text in (f"{value}", f"{value}
 _WORDS = (("true", 1), ("false", 0), ("yes", 1), ("no", 0))
 _CELLS |= {text: value for word, value in _WORDS for text in (word, word.title(), word.upper())}
 _UNSURE = ("?", "unsure", "Unsure")
+_MARKS = {"blank": frozenset({""}), "unsure": frozenset(_UNSURE)}
 _MEANINGS = {"absent": 0, "unscored": -1, "present": 1}
 
 _AHEAD = 200  # lines, among which the header is
@@ -388,13 +389,25 @@ def read_columns(sheet: Sheet, *, first: int, index: bool, policies: Policies = 
     if BACKGROUND in others or len(others) == len(names) > 0:
         raise others.get(BACKGROUND) or list(others.values())[-1]  # the column whose first invalid cell comes last
     kept = [column for column, name in enumerate(names) if name not in others]
-    names, values, note = [names[column] for column in kept], values[:, kept], ""
+    names, values = [names[column] for column in kept], values[:, kept]
+    columns = [first + column for column, name in zip(kept, names, strict=True) if name != BACKGROUND]
+    notes = [_describe_cells(sheet, columns, kind, getattr(policies, kind)) for kind in _MARKS]
     if BACKGROUND in names:
         column = names.index(BACKGROUND)
         names = names[:column] + names[column + 1 :]
         given, values = values[:, column], np.delete(values, column, axis=1)
-        note = _check_background(sheet, given, values, complete=not others)
-    return LabelTable(tuple(names), values, others, (note,) if note else ())
+        notes.append(_check_background(sheet, given, values, complete=not others))
+    return LabelTable(tuple(names), values, others, tuple(filter(None, notes)))
+
+
+def _describe_cells(sheet: Sheet, columns: Sequence[int], kind: str, policy: str) -> str:
+    """Return how many cells of some columns were blank or unsure, and what that meant; "" if there are none."""
+    counts = [sum(row[column] in _MARKS[kind] for column in columns) for row in sheet.rows]
+    if not (count := sum(counts)):
+        return ""
+    line = sheet.lines[next(number for number, each in enumerate(counts) if each)]
+    meant = "not scored" if policy == "unscored" else policy
+    return f"{kind} cells count as {meant} ({kind}: {policy}): {count}, the first in line {line}"
 
 
 def is_separator_line(line: str) -> bool:
@@ -473,7 +486,9 @@ def _read_cell(sheet: Sheet, row: int, name: str, cell: str) -> int:
         if "\n" in cell or "\r" in cell:
             problem = f"column '{name}' holds a line break: a quote is opened here and closed further down; delete both"
             raise sheet.error(row, problem) from None
-        raise sheet.error(row, f"column '{name}' holds {shown}; write 1 (present), 0 (absent) or -1 (not scored)")
+        remedy = "" if cell else ", or set labels.blank to absent or unscored"
+        problem = f"column '{name}' holds {shown}; write 1 (present), 0 (absent) or -1 (not scored){remedy}"
+        raise sheet.error(row, problem)
     return int(value)
 
 

@@ -65,21 +65,21 @@ PROBLEMS = {
 
 
 @pytest.mark.parametrize(
-    ("kind", "policy", "expected"),
+    ("kind", "policy", "expected", "done"),
     [
-        ("unpaired", "warn", "0110000000"),
-        ("unpaired", "fix", "0110000111"),
-        ("overlap", "warn", "0111111000"),
-        ("overlap", "fix", "0111111000"),
-        ("beyond", "warn", "0110000011"),
-        ("beyond", "fix", "0110000011"),
-        ("empty", "warn", "0110000000"),
-        ("empty", "fix", "0110000100"),
-        ("points", "frame", "0110000100"),
-        ("points", "ignore", "0110000000"),
+        ("unpaired", "warn", "0110000000", "states without the other end were left out"),
+        ("unpaired", "fix", "0110000111", "states without the other end went on to that of what was observed"),
+        ("overlap", "warn", "0111111000", "overlapping bouts were made one"),
+        ("overlap", "fix", "0111111000", "overlapping bouts were made one"),
+        ("beyond", "warn", "0110000011", "cut at the ends of the video"),
+        ("beyond", "fix", "0110000011", "cut at the ends of the video"),
+        ("empty", "warn", "0110000000", "bouts without a frame were left out"),
+        ("empty", "fix", "0110000100", "bouts without a frame got the one at their start"),
+        ("points", "frame", "0110000100", "events without duration got the frame at their time"),
+        ("points", "ignore", "0110000000", "events without duration were left out"),
     ],
 )
-def test_a_problem_stops_or_is_mended_as_the_policy_says(kind, policy, expected):
+def test_a_problem_stops_or_is_mended_as_the_policy_says(kind, policy, expected, done):
     others = dict.fromkeys(("unpaired", "overlap", "beyond", "empty"), "fix") | {"points": "frame"}
     with pytest.raises(InputError, match=rf"^list\.csv, line 3: walk .*; .*, or set labels.{kind} to ") as caught:
         labels(PROBLEMS[kind], **(others | {kind: "error"}))
@@ -88,7 +88,7 @@ def test_a_problem_stops_or_is_mended_as_the_policy_says(kind, policy, expected)
     assert labels(PROBLEMS[kind], **{kind: policy}) == {"walk": expected}
     notes, silent = (table.mended, table.notes) if policy == "fix" else (table.notes, table.mended)
     assert silent == ()
-    assert [note for note in notes if note.startswith("line 3: ") and f"({kind}: {policy})" in note]
+    assert notes == (f"line 3: {done} ({kind}: {policy})",)
 
 
 def test_a_state_that_never_began_begins_with_the_observation():
