@@ -3,7 +3,7 @@
 Frames count from 1, and the last frame of a bout is included. Newer versions write times in place of frames, which are
 the number of the frame divided by the frame rate of the file; so frames come back, whatever the time stamps of the
 video. Only if one of them is at frame 0 do they count from there. Frames outside of the annotated ones (`Annotation
-start frame` or `time`, and `stop`) count as not scored.
+start frame` or `time`, and `stop`) count as not scored; if these are not in the video, the policy `beyond` applies.
 
 Channels are subjects: if several have bouts, the row's `subject` names one.
 
