@@ -23,6 +23,21 @@ from ethomake.letters import look, nfc
 MOST_NAMES = 8
 """As many names are listed in a message."""
 
+_DONE = {
+    "unpaired": {
+        "warn": "states without the other end were left out",
+        "fix": "states without the other end went on to that of what was observed",
+    },
+    "overlap": dict.fromkeys(("warn", "fix"), "overlapping bouts were made one"),
+    "beyond": dict.fromkeys(("warn", "fix"), "cut at the ends of the video"),
+    "empty": {"warn": "bouts without a frame were left out", "fix": "bouts without a frame got the one at their start"},
+    "points": {
+        "frame": "events without duration got the frame at their time",
+        "ignore": "events without duration were left out",
+    },
+}
+"""What is done with a kind of problem by each policy but `error`."""
+
 
 @dataclass(frozen=True)
 class Bout:
@@ -37,7 +52,6 @@ class Bout:
         media: the video file, as a name or a path of any system; "" if none is named.
         modifiers: what else was noted of the behavior.
         point: whether it is an event without duration.
-        unsure: whether it is marked as unsure.
         unscored: whether it is a time in which the behavior was not scored, and no bout.
         absent: whether it is a time in which the behavior was looked for and not seen, and no bout.
         observation: the session in which it was noted, of a file with several; "" if none is named.
@@ -51,7 +65,6 @@ class Bout:
     media: str = ""
     modifiers: tuple[str, ...] = ()
     point: bool = False
-    unsure: bool = False
     unscored: bool = False
     absent: bool = False
     observation: str = ""
@@ -59,13 +72,16 @@ class Bout:
 
 @dataclass(frozen=True)
 class Stretch:
-    """A time in which a video was observed, in the unit of the file; for all subjects, media, observations if empty."""
+    """A time in which a video was observed, in the unit of the file; for all media, observations if empty.
+
+    With a `row`, where it is said for messages, it must not go over the end of the video.
+    """
 
     start: float
     stop: float
-    subject: str = ""
     media: str = ""
     observation: str = ""
+    row: str = ""
 
 
 @dataclass(frozen=True)
@@ -104,24 +120,24 @@ class _Told:
 
     path: Path
     policies: Policies
-    rows: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    rows: dict[str, list[str]] = field(default_factory=dict)
 
-    def meet(self, kind: str, bout: Bout, problem: str, done: str, remedy: str) -> str:
+    def meet(self, kind: str, bout: Bout, problem: str, remedy: str) -> str:
         """Return the policy for a problem of a bout, after taking a note of what is done; raise if it is `error`."""
         policy = getattr(self.policies, kind)
         if policy == "error":
-            others = "frame or ignore" if kind == "points" else "warn or fix"
+            others = " or ".join(_DONE[kind])
             raise InputError(
                 f"{self.path}, {bout.row}: {bout.behavior} {problem}; {remedy}, or set labels.{kind} to {others}"
             )
-        self.rows.setdefault((kind, done), []).append(bout.row)
+        self.rows.setdefault(kind, []).append(bout.row)
         return policy
 
     def notes(self, *, mended: bool) -> tuple[str, ...]:
         """Return a line, with rows, for each kind of thing that was done by the policy `fix` (`mended`), or others."""
         return tuple(
-            f"{_listed(rows)}: {done} ({kind}: {policy})"
-            for (kind, done), rows in self.rows.items()
+            f"{_listed(rows)}: {_DONE[kind][policy]} ({kind}: {policy})"
+            for kind, rows in self.rows.items()
             if ((policy := getattr(self.policies, kind)) == "fix") == mended
         )
 
@@ -135,11 +151,12 @@ def to_labels(intervals: Intervals, timeline: Timeline, policies: Policies) -> L
     bouts, notes = _choose(intervals, timeline.video, timeline.subject)
     observed = _observed(intervals, timeline, {bout.observation for bout in bouts if bout.observation})
     told = _Told(intervals.path, policies)
+    _check_end(intervals, timeline, told)
     placed = _place(bouts, intervals, timeline, observed, told)
     given = [_named(bout, policies) for bout, _, _ in placed]
     names = [name for name in dict.fromkeys([*_scored(intervals), *given]) if name.casefold() != BACKGROUND]
     values = np.full((len(timeline), len(names)), -1 if intervals.sparse else 0, np.int8)
-    unsure = np.zeros_like(values, bool)
+    unscored = np.zeros_like(values, bool)
     ends: dict[str, tuple[int, Bout]] = {}
     order = sorted(range(len(placed)), key=lambda number: (placed[number][1], placed[number][2]))
     for number in order:
@@ -149,21 +166,19 @@ def to_labels(intervals: Intervals, timeline: Timeline, policies: Policies) -> L
         before, other = ends.get(name, (0, bout))
         if first < before and not (bout.point or other.point):
             problem = f"begins before the bout of {other.row} has ended"
-            told.meet("overlap", bout, problem, "overlapping bouts were made one", "correct one of them")
+            told.meet("overlap", bout, problem, "correct one of them")
         if stop > before:
             ends[name] = (stop, bout)
         column = names.index(name)
-        marked = _meaning(bout, policies)
-        if marked == "present":
-            values[first:stop, column] = 1
-        elif marked == "unscored":
-            unsure[first:stop, column] = True
+        if bout.unscored:
+            unscored[first:stop, column] = True
         else:
-            values[first:stop, column] = np.maximum(values[first:stop, column], 0)
-    values[unsure] = -1
+            least = 0 if bout.absent else 1
+            values[first:stop, column] = np.maximum(values[first:stop, column], least)
+    values[unscored] = -1
     cut = [bout.row for bout, first, stop in placed if not observed[first:stop].all()]
-    outside = (f"{_listed(cut)}: frames outside of what was observed count as not scored",) if cut else ()
     values[~observed] = -1
+    outside = () if observed.all() else (_describe_outside(observed, cut),)
     known = None if intervals.scored is not None or intervals.sparse else observed
     return LabelTable(
         tuple(names),
@@ -174,6 +189,23 @@ def to_labels(intervals: Intervals, timeline: Timeline, policies: Policies) -> L
         is_list=True,
         observed=known,
     )
+
+
+def _check_end(intervals: Intervals, timeline: Timeline, told: _Told) -> None:
+    """Look whether what was observed, where a file says so in a row, goes over the end of the video."""
+    for part in intervals.observed or ():
+        end = len(timeline) if intervals.unit == "frames" else timeline.end
+        slack = 0 if intervals.unit == "frames" else 1 / timeline.rate
+        if part.row and part.stop > end + slack:
+            entry = Bout("what was observed", part.start, part.stop, part.row)
+            remedy = "give the labels of this video if these belong to another"
+            told.meet("beyond", entry, f"goes to {part.stop:.6g}, but the video to {end:.6g}", remedy)
+
+
+def _describe_outside(observed: np.ndarray, cut: Sequence[str]) -> str:
+    """Return how many frames were not observed, bool (T,), and the rows of the bouts that go there."""
+    bouts = f", also in the bouts of {_listed(cut)}" if cut else ""
+    return f"{(~observed).sum()} of {len(observed)} frames are outside of what was observed: not scored{bouts}"
 
 
 def count_bouts(intervals: Intervals, policies: Policies, video: str = "", subject: str = "") -> Positives:
@@ -198,12 +230,6 @@ def count_bouts(intervals: Intervals, policies: Policies, video: str = "", subje
     )
     counts = {name: number for name, number in counts.items() if name.casefold() != BACKGROUND}
     return Positives(counts, is_list=True)
-
-
-def _meaning(bout: Bout, policies: Policies) -> str:
-    if bout.unscored or bout.absent:
-        return "unscored" if bout.unscored else "absent"
-    return policies.unsure if bout.unsure else "present"
 
 
 def _scored(intervals: Intervals) -> list[str]:
@@ -239,13 +265,6 @@ def find_media(names: Iterable[str], video: str) -> list[str]:
 def _check_observations(intervals: Intervals, bouts: Sequence[Bout], media: list[str] | None) -> None:
     """Raise InputError if bouts of one video and subject were noted in several observations of the same time."""
     found = list(dict.fromkeys(bout.observation for bout in bouts if bout.observation))
-    for observation in found:
-        noted = dict.fromkeys(bout.media for bout in bouts if bout.media and bout.observation == observation)
-        if len({name.replace("\\", "/") for name in noted}) > 1:
-            raise InputError(
-                f"{intervals.path}: observation {observation} has several videos that could be meant "
-                f"({_listed(list(noted))}); rename one of them, there and in its folder"
-            )
     if len(found) < 2:
         return
     spans = sorted(
@@ -262,18 +281,41 @@ def _check_observations(intervals: Intervals, bouts: Sequence[Bout], media: list
 
 def _medium(intervals: Intervals, video: str) -> tuple[list[str] | None, tuple[str, ...]]:
     """Return the file names that mean the video (None: all), and what to tell."""
-    known = [*intervals.media, *(bout.media for bout in intervals.bouts)]
-    names = list(dict.fromkeys(_file_name(name) for name in known if name))
+    paths = _distinct([*intervals.media, *(bout.media for bout in intervals.bouts)])
+    names = list(dict.fromkeys(map(_file_name, paths)))
     same = find_media(names, video)
+    meant = [path for path in paths if _file_name(path) in same]
+    if len(meant) > 1:
+        raise InputError(
+            f"{intervals.path}: several videos there could be meant by {video} ({_listed(meant)}); rename all but one "
+            "of them, there and in their folders"
+        )
     if same:
         return same, ()
-    if len(names) > 1:
+    if len(paths) > 1:
         shown = f"none is {video}" if video else "which one is meant is not known"
+        listed = _listed(names if len(names) == len(paths) else paths)
         raise InputError(
-            f"{intervals.path}: the labels of {len(names)} videos ({_listed(names)}), and {shown}; correct the names "
-            "of the videos there, or give the video the file with its own labels"
+            f"{intervals.path}: the labels of {len(paths)} videos ({listed}), and {shown}; correct the names of the "
+            "videos there, or give the video the file with its own labels"
         )
     return None, (f"the labels name the video {names[0]}, not {video}",) if names and video else ()
+
+
+def _distinct(paths: Iterable[str]) -> list[str]:
+    """Return the paths of different videos; one that is the end of another, as a bare name, means the same one."""
+    plain: dict[str, str] = {}
+    for path in dict.fromkeys(filter(None, paths)):
+        plain.setdefault(path.replace("\\", "/"), path)
+    ends = {part for path in plain for part in _ends(path)}
+    return [path for key, path in plain.items() if key not in ends]
+
+
+def _ends(path: str) -> Iterable[str]:
+    """Yield the ends of a path of which it is made, in parts: `b/c` and `c` of `a/b/c`."""
+    while "/" in path:
+        path = path.partition("/")[2]
+        yield path
 
 
 def _subject(intervals: Intervals, subject: str) -> tuple[str | None, tuple[str, ...]]:
@@ -291,9 +333,9 @@ def _subject(intervals: Intervals, subject: str) -> tuple[str | None, tuple[str,
         )
     if len(same) == 1 and (used or not nameless):
         return same[0], ()
-    if len(used) + nameless <= 1:
-        differs = used and subject
-        return None, (f"the labels are of subject {next(iter(used.values()))}, not {subject}",) if differs else ()
+    if len(used) + nameless <= 1 and (len(shown) <= 1 or not subject):
+        differs = shown and subject and not same
+        return None, (f"the labels are of subject {next(iter(shown.values()))}, not {subject}",) if differs else ()
     names = _listed([*shown.values(), *(["no subject"] if nameless else [])])
     wanted = f"none is {subject}" if subject else "the video table names none"
     raise InputError(
@@ -307,8 +349,9 @@ def _place(
 ) -> list[tuple[Bout, int, int]]:
     """Return each bout with its first frame and the one after its last, inside of the video and not empty."""
     complete = [bout for bout in map(lambda bout: _complete(bout, told), bouts) if bout is not None]
-    inside = np.flatnonzero(observed)
-    limits = (int(inside[0]), int(inside[-1]) + 1) if len(inside) else (0, 0)
+    limits: dict[str, tuple[int, int]] = {"": _limits(observed)}
+    for name in {bout.observation for bout in complete if bout.start is None or bout.stop is None} - {""}:
+        limits[name] = _limits(_observed(intervals, timeline, {name}))
     starts = np.array([np.nan if bout.start is None else bout.start for bout in complete], float)
     stops = np.array([np.nan if bout.stop is None else bout.stop for bout in complete], float)
     for bout, start, stop in zip(complete, starts.tolist(), stops.tolist(), strict=True):
@@ -328,21 +371,20 @@ def _place(
     early, late = starts < -slack, stops > np.where(points & (intervals.unit == "frames"), end - 1, end + slack)
     placed = []
     for number, bout in enumerate(complete):
-        begin = limits[0] if bout.start is None else int(first[number])
-        close = limits[1] if bout.stop is None else int(after[number])
+        begin = limits[bout.observation][0] if bout.start is None else int(first[number])
+        close = limits[bout.observation][1] if bout.stop is None else int(after[number])
         if early[number] or late[number]:
             what = f"goes to {stops[number]:.6g}" if late[number] else f"begins at {starts[number]:.6g}"
             unit = " s" if intervals.unit == "seconds" else ""
             problem = f"{what}{unit}, but the video goes from 0 to {end:.6g}{unit}"
             remedy = "give the labels of this video if these belong to another"
-            told.meet("beyond", bout, problem, "cut at the ends of the video", remedy)
+            told.meet("beyond", bout, problem, remedy)
         begin, close = max(begin, 0), min(close, len(timeline))
         if begin >= close and (early[number] or late[number]):
             continue  # wholly beyond
         if begin >= close:
             problem = f"has no frame (from {starts[number]:.6g} to {stops[number]:.6g})"
-            done = "bouts without a frame got one, or were left out"
-            if told.meet("empty", bout, problem, done, "correct its times") == "warn":
+            if told.meet("empty", bout, problem, "correct its times") == "warn":
                 continue
             begin = min(begin, len(timeline) - 1)
             close = begin + 1
@@ -350,20 +392,25 @@ def _place(
     return placed
 
 
+def _limits(observed: np.ndarray) -> tuple[int, int]:
+    """Return the first frame that was observed, bool (T,), and the one after the last."""
+    inside = np.flatnonzero(observed)
+    return (int(inside[0]), int(inside[-1]) + 1) if len(inside) else (0, 0)
+
+
 def _complete(bout: Bout, told: _Told) -> Bout | None:
     """Return a bout as it goes on, or None if it is left out."""
     if bout.point:
         problem = f"is an event without duration, at {bout.start:g}" if bout.start is not None else "has no time"
         remedy = "score it as a state"
-        policy = told.meet("points", bout, problem, "events without duration", remedy)
+        policy = told.meet("points", bout, problem, remedy)
         return None if policy == "ignore" or bout.start is None else replace(bout, stop=bout.start)
     if bout.start is None and bout.stop is None:
         raise InputError(f"{told.path}, {bout.row}: {bout.behavior} has no times; write its start and stop")
     if bout.start is None or bout.stop is None:
         problem = f"starts at {bout.start:g} and never stops" if bout.stop is None else f"stops at {bout.stop:g} "
         problem += "" if bout.stop is None else "but never started"
-        done = "states without the other end went on to that of the observation, or were left out"
-        return bout if told.meet("unpaired", bout, problem, done, "add the other end") == "fix" else None
+        return bout if told.meet("unpaired", bout, problem, "add the other end") == "fix" else None
     return bout
 
 
@@ -388,14 +435,11 @@ def _observed(intervals: Intervals, timeline: Timeline, observations: set[str]) 
     if intervals.observed is None:
         return np.ones(len(timeline), bool)
     media, _ = _medium(intervals, timeline.video)
-    who, _ = _subject(intervals, timeline.subject) if any(part.subject for part in intervals.observed) else (None, ())
     seen = np.zeros(len(timeline), bool)
     for stretch in intervals.observed:
         if media is not None and _file_name(stretch.media) not in ("", *media):
             continue
         if stretch.observation and observations and stretch.observation not in observations:
-            continue
-        if stretch.subject and who is not None and look(stretch.subject) != who:
             continue
         start, stop = np.array([stretch.start]), np.array([stretch.stop])
         first, after = _to_frames(start, stop, np.zeros(1, bool), intervals.unit, timeline)

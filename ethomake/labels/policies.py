@@ -19,7 +19,7 @@ class Policies:
         empty: a bout without any frame. warn: left out; fix: the frame at its start.
         points: an event without duration. frame: the frame shown at that time; ignore: left out.
         blank: an empty cell in a table. absent: 0; unscored: -1.
-        unsure: a bout or cell that is marked as unsure. unscored: -1; absent: 0; present: 1.
+        unsure: a cell in a table that is marked as unsure (`?`). unscored: -1; absent: 0; present: 1.
         modifiers: ignore: left out; name: they are part of the behavior's name, as in `groom:face`.
     """
 

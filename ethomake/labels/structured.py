@@ -32,7 +32,15 @@ def load_json(path: str | Path) -> Any:
     Raises:
         InputError: if it cannot be read, is no JSON, or is nested too deeply.
     """
-    text = read_text(Path(path))
+    return parse_json(read_text(Path(path)), path)
+
+
+def parse_json(text: str, path: str | Path) -> Any:
+    """Return the content of a text in JSON.
+
+    Raises:
+        InputError: if it is no JSON, or is nested too deeply; its message names `path`.
+    """
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
@@ -94,10 +102,12 @@ def as_mapping(value: Any, path: str | Path, where: str) -> Mapping[str, Any]:
     """Return a value that must be an object of JSON.
 
     Raises:
-        InputError: if it is none; `where` says what it is.
+        InputError: if it is none, or a key is no text that can be written; `where` says what it is.
     """
     if not isinstance(value, dict):
         raise InputError(f"{path}, {where}: {_shown(value)} where an object {{...}} is due; save the file again")
+    for key in value:
+        as_string(key, path, where)
     return value
 
 
@@ -127,14 +137,30 @@ def as_number(value: Any, path: str | Path, where: str) -> float:
     return number
 
 
+def is_text(value: Any) -> bool:
+    """Return whether a value is a text that can be written."""
+    return isinstance(value, str) and value == value.encode(errors="ignore").decode()
+
+
+def as_string(value: Any, path: str | Path, where: str) -> str:
+    """Return a value that must be a text, as it is, be it blank.
+
+    Raises:
+        InputError: if it is none, or has half of a pair of code units, which is no letter and cannot be written.
+    """
+    if not is_text(value):
+        raise InputError(f"{path}, {where}: {_shown(value)} where a text is due; correct it")
+    return value
+
+
 def as_text(value: Any, path: str | Path, where: str) -> str:
     """Return a value that must be a text with content, stripped.
 
     Raises:
-        InputError: if it is none, or blank.
+        InputError: if it is none, is blank, or cannot be written.
     """
-    text = " ".join(value.split()) if isinstance(value, str) else ""
-    if not text or text != text.encode(errors="ignore").decode():  # half of a pair of code units is no letter
+    text = " ".join(as_string(value, path, where).split())
+    if not text:
         raise InputError(f"{path}, {where}: {_shown(value)} where a name is due; write it")
     return text
 

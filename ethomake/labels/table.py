@@ -3,7 +3,8 @@
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,6 +53,7 @@ _CELLS = {text: value for value in (1, 0, -1) for text in (f"{value}", f"{value}
 _WORDS = (("true", 1), ("false", 0), ("yes", 1), ("no", 0))
 _CELLS |= {text: value for word, value in _WORDS for text in (word, word.title(), word.upper())}
 _UNSURE = ("?", "unsure", "Unsure")
+_MARKS = {"blank": frozenset({""}), "unsure": frozenset(_UNSURE)}
 _MEANINGS = {"absent": 0, "unscored": -1, "present": 1}
 
 _AHEAD = 200  # lines, among which the header is
@@ -220,7 +222,7 @@ def parse_sheet(text: str, path: Path, *, header_only: bool = False) -> Sheet:
         lines.pop(0)
     comments = _count_comments(lines)
     separator = max(SEPARATORS, key=lines[comments].count) if lines else ","
-    cells = _split_rows(text, separator, path)
+    cells = split_rows(text, separator, path)
     while cells and not any(cells[-1][0]):
         cells.pop()
     while cells and not any(cells[0][0]):
@@ -299,25 +301,39 @@ def head_names(path: str | Path) -> list[str]:
         return []
 
 
-def _split_rows(text: str, separator: str, path: Path) -> list[tuple[list[str], int]]:
-    """Return the stripped cells of each row and the line in which it begins; cells in quotes may have line breaks."""
+def split_rows(text: str, separator: str, path: Path) -> list[tuple[list[str], int]]:
+    """Return the stripped cells of each row and the line in which it begins; cells in quotes may have line breaks.
+
+    Raises:
+        InputError: if a quote is opened and not closed, which would take the rows below it into a cell, or if the text
+            is no table.
+    """
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    cells, start = [], 1
+    cells, start, several = [], 1, []
     try:
         for row in reader:
             cells.append(([cell.strip() for cell in row], start))
+            if reader.line_num > start:
+                several.append((start, reader.line_num))
             start = reader.line_num + 1
     except csv.Error as error:
         problem = f"not readable as a table ({error}); save the labels as a CSV file again"
         raise InputError(f"{path}, line {reader.line_num}: {problem}") from None
-    if cells and start - cells[-1][1] > 1:  # the last row ends with the file, perhaps within quotes
-        start = cells[-1][1]
+    lines = list(io.StringIO(text, newline="")) if several else []
+    for start, last in several:  # the quote may be that of another row, or the end of the file may have closed it
         try:
-            next(csv.reader(list(io.StringIO(text, newline=""))[start - 1 :], delimiter=separator, strict=True))
+            next(csv.reader(lines[start - 1 : last], delimiter=separator, strict=True))
         except csv.Error:
             problem = "a quote is opened and not closed; delete it or close it"
             raise InputError(f"{path}, line {start}: {problem}") from None
     return cells
+
+
+def head_rows(text: str, separator: str) -> Iterator[list[str]]:
+    """Yield the stripped cells of the first rows of a text, as far as it is a table; for a format's `sniff`."""
+    with suppress(csv.Error):
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator):
+            yield [cell.strip() for cell in row]
 
 
 def _count_comments(lines: Sequence[str]) -> int:
@@ -373,13 +389,25 @@ def read_columns(sheet: Sheet, *, first: int, index: bool, policies: Policies = 
     if BACKGROUND in others or len(others) == len(names) > 0:
         raise others.get(BACKGROUND) or list(others.values())[-1]  # the column whose first invalid cell comes last
     kept = [column for column, name in enumerate(names) if name not in others]
-    names, values, note = [names[column] for column in kept], values[:, kept], ""
+    names, values = [names[column] for column in kept], values[:, kept]
+    columns = [first + column for column, name in zip(kept, names, strict=True) if name != BACKGROUND]
+    notes = [_describe_cells(sheet, columns, kind, getattr(policies, kind)) for kind in _MARKS]
     if BACKGROUND in names:
         column = names.index(BACKGROUND)
         names = names[:column] + names[column + 1 :]
         given, values = values[:, column], np.delete(values, column, axis=1)
-        note = _check_background(sheet, given, values, complete=not others)
-    return LabelTable(tuple(names), values, others, (note,) if note else ())
+        notes.append(_check_background(sheet, given, values, complete=not others))
+    return LabelTable(tuple(names), values, others, tuple(filter(None, notes)))
+
+
+def _describe_cells(sheet: Sheet, columns: Sequence[int], kind: str, policy: str) -> str:
+    """Return how many cells of some columns were blank or unsure, and what that meant; "" if there are none."""
+    counts = [sum(row[column] in _MARKS[kind] for column in columns) for row in sheet.rows]
+    if not (count := sum(counts)):
+        return ""
+    line = sheet.lines[next(number for number, each in enumerate(counts) if each)]
+    meant = "not scored" if policy == "unscored" else policy
+    return f"{kind} cells count as {meant} ({kind}: {policy}): {count}, the first in line {line}"
 
 
 def is_separator_line(line: str) -> bool:
@@ -458,7 +486,9 @@ def _read_cell(sheet: Sheet, row: int, name: str, cell: str) -> int:
         if "\n" in cell or "\r" in cell:
             problem = f"column '{name}' holds a line break: a quote is opened here and closed further down; delete both"
             raise sheet.error(row, problem) from None
-        raise sheet.error(row, f"column '{name}' holds {shown}; write 1 (present), 0 (absent) or -1 (not scored)")
+        remedy = "" if cell else ", or set labels.blank to absent or unscored"
+        problem = f"column '{name}' holds {shown}; write 1 (present), 0 (absent) or -1 (not scored){remedy}"
+        raise sheet.error(row, problem)
     return int(value)
 
 

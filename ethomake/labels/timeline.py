@@ -7,6 +7,7 @@ written as seconds comes back as the same frames, at a constant rate, at a varia
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,9 @@ ROUNDED = 0.0005
 
 SAME = 1e-9
 """Seconds by which two computed times may differ that are the same."""
+
+LEAST = 1e-6
+"""Seconds by which time stamps differ at least if they are not the same."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +46,8 @@ class Timeline:
     def of(cls, manifest: Mapping[str, Any], subject: str = "") -> "Timeline":
         """Return the timeline of an ingested video.
 
-        Frames with the same time stamp as the one before, or an earlier one, share the time until the next.
+        Frames with the same time stamp as the one before, or an earlier one, share the time until the next, or until
+        nothing was filmed.
 
         Args:
             manifest: content of video.json.
@@ -53,15 +58,17 @@ class Timeline:
         steps = np.diff(clock.begins)
         usual = float(np.median(steps)) if len(steps) else 0.0
         usual = usual if usual > 0 else 1 / (manifest["fps"] or 1)
-        new = np.append(True, clock.begins[1:] > np.maximum.accumulate(clock.begins)[:-1])
-        known = np.append(np.flatnonzero(new), count)
-        last = clock.begins[known[-2]]
-        at = np.append(clock.begins[known[:-1]], max(float(clock.ends[-1]), last + (count - known[-2]) * usual))
-        begins = np.interp(np.arange(count + 1), known, at)
-        ends = begins[1:].copy()
-        before = clock.breaks - 1
-        ends[before] = np.minimum(np.maximum(clock.ends[before], begins[before] + SAME), ends[before])
-        return cls(begins[:-1], ends, 1 / usual, manifest.get("source", {}).get("name", ""), subject)
+        begins, ends, end = np.empty(count), np.empty(count), -np.inf
+        for first, stop in pairwise([0, *clock.breaks.tolist(), count]):  # in between, nothing was filmed
+            times = np.maximum(clock.begins[first:stop], end)
+            known = np.append(True, times[1:] > np.maximum.accumulate(times)[:-1] + LEAST).nonzero()[0]
+            last, shared = float(times[known[-1]]), (stop - first - known[-1]) * usual
+            end = float(clock.ends[stop - 1])
+            if stop == count or end <= last + LEAST:
+                end = max(end, last + shared)
+            edges = np.interp(np.arange(stop - first + 1), np.append(known, stop - first), np.append(times[known], end))
+            begins[first:stop], ends[first:stop] = edges[:-1], edges[1:]
+        return cls(begins, ends, 1 / usual, manifest.get("source", {}).get("name", ""), subject)
 
     @classmethod
     def regular(cls, frames: int, rate: float, video: str = "", subject: str = "") -> "Timeline":

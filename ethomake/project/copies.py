@@ -7,6 +7,7 @@ slip: recordings of one session are equally long, so that no number of rows give
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ethomake.errors import InputError
 from ethomake.files import read_json
@@ -150,10 +151,15 @@ def _are_apart(run: Run, one: str, other: str) -> bool:
     return bool(first and second and first != second)
 
 
-def notes_on_labels(videos: Sequence[Video], places: Mapping[str, str]) -> list[str]:
+def notes_on_labels(videos: Sequence[Video], places: Mapping[str, str], settings: Mapping[str, Any]) -> list[str]:
     """Return notes on label files that are copies of another video's or are named after another video.
 
     The same labels can be meant for two views of one animal: rows with the same subject are not told.
+
+    Args:
+        videos: the rows of the video table.
+        places: where each video is in the table, for messages.
+        settings: the section `labels` of the config.
     """
     rows: dict[str, list[Video]] = {}
     for video in videos:
@@ -163,7 +169,7 @@ def notes_on_labels(videos: Sequence[Video], places: Mapping[str, str]) -> list[
     for group in same_content(rows):
         members = [video for path in group for video in rows[path]]
         others = [video for video in members[1:] if not (video.subject and may_share_labels(members[0], video))]
-        if others and _some_behavior_is_on(members[0].labels):
+        if others and _some_behavior_is_on(members[0], settings):
             first = members[0]
             names = shortened([f"{video.labels} ({video.video})" for video in others])
             copies.append(
@@ -198,9 +204,10 @@ def _misnamed(videos: Sequence[Video], places: Mapping[str, str]) -> list[str]:
     return notes
 
 
-def _some_behavior_is_on(labels: str) -> bool:
+def _some_behavior_is_on(video: Video, settings: Mapping[str, Any]) -> bool:
     try:
-        return any(count_positives(labels)[0].values())
+        counts, _ = count_positives(video.labels, (), Path(video.path).name, video.subject, settings)
+        return any(counts.values())
     except InputError:  # told where it is read
         return False
 

@@ -150,7 +150,8 @@ def load_project(
         raise InputError(f"{error} (but look: {'; '.join(slips[:4])})") from None
     if places:
         check_tracks(videos, settings["track"], places)
-        slips += check_copies(videos, project.runs, places) + notes_on_labels(videos, places)
+        slips += check_copies(videos, project.runs, places)
+        slips += notes_on_labels(videos, places, settings["labels"])
         slips += _notes_on_fonts([*settings["behaviors"], *(video.group for video in videos)])
     return _refuse_to_adapt_to_videos(replace(project, notes=(*project.notes, *slips)))
 

@@ -183,7 +183,6 @@ def count_positives(
     Raises:
         InputError: if the file is wrong, or a column of `scored` holds something other than labels.
     """
-
     policies, names = Policies.of(settings or {}), (settings or {}).get("names", {})
 
     def look() -> Positives:

@@ -65,21 +65,21 @@ PROBLEMS = {
 
 
 @pytest.mark.parametrize(
-    ("kind", "policy", "expected"),
+    ("kind", "policy", "expected", "done"),
     [
-        ("unpaired", "warn", "0110000000"),
-        ("unpaired", "fix", "0110000111"),
-        ("overlap", "warn", "0111111000"),
-        ("overlap", "fix", "0111111000"),
-        ("beyond", "warn", "0110000011"),
-        ("beyond", "fix", "0110000011"),
-        ("empty", "warn", "0110000000"),
-        ("empty", "fix", "0110000100"),
-        ("points", "frame", "0110000100"),
-        ("points", "ignore", "0110000000"),
+        ("unpaired", "warn", "0110000000", "states without the other end were left out"),
+        ("unpaired", "fix", "0110000111", "states without the other end went on to that of what was observed"),
+        ("overlap", "warn", "0111111000", "overlapping bouts were made one"),
+        ("overlap", "fix", "0111111000", "overlapping bouts were made one"),
+        ("beyond", "warn", "0110000011", "cut at the ends of the video"),
+        ("beyond", "fix", "0110000011", "cut at the ends of the video"),
+        ("empty", "warn", "0110000000", "bouts without a frame were left out"),
+        ("empty", "fix", "0110000100", "bouts without a frame got the one at their start"),
+        ("points", "frame", "0110000100", "events without duration got the frame at their time"),
+        ("points", "ignore", "0110000000", "events without duration were left out"),
     ],
 )
-def test_a_problem_stops_or_is_mended_as_the_policy_says(kind, policy, expected):
+def test_a_problem_stops_or_is_mended_as_the_policy_says(kind, policy, expected, done):
     others = dict.fromkeys(("unpaired", "overlap", "beyond", "empty"), "fix") | {"points": "frame"}
     with pytest.raises(InputError, match=rf"^list\.csv, line 3: walk .*; .*, or set labels.{kind} to ") as caught:
         labels(PROBLEMS[kind], **(others | {kind: "error"}))
@@ -88,7 +88,7 @@ def test_a_problem_stops_or_is_mended_as_the_policy_says(kind, policy, expected)
     assert labels(PROBLEMS[kind], **{kind: policy}) == {"walk": expected}
     notes, silent = (table.mended, table.notes) if policy == "fix" else (table.notes, table.mended)
     assert silent == ()
-    assert [note for note in notes if note.startswith("line 3: ") and f"({kind}: {policy})" in note]
+    assert notes == (f"line 3: {done} ({kind}: {policy})",)
 
 
 def test_a_state_that_never_began_begins_with_the_observation():
@@ -96,6 +96,13 @@ def test_a_state_that_never_began_begins_with_the_observation():
     assert labels(given, unpaired="fix") == {"walk": "??1100000?"}
     with pytest.raises(InputError, match=r"line 2: walk stops at 0.4 but never started; add the other end"):
         labels(given)
+
+
+def test_a_state_without_its_other_end_stays_in_its_observation():
+    parts = [Stretch(0.0, 0.5, observation="o1"), Stretch(0.5, 1.0, observation="o2")]
+    bouts = (("walk", 0.1, None, {"observation": "o1"}), ("rear", None, 0.7, {"observation": "o2"}))
+    found = labels(intervals(*bouts, observed=parts), unpaired="fix")
+    assert found == {"walk": "0111100000", "rear": "0000011000"}
 
 
 @pytest.mark.parametrize(
@@ -136,14 +143,14 @@ def test_what_was_not_observed_is_not_scored_and_the_row_is_told():
     assert labels(given) == {"walk": "??100??0??"}
     table = to_labels(given, LINE, Policies())
     assert table.observed.tolist() == [False, False, True, True, True, False, False, True, False, False]
-    assert any(note.startswith("line 2: frames outside of what was observed") for note in table.notes)
+    told = "6 of 10 frames are outside of what was observed: not scored, also in the bouts of line 2"
+    assert table.notes == (told,)
 
 
-def test_unsure_bouts_and_scored_behaviors():
-    given = intervals(("walk", 0.1, 0.5), ("walk", 0.3, 0.4, {"unsure": True}), scored=("rear", "walk"))
-    assert labels(given, overlap="fix") == {"rear": "0000000000", "walk": "0110100000".replace("0110", "011?")}
-    assert labels(given, overlap="fix", unsure="absent")["walk"] == "0111100000"
-    assert to_labels(given, LINE, Policies(overlap="fix")).observed is None
+def test_behaviors_that_were_scored_are_absent_without_bouts():
+    given = intervals(("walk", 0.1, 0.5), scored=("rear", "walk"))
+    assert labels(given) == {"rear": "0000000000", "walk": "0111100000"}
+    assert to_labels(given, LINE, Policies()).observed is None
 
 
 def test_modifiers_are_left_out_or_part_of_the_name():
@@ -183,6 +190,19 @@ def test_one_subject_of_several_is_chosen_by_the_table():
     assert labels(single) == labels(single, line) == {"walk": "0100000000"}
     known = intervals(("walk", 0.1, 0.2, {"subject": "one"}), subjects=("one", "two"), scored=("walk",))
     assert labels(known, line) == {"walk": "0000000000"}
+
+
+@pytest.mark.parametrize("scored", ["m1", ""])
+def test_a_subject_that_a_file_does_not_know_is_an_error_if_it_knows_several(scored):
+    bouts = [("walk", 0.1, 0.2, {"subject": scored})] if scored else []
+    given = intervals(*bouts, subjects=("m1", "m2"), scored=("walk",))
+    line = Timeline.regular(10, 10, "a.mp4", "m3")
+    for read in (lambda: labels(given, line), lambda: count_bouts(given, Policies(), "a.mp4", "m3")):
+        with pytest.raises(InputError, match=r"the labels of 2 subjects \(m1, m2\), and none is m3; write one of"):
+            read()
+    assert labels(given) == {"walk": "0100000000" if scored else "0000000000"}  # the row names none
+    alone = intervals(*bouts, subjects=("m1",), scored=("walk",))
+    assert to_labels(alone, line, Policies()).notes == ("the labels are of subject m1, not m3",)
 
 
 def test_subjects_that_differ_only_in_case_are_two():
@@ -225,16 +245,36 @@ def test_one_video_in_several_observations_is_an_error_unless_they_are_of_differ
     assert labels(one) == {"walk": "01100?????"}
 
 
-def test_videos_of_one_name_in_different_folders_are_not_confused():
-    bouts = [("walk", 0.1 * n, 0.1 * n + 0.1, {"media": f"cam{n}/a.mp4", "observation": "o"}) for n in range(2)]
-    with pytest.raises(InputError, match=r"observation o has several videos that could be meant \(cam0/a.mp4, cam1/a"):
-        labels(intervals(*bouts))
+@pytest.mark.parametrize(
+    ("paths", "video"),
+    [
+        (("cam0/a.mp4", "cam1/a.mp4"), "a.mp4"),
+        (("cam0\\a.mp4", "cam1\\A.mp4"), "a.mp4"),
+        (("a.mp4", "a.avi"), "a.mkv"),
+        (("cam0/a.mp4", "cam1/a.mp4"), ""),
+        (("cam0/a.mp4", "cam1/a.mp4"), "b.mp4"),
+    ],
+)
+@pytest.mark.parametrize("observation", ["", "o"])
+@pytest.mark.parametrize("noted", [1, 2])
+def test_videos_of_one_name_are_not_confused(paths, video, observation, noted):
+    bouts = [("walk", 0.1, 0.2, {"media": path, "observation": observation}) for path in paths[:noted]]
+    given = intervals(*bouts, media=paths)
+    shown = r"several videos there could be meant by a\.m" if video.startswith("a") else "labels of 2 videos"
+    for read in (lambda: labels(given, Timeline.regular(10, 10, video)), lambda: count_bouts(given, Policies(), video)):
+        with pytest.raises(InputError, match=shown) as caught:
+            read()
+        assert f"({paths[0]}, {paths[1]})" in str(caught.value)
+
+
+def test_a_name_and_a_path_may_be_of_one_video():
+    bouts = [("walk", 0.1, 0.2, {"media": "a.mp4"}), ("walk", 0.3, 0.4, {"media": "C:\\x\\a.mp4"})]
+    assert labels(intervals(*bouts, media=("x/a.mp4",))) == {"walk": "0101000000"}
 
 
 def test_times_in_which_a_behavior_was_not_scored_are_no_bouts():
     given = intervals(("walk", 0.1, 0.3), ("walk", 0.3, 0.5, {"unscored": True}))
     assert labels(given) == {"walk": "011??00000"}
-    assert labels(given, unsure="absent") == {"walk": "011??00000"}
     assert count_bouts(given, Policies()).counts == {"walk": 1}
 
 

@@ -242,11 +242,23 @@ def test_a_table_by_time_has_a_column_of_notes(tmp_path):
 
 def test_blank_and_unsure_cells_are_what_the_policies_say(tmp_path):
     path = write(tmp_path / "v.csv", "frame,walk\n0,yes\n1,\n2,No\n3,?\n4,unsure\n")
-    with pytest.raises(InputError, match="line 3: column 'walk' holds nothing"):
+    with pytest.raises(InputError, match=r"line 3: column 'walk' holds nothing; .*, or set labels.blank to"):
         read(path)
     assert read(path, blank="absent").values[:, 0].tolist() == [1, 0, 0, -1, -1]
     assert read(path, blank="unscored", unsure="present").values[:, 0].tolist() == [1, -1, 0, 1, 1]
     assert read(path, blank="unscored", unsure="absent").values[:, 0].tolist() == [1, -1, 0, 0, 0]
+
+
+def test_blank_and_unsure_cells_are_told(tmp_path):
+    text = "frame,background,walk,remark,rear\n0,1,0,x,0\n1,,,?,0\n2,0,1,,?\n3,,,,Unsure\n"
+    assert read(write(tmp_path / "v.csv", text), blank="unscored", unsure="absent").notes == (
+        "blank cells count as not scored (blank: unscored): 2, the first in line 3",
+        "unsure cells count as absent (unsure: absent): 2, the first in line 4",
+    )
+    timed = "time,walk\n0.00,1\n0.33,\n0.67,0\n"
+    told = read(write(tmp_path / "t.csv", timed), blank="absent").notes[0]
+    assert told == "blank cells count as absent (blank: absent): 1, the first in line 3"
+    assert read(write(tmp_path / "w.csv", "frame,walk\n0,yes\n1,no\n2,1\n"), blank="absent").notes == ()
 
 
 def test_what_is_written_in_a_format_is_read_with_it(tmp_path):

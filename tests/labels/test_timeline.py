@@ -88,6 +88,22 @@ def test_frames_with_one_time_stamp_share_the_time_until_the_next():
         assert line.frames_of(*line.seconds_of(first, first + 1)) == (first, first + 1)
 
 
+@pytest.mark.parametrize("pause", [60_000, -60_000])
+@pytest.mark.parametrize("before", [[40, 0], [40, 0, 0], [80, -40], [40, 40, -40, -40]])
+def test_frames_with_one_time_stamp_before_a_pause_end_with_what_was_filmed(before, pause):
+    line = Timeline.of(manifest([40, 40, *before, pause, 40, 40, 40, 40]))
+    last = 2 + len(before)
+    shown = (80 + max(np.cumsum(before))) / 1000
+    assert (line.ends > line.begins).all()
+    assert (line.begins[1:] >= line.ends[:-1]).all()
+    assert shown < line.ends[last] <= shown + 0.04 * len(before) + 1e-6
+    if pause > 0:
+        assert line.begins[last + 1] == pytest.approx((80 + sum(before) + pause) / 1000)
+    for first in range(len(line)):
+        for stop in range(first + 1, len(line) + 1):
+            assert line.frames_of(*line.seconds_of(first, stop)) == (first, stop)
+
+
 @pytest.mark.parametrize("steps", [[], [0, 0, 0], [40]])
 def test_videos_of_few_frames_and_without_time_stamps_have_times(steps):
     line = Timeline.of(manifest(steps))

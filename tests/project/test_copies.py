@@ -163,6 +163,19 @@ def test_copies_of_label_files_are_a_note_if_some_behavior_is_on(project, four):
     assert not any("2.csv" in note for note in load_project({"behaviors": ["groom"]}).notes)
 
 
+def test_copies_of_label_files_are_read_as_the_table_and_the_config_say(project, four):
+    for number in (0, 3):
+        Path(f"{number}.csv").write_text("frame,groom,rear\n0,1,\n1,,1\n" + "".join(f"{n},0,0\n" for n in range(2, 9)))
+    table(project, four)
+    notes = load_project(BASE | {"labels": {"blank": "absent"}}).notes
+    assert [note for note in notes if "the same content as 0.csv (m0, videos.csv line 2): 3.csv (m3)" in note]
+    bouts = [f"o,{n}.mp4,9.0,1.0,{who},groom,,STATE,1,3\n" for n, who in ((0, "a0"), (0, "b"), (3, "a3"), (3, "b"))]
+    header = "Observation id,Media file,Total length,FPS,Subject,Behavior,Modifiers,Behavior type,Start (s),Stop (s)\n"
+    for number in (0, 3):
+        Path(f"{number}.csv").write_text(header + "".join(bouts))
+    assert [note for note in load_project(BASE).notes if "3.csv (m3)" in note]
+
+
 def test_second_labels_are_read_and_told_before_anything_runs(project, four):
     header = "video,path,labels,part,subject,second_labels"
     Path("9.csv").write_bytes(Path("0.csv").read_bytes())

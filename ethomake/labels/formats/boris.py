@@ -12,7 +12,6 @@ Source: https://www.boris.unito.it/user_guide/, format 7.0 of projects
 
 import gzip
 import itertools
-import json
 import math
 import re
 import zlib
@@ -35,6 +34,7 @@ from ethomake.labels.observations import (
     split_code,
 )
 from ethomake.labels.policies import Policies
+from ethomake.labels.structured import as_list, as_mapping, as_number, as_string, is_text, parse_json
 from ethomake.labels.table import HEAD, LabelTable, Positives, decode_text, head
 from ethomake.labels.timeline import Timeline
 
@@ -186,14 +186,15 @@ def _behavior(code: str, number: int) -> dict[str, Any]:
 def _parse(path: Path, policies: Policies) -> Intervals:
     project = _load(path)
     ethogram = _ethogram(path, project)
-    subjects = [_name_of(each) for each in _mapping(path, project.get("subjects_conf", {}), "subjects_conf").values()]
-    observations = _mapping(path, project.get("observations", {}), "observations")
+    subjects = as_mapping(project.get("subjects_conf", {}), path, "subjects_conf")
+    subjects = [as_string(_name_of(each), path, f"subjects_conf {number}") for number, each in subjects.items()]
+    observations = as_mapping(project.get("observations", {}), path, "observations")
     if not observations:
         raise InputError(f"{path}: a project of BORIS without observations; give one in which the video was scored")
     bouts, stretches, media, ignored = [], [], [], []
     for name, content in observations.items():
         where = f"observation {name}"
-        content = _mapping(path, content, where)
+        content = as_mapping(content, path, where)
         if reason := _unfit(path, content, where):
             ignored.append(f"{where}, which {reason}")
             continue
@@ -239,24 +240,16 @@ def _load(path: Path) -> Mapping[str, Any]:
         raise InputError(f"{path}: there is no such label file; correct its path") from None
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path}: not readable ({error}); correct its path, its permissions or its content") from None
-    try:
-        project = json.loads(decode_text(content, path, "the project"))
-    except json.JSONDecodeError as error:
-        raise InputError(
-            f"{path}, line {error.lineno}: a project of BORIS that is damaged ({error.msg}); save it again there"
-        ) from None
-    except (ValueError, RecursionError):
-        raise InputError(f"{path}: a project of BORIS that is damaged; save it again there") from None
-    return _mapping(path, project, "the project")
+    return as_mapping(parse_json(decode_text(content, path, "the project"), path), path, "the project")
 
 
 def _ethogram(path: Path, project: Mapping[str, Any]) -> dict[str, tuple[bool, Mapping[str, Any]]]:
     """Return for each code whether it is a state, and its modifiers."""
     found = {}
-    for number, entry in _mapping(path, project.get("behaviors_conf", {}), "behaviors_conf").items():
+    for number, entry in as_mapping(project.get("behaviors_conf", {}), path, "behaviors_conf").items():
         where = f"behaviors_conf {number}"
-        entry = _mapping(path, entry, where)
-        code, kind = (_text(path, entry.get(key), f"{key} of {where}") for key in ("code", "type"))
+        entry = as_mapping(entry, path, where)
+        code, kind = (as_string(entry.get(key), path, f"{key} of {where}") for key in ("code", "type"))
         kinds = [word for word in ("state", "point") if word in kind.casefold()]
         if len(kinds) != 1:
             raise InputError(f"{path}, {where}: type '{kind}' is neither a state event nor a point event; correct it")
@@ -277,7 +270,7 @@ def _scored(ethogram: Mapping[str, tuple[bool, Mapping[str, Any]]], policies: Po
         choices = []
         for group in modifiers.values():
             values = group.get("values") if isinstance(group, Mapping) else None
-            values = [each for each in values if isinstance(each, str)] if isinstance(values, list) else []
+            values = [each for each in values if is_text(each)] if isinstance(values, list) else []
             choices.append(["", *(re.sub(r" \(.*", "", each).strip() for each in values)])
         if choices and math.prod(map(len, choices)) <= MOST_NAMES:
             picked = ([part for part in parts if part] for parts in itertools.product(*choices))
@@ -287,7 +280,7 @@ def _scored(ethogram: Mapping[str, tuple[bool, Mapping[str, Any]]], policies: Po
 
 def _unfit(path: Path, content: Mapping[str, Any], where: str) -> str:
     """Return why an observation has no labels of a video; "" if it has."""
-    kind = _text(path, content.get("type", "MEDIA"), f"the type of {where}").upper()
+    kind = as_string(content.get("type", "MEDIA"), path, f"the type of {where}").upper()
     if kind in _KINDS:
         return _KINDS[kind]
     if kind not in ("MEDIA", "VIDEO", "AUDIO"):
@@ -300,14 +293,14 @@ def _players(path: Path, content: Mapping[str, Any], where: str) -> dict[int, li
     files = content.get("file", {})
     if isinstance(files, list):  # of old projects: a video for each of two players
         files = {str(player): [each] for player, each in enumerate(files, start=1)}
-    lengths = _mapping(path, _info(path, content, where).get("length") or {}, f"the lengths of {where}")
+    lengths = as_mapping(_info(path, content, where).get("length") or {}, path, f"the lengths of {where}")
     players = {}
-    for player, videos in _mapping(path, files, f"the files of {where}").items():
+    for player, videos in as_mapping(files, path, f"the files of {where}").items():
         if not isinstance(videos, list) or not player.isdecimal():
             raise InputError(f"{path}, {where}: player {player} has no list of files; save the project again in BORIS")
-        named = [_text(path, each, f"a file of player {player} of {where}") for each in videos]
+        named = [as_string(each, path, f"a file of player {player} of {where}") for each in videos]
         players[int(player)] = [
-            (each, _number(path, lengths[each], f"the length of {each} in {where}") if each in lengths else None)
+            (each, as_number(lengths[each], path, f"the length of {each} in {where}") if each in lengths else None)
             for each in named
             if each
         ]
@@ -321,29 +314,29 @@ def _offset(
     players: Mapping[int, Sequence[tuple[str, float | None]]],
 ) -> float:
     """Return the seconds that BORIS has added to the times of an observation."""
-    offset = _number(path, content.get("time offset") or 0, f"the time offset of {where}")
+    offset = as_number(content.get("time offset") or 0, path, f"the time offset of {where}")
     if not content.get("media_creation_date_as_offset"):
         return offset
-    created = _mapping(path, _info(path, content, where).get("media_creation_time") or {}, f"the dates of {where}")
+    created = as_mapping(_info(path, content, where).get("media_creation_time") or {}, path, f"the dates of {where}")
     videos = players.get(1, [])
     if len(videos) != 1 or videos[0][0] not in created:
         raise InputError(
             f"{path}, {where}: times count from the dates on which its videos were made, of which there are several or "
             "none; export its events (tabular) from an observation without this option"
         )
-    return offset + _number(path, created[videos[0][0]], f"the date of {videos[0][0]} in {where}")
+    return offset + as_number(created[videos[0][0]], path, f"the date of {videos[0][0]} in {where}")
 
 
 def _offsets(path: Path, content: Mapping[str, Any], where: str) -> dict[int, float]:
     """Return the offset of each player, in seconds."""
-    given = _mapping(path, _info(path, content, where).get("offset") or {}, f"the offsets of {where}")
+    given = as_mapping(_info(path, content, where).get("offset") or {}, path, f"the offsets of {where}")
     offsets = {
-        int(player): _number(path, offset, f"the offset of player {player} of {where}")
+        int(player): as_number(offset, path, f"the offset of player {player} of {where}")
         for player, offset in given.items()
         if player.isdecimal()
     }
     if old := content.get("time offset second player"):
-        offsets[2] = _number(path, old, f"the time offset second player of {where}")
+        offsets[2] = as_number(old, path, f"the time offset second player of {where}")
     return offsets
 
 
@@ -352,7 +345,7 @@ def _interval(path: Path, content: Mapping[str, Any], where: str) -> tuple[float
     given = content.get("observation time interval") or [0, 0]
     if not isinstance(given, list) or len(given) != 2:
         raise InputError(f"{path}, {where}: the observation time interval needs a first and a last second; correct it")
-    first, last = (_number(path, each or 0, f"the observation time interval of {where}") for each in given)
+    first, last = (as_number(each or 0, path, f"the observation time interval of {where}") for each in given)
     if last and last < first:
         raise InputError(f"{path}, {where}: the observation time interval ends before it begins; correct it")
     return first or -math.inf, last or math.inf
@@ -367,17 +360,15 @@ def _read_events(
     media: str,
 ) -> list[Event]:
     """Return the events of an observation; `media` is the only video of it, or ""."""
-    given = content.get("events", [])
-    if not isinstance(given, list):
-        raise InputError(f"{path}, {where}: its events are no list; save the project again in BORIS")
+    given = as_list(content.get("events", []), path, f"the events of {where}")
     events = []
     for number, entry in enumerate(given, start=1):
         row = f"event {number} of {where}"
         if not isinstance(entry, list) or len(entry) < 3:
             raise InputError(f"{path}, {row}: it needs time, subject and behavior; save the project again in BORIS")
-        time = _number(path, entry[0], f"the time of {row}")
-        subject, code = (_text(path, each, f"the subject or behavior of {row}") for each in entry[1:3])
-        modifiers = _text(path, entry[3] if len(entry) > 3 else "", f"the modifiers of {row}")
+        time = as_number(entry[0], path, f"the time of {row}")
+        subject, code = (as_string(each, path, f"the subject or behavior of {row}") for each in entry[1:3])
+        modifiers = as_string(entry[3] if len(entry) > 3 else "", path, f"the modifiers of {row}")
         if code not in ethogram:
             raise InputError(f"{path}, {row}: behavior '{code}' is not in the ethogram of the project; add it there")
         kind = "turn" if ethogram[code][0] else "point"
@@ -386,7 +377,7 @@ def _read_events(
 
 
 def _info(path: Path, content: Mapping[str, Any], where: str) -> Mapping[str, Any]:
-    return _mapping(path, content.get("media_info") or {}, f"media_info of {where}")
+    return as_mapping(content.get("media_info") or {}, path, f"media_info of {where}")
 
 
 def _name_of(entry: Any) -> str:
@@ -395,25 +386,3 @@ def _name_of(entry: Any) -> str:
         entry = {"name": entry[1] if len(entry) > 1 else ""}
     name = entry.get("name") if isinstance(entry, Mapping) else ""
     return name if isinstance(name, str) else ""
-
-
-def _mapping(path: Path, value: Any, what: str) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise InputError(f"{path}: {what} has no names and values; save the project again in BORIS")
-    return value
-
-
-def _text(path: Path, value: Any, what: str) -> str:
-    if not isinstance(value, str):
-        raise InputError(f"{path}: {what} is no text; save the project again in BORIS")
-    return value
-
-
-def _number(path: Path, value: Any, what: str) -> float:
-    try:
-        number = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else math.nan
-    except (ValueError, OverflowError):
-        number = math.nan
-    if not math.isfinite(number):
-        raise InputError(f"{path}: {what} is no number; correct it in BORIS")
-    return number

@@ -15,7 +15,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -35,7 +35,7 @@ from ethomake.labels.observations import (
     split_code,
 )
 from ethomake.labels.policies import Policies
-from ethomake.labels.table import SEPARATORS, LabelTable, Positives, head_text, read_text
+from ethomake.labels.table import SEPARATORS, LabelTable, Positives, head_rows, head_text, read_text, split_rows
 from ethomake.labels.timeline import Timeline
 
 TITLE = "a table of events exported by BORIS (tabular or aggregated)"
@@ -51,7 +51,6 @@ MUCH = 0.01
 _MODIFIER = re.compile(r"modif(ier)?s?( ?#?\d+)?")
 _PLAYER = re.compile(r"\|?player #(\d+):", re.IGNORECASE)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?")
-_KINDS = {"start": "start", "stop": "stop", "point": "point", "state": "state"}
 _LIVE = {"live", "live observation"}
 _PICTURES = {"from pictures", "from directories of images"}
 _OWN = {  # columns that only BORIS has
@@ -183,7 +182,7 @@ def _table(path: Path) -> _Table:
             "again with the names of the columns, or put these above the first row"
         )
     separator, number = found
-    rows = list(_rows(text, separator))
+    rows = split_rows(text, separator, path)
     header = rows[number][0]
     while header and not header[-1]:
         header.pop()
@@ -205,7 +204,7 @@ def _find_header(text: str) -> tuple[str, int] | None:
     """Return the separator, and the number of the row that is the header; None if there is none."""
     for separator in SEPARATORS:
         own = False
-        for number, (row, _) in enumerate(_rows(text, separator)):
+        for number, row in enumerate(head_rows(text, separator)):
             if number >= MOST_PREAMBLE:
                 break
             names = set(map(_plain, row))
@@ -220,21 +219,10 @@ def _find_header(text: str) -> tuple[str, int] | None:
 def _lacks_header(text: str) -> bool:
     """Return whether the first row is a bout or event: observation, date, and somewhere its kind and times."""
     for separator in SEPARATORS:
-        row, _ = next(_rows(text, separator), ([], 0))
+        row = next(head_rows(text, separator), [])
         if len(row) > 6 and _DATE.fullmatch(row[1]) and {"STATE", "POINT", "START", "STOP"} & set(row):
             return True
     return False
-
-
-def _rows(text: str, separator: str) -> Iterator[tuple[list[str], int]]:
-    """Yield the stripped cells of each row, and its line."""
-    reader, line = csv.reader(io.StringIO(text, newline=""), delimiter=separator), 1
-    try:
-        for row in reader:
-            yield list(map(str.strip, row)), line
-            line = reader.line_num + 1
-    except csv.Error:  # too long a cell: none of BORIS
-        return
 
 
 def _unfit(table: _Table, row: Sequence[str]) -> str:
@@ -255,7 +243,7 @@ def _events(table: _Table, rows: Sequence[tuple[list[str], int]]) -> list[Event]
     offset = _offset(table, rows)
     events = []
     for row, line in rows:
-        given = _KINDS.get(row[kind].casefold()) if kind is not None else None
+        given = row[kind].casefold() if kind is not None else ""
         if given not in ("start", "stop", "point"):
             shown = f"'{row[kind]}'" if kind is not None and row[kind] else "nothing"
             raise InputError(f"{table.path}, line {line}: the event is {shown}; it must be START, STOP or POINT")
@@ -277,7 +265,7 @@ def _bouts(table: _Table, rows: Sequence[tuple[list[str], int]], observation: st
         start = table.number(row[starts], line, "the start") - offset
         open_end = row[stops].upper() in ("", "NA")
         stop = None if open_end else table.number(row[stops], line, "the stop") - offset
-        given = _KINDS.get(row[kind].casefold()) if kind is not None else ("point" if start == stop else "state")
+        given = row[kind].casefold() if kind is not None else ("point" if start == stop else "state")
         if given not in ("state", "point"):
             raise InputError(
                 f"{table.path}, line {line}: the behavior type is '{row[kind or 0]}'; it must be STATE or POINT"

@@ -88,14 +88,14 @@ def _unit(path: Path, root: Element) -> float:
 
 
 def _media(path: Path, root: Element) -> Iterator[tuple[str, float]]:
-    """Yield the name of each video, and the second of it at which the common time begins."""
+    """Yield the address of each video, and the second of it at which the common time begins."""
     for media in root.iter("MEDIA_DESCRIPTOR"):
-        name = unquote(media.get("MEDIA_URL") or media.get("RELATIVE_MEDIA_URL") or "").rpartition("/")[2]
+        address = unquote(media.get("MEDIA_URL") or media.get("RELATIVE_MEDIA_URL") or "")
         origin = media.get("TIME_ORIGIN", "0").strip() or "0"
         if not re.fullmatch(r"-?\d{1,15}", origin):
             raise InputError(f"{path}, line {media.get(LINE)}: TIME_ORIGIN is '{origin[:20]}'; write milliseconds")
-        if name and not media.get("MIME_TYPE", "").startswith("audio"):
-            yield name, int(origin) / 1000
+        if address.rpartition("/")[2] and not media.get("MIME_TYPE", "").startswith("audio"):
+            yield address, int(origin) / 1000
 
 
 def _bouts(path: Path, tier: Element, slots: Mapping[str, float | None], unit: float) -> Iterator[Bout]:

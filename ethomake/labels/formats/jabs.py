@@ -77,7 +77,7 @@ def _parse(path: Path, subject: str) -> tuple[Intervals, str]:
         path,
         bouts,
         unit="frames",
-        observed=[Stretch(0, frames)],
+        observed=[Stretch(0, frames, row="num_frames")],
         sparse=True,
         subjects=tuple(identities),
         media=(as_text(content["file"], path, "file"),) if content.get("file") else (),

@@ -11,13 +11,12 @@ its name.
 Source: Noldus, The Observer XT and EthoVision XT, reference manuals, "Export"
 """
 
-import csv
-import io
 import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -27,7 +26,7 @@ from ethomake.labels.intervals import Bout, Intervals, count_bouts, to_labels
 from ethomake.labels.observations import Event, pair_events
 from ethomake.labels.policies import Policies
 from ethomake.labels.structured import head_of_structure
-from ethomake.labels.table import SEPARATORS, LabelTable, Positives, head, read_bytes, read_text
+from ethomake.labels.table import SEPARATORS, LabelTable, Positives, head, head_rows, read_bytes, read_text, split_rows
 from ethomake.labels.timeline import Timeline
 from ethomake.labels.workbook import is_workbook, workbook_sheets
 
@@ -74,7 +73,7 @@ def sniff(path: Path) -> bool:
     try:
         if is_workbook(head(path)):
             return any(_find_header(rows) is not None for rows in workbook_sheets(path).values())
-        return _split(head_of_structure(path)) is not None
+        return _separator(head_of_structure(path)) is not None
     except InputError:
         return False
 
@@ -116,7 +115,9 @@ def _sheets(path: Path) -> tuple[list[_Sheet], list[str]]:
     else:
         utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
         text = _utf16(path, content) if utf16 else read_text(path)
-        found = [("", _split(text) or [])]
+        separator = _separator(text)
+        rows = split_rows(text, separator, path) if separator else []
+        found = [("", [(row, f"line {line}") for row, line in rows])]
     sheets = [_sheet(path, title, rows) for title, rows in found]
     ignored = [f"sheet {title}, without events" for (title, _), sheet in zip(found, sheets, strict=True) if not sheet]
     kept = [sheet for sheet in sheets if sheet]
@@ -132,19 +133,10 @@ def _utf16(path: Path, content: bytes) -> str:
         raise InputError(f"{path}: text in UTF-16 that is damaged; export it again") from None
 
 
-def _split(text: str) -> list[tuple[list[str], str]] | None:
-    """Return the rows of a text, each with its line; None if no separator gives the header."""
-    for separator in SEPARATORS:
-        reader, rows, line = csv.reader(io.StringIO(text, newline=""), delimiter=separator), [], 1
-        try:
-            for row in reader:
-                rows.append((row, f"line {line}"))
-                line = reader.line_num + 1
-        except csv.Error:
-            pass  # too long a cell: the rows before it may be those of a header
-        if _find_header([row for row, _ in rows]) is not None:
-            return rows
-    return None
+def _separator(text: str) -> str | None:
+    """Return the separator with which there is a header; None if there is none."""
+    found = (each for each in SEPARATORS if _find_header(list(islice(head_rows(text, each), MOST_ABOVE))) is not None)
+    return next(found, None)
 
 
 def _find_header(rows: Sequence[Sequence[str]]) -> int | None:

@@ -8,6 +8,7 @@ Source: https://gitlab.com/vgg/via, `via-3.x.y/src/js/_via_attribute.js`
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,7 @@ def _parse(path: Path) -> Intervals:
     content = as_mapping(load_json(path), path, "the file")
     parts = {key: as_mapping(content.get(key, {}), path, key) for key in ("attribute", "file", "view", "metadata")}
     attributes = {number: as_mapping(each, path, f"attribute {number}") for number, each in parts["attribute"].items()}
-    files = {number: _file(path, number, each) for number, each in parts["file"].items()}
+    files = _apart({number: _file(path, number, each) for number, each in parts["file"].items()})
     views = {number: list(_view(path, number, each, files)) for number, each in parts["view"].items()}
     bouts, left = [], 0
     for name, entry in parts["metadata"].items():
@@ -90,6 +91,12 @@ def _file(path: Path, number: str, value: Any) -> str:
     """Return the name of a file; "" if it is no video."""
     file = as_mapping(value, path, f"file {number}")
     return "" if file.get("type") == SOUND else as_text(file.get("fname"), path, f"file {number}, fname")
+
+
+def _apart(files: Mapping[str, str]) -> dict[str, str]:
+    """Return the names of files; those of one name get a folder in front, so that they are told apart."""
+    count = Counter(files.values())
+    return {number: f"file {number}/{name}" if name and count[name] > 1 else name for number, name in files.items()}
 
 
 def _view(path: Path, number: str, value: Any, files: Mapping[str, str]) -> Iterator[str]:

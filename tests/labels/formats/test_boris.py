@@ -206,17 +206,17 @@ def test_a_compressed_project_is_read(save, tmp_path):
 
 MISTAKES = {
     "behavior 'run' is not in the ethogram": observation((0.1, "run")),
-    "event 2 of observation o is no number": observation((0.1, "walk"), ("soon", "walk")),
-    "the time of event 1 of observation o is no number": observation((float("nan"), "walk")),
+    "the time of event 2 of observation o: 'soon' where a number": observation((0.1, "walk"), ("soon", "walk")),
+    "the time of event 1 of observation o: nan where a number is due": observation((float("nan"), "walk")),
     "event 1 of observation o: it needs time, subject and behavior": observation(events=[[1.0]]),
-    "its events are no list": observation(events={}),
+    "the events of observation o: {} where a list": observation(events={}),
     "interval needs a first and a last second": observation(**{"observation time interval": [1]}),
     "interval ends before it begins": observation(**{"observation time interval": [3, 1]}),
     "type 'DREAM' is not known": observation(type="DREAM"),
     "player 1 has no list of files": observation(file={"1": "a.mp4"}),
     "which names no video": observation(file={"1": [], "2": []}),
-    "media_info of observation o has no names and values": observation(media_info=[1]),
-    "the offset of player 2 of observation o is no number": observation(offsets={"2": "x"}),
+    "media_info of observation o: [1] where an object": observation(media_info=[1]),
+    "the offset of player 2 of observation o: 'x' where a number": observation(offsets={"2": "x"}),
     "without observations": None,
 }
 
@@ -229,12 +229,29 @@ def test_mistakes_are_told_in_a_line(save, said):
 def test_damaged_projects_are_told(save):
     whole = json.dumps(project({"o": observation()}), indent=1)
     cut = save(whole[:10] + ' "project_format_version')
-    with pytest.raises(InputError, match=rf"^{re.escape(str(cut))}, line 2: a project of BORIS that is damaged"):
+    with pytest.raises(InputError, match=rf"^{re.escape(str(cut))}, line 2: not readable as JSON"):
         boris.read(cut, Timeline.regular(10, 10), Policies())
-    assert "observation o has no names and values" in refusal(save(project({"o": 3})))
+    assert "observation o: 3 where an object" in refusal(save(project({"o": 3})))
     assert "neither a state event nor a point event" in refusal(
         save(project({"o": observation()}, behaviors_conf={"0": {"code": "a", "type": "mood"}}))
     )
+
+
+HALF = "rear \ud83d"  # of a pair of code units
+HALVES = {
+    "code of behaviors_conf 0": {"behaviors_conf": {"0": {"code": HALF, "type": "State event"}}},
+    "subjects_conf 0": {"subjects_conf": {"0": {"name": HALF}}},
+    "observations": {"observations": {HALF: observation()}},
+    "a file of player 1 of observation o": {"observations": {"o": observation(files=((HALF,),))}},
+    "the modifiers of event 1 of": {"observations": {"o": observation((0.1, "walk", "", HALF))}},
+}
+
+
+@pytest.mark.parametrize("where", HALVES)
+def test_text_that_cannot_be_written_is_refused(save, where):
+    told = refusal(save(project({"o": observation()}) | HALVES[where]), modifiers="name")
+    assert f", {where}" in told
+    assert "'rear \\ud83d' where a text is due; correct it" in told
 
 
 @st.composite
@@ -302,7 +319,9 @@ def spoiled(draw):
             place = place[keys[1]]
         if not keys:
             break
-        other = st.sampled_from([None, True, -1, 0.3, 1e300, float("nan"), "", "x", [], {}, [[]], {"1": [3]}, "walk"])
+        other = st.sampled_from(
+            [None, True, -1, 0.3, 1e300, float("nan"), "", "x", "\udc00", [], {}, [[]], {"1": [3]}, "walk"]
+        )
         keys[0][keys[1]] = draw(other)
     text = json.dumps(content).encode()
     if draw(st.booleans()):
@@ -320,7 +339,9 @@ def test_spoiled_projects_give_labels_or_an_error_of_ours(tmp_path_factory, cont
     for policies in (Policies(), Policies("fix", "fix", "fix", "fix", "frame", modifiers="name")):
         with contextlib.suppress(InputError):
             boris.count_positives(path, policies, "b.mp4")
-            values = boris.read(path, Timeline.regular(10, 10, "b.mp4"), policies).values
+            table = boris.read(path, Timeline.regular(10, 10, "b.mp4"), policies)
+            json.dumps([table.behaviors, table.notes, table.mended, table.ignored], ensure_ascii=False).encode()
+            values = table.values
             assert values.shape[0] == 10
             assert np.isin(values, (1, 0, -1)).all()
 

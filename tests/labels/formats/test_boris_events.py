@@ -340,3 +340,20 @@ def test_the_sample_of_gait_is_read_with_a_word_on_the_bout_without_a_frame(samp
     for limb in ("FL", "FR", "HL", "HR"):  # one phase at a time, but for the frame of that bout
         own = table.values[:, [name.startswith(limb) for name in table.behaviors]]
         assert (own.sum(axis=1) > 1).sum() <= (limb == "HL")
+
+
+@pytest.mark.parametrize("generation", ["preamble", "flat"])
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_quote_that_is_not_closed_does_not_hide_the_rows_below_it(save, generation, closed):
+    lines = GENERATIONS[generation].splitlines()
+    row = next(number for number, line in enumerate(lines) if "STOP" in line)
+    for number in (row, *([row + 2] if closed else [])):  # the quote of another row closes it, or nothing
+        cells = lines[number].split(",")
+        cells[-2 if generation == "preamble" else -1] = '"seen twice'
+        lines[number] = ",".join(cells)
+    assert f"line {row + 1}: a quote is opened and not closed" in refusal(save("\n".join(lines) + "\n"))
+
+
+def test_a_comment_may_have_line_breaks(save):
+    text = flat(*EVENTS).replace("0.5,a.mp4,", '0.5,a.mp4,"seen ""twice"",\nand more"')
+    assert labels(save(text)) == EXPECTED

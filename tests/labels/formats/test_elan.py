@@ -76,6 +76,14 @@ def test_a_video_that_was_shifted_has_its_own_time(save):
     assert "the labels of 2 videos (a b.mp4, side.mp4), and none is c.mp4" in refusal(path, video="c.mp4")
 
 
+def test_videos_of_one_name_in_two_folders_are_not_confused(save):
+    other = MEDIA.format("side/a%20b.mp4", "video/mp4", 'TIME_ORIGIN="300"')
+    told = refusal(save(eaf({"t": [(200, 400, "walk")]}, VIDEO + other)))
+    assert (
+        "several videos there could be meant by a b.mp4 (file:///C:/films/a b.mp4, file:///C:/films/side/a b." in told
+    )
+
+
 def test_annotations_that_belong_to_others_are_left_out(save):
     belongs = '<TIER TIER_ID="notes" PARENT_REF="t"><ANNOTATION><REF_ANNOTATION ANNOTATION_ID="r" ANNOTATION_REF="a2">'
     belongs += "<ANNOTATION_VALUE>fast</ANNOTATION_VALUE></REF_ANNOTATION></ANNOTATION></TIER></ANNOTATION_DOCUMENT>"

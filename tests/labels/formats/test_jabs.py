@@ -98,3 +98,9 @@ def test_the_sample_has_its_block(samples):
 
 def test_the_sample_of_notes_is_refused(samples):
     assert "notes on the video, and no labels" in refusal(samples / "jabs" / "timeline_annotations.json")
+
+
+def test_a_file_of_a_longer_video_is_refused(save):
+    path = save({"0": {"walk": [block(0, 1)]}}, frames=90)
+    assert "num_frames: what was observed goes to 90, but the video to 10; give the labels of" in refusal(path)
+    assert labels(path, beyond="fix") == {"walk": "11????????"}

@@ -136,3 +136,12 @@ MISTAKES = {
 @pytest.mark.parametrize("said", MISTAKES)
 def test_mistakes_are_told_with_the_line(save, said):
     assert said in refusal(save({"s": MISTAKES[said]}))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_quote_that_is_not_closed_does_not_hide_the_rows_below_it(save, encoding):
+    path = save({"x": observer(*EVENTS)}, encoding=encoding)
+    lines = path.read_text(encoding=encoding).splitlines()
+    lines[2] += '"seen twice'
+    path.write_text("\n".join([*lines, ""]), encoding=encoding)
+    assert "line 3: a quote is opened and not closed" in refusal(path, subject="m1")

@@ -101,3 +101,8 @@ MISTAKES = {
 @pytest.mark.parametrize("said", MISTAKES)
 def test_mistakes_are_told_with_the_entry(save, said):
     assert said in refusal(save(MISTAKES[said]))
+
+
+def test_two_files_of_one_name_are_not_confused(save):
+    path = save(lambda project: project["file"]["2"].update(fname="a.mp4"))
+    assert "several videos there could be meant by a.mp4 (file 1/a.mp4, file 2/a.mp4)" in refusal(path)
