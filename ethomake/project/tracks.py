@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
+from ethomake.bundle.fit import follows
+from ethomake.bundle.read import read_bundle
 from ethomake.errors import InputError
 from ethomake.project.messages import count_others
 from ethomake.project.videos import Video
@@ -42,6 +44,32 @@ def check_tracks(videos: Iterable[Video], settings: Mapping[str, Any], places: M
             errors.append(told if told.startswith("config:") else f"{places[video.video]} ({video.video}): {told}")
     if errors:
         raise InputError(errors[0] + count_others(len(errors) - 1, "row"))
+
+
+def check_bundle(videos: Iterable[Video], folder: str, places: Mapping[str, str]) -> None:
+    """Check that the picture of each row follows an animal if, and only if, those that a bundle has learned from do.
+
+    Args:
+        videos: the rows of the video table.
+        folder: the folder of the bundle.
+        places: where each video is in the table, as for `check_tracks`; may be empty.
+
+    Raises:
+        InputError: if not: the bundle's networks have never seen such pictures.
+    """
+    wanted = follows(read_bundle(folder).content)
+    wrong = [video for video in videos if wanted is not None and bool(video.track) != wanted]
+    if not wrong:
+        return
+    row = wrong[0]
+    where = f"{places[row.video]} ({row.video})" if places else f"video table ({row.video})"
+    if wanted:
+        told = f"has no track, but all videos that the bundle {folder} has learned from follow one: give its track file"
+        remedy = "leave the row out"
+    else:
+        told = f"follows a track, but no video that the bundle {folder} has learned from does: leave the column empty"
+        remedy = "take a bundle of tracked videos"
+    raise InputError(f"{where}: track: {told}, or {remedy}" + count_others(len(wrong) - 1, "row"))
 
 
 def _names_in(path: str) -> dict[str, Any]:
