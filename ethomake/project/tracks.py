@@ -1,5 +1,6 @@
 """Track files of the video table: read before anything runs, so that wrong names are told at once."""
 
+import os
 from collections.abc import Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -11,12 +12,14 @@ from ethomake.project.messages import count_others
 from ethomake.project.videos import Video
 from ethomake.sources import found_in
 
-READER = "animals and body parts of tracks, 2"
+READER = "animals and body parts of tracks, 3"
 """Another number, another look into files that were looked through before."""
 
 
 def check_tracks(videos: Iterable[Video], settings: Mapping[str, Any], places: Mapping[str, str]) -> None:
     """Check that the track file of each row can be read, and has its animal and the body parts of the config.
+
+    Two rows of one animal are one too many; here, too, where one row names the only animal of a file and one does not.
 
     Args:
         videos: the rows of the video table.
@@ -27,6 +30,7 @@ def check_tracks(videos: Iterable[Video], settings: Mapping[str, Any], places: M
         InputError: if not.
     """
     errors = []
+    rows: dict[tuple[str, str, str], Video] = {}
     for video in videos:
         if not video.track:
             continue
@@ -35,7 +39,11 @@ def check_tracks(videos: Iterable[Video], settings: Mapping[str, Any], places: M
 
         try:
             found = found_in(video.track, READER, lambda path=video.track: _names_in(path))
-            find_animal(tuple(found["animals"]), video.animal, video.track)
+            animal = found["animals"][find_animal(tuple(found["animals"]), video.animal, video.track)]
+            first = rows.setdefault((os.path.realpath(video.path), os.path.realpath(video.track), animal), video)
+            if first is not video:
+                where = f"{places[first.video]} ({first.video})"
+                raise InputError(f"the same video file and animal ({animal}) as {where}; remove one")
             poses: Any = SimpleNamespace(nodes=tuple(found["nodes"]), headings=found["angles"] or None)
             find_nodes(poses, settings["nodes"], "track.nodes", video.track)
             find_ends(poses, settings, video.track)
