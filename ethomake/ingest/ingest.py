@@ -260,8 +260,8 @@ def _tell_track(work: _Work, place: np.ndarray) -> dict[str, Any]:
         level = logging.WARNING if missing > _MANY * len(place) else NOTE
         logger.log(
             level,
-            f"{row.video}: {missing} of {len(place)} frames are without a track in {Path(row.track).name}; they count "
-            "as not scored, and show the frame before",
+            f"{row.video}: {missing} of {len(place)} frames are without a track in {Path(row.track).name}; they show "
+            "the frame before, count as not scored, and nothing is decided there",
         )
     return {
         "name": Path(row.track).name,
