@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ethomake.bundle.fit import follows
 from ethomake.ethogram.decide import Rule
 from ethomake.labels.groups import in_words
 from ethomake.report.methods import PAPER, QUICK, network_title
@@ -55,9 +56,20 @@ def _predicts(content: Mapping[str, Any]) -> str:
     rows = [[escape(ROLES[name]), network_title(network)] for name, network in content["networks"].items()]
     return (
         f"For every frame of a video, the probability of each behavior and whether it is present; {how}.\n"
-        f"It takes frames of {width} x {height} pixels (width x height, {shape}).\n\n"
+        f"It takes frames of {width} x {height} pixels (width x height, {shape}). {_shows(content)}\n\n"
         + markdown_table(["sees", "network"], rows, words=2)
     )
+
+
+def _shows(content: Mapping[str, Any]) -> str:
+    """Return a sentence on what the pictures have to show."""
+    tracked, turned = follows(content), " and turned with it" if content.get("align") else ""
+    if tracked is None:
+        count = sum(part.get("tracked", 0) for part in content["trained_on"].values())
+        return f"In {count} of its videos they were cut out along the track of an animal{turned}." if count else ""
+    if tracked:
+        return f"They are cut out along the track of an animal{turned}; videos without a track are refused."
+    return "They stand still: videos whose picture follows a track are refused."
 
 
 def _license(content: Mapping[str, Any]) -> str:

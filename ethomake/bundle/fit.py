@@ -10,6 +10,7 @@ from ethomake.labels.groups import Exclusive, in_order
 # Another value would need other networks, or would give these networks input unlike what they were trained on.
 FITTED = {
     "ingest": ("image_size", "keep_aspect"),
+    "track": ("align", "margin"),
     "flow": ("network", "reuse"),
     "streams": ("enabled", "network", "sees", "fusion"),
     "sequence": ("network", "filters", "filter_length", "layers", "channels", "hidden"),
@@ -30,10 +31,13 @@ def adopt(given: Mapping[str, Any], trained: Mapping[str, Any]) -> dict[str, Any
 
     Args:
         given: the project's config, without defaults.
-        trained: the complete settings of the bundle, which must fit (see `misfits`).
+        trained: the complete settings of the bundle, which must fit (see `misfits`); a bundle that was made before
+            pictures could follow an animal has no section `track`.
     """
     config = dict(given) | {key: trained[key] for key in ("behaviors", "exclusive", "preset", *TRAINED)}
-    config["ingest"] = dict(given.get("ingest", {})) | {key: trained["ingest"][key] for key in FITTED["ingest"]}
+    for section in ("ingest", "track"):  # in part the bundle's
+        if section in trained:
+            config[section] = dict(given.get(section, {})) | {key: trained[section][key] for key in FITTED[section]}
     if "bits" not in config["ingest"]:  # which camera it is; most often the one that the bundle was trained with
         config["ingest"]["bits"] = trained["ingest"].get("bits", "auto")
     for section, keys in OWN.items():
@@ -58,6 +62,8 @@ def misfits(
     for section, keys in FITTED.items():
         if section == "flow" and "motion" not in trained["streams"]["enabled"]:
             continue
+        if section not in trained:
+            continue
         own = given.get(section, {})
         for key in keys:
             value, right = own.get(key, "auto"), trained[section][key]
@@ -66,6 +72,22 @@ def misfits(
                     yield "preset", given["preset"], f"{section}.{key}: {_show(right)}"
             elif value != "auto" and _plain(value) != _plain(right):
                 yield f"{section}.{key}", value, right
+
+
+def follows(content: Mapping[str, Any]) -> bool | None:
+    """Return whether the pictures that a bundle has learned from follow an animal along a track.
+
+    Args:
+        content: bundle.json.
+
+    Returns:
+        None if some do and others do not, or if the bundle is of a time in which this was not recorded.
+    """
+    parts = content["trained_on"].values()
+    if not all("tracked" in part for part in parts):
+        return None
+    tracked, videos = (sum(part[key] for part in parts) for key in ("tracked", "videos"))
+    return None if 0 < tracked < videos else tracked > 0
 
 
 def _same_groups(given: Exclusive, trained: Exclusive, behaviors: Sequence[str]) -> bool:

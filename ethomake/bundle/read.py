@@ -15,7 +15,11 @@ from ethomake.errors import InputError
 from ethomake.files import file_digest, read_json
 from ethomake.labels.groups import check_groups, groups_of, independent
 
-FORMAT = 2  # incremented when a program that knows the old format would misread the new one; 2 has exclusive groups
+FORMAT = 2
+"""Incremented when a program that knows the old format would misread or wrongly refuse the new one.
+
+2 has groups of exclusive behaviors, and the sections `labels` and `track` in its settings.
+"""
 MANIFEST = "bundle.json"
 SETTINGS = "config.yaml"
 THRESHOLDS = "thresholds.json"

@@ -86,7 +86,7 @@ def _describe_models(folder: Path, settings: Mapping[str, Any]) -> dict[str, Any
     streams = settings["streams"]["enabled"]
     headers = {name: read_header(folder / f"{name}.safetensors") for name in network_names(streams)}
     return {
-        "format": 1 if isinstance(settings["exclusive"], bool) else FORMAT,  # 1 is what earlier versions read
+        "format": FORMAT,
         "ethomake": __version__,
         "behaviors": settings["behaviors"],
         "exclusive": settings["exclusive"],
@@ -94,6 +94,7 @@ def _describe_models(folder: Path, settings: Mapping[str, Any]) -> dict[str, Any
         "networks": {name: own["network"] for name, own in headers.items()},
         "image_size": settings["ingest"]["image_size"],
         "keep_aspect": settings["ingest"]["keep_aspect"],
+        "align": settings["track"]["align"],
         "channels": {
             name: {"mean": own["channel_mean"], "std": own["channel_std"]}
             for name, own in headers.items()
@@ -112,10 +113,11 @@ def _describe_models(folder: Path, settings: Mapping[str, Any]) -> dict[str, Any
 
 
 def _count(pairs: Sequence[Labelled], behaviors: Sequence[str]) -> dict[str, Any]:
-    """Count the labelled data: videos, frames, and per behavior the scored and the positive frames."""
+    """Count the labelled data: videos, those that follow a track, frames, and scored and positive ones by behavior."""
     tables = [read_labels(path).values for _, path in pairs]
     return {
         "videos": len(pairs),
+        "tracked": sum("track" in read_json(manifest) for manifest, _ in pairs),
         "frames": sum(len(values) for values in tables),
         "behaviors": {
             name: {

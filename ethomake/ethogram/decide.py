@@ -11,7 +11,7 @@ from ethomake.errors import InputError
 from ethomake.ethogram.calibration import Calibration, calibrate, read_calibration
 from ethomake.ethogram.tables import Bout, Predictions, write_bouts, write_predictions
 from ethomake.files import read_json, read_npy
-from ethomake.ingest.times import Clock, frame_clock
+from ethomake.ingest.times import Clock, frame_clock, without_track
 from ethomake.labels.bouts import find_bouts, split_bouts
 from ethomake.labels.groups import Exclusive, Groups, groups_of, independent
 
@@ -86,6 +86,7 @@ def decide(
     edges: np.ndarray,
     groups: Groups,
     breaks: np.ndarray = NO_BREAKS,
+    lost: Sequence[Sequence[int]] = (),
 ) -> np.ndarray:
     """Decide which behaviors are present in each frame, and remove gaps and bouts that are too short.
 
@@ -94,7 +95,7 @@ def decide(
     than each. Then gaps between bouts, and after that bouts, that are shorter than the minimum are removed. Behaviors
     of a group close a gap only where no other of the group is present, and again after short bouts were removed, since
     these may have split a longer one. Bouts end where filming stopped for long; a gap between bouts in which it did is
-    not closed.
+    not closed. The same holds for frames in which the animal has no track: there, nothing is decided.
 
     Args:
         probabilities: (T, K).
@@ -102,9 +103,10 @@ def decide(
         edges: (T + 1,) times in seconds at which frames begin and end, as `Clock.filmed`.
         groups: of behaviors that exclude each other.
         breaks: first frames after times in which nothing was filmed, as `Clock.breaks`.
+        lost: ranges [start, stop) of frames without a track.
 
     Returns:
-        int8 (T, K), 1 or 0.
+        int8 (T, K), 1 or 0; -1 in frames without a track.
     """
     on = np.zeros(probabilities.shape, bool)
     alone = independent(groups, len(rules))
@@ -116,6 +118,9 @@ def decide(
         winner = np.argmax(np.concatenate([1 - own.sum(axis=1, keepdims=True), own], axis=1), axis=1)
         on[:, group] = winner[:, None] == np.arange(1, len(group) + 1)
         rivals |= dict.fromkeys(group, group)
+    for start, stop in lost:
+        on[start:stop] = False
+    breaks = np.union1d(breaks, [start for start, _ in lost]).astype(np.int64)
     for k, rule in enumerate(rules):
         _close_gaps(on, k, rule.minimum_gap_s, edges, rivals[k], breaks)
     for k, rule in enumerate(rules):
@@ -123,7 +128,10 @@ def decide(
     for group in groups:
         for k in group:
             _close_gaps(on, k, rules[k].minimum_gap_s, edges, group, breaks)
-    return on.astype(np.int8)
+    decisions = on.astype(np.int8)
+    for start, stop in lost:
+        decisions[start:stop] = -1
+    return decisions
 
 
 def _close_gaps(
@@ -190,7 +198,7 @@ def decide_behaviors(
             f"{facts['frames']} frames and there are {len(behaviors)} behaviors; delete it and run again"
         )
     clock, groups = frame_clock(facts, rate), groups_of(exclusive, behaviors)
-    decisions = decide(values, rules, clock.filmed, groups, clock.breaks)
+    decisions = decide(values, rules, clock.filmed, groups, clock.breaks, without_track(facts))
     calibrated = calibrate(values, calibrations, groups)
     write_predictions(predictions, behaviors, Predictions(clock.begins, values, decisions, calibrated))
     if bouts is not None:
@@ -209,7 +217,7 @@ def list_bouts(
 
     Args:
         probabilities: (T, K).
-        decisions: (T, K), 1 or 0.
+        decisions: (T, K), 1, 0 or -1 (not decided).
         clock: times of the frames.
         video: name of the video.
         subject: name of the animal.

@@ -8,7 +8,7 @@ import numpy as np
 
 from ethomake.ethogram.tables import Bout, read_bouts, write_table
 from ethomake.files import read_json
-from ethomake.ingest.times import MIXED, frame_clock
+from ethomake.ingest.times import MIXED, frame_clock, without_track
 from ethomake.messages import NOTE
 
 logger = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ def summarize(
     """Write summary.csv: one row per video and behavior.
 
     Durations and latency are empty if there is no bout. Latency counts from the first frame. Shares and rates are those
-    of the time in which something was filmed.
+    of the time in which something was filmed, and the animal, if the picture follows one, has a track.
 
     Args:
         videos: (bouts.csv, video.json) of each video.
@@ -54,10 +54,11 @@ def summarize(
         rate = (rates or {}).get(manifest["video"])
         known.append(rate or manifest["fps"])
         bouts, clock = read_bouts(bouts_file), frame_clock(manifest, rate)
+        span = clock.seconds - sum(clock.filmed[stop] - clock.filmed[start] for start, stop in without_track(manifest))
         about = table.get(manifest["video"], {})
         for name in behaviors:
             own = [bout for bout in bouts if bout.behavior == name]
-            numbers = summarize_behavior(own, clock.seconds)
+            numbers = summarize_behavior(own, span)
             rows.append([manifest["video"], about.get("subject", ""), about.get("group", ""), name, *numbers])
     if known and max(known) > MIXED * min(known):
         logger.log(
@@ -69,7 +70,7 @@ def summarize(
 
 
 def summarize_behavior(bouts: Sequence[Bout], span: float) -> list[float | int | None]:
-    """Return the columns from `time_share` on, for the bouts of a behavior in a video of which `span` s were filmed."""
+    """Return the columns from `time_share` on, for the bouts of a behavior in a video of which `span` s can be seen."""
     lengths = np.array([bout.duration_s for bout in bouts])
     total = float(lengths.sum())
     return [

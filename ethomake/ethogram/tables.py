@@ -35,7 +35,7 @@ class Predictions:
     Attributes:
         times: float64 (T,), seconds.
         probabilities: float64 (T, K).
-        decisions: int8 (T, K), 1 or 0.
+        decisions: int8 (T, K), 1 or 0; -1 (not decided) in frames without a track of the animal.
         calibrated: float64 (T, K), calibrated probabilities.
     """
 
@@ -106,11 +106,12 @@ def write_predictions(path: str | Path, behaviors: Sequence[str], predictions: P
     """Write a CSV file with one row per frame.
 
     Its columns are frame, time, probabilities and calibrated probabilities (6 decimals each), decisions, and background
-    (no behavior present).
+    (no behavior present). Where nothing was decided, decisions and background are -1.
     """
     header = io.StringIO()
     csv.writer(header, lineterminator="\n").writerow(map(defuse, prediction_columns(behaviors)))
-    background = ~np.asarray(predictions.decisions.any(axis=1))
+    decided = predictions.decisions
+    background = np.where((decided < 0).any(axis=1), -1, (decided == 0).all(axis=1))
     k = len(behaviors)
     row = "%d,%.6f" + ",%.6f" * (2 * k) + ",%d" * (k + 1) + "\n"
     with write_whole(path) as part, part.open("w", encoding="utf-8", newline="\n") as file:

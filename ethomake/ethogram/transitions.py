@@ -9,7 +9,7 @@ import numpy as np
 from ethomake.drawing import draw_matrix, new_figure, save_figure, style
 from ethomake.ethogram.tables import Bout, read_bouts, write_table
 from ethomake.files import read_json
-from ethomake.ingest.times import frame_clock
+from ethomake.ingest.times import frame_clock, without_track
 
 ALL = "all"
 NO_BREAKS = np.zeros(0, np.int64)
@@ -23,12 +23,12 @@ def transition_counts(bouts: Sequence[Bout], behaviors: Sequence[str], breaks: n
     video in order of their onsets are one sequence, and each step of it is one transition, whether or not the earlier
     bout has ended. A behavior that stops and begins again, with no other onset in between, follows itself. If several
     begin in the same frame, they share the step equally, so counts need not be integers. Background is not a state.
-    There is no step over a time in which nothing was filmed.
+    There is no step over a time in which nothing was filmed, or frames in which the animal had no track.
 
     Args:
         bouts: bouts of one video, in any order.
         behaviors: names, in order.
-        breaks: first frames after times in which nothing was filmed, as `Clock.breaks`.
+        breaks: first frames after times in which nothing was filmed, as `Clock.breaks`, and of those without a track.
 
     Returns:
         float64 (K, K): how often the behavior of the column began next after the behavior of the row had begun.
@@ -80,7 +80,9 @@ def count_transitions(
         counts |= {group: nothing.copy() for group in groups}
     for path, manifest in videos:
         bouts = read_bouts(path)
-        own = transition_counts(bouts, behaviors, frame_clock(read_json(manifest)).breaks)
+        facts = read_json(manifest)
+        unknown = [start for start, _ in without_track(facts)]
+        own = transition_counts(bouts, behaviors, np.union1d(frame_clock(facts).breaks, unknown))
         group = table.get(bouts[0].video, {}).get("group", "") if bouts else ""
         counts[ALL] += own
         if group in counts and group != ALL:

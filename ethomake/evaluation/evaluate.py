@@ -153,7 +153,7 @@ def _evaluate_frames(videos: Sequence[ScoredVideo], behaviors: Sequence[str]) ->
     labels, decisions, probabilities, calibrated = _pool(videos, len(behaviors))
     metrics = behavior_metrics(labels, decisions, probabilities, calibrated)
     counts = count_frames(labels, decisions)
-    empty, off = background(labels)[:, None], 1 - decisions.max(axis=1, keepdims=True, initial=0)
+    empty, off = background(labels)[:, None], background(decisions)[:, None]
     empty_metrics, empty_counts = behavior_metrics(empty, off, None), count_frames(empty, off)
     return {
         "behaviors": {name: _numbers(metrics, counts, k) for k, name in enumerate(behaviors)},

@@ -150,7 +150,8 @@ def ingest_videos(
             known = poses[row.track]
             rate = float(origin.nominal_rate)
             count = total if len(known) <= total else max(total, group_pictures(origin).packets)
-            track = follow(known, row.animal, following, frames=count, rate=rate, path=row.track)
+            picture = (origin.height, origin.width)
+            track = follow(known, row.animal, following, frames=count, rate=rate, size=picture, path=row.track)
         size = (track.side, track.side) if track else (box[3], box[2]) if box else (origin.height, origin.width)
         content = content_box(size, (image_size[0], image_size[1]), keep_aspect)
         picture = (content[3], content[2])
@@ -171,7 +172,7 @@ def ingest_videos(
                 progress.advance()
         return works
 
-    cropped = [row.video for row in rows if row.crop or row.track]
+    framed = [row for row in rows if row.crop or row.track]
     diagnosis = None
     try:
         if origin.damage:
@@ -180,7 +181,7 @@ def ingest_videos(
 
         def decode(views: list[View]) -> Iterator[list[Planes]]:
             streams.append(FrameStream(origin, views, strict=True, threads=threads))
-            return _unchanged(streams[-1], names, cropped)
+            return _unchanged(streams[-1], names, framed)
 
         works = write(origin.packets, decode)
         ticks = streams[-1].ticks
@@ -189,7 +190,7 @@ def ingest_videos(
         if found is None:
             raise InputError(_refusal(origin, str(damage))) from None
         _report(names, origin, found, str(damage))
-        _tell_change(find_change(origin), origin, names, cropped)
+        _tell_change(find_change(origin), origin, names, framed)
         works = write(len(found.good), lambda views: marked_frames(origin, views, found))
         ticks = found.ticks
 
@@ -259,8 +260,8 @@ def _tell_track(work: _Work, place: np.ndarray) -> dict[str, Any]:
         level = logging.WARNING if missing > _MANY * len(place) else NOTE
         logger.log(
             level,
-            f"{row.video}: {missing} of {len(place)} frames are without a track in {Path(row.track).name}; they count "
-            "as not scored, and show the frame before",
+            f"{row.video}: {missing} of {len(place)} frames are without a track in {Path(row.track).name}; they show "
+            "the frame before, count as not scored, and nothing is decided there",
         )
     return {
         "name": Path(row.track).name,
@@ -272,11 +273,11 @@ def _tell_track(work: _Work, place: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _unchanged(stream: FrameStream, video: str, cropped: Sequence[str]) -> Iterator[list[Planes]]:
+def _unchanged(stream: FrameStream, video: str, framed: Sequence[Row]) -> Iterator[list[Planes]]:
     """Yield the frames of a video; see at the end whether its picture has changed on the way."""
     yield from stream
     change = find_change(stream.source) if stream.reconfigured else None
-    _tell_change(change or find_aspect_change(stream.source), stream.source, video, cropped)
+    _tell_change(change or find_aspect_change(stream.source), stream.source, video, framed)
 
 
 def _watch_levels(
@@ -304,19 +305,26 @@ def _watch_levels(
         )
 
 
-def _tell_change(change: Change | None, origin: Source, video: str, cropped: Sequence[str]) -> None:
+def _tell_change(change: Change | None, origin: Source, video: str, framed: Sequence[Row]) -> None:
     """Warn of a picture that changes on the way.
 
+    Args:
+        change: where and how; None: it does not.
+        origin: the video file.
+        video: the names of all its rows.
+        framed: those with a crop or a track.
+
     Raises:
-        InputError: if it is cropped.
+        InputError: if there are any.
     """
     if change is None:
         return
     what = f"the picture changes on the way: {change.before}, and {change.after} from frame {change.frame} on"
-    if cropped:
+    if framed:
+        key = "track" if framed[0].track else "crop"
         raise InputError(
-            f"{origin.path}: {what}, where the crop of {cropped[0]} would show another place; cut the video there into "
-            "two (rows of their own, each with its crop), or leave the crop empty"
+            f"{origin.path}: {what}, where the {key} of {framed[0].video} would show another place; cut the video "
+            f"there into two (rows of their own, each with its {key}), or leave the {key} empty"
         )
     logger.warning(
         f"{video}: {what}; these frames are stretched to the shape of the first, cut the video there into two"

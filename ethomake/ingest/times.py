@@ -176,4 +176,9 @@ def frame_clock(manifest: dict[str, Any], rate: float | None = None) -> Clock:
 
 def unseen(manifest: Mapping[str, Any]) -> list[list[int]]:
     """Return the ranges [start, stop) of frames in which the animal is not to be seen: damaged, or without a track."""
-    return [*(manifest.get("damaged") or ()), *manifest.get("track", {}).get("lost", ())]
+    return [*(manifest.get("damaged") or ()), *without_track(manifest)]
+
+
+def without_track(manifest: Mapping[str, Any]) -> list[list[int]]:
+    """Return the ranges [start, stop) of frames in which the animal that the picture follows has no track."""
+    return list(manifest.get("track", {}).get("lost", ()))

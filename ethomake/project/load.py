@@ -21,7 +21,7 @@ from ethomake.project.splits import (
     count_all_positives,
     read_split,
 )
-from ethomake.project.tracks import check_tracks
+from ethomake.project.tracks import check_bundle, check_tracks
 from ethomake.project.videos import Video, check_rows, find_videos, is_archived, is_glob, near_misses, read_table
 
 LAST_USUAL = 0x52F
@@ -148,6 +148,8 @@ def load_project(
         if not slips:
             raise
         raise InputError(f"{error} (but look: {'; '.join(slips[:4])})") from None
+    if settings["models"] != "none":
+        check_bundle(videos, settings["models"], places)
     if places:
         check_tracks(videos, settings["track"], places)
         slips += check_copies(videos, project.runs, places)

@@ -130,6 +130,8 @@ def _adopt_bundle(config: dict[str, Any]) -> dict[str, Any]:
     if error := next(validator("config").iter_errors(trained), None):
         raise InputError(f"{bundle.files['settings']}: {explain_error(error)}; make the bundle again")
     trained = _fill(trained, schema)
+    if "track" not in bundle.settings:  # its pictures followed nothing
+        del trained["track"]
     if found := list(misfits(config, trained, PRESETS)):
         raise InputError(f"config: {describe_misfits(found, bundle.folder)}")
     return adopt(config, trained)

@@ -1,5 +1,6 @@
 """Splits: which labelled videos train, validate and test, and which the flow network learns from."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -14,7 +15,7 @@ from ethomake.labels.policies import Policies
 from ethomake.labels.table import Positives
 from ethomake.project import CHECK, PARTS
 from ethomake.project.messages import show, suggest
-from ethomake.project.stratify import assign_parts
+from ethomake.project.stratify import assign_parts, units_of
 from ethomake.project.videos import Video, is_glob
 from ethomake.sources import found_in
 
@@ -95,7 +96,26 @@ def assign_videos(
     known = len(positives) == len(labelled)
     if checks := sorted(video.video for video in labelled if video.part == CHECK):
         parts = parts | {CHECK: checks}
-    return parts, check_split(parts, positives, settings["behaviors"] if known else [])
+    notes = check_split(parts, positives, settings["behaviors"] if known else [])
+    return parts, notes + _notes_on_separated(labelled, parts)
+
+
+def _notes_on_separated(videos: Sequence[Video], parts: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return a note if animals that are tracked in one video file are in different parts, which the user has given."""
+    part_of = {name: part for part, names in parts.items() for name in names}
+    files: dict[str, dict[str, str]] = {}
+    for video in videos:
+        if video.track:
+            files.setdefault(os.path.realpath(video.path), {}).setdefault(part_of[video.video], video.video)
+    apart = [found for found in files.values() if len(found) > 1]
+    if not apart:
+        return []
+    shown = " and ".join(f"{name} in {part}" for part, name in apart[0].items())
+    others = f"; {len(apart)} videos in all" if apart[1:] else ""
+    return [
+        f"animals of one video are in different parts ({shown}{others}), but are seen in each other's pictures, so "
+        "scores may be too good; give them one part in the video table"
+    ]
 
 
 def assign_without_training(videos: list[Video], previous: Mapping[str, Any]) -> tuple[dict[str, list[str]], list[str]]:
@@ -255,7 +275,8 @@ def check_split(
             raise InputError(
                 f"there is no {what} video: label more videos, or write '{name}' into the column part of the video "
                 "table, or enlarge its share under split in config.yaml; if all labelled videos are of one subject, "
-                "set split: by: video there"
+                "set split: by: video there; animals that are tracked in one video stay in one part, unless the table "
+                "gives them several"
             )
     warnings = []
     if not parts["test"]:
@@ -286,6 +307,8 @@ def deal_folds(
 ) -> list[list[str]]:
     """Divide labelled videos into folds; what is predicted for a fold comes from models that did not see its videos.
 
+    Animals that are tracked in one video file are in one fold, unless there is no other file.
+
     Up to five videos (or subjects) are a fold each. More are dealt to five folds, recordings as a whole if there are
     three or more, so that the probabilities in a fold are those in an unknown recording.
 
@@ -299,13 +322,17 @@ def deal_folds(
         Sorted names of each fold; none if the videos cannot be divided.
     """
 
-    def group(key: Callable[[str], str]) -> list[list[str]]:
-        groups: dict[str, list[str]] = {}
+    def group(key: Callable[[str], object]) -> list[list[str]]:
+        groups: dict[object, list[str]] = {}
         for name in sorted(names):
             groups.setdefault(key(name), []).append(name)
         return list(groups.values())
 
-    units = group(lambda name: (videos[name].subject if by == "subject" else "") or name)
+    rows = [vars(videos[name]) | {"part": ""} for name in names]
+    for each in (rows, [row | {"track": ""} for row in rows]):
+        units = group(units_of(each, by).__getitem__)
+        if len(units) > 1:
+            break
     if len(units) > MOST_FOLDS:
         by_recording = group(recordings.__getitem__)
         units = by_recording if len(by_recording) >= FEWEST_RECORDINGS else units

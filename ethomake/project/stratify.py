@@ -1,11 +1,12 @@
 """Stratification: labelled videos are assigned such that each part shows each behavior if that is possible."""
 
+import os
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from ethomake.errors import InputError
-from ethomake.project import PARTS
+from ethomake.project import CHECK, PARTS
 
 _WEIGHTS = np.array([9, 3, 1])  # cost of a part that never shows a behavior; highest for training
 
@@ -23,13 +24,16 @@ def assign_parts(
 
     A part given in the table is kept. A video of an earlier split keeps its part, so that adding a video
     moves none. The others are assigned at random so that the parts get their fractions of the videos and,
-    if there are enough, each part has videos with each behavior. All videos of a subject stay together.
+    if there are enough, each part has videos with each behavior. All videos of a subject stay together, and so do
+    the animals that are tracked in one video file, since they are seen in each other's pictures; parts in the table
+    may separate these.
 
     Args:
-        videos: rows of the video table (keys video, labels, part, subject); those without labels are left out.
+        videos: rows of the video table (keys video, labels, part, subject, path, track); those without labels are left
+            out.
         positives: for each video the number of frames in which each behavior is present.
         fractions: the shares of train, validate and test; they need not add up to 1.
-        by: `subject` keeps the videos of a subject together (one without a subject is a unit of its own), `video` not.
+        by: `subject` keeps the videos of a subject together, `video` does not.
         seed: the same videos and seed give the same split, whatever the order of the table.
         previous: an earlier split, {"train": [...], "validate": [...], "test": [...]}.
 
@@ -65,8 +69,54 @@ def _shares(fractions: Mapping[str, float]) -> np.ndarray:
     return shares / shares.sum()
 
 
+def units_of(rows: Sequence[Mapping[str, str]], by: str) -> dict[str, tuple[str, str]]:
+    """Return, for each video, the key of the group that must stay together: all videos of a group have the same.
+
+    They are those of a subject, if `by` is `subject`, and those that are tracked in one video file, unless the table
+    gives them different parts; then those without a part go with the first.
+
+    Args:
+        rows: of the video table (keys video, part, subject, path, track).
+        by: `subject` or `video`.
+    """
+    own, part_of = {}, {}
+    files: dict[str, list[tuple[str, str]]] = {}
+    for row in sorted(rows, key=lambda row: row["video"]):
+        subject = row.get("subject") or ""
+        key = ("subject", subject) if by == "subject" and subject else ("video", row["video"])
+        own[row["video"]] = key
+        part_of[key] = part_of.get(key) or row.get("part") or ""
+        if row.get("track"):
+            files.setdefault(os.path.realpath(row["path"]), []).append(key)
+    leads = {key: key for key in part_of}
+
+    def lead(key: tuple[str, str]) -> tuple[str, str]:
+        while leads[key] != key:
+            key = leads[key]
+        return key
+
+    for _, keys in sorted(files.items()):
+        groups = sorted({lead(key) for key in keys})
+        given = sorted({part_of[key] for key in groups} - {""}, key=[*PARTS, CHECK].index)
+        together = [key for key in groups if part_of[key] in ("", *given[:1])]
+        for key in together:
+            leads[key] = together[0]
+        part_of[together[0]] = given[0] if given else ""
+    return {video: lead(key) for video, key in own.items()}
+
+
 def _units(rows: list[Mapping[str, str]], by: str) -> list[list[Mapping[str, str]]]:
     """Return the groups of videos that must stay together, in a fixed order."""
+    _check_parts(rows, by)
+    units: dict[tuple[str, str], list[Mapping[str, str]]] = {}
+    keys = units_of(rows, by)
+    for row in rows:
+        units.setdefault(keys[row["video"]], []).append(row)
+    return [units[key] for key in sorted(units)]
+
+
+def _check_parts(rows: list[Mapping[str, str]], by: str) -> None:
+    """Refuse an unknown part, and a subject in two parts."""
     units: dict[tuple[str, str], list[Mapping[str, str]]] = {}
     for row in rows:
         subject = row.get("subject") or ""
@@ -83,7 +133,6 @@ def _units(rows: list[Mapping[str, str]], by: str) -> list[list[Mapping[str, str
                 f"video table: subject '{name}' is in two parts ({where}), so the test would know the animal; "
                 "give its videos one part, or set split: by: video in config.yaml"
             )
-    return [units[key] for key in sorted(units)]
 
 
 def _known_part(unit: list[Mapping[str, str]], earlier: list[set[str]]) -> int:

@@ -316,8 +316,7 @@ def check_rows(
     videos, errors = [], []
     names: dict[str, int] = {}
     sources: dict[tuple, int] = {}
-    labelled: dict[str, tuple[Video, int]] = {}
-    seconds: dict[str, tuple[Video, int]] = {}
+    labelled: dict[tuple[str, str], tuple[Video, int]] = {}
     subjects: dict[str, tuple[str, int]] = {}
     recordings: dict[str, tuple[str, int]] = {}
     name_of = {line: f"file {row.get('path')}" if found else f"line {line}" for line, row in rows}
@@ -338,13 +337,15 @@ def check_rows(
         if (first := sources.setdefault(_shown(video), line)) != line:
             what = "animal" if video.track else "crop"
             errors.append(f"{where}: the same video file and {what} as {name_of[first]}; remove one")
-        if video.labels:
-            owner, first = labelled.setdefault(os.path.realpath(video.labels), (video, line))
+        for key, path in (("labels", video.labels), ("second_labels", video.second_labels)):
+            if not path:
+                continue
+            owner, first = labelled.setdefault((key, os.path.realpath(path)), (video, line))
             shared = owner is not video and not may_share_labels(owner, video)
-            if shared and not (os.path.isfile(video.labels) and may_hold_several(video.labels)):
+            if shared and not (os.path.isfile(path) and may_hold_several(path)):
                 reason = f"the same file as in {name_of[first]} ({owner.video}); give each video its own labels, or, if"
                 reason += " both are views of one animal, both rows the same subject"
-                errors.append(f"{where}: labels = {show(video.labels)}: {reason}")
+                errors.append(f"{where}: {key} = {show(path)}: {reason}")
         known, first = subjects.setdefault(plain_subject(video.subject), (video.subject, line))
         if known != video.subject:
             reason = f"{name_of[first]} has {show(known)}; write a subject in one way, so that it stays in one part"
@@ -354,11 +355,6 @@ def check_rows(
             reason = f"{name_of[first]} has {show(known)}; write a recording in one way, and two recordings with names "
             reason += "that differ by more than case, spaces and leading zeros"
             errors.append(f"{where}: recording = {show(recording)}: {reason}")
-        if video.second_labels:
-            owner, first = seconds.setdefault(os.path.realpath(video.second_labels), (video, line))
-            if owner is not video and not may_share_labels(owner, video):
-                reason = f"the same file as in {name_of[first]} ({owner.video}); give each video its own"
-                errors.append(f"{where}: second_labels = {show(video.second_labels)}: {reason}")
         videos.append(video)
     if errors:
         raise InputError(errors[0] + count_others(len(errors) - 1, "row"))

@@ -190,10 +190,13 @@ def probabilities(logits: torch.Tensor, groups: Groups) -> torch.Tensor:
     They are the softmax in each group, whose background is dropped, and the sigmoid for the others.
     """
     found = logits[..., len(groups) :].sigmoid()
+    if not groups:
+        return found
+    columns = list(found.unbind(-1))
     for group, outputs in outputs_of(groups):
         for place, values in zip(group, _take(logits, outputs).softmax(-1).unbind(-1)[1:], strict=True):
-            found[..., place] = values
-    return found
+            columns[place] = values
+    return torch.stack(columns, -1)
 
 
 def _take(values: torch.Tensor, places: Sequence[int]) -> torch.Tensor:

@@ -38,6 +38,21 @@ def test_frames_for_validation_were_learned_from_too(made):
     assert "Learned from fewer than 1,000 frames: rear." in describe(content, [Rule(0.5, 0, 0)] * 2, None, [])
 
 
+@pytest.mark.parametrize(
+    ("tracked", "said"),
+    [
+        (0, "They stand still: videos whose picture follows a track are refused."),
+        (1, "In 2 of its videos they were cut out along the track of an animal and turned with it."),
+        (2, "cut out along the track of an animal and turned with it; videos without a track are refused."),
+    ],
+)
+def test_it_says_whether_pictures_follow_an_animal(made, tracked, said):
+    content = json.loads((made / "bundle.json").read_text()) | {"align": True}
+    for part in content["trained_on"].values():
+        part["tracked"] = tracked
+    assert said in describe(content, [Rule(0.5, 0, 0)] * 2, None, [])
+
+
 def test_every_row_of_a_table_has_all_columns(card):
     tables = [block.splitlines() for block in card.split("\n\n") if block.startswith("|")]
     assert len(tables) == 4

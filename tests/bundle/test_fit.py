@@ -1,10 +1,13 @@
 """Which settings of a project fit a bundle, and which the bundle determines."""
 
+import json
+
 import pytest
 import yaml
 
 from ethomake.bundle.fit import adopt, describe_misfits
 from ethomake.errors import InputError
+from ethomake.files import file_digest
 from ethomake.project.load import load_project
 from ethomake.project.settings import resolve_settings
 
@@ -41,6 +44,59 @@ def test_bits_are_those_of_the_bundle_unless_the_project_says_others(bundle):
     assert adopt({"ingest": {"bits": 10}}, trained)["ingest"]["bits"] == 10
     del trained["ingest"]["bits"]  # a bundle of an earlier version
     assert adopt({}, trained)["ingest"]["bits"] == "auto"
+
+
+def test_pictures_that_follow_an_animal_are_cut_out_as_the_bundle_has_learned(bundle, rewrite):
+    trained = yaml.safe_load((bundle / "config.yaml").read_text())
+    trained["track"] |= {"align": True, "margin": 2.0, "head": "nose", "tail": "tail_base", "gap": 2.0}
+    (bundle / "config.yaml").write_text(yaml.safe_dump(trained))
+    files = json.loads((bundle / "bundle.json").read_text())["files"]
+    rewrite(files=files | {"config.yaml": files["config.yaml"] | identify(bundle / "config.yaml")})
+    own = {"nodes": ["thorax"], "head": "head", "tail": "abdomen", "confidence": 0.3}
+    settings = resolve_settings({"models": str(bundle), "track": own})
+    assert settings["track"] == own | {"side": "auto", "margin": 2.0, "align": True, "gap": 0.5, "smooth": 0.1}
+    with pytest.raises(InputError, match=r"config: track\.align = false, but the bundle .* has true"):
+        resolve_settings({"models": str(bundle), "track": {"align": False}})
+    with pytest.raises(InputError, match=r"config: track\.margin = 1\.5, but the bundle .* has 2"):
+        resolve_settings({"models": str(bundle), "track": {"margin": 1.5}})
+
+
+def identify(path):
+    return {"bytes": path.stat().st_size, "digest": file_digest(path)}
+
+
+@pytest.mark.parametrize(
+    ("tracked", "row", "message"),
+    [
+        (2, "new,new.mp4,", "videos.csv line 2 (new): track: has no track, but all videos that the bundle"),
+        (0, "new,new.mp4,new.csv", "videos.csv line 2 (new): track: follows a track, but no video that the bundle"),
+        (2, "new,new.mp4,new.csv", ""),
+        (0, "new,new.mp4,", ""),
+        (1, "new,new.mp4,new.csv", ""),
+        (1, "new,new.mp4,", ""),
+        (None, "new,new.mp4,", ""),
+        (None, "new,new.mp4,new.csv", ""),
+    ],
+)
+def test_rows_follow_a_track_if_the_videos_did_that_the_bundle_has_learned_from(
+    bundle, rewrite, tmp_path, monkeypatch, tracked, row, message
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "new.mp4").write_bytes(b"")
+    (tmp_path / "new.csv").write_text("frame,x,y\n0,1,2\n")
+    (tmp_path / "videos.csv").write_text(f"video,path,track\n{row}\n")
+    parts = json.loads((bundle / "bundle.json").read_text())["trained_on"]
+    for part in parts.values():
+        del part["tracked"]
+        part |= {} if tracked is None else {"tracked": tracked}
+    rewrite(trained_on=parts)
+    if not message:
+        assert list(load_project({"models": str(bundle)}).videos) == ["new"]
+        return
+    with pytest.raises(InputError) as caught:
+        load_project({"models": str(bundle)})
+    assert message in str(caught.value)
+    assert str(bundle) in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import json
 import pickle
 
 import pytest
+import yaml
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -151,5 +152,19 @@ def test_groups_of_exclusive_behaviors_travel(parts_with_groups, outputs, tmp_pa
     assert "| groom |  | 0 | 0 |" in card
 
 
-def test_a_bundle_without_groups_can_be_read_by_earlier_versions(made):
-    assert json.loads((made / "bundle.json").read_text())["format"] == 1
+def test_the_format_is_one_that_versions_without_its_sections_refuse_by_name(made):
+    assert json.loads((made / "bundle.json").read_text())["format"] == 2
+
+
+def test_bundles_of_the_first_format_can_still_be_read_and_applied(bundle, rewrite, outputs):
+    content = json.loads((bundle / "bundle.json").read_text())
+    for part in content["trained_on"].values():
+        del part["tracked"]
+    trained = yaml.safe_load((bundle / "config.yaml").read_text())
+    earlier = {key: section for key, section in trained.items() if key not in ("labels", "track")}
+    (bundle / "config.yaml").write_text(yaml.safe_dump(earlier))
+    rewrite(format=1, trained_on=content["trained_on"])
+    sign(bundle, "config.yaml")
+    settings = resolve_settings({"models": str(bundle), "track": {"align": True, "margin": 3}})
+    assert (settings["track"]["align"], settings["track"]["margin"]) == (True, 3)
+    take_models(bundle, outputs)

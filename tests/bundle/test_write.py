@@ -45,6 +45,17 @@ def test_bundle_json_says_what_it_needs_and_what_it_learned_from(made):
     assert content["seen"] == [f"sha256:{name}" for name in seen]
 
 
+def test_videos_whose_picture_follows_a_track_are_counted(parts, tmp_path):
+    learned = {part: list(pairs) for part, pairs in parts["learned"].items()}
+    manifest, labels = learned["train"][0]
+    facts = json.loads(manifest.read_text()) | {"track": {"name": "t.csv", "lost": []}}
+    (tmp_path / "tracked.json").write_text(json.dumps(facts))
+    learned["train"][0] = (tmp_path / "tracked.json", labels)
+    make_bundle(tmp_path / "bundle", **parts | {"learned": learned})
+    content = json.loads((tmp_path / "bundle/bundle.json").read_text())
+    assert [content["trained_on"][part]["tracked"] for part in ("train", "validate")] == [1, 0]
+
+
 def test_config_has_the_complete_settings(made, parts):
     settings = yaml.safe_load((made / "config.yaml").read_text())
     assert settings["streams"] == parts["settings"]["streams"] | {"weights": "mobilenet.pth"}

@@ -154,6 +154,33 @@ def test_files_hold_what_was_decided(tmp_path):
     assert (bout.start_frame, bout.stop_frame, bout.duration_s) == (0, 2, pytest.approx(0.2))
 
 
+def test_nothing_is_decided_where_the_animal_has_no_track(tmp_path):
+    probabilities = np.zeros((20, 2))
+    probabilities[2:17, 0] = 0.9  # as the networks see it, the last picture being repeated
+    probabilities[9, 1] = 0.9
+    files = write_files(tmp_path, probabilities)
+    content = json.loads(files[2].read_text())
+    files[2].write_text(json.dumps(content | {"track": {"lost": [[6, 10], [19, 20]]}}))
+    settings = {"minimum_gap_s": 1.5, "minimum_bout_s": 0.3}  # would close the gap, which lasts 0.4 s
+    run(tmp_path, files, settings=settings)
+    decisions = read_predictions(tmp_path / "out.csv", BEHAVIORS).decisions
+    expected = np.repeat([0, 1, -1, 1, 0, -1], [2, 4, 4, 7, 2, 1])
+    assert decisions[:, 0].tolist() == expected.tolist()
+    assert decisions[:, 1].tolist() == np.where(expected < 0, -1, 0).tolist()
+    last = [line.rsplit(",", 1)[1] for line in (tmp_path / "out.csv").read_text().splitlines()[1:]]
+    assert [int(cell) for cell in last] == np.where(expected == 1, 0, np.where(expected < 0, -1, 1)).tolist()
+    bouts = [(bout.start_frame, bout.stop_frame) for bout in read_bouts(tmp_path / "bouts.csv")]
+    assert bouts == [(2, 6), (10, 17)]
+
+
+def test_nothing_is_decided_without_a_track_in_exclusive_groups_either():
+    probabilities = np.tile([0.9, 0.05], (8, 1))
+    rules = [Rule(None, 0.0, 9.0)] * 2
+    found = decide(probabilities, rules, np.arange(9) / 10, ((0, 1),), lost=[[0, 2], [4, 5]])
+    assert found[:, 0].tolist() == [-1, -1, 1, 1, -1, 1, 1, 1]
+    assert found[:, 1].tolist() == [-1, -1, 0, 0, -1, 0, 0, 0]
+
+
 def calibrated_as(thresholds, **calibrations):
     content = json.loads(thresholds.read_text())
     content["behaviors"] = {

@@ -45,6 +45,19 @@ def test_what_was_decided_comes_back_from_the_file(files, tmp_path, name, subjec
     np.testing.assert_array_equal(table.values[:, columns], DECIDED)
 
 
+@pytest.mark.parametrize("name", sorted(writable_formats()))
+def test_what_was_not_decided_is_absent_or_not_scored_in_the_file(files, tmp_path, name):
+    decided = DECIDED.copy()
+    decided[10:18] = -1
+    chance = np.full((40, 2), 0.5)
+    write_predictions(files[0], BEHAVIORS, Predictions(np.arange(40.0), chance, decided, chance))
+    output = tmp_path / f"out{writable_formats()[name]}"
+    export_labels(*files, output, format=name, behaviors=BEHAVIORS)
+    table = read_any_labels(output, Timeline.of(json.loads(files[1].read_text())), Policies())
+    columns = [table.behaviors.index(behavior) for behavior in BEHAVIORS]
+    np.testing.assert_array_equal(table.values[:, columns] == 1, decided == 1)
+
+
 def test_a_format_that_is_only_read_is_refused(files, tmp_path):
     with pytest.raises(InputError, match=r"format by_time cannot be written; formats are .*deepethogram"):
         export_labels(*files, tmp_path / "out.csv", format="by_time", behaviors=BEHAVIORS)

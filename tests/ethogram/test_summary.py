@@ -53,6 +53,17 @@ def test_shares_and_rates_are_of_filmed_time(tmp_path):
     assert float(row["latency_s"]) == pytest.approx(1)
 
 
+def test_shares_are_of_the_time_in_which_the_animal_has_a_track(tmp_path):
+    files = write_video(tmp_path, "a", [bout("walk", 1, 2)])
+    content = json.loads(files[1].read_text())
+    files[1].write_text(json.dumps(content | {"track": {"lost": [[20, 60], [90, 100]]}}))
+    summarize([files], tmp_path / "out.csv", behaviors=["walk"], table={})
+    with (tmp_path / "out.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert float(row["time_share"]) == pytest.approx(0.2)  # 1 s of 5
+    assert float(row["rate_per_min"]) == pytest.approx(12)
+
+
 def test_shares_follow_the_rate_of_life(tmp_path):
     files = write_video(tmp_path, "a", [bout("walk", 1, 2)])
     summarize([files], tmp_path / "out.csv", behaviors=["walk"], table={}, rates={"a": 20.0})

@@ -54,3 +54,14 @@ def test_groups_are_counted_on_their_own(tmp_path):
     assert rows["one", "a", "b"]["count"] == "2"
     assert rows["two", "b", "a"]["probability"] == ""
     assert all(path.stat().st_size > 1000 for path in out[1:])
+
+
+def test_there_is_no_step_over_frames_in_which_the_animal_has_no_track(tmp_path):
+    write_bouts(tmp_path / "x.csv", [bout(b, 10 * i, 10 * i + 5, "x") for i, b in enumerate("abab")])
+    stamps = {"time_base": [1, 10], "first": 0, "steps": [[1, 99]]}
+    (tmp_path / "x.json").write_text(json.dumps({"fps": 10.0, "timestamps": stamps, "track": {"lost": [[16, 19]]}}))
+    out = [tmp_path / name for name in ("t.csv", "t.png", "t.svg")]
+    count_transitions([(tmp_path / "x.csv", tmp_path / "x.json")], *out, behaviors=["a", "b"], table={})
+    with out[0].open() as file:
+        rows = {(row["from"], row["to"]): row["count"] for row in csv.DictReader(file)}
+    assert (rows["a", "b"], rows["b", "a"]) == ("2", "0")

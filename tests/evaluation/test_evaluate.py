@@ -1,5 +1,6 @@
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -71,6 +72,21 @@ def test_tables_hold_what_was_found(tmp_path):
     own = next(row for row in tables["per_video"] if (row["video"], row["behavior"]) == ("b", "rest"))
     assert float(own["f1"]) == pytest.approx(reference.f1_score(labels_two[:, 1], decisions_two[:, 1]), abs=1e-5)
     assert [row["human"] for row in tables["confusion"]] == [*BEHAVIORS, "background"]
+
+
+def test_frames_in_which_nothing_was_decided_or_scored_change_no_metric(tmp_path):
+    (files, labels, decisions) = write_video(tmp_path, "a", 0)
+    labels[30:70] = -1  # the animal has no track
+    write_labels(files[1], LabelTable(BEHAVIORS, labels))
+    found = []
+    for value in (0, 1, -1):
+        decisions[30:70] = value
+        write_predictions(files[0], BEHAVIORS, replace(read_predictions(files[0], BEHAVIORS), decisions=decisions))
+        content, tables = run(tmp_path / f"out{value}", [files])
+        found.append(({key: content[key] for key in ("behaviors", "macro", "micro", "background")}, tables))
+    assert found[0][0] == found[1][0] == found[2][0]
+    for name in ("confusion", "bout_statistics"):
+        assert found[0][1][name] == found[1][1][name] == found[2][1][name]
 
 
 def test_probabilities_are_scored_before_and_after_calibration(tmp_path):

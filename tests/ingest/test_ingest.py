@@ -324,7 +324,16 @@ def test_a_picture_that_changes_is_refused_under_a_crop_and_else_told(name, chan
     with pytest.raises(InputError, match="another place") as error:
         ingest(changing / name, tmp_path / "cropped", crop=(64, 32, 32, 32))
     assert CHANGES[name] in str(error.value)
+    assert "leave the crop empty" in str(error.value)
     assert list((tmp_path / "cropped").iterdir()) == []
+    (tmp_path / "track.csv").write_text("frame,x,y\n" + "".join(f"{n},50,30\n" for n in range(20)))
+    following = {"nodes": [], "head": "", "tail": "", "side": 32, "align": False, "gap": 0, "smooth": 0}
+    with pytest.raises(InputError, match=r"the track of arena would show another place.*leave the track empty"):
+        ingest(
+            *(changing / name, tmp_path / "tracked"),
+            track=tmp_path / "track.csv",
+            following=following | {"confidence": 0.5},
+        )
     assert json.loads(ingest(changing / name, tmp_path / "whole").read_text())["frames"] == 40
     assert f"warning: arena: the picture changes on the way: {CHANGES[name]}" in capsys.readouterr().err
 

@@ -111,3 +111,11 @@ def test_a_track_of_a_longer_video_is_refused_before_the_decode(scene, tmp_path)
     with pytest.raises(InputError, match="go on to frame 20, but the video has only 20 frames"):
         ingest_videos(scene / "scene.mp4", [row(scene, tmp_path, "a", track=track)], **SETTINGS)
     assert not (tmp_path / "a" / "video.json").exists()
+
+
+def test_a_track_of_another_size_is_refused(scene, tmp_path):
+    track = tmp_path / "large.csv"
+    track.write_text("frame,x,y\n" + "".join(f"{n},{300 + n},50\n" for n in range(FRAMES)))
+    with pytest.raises(InputError, match=r"300 to 319 from the left .* picture of 128x96 .* in 20 of 20 frames"):
+        ingest_videos(scene / "scene.mp4", [row(scene, tmp_path, "a", track=track)], **SETTINGS)
+    assert not (tmp_path / "a" / "video.json").exists()

@@ -115,6 +115,8 @@ def test_a_pickle_in_hdf5_cannot_run_a_program(tmp_path, capsys):
         (["scorer,S,S", "bodyparts,A,A", "coords,x,y", "0,1,zwei"], "line 4: 'zwei' is no number"),
         (["scorer,S,S", "bodyparts,A,A", "coords,x,likelihood", "0,1,2"], "A has x but no y"),
         (["scorer,S,S", "bodyparts,A,A", "coords,x,y"], "no frame in it"),
+        (["scorer,S,S,S,S", "bodyparts,A,A", "coords,x,y,x,y", "0,1,2,3,4"], "3 cells in the row 'bodyparts'"),
+        (["scorer,S,S", "individuals,m,m,m", "bodyparts,A,A", "coords,x,y", "0,1,2"], "4 cells in the row 'individ"),
     ],
 )
 def test_deeplabcut_tables_that_are_wrong_are_refused(tmp_path, lines, reason):
@@ -154,6 +156,29 @@ def test_sleap_analysis_in_either_order_of_axes(tmp_path):
     np.testing.assert_array_equal(other.points, poses.points)
     np.testing.assert_array_equal(poses.confidence, np.where(np.isnan(points[..., 0]), 0, scores).astype(np.float32))
     np.testing.assert_array_equal(other.confidence, poses.confidence)
+
+
+def test_points_of_sleap_that_a_person_corrected_have_no_score_and_count_as_sure(tmp_path):
+    points = np.random.default_rng(1).random((4, 1, 3, 2))
+    points[3, 0, 2] = np.nan
+    scores = np.full((4, 1, 3), 0.25)
+    scores[1, 0], scores[3, 0, 2] = np.nan, np.nan
+    path = write_analysis(tmp_path / "a.h5", points.transpose(1, 3, 2, 0), point_scores=scores.transpose(1, 2, 0))
+    expected = [[0.25] * 3, [1] * 3, [0.25] * 3, [0.25, 0.25, 0]]
+    np.testing.assert_array_equal(read_poses(path).confidence[:, 0], expected)
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ({"point_scores": np.ones((3, 5))}, "point_scores is no array of numbers with 3 axes"),
+        ({"point_scores": np.ones((1, 3, 4))}, "point_scores does not fit tracks"),
+        ({"point_scores": np.full((1, 3, 5), b"1")}, "point_scores is no array of numbers"),
+        ({"nodes": 2}, "does not fit 2 nodes"),
+    ],
+)
+def test_analysis_files_whose_datasets_do_not_fit_are_refused(tmp_path, more, reason):
+    assert reason in refusal(write_analysis(tmp_path / "a.h5", np.ones((1, 2, 3, 5)), **more))
 
 
 POINT = [("x", "<f8"), ("y", "<f8"), ("visible", "?"), ("complete", "?")]
@@ -203,11 +228,27 @@ def test_old_sleap_projects_count_from_the_edge_of_the_first_pixel(tmp_path):
         ([(0, 0, 0, 1), (1, 0, 1, 2)], [(0, 0, 0, 2)] * 2, "poses of 2 videos"),
         ([(0, 0, 0, 1)], [(0, 0, 0, 1)], "lacks points"),
         ([(0, 0, 0, 9)], [(0, 0, 0, 2)], "instances that are not there"),
+        ([(0, 0, 2, 1)], [(0, 0, 0, 2)] * 2, "instances that are not there"),
+        ([(0, 0, 0, 2**60)], [(0, 0, 0, 2)], "instances that are not there"),
+        ([(0, 50_000_000, 0, 1)], [(0, -1, 0, 2)], "there is no frame 50000000"),
+        ([(0, 2**64 - 1, 0, 1)], [(0, -1, 0, 2)], "there is no frame 18446744073709551615"),
+        ([(0, 0, 0, 1)], [(0, 2**30, 0, 2)], "an instance of track 1073741824"),
         ([], [], "no animal was tracked"),
     ],
 )
 def test_sleap_projects_that_do_not_say_who_is_who_are_refused(tmp_path, frames, instances, reason):
     assert reason in refusal(write_slp(tmp_path / "a.slp", frames, instances, [(1, 2, True, True)] * 2))
+
+
+def test_negative_numbers_in_sleap_projects_are_refused(tmp_path):
+    for key, reason in (("frame_idx", "there is no frame -1"), ("instance_id_start", "instances that are not there")):
+        path = write_slp(tmp_path / "a.slp", [(0, 0, 0, 1)], [(0, -1, 0, 2)], [(1, 2, True, True)] * 2)
+        with h5py.File(path, "a") as file:
+            frames = file["frames"][()].astype([(name, "<i8") for name, _ in FRAME])
+            frames[key] = -1
+            del file["frames"]
+            file["frames"] = frames
+        assert reason in refusal(path)
 
 
 # --- plain tables and what is no track ---------------------------------------------------------------------------
@@ -229,7 +270,11 @@ def test_plain_tables_have_gaps_angles_and_several_animals(tmp_path):
         (["frame,x,y", "0,1,2", "0,3,4"], "line 3: frame 0 of animal comes twice"),
         (["frame,x,y", "1.5,1,2"], "line 2: frame 1.5 is no whole number"),
         (["frame,x,y", "-1,1,2"], "line 2: frame -1 is no whole number"),
-        (["frame,x,y", "99999999999,1,2"], "is no whole number"),
+        (["frame,x,y", "0,1,2", "50000000,1,2"], "line 3: frame 50000000 is too high"),
+        (["frame,x,y", "99999999999,1,2"], "line 2: frame 99999999999 is too high"),
+        (["frame,x,y", "inf,1,2"], "line 2: frame inf is no whole number"),
+        (["frame,x,y,confidence", "0,1,2,0.5", "1,1,2,97"], "line 3: confidence 97 is not between 0 and 1"),
+        (["frame,x,y,confidence", "0,1,2,-0.1"], "line 2: confidence -0.1 is not between 0 and 1"),
         (["frame,x,y,z", "0,1,2,3"], "the column 'z' is unknown"),
         (["frame,x,y,animal", "0,1,2,"], "line 2: no animal"),
         (["frame,x,y"], "no frame in it"),
@@ -246,7 +291,25 @@ def test_files_that_are_missing_empty_or_cut_short_are_refused(tmp_path):
     assert "the file is empty" in refusal(tmp_path / "empty.csv")
     whole = write_analysis(tmp_path / "a.h5", np.zeros((1, 2, 3, 400))).read_bytes()
     (tmp_path / "cut.h5").write_bytes(whole[: len(whole) // 2])
-    refusal(tmp_path / "cut.h5")
+    assert f"{tmp_path / 'cut.h5'}: damaged (" in refusal(tmp_path / "cut.h5")
+    (tmp_path / "folder.slp").mkdir()
+    assert "folder.slp: not readable (Is a directory)" in refusal(tmp_path / "folder.slp")
+
+
+def test_hdf5_files_in_which_anything_is_overwritten_are_refused_in_one_line_or_read(tmp_path):
+    whole = write_analysis(tmp_path / "a.h5", np.zeros((1, 2, 3, 40)), point_scores=np.ones((1, 3, 40))).read_bytes()
+    random, told = np.random.default_rng(4), set()
+    for _ in range(150):
+        damaged = bytearray(whole)
+        place = int(random.integers(8, len(whole) - 16))
+        damaged[place : place + 16] = random.bytes(16)
+        (tmp_path / "b.h5").write_bytes(bytes(damaged))
+        try:
+            read_poses(tmp_path / "b.h5")
+        except InputError as error:
+            told.add(str(error))
+    assert any("damaged" in message for message in told)
+    assert not any("\n" in message for message in told)
 
 
 def test_names_that_are_wrong_are_answered_with_the_nearest():

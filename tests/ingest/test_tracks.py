@@ -7,7 +7,7 @@ from scipy.ndimage import affine_transform, gaussian_filter1d
 from ethomake.errors import InputError
 from ethomake.ingest.frames import Planes
 from ethomake.ingest.tracks.crops import Follower
-from ethomake.ingest.tracks.follow import Track, follow
+from ethomake.ingest.tracks.follow import Track, follow, ranges
 from ethomake.ingest.tracks.poses import make_poses
 
 NAN = np.nan
@@ -21,8 +21,12 @@ def poses_of(*nodes, sure=None, names=("head", "tail"), headings=None):
     return make_poses(("fly",), names[: len(nodes)], points, sure, headings)
 
 
-def followed(poses, frames=None, rate=10.0, **settings):
-    return follow(poses, "", SETTINGS | settings, frames=frames or len(poses), rate=rate, path="t.h5")
+def followed(poses, frames=None, rate=10.0, size=(200, 300), **settings):
+    return follow(poses, "", SETTINGS | settings, frames=frames or len(poses), rate=rate, size=size, path="t.h5")
+
+
+def lost(track):
+    return ranges(np.isnan(track.centers[:, 0]))
 
 
 def line(frames):
@@ -47,10 +51,10 @@ def test_gaps_up_to_the_limit_are_interpolated_and_longer_ones_and_the_ends_are_
     node = line(12)
     node[[0, 3, 4, 6, 7, 8]] = NAN
     track = followed(poses_of(node), frames=14)  # the video goes on without a track; 0.2 s are 2 frames
-    assert track.lost == [[0, 1], [6, 9], [12, 14]]
-    np.testing.assert_allclose(track.centers[track.known], line(12)[[1, 2, 3, 4, 5, 9, 10, 11]])
-    assert followed(poses_of(node), gap=0.3).lost == [[0, 1]]
-    assert followed(poses_of(node), gap=0.0).lost == [[0, 1], [3, 5], [6, 9]]
+    assert lost(track) == [[0, 1], [6, 9], [12, 14]]
+    np.testing.assert_allclose(track.centers[np.isfinite(track.centers[:, 0])], line(12)[[1, 2, 3, 4, 5, 9, 10, 11]])
+    assert lost(followed(poses_of(node), gap=0.3)) == [[0, 1]]
+    assert lost(followed(poses_of(node), gap=0.0)) == [[0, 1], [3, 5], [6, 9]]
 
 
 def test_smoothing_is_a_gaussian_within_each_stretch():
@@ -61,7 +65,7 @@ def test_smoothing_is_a_gaussian_within_each_stretch():
     weights = gaussian_filter1d(np.ones(40), 3.0, mode="constant", truncate=4.0, axis=0)
     expected = gaussian_filter1d(node[:40], 3.0, mode="constant", truncate=4.0, axis=0) / weights[:, None]
     np.testing.assert_allclose(track.centers[:40], expected, rtol=1e-6)
-    assert track.lost == [[40, 50]]
+    assert lost(track) == [[40, 50]]
     flat = followed(poses_of(np.full((30, 2), 7.0)), smooth=0.3)
     np.testing.assert_allclose(flat.centers, 7.0, rtol=1e-12)
 
@@ -83,8 +87,8 @@ def test_frames_without_a_heading_are_lost_only_where_crops_are_aligned():
     head[2:8] = NAN
     poses = poses_of(head, line(10))
     named = {"head": "head", "tail": "tail"}
-    assert followed(poses, **named).lost == []
-    assert followed(poses, **named, align=True).lost == [[2, 8]]
+    assert lost(followed(poses, **named)) == []
+    assert lost(followed(poses, **named, align=True)) == [[2, 8]]
 
 
 def test_side_follows_the_length_of_the_body():
@@ -120,7 +124,27 @@ def test_what_does_not_fit_is_told(settings, frames, reason):
 def test_rows_behind_the_end_of_the_video_are_no_mistake_if_nothing_was_tracked_there():
     node = line(6)
     node[4:] = NAN
-    assert followed(poses_of(node), frames=4).lost == []
+    assert lost(followed(poses_of(node), frames=4)) == []
+
+
+def test_a_center_outside_of_the_picture_is_lost():
+    node = np.full((30, 2), 20.0)
+    node[[3, 12, 13, 14, 25]] = [[-0.6, 20], [20, 40], [20, 99], [20, 40], [60.5, -3]]
+    node[20:22] = [[-0.5, 39.5], [59.5, -0.5]]  # the corners of the picture
+    assert lost(followed(poses_of(node), size=(40, 60))) == [[12, 15]]  # the gaps of one frame are filled
+    assert lost(followed(poses_of(node), size=(40, 60), gap=0.0)) == [[3, 4], [12, 15], [25, 26]]
+
+
+def test_a_track_of_another_size_of_the_video_is_refused_with_both_sizes():
+    node = np.column_stack([np.linspace(10, 1900, 50), np.linspace(5, 1050, 50)])
+    with pytest.raises(InputError) as refused:
+        followed(poses_of(node), size=(480, 640))
+    message = str(refused.value)
+    assert "\n" not in message
+    for part in ("t.h5: fly", "10 to 1900 from the left and 5 to 1050 from the top", "640x480", "another size of this"):
+        assert part in message
+    node[np.arange(50) % 5 > 0] = 30
+    followed(poses_of(node), size=(480, 640))  # a fifth of the frames may be outside
 
 
 # --- pictures ----------------------------------------------------------------------------------------------------

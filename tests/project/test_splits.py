@@ -95,6 +95,29 @@ def test_check_videos_are_dealt_to_no_part(tmp_path):
         assign_videos(videos, settings, {})
 
 
+def test_animals_of_one_video_in_different_parts_are_noted(tmp_path):
+    parts = {"a": "train", "b": "test", "c": "train", "d": "validate", "e": "check", "f": "validate"}
+    videos = []
+    for name, part in parts.items():
+        (tmp_path / f"{name}.csv").write_text("frame,walk\n0,1\n1,0\n")
+        labels, file = str(tmp_path / f"{name}.csv"), {"a": "1", "b": "1", "d": "2", "f": "2"}.get(name, "3")
+        videos.append(Video(name, f"{file}.mp4", labels=labels, part=part, track="t.csv", animal=name))
+    _, notes = assign_videos(videos, resolve_settings({"behaviors": ["walk"]}), {})
+    assert [note for note in notes if "animals of one video" in note] == [
+        "animals of one video are in different parts (a in train and b in test; 2 videos in all), but are seen in each "
+        "other's pictures, so scores may be too good; give them one part in the video table"
+    ]
+    _, notes = assign_videos([videos[0], *videos[2:4]], resolve_settings({"behaviors": ["walk"]}), {})
+    assert not any("animals of one video" in note for note in notes)
+
+
+def test_animals_of_one_video_are_in_one_fold_unless_there_is_no_other():
+    videos = {name: Video(name, f"{name.upper() in 'AB'}.mp4", track="t.csv", animal=name) for name in "abcd"}
+    recordings = dict.fromkeys("abcd", "x")
+    assert deal_folds("abcd", videos, recordings, by="subject") == [["a", "b"], ["c", "d"]]
+    assert deal_folds("ab", videos, recordings, by="subject") == [["a"], ["b"]]
+
+
 def test_a_bundle_needs_no_labels():
     parts, notes = assign_without_training([Video("a", "a.mp4")], {})
     assert parts == {"train": [], "validate": [], "test": []}

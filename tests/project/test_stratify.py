@@ -68,6 +68,52 @@ def test_a_subject_in_two_parts_is_an_error_unless_split_by_video():
     assert (parts["v000"], parts["v001"]) == ("train", "test")
 
 
+def tracked(i, part=""):
+    """One of two animals in a file."""
+    return {"video": f"v{i:03}", "labels": "x.csv", "path": f"{i // 2}.mp4", "track": f"{i // 2}.slp", "part": part}
+
+
+@pytest.mark.parametrize("by", ["subject", "video"])
+def test_animals_that_are_tracked_in_one_video_file_stay_together(by, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = [tracked(i) for i in range(20)]
+    rows[1]["path"], rows[3]["path"] = "./0.mp4", str(tmp_path / "1.mp4")
+    (tmp_path / "link.mp4").symlink_to("2.mp4")
+    rows[5]["path"] = "link.mp4"
+    for seed in range(5):
+        parts = assign(rows, by=by, seed=seed)
+        assert [len(parts[name]) for name in PARTS] == [12, 4, 4]
+        where = part_of(parts)
+        for i in range(0, 20, 2):
+            assert where[f"v{i:03}"] == where[f"v{i + 1:03}"]
+    crops = [row | {"track": ""} for row in rows]  # boxes that are apart
+    where = part_of(assign(crops, by=by))
+    assert any(where[f"v{i:03}"] != where[f"v{i + 1:03}"] for i in range(0, 20, 2))
+
+
+def test_a_subject_joins_the_files_in_which_it_is_tracked():
+    rows = [tracked(i) | {"subject": "Anna" if i in (0, 2) else f"s{i}"} for i in range(12)]
+    for seed in range(5):
+        where = part_of(assign(rows, seed=seed))
+        assert len({where[f"v{i:03}"] for i in range(4)}) == 1
+    rows[3]["part"] = "test"
+    assert {part_of(assign(rows))[f"v{i:03}"] for i in range(4)} == {"test"}
+
+
+def test_parts_in_the_table_may_separate_tracked_animals_and_those_without_one_follow_training():
+    rows = [tracked(i) | {"path": "0.mp4"} for i in range(4)] + [tracked(i) for i in range(10, 16)]
+    rows[0]["part"], rows[2]["part"] = "test", "train"
+    where = part_of(assign(rows))
+    assert [where[f"v{i:03}"] for i in range(4)] == ["test", "train", "train", "train"]
+
+
+def test_an_earlier_split_that_separated_tracked_animals_is_mended_towards_training():
+    rows = [tracked(i) for i in range(12)]
+    earlier = {"train": ["v001", "v002", "v003"], "validate": ["v004", "v005"], "test": ["v000"]}
+    where = part_of(assign(rows, previous=earlier))
+    assert [where[f"v{i:03}"] for i in range(6)] == ["train"] * 4 + ["validate"] * 2
+
+
 def test_an_unknown_part_is_an_error():
     with pytest.raises(InputError, match=r"video v001: part 'val'"):
         assign(table(2, part=lambda i: "val" if i else ""))

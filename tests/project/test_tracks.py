@@ -13,6 +13,7 @@ def files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "v.mp4").write_bytes(b"video")
     (tmp_path / "t.csv").write_text("frame,x,y,animal\n0,1,2,Anna\n0,3,4,Bert\n")
+    (tmp_path / "one.csv").write_text("frame,x,y,animal\n0,1,2,Anna\n")
 
 
 def table(*rows):
@@ -49,6 +50,11 @@ def test_animals_of_one_video_are_rows():
         ),
         ([{"track": "t.csv"}], {}, "tracks of 2 animals (Anna, Bert); name one in the column animal"),
         ([{"track": "t.csv", "animal": "Anna"}] * 2, {}, "the same video file and animal as line 2"),
+        (
+            [{"track": "one.csv", "animal": "Anna"}, {"track": "./one.csv"}],
+            {},
+            "line 3 (v1): the same video file and animal (Anna) as videos.csv line 2 (v0); remove one",
+        ),
         ([{"track": "t.csv", "crop": "0,0,9,9"}], {}, "crop and track are given"),
         ([{"animal": "Anna"}], {}, "there is no track"),
         ([{"track": "u.csv"}], {}, "no such track file"),

@@ -1,5 +1,6 @@
 """The video table: mistakes name file and line."""
 
+import json
 import os
 from pathlib import Path
 
@@ -470,6 +471,19 @@ def test_slips_of_second_labels(project, rows, problem):
     project.write_text("video,path,labels,second_labels\n" + rows)
     with pytest.raises(InputError, match=problem):
         load_project(BASE)
+
+
+def test_second_labels_of_a_format_that_holds_several_videos_may_be_shared_as_labels_may(project):
+    boris = {"time_format": "hh:mm:ss", "project_format_version": "7.0", "observations": {}, "behaviors_conf": {}}
+    Path("all.boris").write_text(json.dumps(boris | {"subjects_conf": {}}))
+    rows = [
+        (line, {"video": f"v{line}", "path": f"{line}.mp4", "labels": f"{line}.csv", "second_labels": "all.boris"})
+        for line in (1, 2)
+    ]
+    assert len(check_rows(rows, "videos.csv", ["groom"])) == 2
+    rows = [(line, row | {"second_labels": "3.csv"}) for line, row in rows]
+    with pytest.raises(InputError, match=r"line 2 \(v2\): second_labels = .*give each video its own labels, or"):
+        check_rows(rows, "videos.csv", ["groom"])
 
 
 def test_second_labels_are_read(project):

@@ -131,6 +131,12 @@ def test_probabilities_leave_out_background():
     assert probabilities(logits, ()).shape == (1, 3)
 
 
+@pytest.mark.parametrize("groups", [(), ((0, 1, 2),), ((0, 2),), ((0, 2), (1, 3))])
+def test_probabilities_have_gradients(groups):
+    logits = torch.randn(5, len(groups) + 4, generator=torch.manual_seed(1), dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda values: probabilities(values, groups), (logits,))
+
+
 # Two groups, of the first and third and of the second and fifth behavior, beside the fourth, which is independent.
 GROUPS = ((0, 2), (1, 4))
 MIXED = torch.tensor([[1, 0, 0, 1, 1], [0, 0, 1, -1, 0], [-1, 1, 0, 0, 0], [0, 0, 0, 1, -1]])

@@ -14,6 +14,9 @@ from ethomake.ingest.tracks.poses import Poses, find_animal, find_nodes
 QUANTILE = 0.9
 """The body length is that which so many frames do not exceed: in the others the animal is bent, or seen from above."""
 
+MOST_OUTSIDE = 0.2
+"""The largest share of tracked frames in which an animal may be outside of the picture."""
+
 REACH = 4.0  # standard deviations at which the Gaussian is cut off
 MOST_NODES = 64  # of which the largest distance is looked for among all pairs
 
@@ -35,16 +38,6 @@ class Track:
     side: int
     align: bool
 
-    @property
-    def known(self) -> np.ndarray:
-        """Return in which frames the animal has a track: bool (T,)."""
-        return np.isfinite(self.centers[:, 0])
-
-    @property
-    def lost(self) -> list[list[int]]:
-        """Return the ranges [start, stop) of frames without a track."""
-        return ranges(~self.known)
-
     def as_array(self) -> np.ndarray:
         """Return x, y (pixels) and heading (degrees) of every frame, float32 (T, 3), NaN where they are not known."""
         return np.column_stack([self.centers, np.degrees(self.headings)]).astype(np.float32)
@@ -57,14 +50,22 @@ def ranges(frames: np.ndarray) -> list[list[int]]:
 
 
 def follow(
-    poses: Poses, animal: str, settings: Mapping[str, Any], *, frames: int, rate: float, path: str | Path
+    poses: Poses,
+    animal: str,
+    settings: Mapping[str, Any],
+    *,
+    frames: int,
+    rate: float,
+    size: tuple[int, int],
+    path: str | Path,
 ) -> Track:
     """Return the track of an animal.
 
     The center of a frame is the mean of those body parts (`nodes`, or all) whose confidence is sufficient, the heading
-    the direction from `tail` to `head`. Gaps of up to `gap` seconds between two frames with a track are interpolated,
-    linearly, headings by the shorter way. Then both are smoothed in time, with a Gaussian of a standard deviation of
-    `smooth` seconds, in each stretch without gaps by itself.
+    the direction from `tail` to `head`. A frame whose center is outside of the picture has no track. Gaps of up to
+    `gap` seconds between two frames with a track are interpolated, linearly, headings by the shorter way. Then both
+    are smoothed in time, with a Gaussian of a standard deviation of `smooth` seconds, in each stretch without gaps by
+    itself.
 
     Args:
         poses: what the program has tracked.
@@ -72,11 +73,12 @@ def follow(
         settings: section `track` of the config.
         frames: T, the number of frames of the video. Poses may end before; frames behind have no track.
         rate: frames per second.
+        size: height and width of the video's picture, in pixels.
         path: the track file, for messages.
 
     Raises:
-        InputError: if there is no such animal or body part, it is tracked in no frame or after the last, or there is
-            nothing to tell the heading or the length of the body from.
+        InputError: if there is no such animal or body part, it is tracked in no frame or after the last, is outside of
+            the picture too often, or there is nothing to tell the heading or the length of the body from.
     """
     which = find_animal(poses.animals, animal, path)
     nodes = find_nodes(poses, settings["nodes"], "track.nodes", path) or list(range(len(poses.nodes)))
@@ -99,6 +101,7 @@ def follow(
             f"{path}: {poses.animals[which]} is tracked in no frame of the video with a confidence of "
             f"{settings['confidence']:g}; name another animal, or lower track.confidence"
         )
+    _drop_outside(centers, size, poses.animals[which], path)
     if ends:
         tail, head = (poses.points[:count, which, node].astype(float) for node in ends)
         both = sure[:count, which][:, list(ends)].all(axis=1)
@@ -119,6 +122,25 @@ def follow(
     deviation = settings["smooth"] * rate
     centers, headings = _smooth(centers, deviation), _smooth(headings, deviation)
     return Track(centers, np.arctan2(headings[:, 1], headings[:, 0]), side, settings["align"])
+
+
+def _drop_outside(centers: np.ndarray, size: tuple[int, int], animal: str, path: str | Path) -> None:
+    """Set centers (T, 2) outside of a picture (height, width) to NaN.
+
+    Raises:
+        InputError: if these are so many that the track must be one of another picture.
+    """
+    height, width = size
+    outside = ((centers < -0.5) | (centers > np.array([width, height]) - 0.5)).any(axis=1)
+    tracked = int(np.isfinite(centers[:, 0]).sum())
+    if outside.sum() > MOST_OUTSIDE * tracked:
+        (left, top), (right, bottom) = (reach(centers, axis=0) for reach in (np.nanmin, np.nanmax))
+        raise InputError(
+            f"{path}: {animal} is at {left:.0f} to {right:.0f} from the left and {top:.0f} to {bottom:.0f} from the "
+            f"top, outside of the picture of {width}x{height} (width x height) in {outside.sum()} of {tracked} frames: "
+            "was the track made on another size of this video? Give its own tracks, or the video that was tracked"
+        )
+    centers[outside] = np.nan
 
 
 def find_ends(poses: Poses, settings: Mapping[str, Any], path: str | Path) -> tuple[int, int] | None:
@@ -220,10 +242,9 @@ def _smooth(values: np.ndarray, deviation: float) -> np.ndarray:
     if reach < 1:
         return values
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
-    known = np.isfinite(values).all(axis=1)
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], known.astype(np.int8), [0]))))
+    known = np.asarray(np.isfinite(values).all(axis=1))
     smoothed = values.copy()
-    for start, stop in edges.reshape(-1, 2):
+    for start, stop in ranges(known):
         padded = np.concatenate(
             [np.zeros((reach, values.shape[1])), values[start:stop], np.zeros((reach, values.shape[1]))]
         )

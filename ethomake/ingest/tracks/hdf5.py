@@ -1,5 +1,7 @@
 """Read HDF5 files of other programs."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,27 +19,32 @@ def is_hdf5(path: Path) -> bool:
         return file.read(len(_MAGIC)) == _MAGIC
 
 
-def open_file(path: Path) -> h5py.File:
-    """Open a file for reading.
+@contextmanager
+def open_file(path: Path) -> Iterator[h5py.File]:
+    """Open a file for reading, for a `with` statement.
 
     Raises:
-        InputError: if it is damaged.
+        InputError: if it is damaged, there or in what is read of it.
     """
     try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        raise InputError(f"{path}: damaged ({error}); copy or export it again") from None
+        with h5py.File(path, "r") as file:
+            yield file
+    except InputError:
+        raise
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError) as error:  # as h5py tells nonsense
+        raise InputError(f"{path}: damaged ({' '.join(str(error).split())}); copy or export it again") from None
 
 
 def holds(path: Path, *names: str) -> bool:
-    """Return whether a file is an HDF5 file with these groups or datasets. One that is damaged holds what it must."""
+    """Return whether a file is an HDF5 file with these groups or datasets.
+
+    Raises:
+        InputError: if it is a damaged one.
+    """
     if not is_hdf5(path):
         return False
-    try:
-        with h5py.File(path, "r") as file:
-            return all(name in file for name in names)
-    except OSError:
-        return False
+    with open_file(path) as file:
+        return all(name in file for name in names)
 
 
 def read_array(file: h5py.File, name: str) -> np.ndarray:

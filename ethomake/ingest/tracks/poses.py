@@ -8,6 +8,9 @@ import numpy as np
 
 from ethomake.errors import InputError
 
+MOST_FRAMES = 10_000_000
+"""Frames of a video, more than a day at 100 per second: a higher number is a slip, such as a time stamp."""
+
 
 @dataclass(frozen=True, eq=False)
 class Poses:
@@ -51,7 +54,8 @@ def make_poses(
         confidence: (T, A, N); None: the file has none.
         headings: (T, A) in degrees; None: the file has none.
     """
-    points = np.array(points, np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is too large becomes infinite
+        points = np.array(points, np.float32)
     known = np.isfinite(points).all(axis=-1)
     points[~known] = np.nan
     sure = np.ones(known.shape, np.float32) if confidence is None else np.array(confidence, np.float32)

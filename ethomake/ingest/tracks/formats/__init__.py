@@ -3,7 +3,8 @@
 Each module of this folder is a format. It defines
 
     DESCRIPTION: str                    describes the format in the error for a file of no known format
-    sniff(path: Path) -> bool           whether the content of a file has this format
+    sniff(path: Path) -> bool           whether the content of a file has this format; raises InputError if the file is
+                                        damaged, so that no format can be told
     read(path: Path) -> Poses           reads it; raises InputError if the file is wrong
 
 A new module in this folder is found automatically; nothing else needs to change.
@@ -32,8 +33,9 @@ def read_poses(path: str | Path) -> Poses:
     """
     path = Path(path)
     try:
-        if not path.stat().st_size:
-            raise InputError(f"{path}: the file is empty; export the tracks again")
+        with path.open("rb") as file:
+            if not file.read(1):
+                raise InputError(f"{path}: the file is empty; export the tracks again")
     except OSError as error:
         raise InputError(f"{path}: not readable ({error.strerror}); correct the column track") from None
     formats = find_formats()

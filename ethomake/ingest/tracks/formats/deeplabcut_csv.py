@@ -34,6 +34,12 @@ def read(path: Path) -> Poses:
     for name in ("bodyparts", "coords"):
         if name not in header:
             raise InputError(f"{path}: no row '{name}' in its header; export the table from DeepLabCut again")
+    for name, cells in header.items():
+        if len(cells) != len(header["coords"]):
+            raise InputError(
+                f"{path}: {len(cells)} cells in the row '{name}' of its header, but {len(header['coords'])} in the row "
+                "'coords'; export the table from DeepLabCut again"
+            )
     first = 1 + sum(not cell for cell in header["coords"][1:])
     if not lines:
         raise InputError(f"{path}: no frame in it; export the table from DeepLabCut again")
@@ -52,5 +58,5 @@ def read(path: Path) -> Poses:
         )
     parts = header["bodyparts"][1:]
     animals = header["individuals"][1:] if "individuals" in header else [""] * len(parts)
-    columns = list(zip(animals, parts, header["coords"][1:], strict=False))
-    return columns_to_poses(columns, table[:, 1 : 1 + len(columns)], path)
+    columns = list(zip(animals, parts, header["coords"][1:], strict=True))
+    return columns_to_poses(columns, table[:, 1:], path)

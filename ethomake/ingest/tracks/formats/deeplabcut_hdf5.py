@@ -21,14 +21,15 @@ TABLE, FIXED = "frame_table", "frame"
 
 
 def sniff(path: Path) -> bool:
-    """Return whether the file holds a table of pandas."""
+    """Return whether the file holds a table of pandas.
+
+    Raises:
+        InputError: if it is a damaged HDF5 file.
+    """
     if not is_hdf5(path):
         return False
-    try:
-        with h5py.File(path, "r") as file:
-            return _find(file) is not None
-    except OSError:
-        return False
+    with open_file(path) as file:
+        return _find(file) is not None
 
 
 def read(path: Path) -> Poses:

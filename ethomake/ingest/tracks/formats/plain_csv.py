@@ -5,14 +5,13 @@ from pathlib import Path
 import numpy as np
 
 from ethomake.errors import InputError
-from ethomake.ingest.tracks.poses import Poses, make_poses
+from ethomake.ingest.tracks.poses import MOST_FRAMES, Poses, make_poses
 from ethomake.ingest.tracks.text import first_lines, numbers, read_lines
 
 DESCRIPTION = "a plain table (CSV with the columns frame, x, y, and if known angle, animal, confidence)"
 
 NEEDED, OPTIONAL = ("frame", "x", "y"), ("angle", "animal", "confidence")
 NODE, ANIMAL = "center", "animal"
-MOST = 100_000_000  # frames: more is a slip, such as a time stamp in the column frame
 
 
 def sniff(path: Path) -> bool:
@@ -27,7 +26,8 @@ def read(path: Path) -> Poses:
     `angle` is where the animal looks: 0 to the right, 90 down.
 
     Raises:
-        InputError: if a column is unknown, a frame is no whole number or comes twice, or a cell is no number.
+        InputError: if a column is unknown, a frame is no whole number or comes twice, a cell is no number, or a
+            confidence is not between 0 and 1.
     """
     (_, header), *lines = read_lines(path)
     separator = _separator(header)
@@ -53,10 +53,17 @@ def read(path: Path) -> Poses:
     table = numbers(lines, len(columns), path, separator)
     of = {name: table[:, columns.index(name)] for name in columns}
     frames = of["frame"]
-    wrong = ~(np.isfinite(frames) & (frames >= 0) & (frames < MOST)) | (frames != np.floor(frames))
+    wrong = ~(np.isfinite(frames) & (frames >= 0) & (frames < MOST_FRAMES)) | (frames != np.floor(frames))
     if wrong.any():
         at = int(np.flatnonzero(wrong)[0])
+        if frames[at] >= MOST_FRAMES and np.isfinite(frames[at]):
+            reason = f"is too high, at most {MOST_FRAMES - 1:,} can be; number the frames from 0 on"
+            raise InputError(f"{path} line {lines[at][0]}: frame {frames[at]:.15g} {reason}")
         raise InputError(f"{path} line {lines[at][0]}: frame {frames[at]:g} is no whole number from 0 on; correct it")
+    if "confidence" in of and (wrong := (of["confidence"] < 0) | (of["confidence"] > 1)).any():
+        at = int(np.flatnonzero(wrong)[0])
+        reason = "is not between 0 and 1; scale all of them"
+        raise InputError(f"{path} line {lines[at][0]}: confidence {of['confidence'][at]:g} {reason}")
     animals = tuple(dict.fromkeys(owners))
     owner, frame = np.array([animals.index(name) for name in owners]), frames.astype(int)
     _, first = np.unique(np.stack([owner, frame]), axis=1, return_index=True)

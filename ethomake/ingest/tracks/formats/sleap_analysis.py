@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from ethomake.errors import InputError
 from ethomake.ingest.tracks.hdf5 import as_text, holds, open_file, read_array
 from ethomake.ingest.tracks.poses import Poses, make_poses
@@ -17,7 +19,11 @@ def sniff(path: Path) -> bool:
 def read(path: Path) -> Poses:
     """Read `tracks` (tracks, 2, nodes, frames), `node_names`, `track_names`, and `point_scores` if it is there.
 
-    SLEAP's Python interface writes the axes in the opposite order for MATLAB (`transpose`): told from the shape.
+    SLEAP's Python interface writes the axes in the opposite order for MATLAB (`transpose`): told from the shape. Points
+    that a person placed or corrected have no score (NaN): their confidence is 1.
+
+    Raises:
+        InputError: if the datasets do not fit each other, or two tracks have one name.
     """
     with open_file(path) as file:
         points = read_array(file, "tracks")
@@ -26,6 +32,10 @@ def read(path: Path) -> Poses:
             tuple(as_text(name) for name in read_array(file, "track_names").ravel()) if "track_names" in file else ()
         )
         scores = read_array(file, "point_scores") if "point_scores" in file else None
+    if scores is not None and (scores.ndim != 3 or not np.issubdtype(scores.dtype, np.number)):
+        raise InputError(f"{path}: point_scores is no array of numbers with 3 axes; export the analysis file again")
+    if not np.issubdtype(points.dtype, np.number):
+        raise InputError(f"{path}: tracks holds no numbers; export the analysis file again")
     if points.ndim != 4:
         raise InputError(f"{path}: tracks has {points.ndim} axes instead of 4; export the analysis file again")
     if points.shape[1] == 2 and points.shape[2] == len(nodes):
@@ -45,4 +55,6 @@ def read(path: Path) -> Poses:
         )
     if scores is not None and scores.shape != points.shape[:3]:
         raise InputError(f"{path}: point_scores does not fit tracks; export the analysis file again")
-    return make_poses(animals, nodes, points, None if scores is None else scores.clip(0, 1))
+    if scores is not None:
+        scores = np.where(np.isnan(scores) & np.isfinite(points).all(axis=-1), 1.0, scores.clip(0, 1))
+    return make_poses(animals, nodes, points, scores)

@@ -8,11 +8,12 @@ import numpy as np
 
 from ethomake.errors import InputError
 from ethomake.ingest.tracks.hdf5 import as_text, fields, holds, open_file, read_array
-from ethomake.ingest.tracks.poses import Poses, make_poses
+from ethomake.ingest.tracks.poses import MOST_FRAMES, Poses, make_poses
 
 DESCRIPTION = "SLEAP's project file (.slp)"
 
 PREDICTED = 1  # instance_type; 0 was placed by a person
+MOST_TRACKS = 10_000  # of which the file says no names
 CENTRED = 1.1  # from this version of the format on, 0 is the centre of the first pixel; before, its edge
 
 
@@ -26,7 +27,7 @@ def read(path: Path) -> Poses:
 
     Raises:
         InputError: if the file has several videos or skeletons, or several animals that are in no tracks: it does not
-            say then who is who.
+            say then who is who; or if it is damaged.
     """
     with open_file(path) as file:
         nodes, version = _skeleton(file, path)
@@ -41,13 +42,20 @@ def read(path: Path) -> Poses:
         raise InputError(
             f"{path}: poses of {len(set(frames['video'].tolist()))} videos; export an analysis file of each from SLEAP"
         )
+    damaged = f"{path}: damaged: frames names instances that are not there; save it in SLEAP again"
+    for key in ("instance_id_start", "instance_id_end"):
+        if len(frames) and not (frames[key].min() >= 0 and frames[key].max() <= len(instances)):
+            raise InputError(damaged)
     counts = frames["instance_id_end"].astype(int) - frames["instance_id_start"].astype(int)
+    if (counts < 0).any():
+        raise InputError(damaged)
+    numbers = frames["frame_idx"]
+    if (wrong := numbers[(numbers < 0) | (numbers >= MOST_FRAMES)]).size:
+        raise InputError(f"{path}: damaged: there is no frame {wrong[0]} in a video; save it in SLEAP again")
     if len(frames) == 0 or counts.sum() == 0:
         raise InputError(f"{path}: no animal was tracked in it; export the tracks again")
     rows = np.concatenate([np.arange(frame["instance_id_start"], frame["instance_id_end"]) for frame in frames])
-    frame_of, rows = np.repeat(frames["frame_idx"].astype(int), counts), rows.astype(int)
-    if rows.max() >= len(instances) or rows.min() < 0:
-        raise InputError(f"{path}: damaged: frames names instances that are not there; save it in SLEAP again")
+    frame_of, rows = np.repeat(numbers.astype(int), counts), rows.astype(int)
     instances = instances[rows]
     track_of = instances["track"].astype(int)
     if (track_of < 0).all():
@@ -57,6 +65,8 @@ def read(path: Path) -> Poses:
                 "run the tracking in SLEAP and save again"
             )
         tracks, track_of = ["track_0"], np.zeros_like(track_of)
+    elif track_of.max() >= max(len(tracks), MOST_TRACKS):
+        raise InputError(f"{path}: damaged: an instance of track {track_of.max()}; save it in SLEAP again")
     elif track_of.max() >= len(tracks):
         tracks += [f"track_{number}" for number in range(len(tracks), track_of.max() + 1)]
     if len(set(tracks)) < len(tracks):
@@ -70,7 +80,7 @@ def read(path: Path) -> Poses:
             continue
         xy, score = tables[int(one["instance_type"] == PREDICTED)]
         start, stop = int(one["point_id_start"]), int(one["point_id_end"])
-        if stop - start != len(nodes) or stop > len(xy):
+        if start < 0 or stop - start != len(nodes) or stop > len(xy):
             raise InputError(f"{path}: damaged: an instance of frame {frame} lacks points; save it in SLEAP again")
         points[frame, animal], scores[frame, animal] = xy[start:stop], score[start:stop]
     return make_poses(tuple(tracks), nodes, points - (0.5 if version < CENTRED else 0.0), scores)
